@@ -1,0 +1,59 @@
+"""``jitcnn train``: the main job, from nothing to a trained net and what it learnt."""
+
+from typing import Any
+
+import click
+
+from jitcnn_cli import options
+
+
+@click.command("train")
+@options.dataset_option
+@options.data_dir_option
+@click.option(
+    "--model",
+    "model_name",
+    type=click.Choice(options.MODELS),
+    default="mnist-cnn",
+    show_default=True,
+    help="Net to train.",
+)
+@options.impl_option
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: 10; 30 on digits]"
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images per update.")
+@click.option(
+    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.01, show_default=True, help="Learning rate."
+)
+@click.option(
+    "--momentum",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Share of the last step kept.",
+)
+@options.seed_option
+@options.threads_option
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder for the files; those of an earlier run in it are replaced.",
+)
+@options.limit_option
+@click.option("--no-baseline", is_flag=True, help="Do not train the dense rival.")
+def command(**settings: Any) -> None:
+    """Train a net, with every step on the screen.
+
+    Begins with the defaults: mnist-cnn on MNIST, or on the embedded digits where MNIST can not be had;
+    its rival without convolutions is trained on the same images, so that the two can be compared.
+
+    \b
+    Example:
+      jitcnn train --dataset digits --epochs 3
+    """
+    from jitcnn_cli.training_screen import run
+
+    run(**settings)

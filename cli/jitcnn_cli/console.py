@@ -1,0 +1,142 @@
+"""What the commands draw with: tables, progress bars, and plain lines where the output is no terminal."""
+
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+PLAIN_WIDTH = 110
+
+
+def stdout() -> Console:
+    """For results; wide enough that a pipe gets whole lines."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+def table(title: str | None, *columns: str, left: int = 1) -> Table:
+    """An empty table; all but the first ``left`` columns are numbers, and stand on the right."""
+    drawn = Table(title=title, box=box.ROUNDED, title_justify="left", title_style="bold")
+    for position, column in enumerate(columns):
+        drawn.add_column(column, justify="left" if position < left else "right", no_wrap=True)
+    return drawn
+
+
+def model_table(model: Any) -> Table:
+    """The architecture: one row per layer."""
+    drawn = table(
+        f"{model.name}: {model.parameter_count:,} parameters",
+        "layer",
+        "activation",
+        "output",
+        "parameters",
+        "receptive field",
+        left=3,
+    )
+    for row in model.summary_rows():
+        count = f"{row.parameter_count:,}" if row.parameter_count else "–"
+        drawn.add_row(row.label, row.activation, row.output_shape, count, row.receptive_field)
+    return drawn
+
+
+def processor() -> str:
+    """The processor's name, as its maker calls it where the system tells."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+class Bar:
+    """A progress bar on stderr while it lasts; where stderr is no terminal, nothing."""
+
+    def __init__(self, label: str, total: float | None, *columns: Any) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *columns,
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._task: TaskID = self._progress.add_task(label, total=total, note="")
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, done: float, note: str = "") -> None:
+        """Move the bar to ``done``."""
+        self._progress.update(self._task, completed=done, note=note)
+
+
+def batch_bar(label: str, batches: int) -> Bar:
+    """The bar of one epoch: batch i of n, images per second, time left."""
+    return Bar(
+        label,
+        batches,
+        TextColumn("batch {task.completed:.0f} of {task.total:.0f}"),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+
+
+class DownloadBar:
+    """What a download reports its progress to, file by file."""
+
+    def __init__(self) -> None:
+        self._done = 0.0
+        self._total = 0.0
+        self._bar: Bar | None = None
+
+    @property
+    def total(self) -> float:
+        """Bytes expected."""
+        return self._total
+
+    @total.setter
+    def total(self, value: float) -> None:
+        self._total = value
+        self.close()
+        self._bar = Bar("fetching", value, DownloadColumn())
+        self._bar.__enter__()
+
+    def update(self, amount: int) -> None:
+        """``amount`` more bytes are here."""
+        self._done += amount
+        if self._bar is not None:
+            self._bar.show(self._done)
+
+    def reset(self) -> None:
+        """Begin again at zero."""
+        self._done = 0.0
+
+    def close(self) -> None:
+        """The file is whole."""
+        if self._bar is not None:
+            self._bar.__exit__()
+            self._bar = None
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """While this is entered, say so when kernels are being compiled, which happens on the first run only."""
+    from jitcnn.kernels import runtime
+
+    console = stdout()
+    with Bar("compiling kernels (first run only)", None, TextColumn("{task.fields[note]}")) as bar:
+        watch = runtime.CompileClock(on_kernel=lambda name, count: bar.show(count, f"{count + 1}: {name.strip('_')}"))
+        with watch:
+            yield
+    if watch.kernels:
+        console.print(
+            f"compiling kernels (first run only): {watch.kernels} kernels in {watch.seconds:.1f} s, kept for the next run"
+        )

@@ -1,0 +1,62 @@
+"""The ``jitcnn`` command: its group, its version, and the one place where errors become messages."""
+
+import importlib
+from typing import Any
+
+import click
+
+from jitcnn.errors import JitCNNError
+
+COMMANDS = {
+    "train": "Train a net, with every step on the screen.",
+    "evaluate": "Examine a saved net on test images.",
+    "predict": "Read digits from picture files.",
+    "summary": "Show a net layer by layer.",
+    "bench": "Time the implementations against each other.",
+    "gradcheck": "Prove every backward pass numerically.",
+    "data": "List and fetch data sets.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's file when that command is asked for, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"jitcnn_cli.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except JitCNNError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            raise click.ClickException("Stopped by Ctrl-C; nothing was written.") from None
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        click.echo(f"jitcnn {version('jitcnn')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+def cli() -> None:
+    """A convolutional neural network from scratch: explicit loops, compiled.
+
+    Begin with `jitcnn train`.
+    """

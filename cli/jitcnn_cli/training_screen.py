@@ -1,0 +1,261 @@
+"""The screen of ``jitcnn train``, from top to bottom."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryFile
+from time import perf_counter
+from typing import Any
+
+from rich.console import Console
+
+from jitcnn.data import Dataset, load_dataset
+from jitcnn.errors import ConfigError
+from jitcnn.files import atomic_write
+from jitcnn.kernels import runtime
+from jitcnn.layers import Conv2D
+from jitcnn.metrics import Evaluation, evaluate
+from jitcnn.model import CNN
+from jitcnn.models import MODELS
+from jitcnn.optim import SGD
+from jitcnn.shift import ShiftTest, shift_test
+from jitcnn.training import Epoch, History, fit, prepare
+from jitcnn_cli.console import DownloadBar, batch_bar, compiling, model_table, processor, stdout, table
+
+EPOCHS = {"mnist": 10, "digits": 30}
+RIVAL = "mnist-dense"
+MODEL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "history.json"
+FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
+
+
+def run(
+    *,
+    dataset: str,
+    data_dir: str | None,
+    model_name: str,
+    impl: str,
+    epochs: int | None,
+    batch_size: int,
+    lr: float,
+    momentum: float,
+    seed: int,
+    threads: int | None,
+    output: str,
+    limit: int | None,
+    no_baseline: bool,
+) -> None:
+    """Everything ``jitcnn train`` does; settings as its options."""
+    console = stdout()
+    folder = _writable_folder(output)
+    _show_what_runs(console, impl)
+
+    models = {model_name: MODELS[model_name](seed=seed, impl=impl)}
+    if not no_baseline and model_name != RIVAL:
+        models[RIVAL] = MODELS[RIVAL](seed=seed, impl=impl)
+    model = models[model_name]
+    console.print(model_table(model))
+    if RIVAL in models and model_name != RIVAL:
+        console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
+
+    data, note = load_dataset(dataset, data_dir, DownloadBar())
+    if note:
+        console.print(note, style="yellow", soft_wrap=True)
+    data = data if limit is None else data.limited(limit)
+    console.print(
+        f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images ({data.source})",
+        soft_wrap=True,
+    )
+    epochs = epochs or EPOCHS[data.name]
+    settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum, "seed": seed}
+    console.print(
+        f"configuration: SGD, learning rate {lr:g}, momentum {momentum:g}, batch {batch_size}, {epochs} epochs, "
+        f"He initialisation, pixels / 255, seed {seed}\n",
+        soft_wrap=True,
+    )
+
+    with compiling():
+        prepare(model)
+    histories: dict[str, History] = {}
+    for name, net in models.items():
+        histories[name] = _train(console, net, data, SGD(lr, momentum), epochs, batch_size, seed)
+        if histories[name].interrupted:
+            break
+    stopped = any(history.interrupted for history in histories.values())
+    if stopped:
+        console.print("stopped by Ctrl-C: what was learnt so far is kept\n")
+
+    results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
+    _show_results(console, models, histories, results)
+
+    files: dict[str, str] = {}
+    model.save(folder / MODEL_FILE)
+    files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
+    if isinstance(model.layers[0], Conv2D) and not stopped:
+        _save_filters(model, folder / FILTERS_FILE)
+        console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
+        files[FILTERS_FILE] = "what the first layer looks for"
+    shifts = None
+    if not stopped:
+        shifts = shift_test(models, data.x_test, data.y_test)
+        _show_shifts(console, shifts)
+    _save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
+    files[HISTORY_FILE] = "every figure of this run"
+    if _save_curves(histories, folder / CURVES_FILE):
+        files[CURVES_FILE] = "loss and accuracy over the epochs"
+    _show_files(console, folder, files)
+
+
+def _writable_folder(output: str) -> Path:
+    """The folder, made if need be; refused now rather than after the training."""
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ConfigError(
+            f"--output {output} can not be written: {error.strerror or error}; name another folder."
+        ) from error
+
+
+def _show_what_runs(console: Console, impl: str) -> None:
+    import jitcnn
+
+    chosen = "loops (auto)" if impl == "auto" else impl
+    console.print(f"[bold]jitcnn {jitcnn.__version__}[/bold]: a convolutional neural network from scratch")
+    console.print(
+        f"implementation {chosen} · {runtime.thread_count()} threads ({runtime.threading_layer()}) · {processor()}\n",
+        soft_wrap=True,
+    )
+
+
+def _train(
+    console: Console, net: CNN, data: Dataset, optimizer: SGD, epochs: int, batch_size: int, seed: int
+) -> History:
+    """Fit one net, an epoch a line."""
+    console.print(f"training {net.name}", style="bold")
+    batches = -(-len(data.x_train) // batch_size)
+    start = perf_counter()
+    bar = batch_bar("epoch 1", batches)
+
+    def on_batch(batch: int, _: int, seen: int) -> None:
+        nonlocal start
+        if batch == 1:
+            start = perf_counter()
+        else:
+            bar.show(batch, f"{(seen - batch_size) / (perf_counter() - start):,.0f} images/s")
+
+    def on_epoch(epoch: Epoch) -> None:
+        nonlocal bar
+        bar.__exit__()
+        console.print(
+            f"epoch {epoch.epoch:>2} of {epochs}   train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:7.2%}   "
+            f"test loss {epoch.test_loss:.4f} accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
+            soft_wrap=True,
+        )
+        bar = batch_bar(f"epoch {epoch.epoch + 1}", batches)
+        if epoch.epoch < epochs:
+            bar.__enter__()
+
+    try:
+        bar.__enter__()
+        return fit(
+            net,
+            data,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            on_batch=on_batch,
+            on_epoch=on_epoch,
+        )
+    finally:
+        bar.__exit__()
+        console.print()
+
+
+def _show_results(
+    console: Console, models: dict[str, CNN], histories: dict[str, History], results: dict[str, Evaluation]
+) -> None:
+    name, result = next(iter(results.items()))
+    console.print(
+        f"[bold]result[/bold]: {name} reads {result.correct:,} of {result.total:,} test images correctly: {result.accuracy:.2%}\n"
+    )
+    if len(results) > 1:
+        compared = table(
+            "dense against CNN, same images, same recipe, this run",
+            "net",
+            "parameters",
+            "test accuracy",
+            "wrong",
+            "training",
+        )
+        for name in reversed(results):
+            result = results[name]
+            compared.add_row(
+                name, f"{models[name].parameter_count:,}", f"{result.accuracy:.2%}", f"{result.total - result.correct:,}",
+                f"{histories[name].seconds:.1f} s",
+            )  # fmt: skip
+        console.print(compared)
+
+
+def _save_filters(model: CNN, path: Path) -> None:
+    from jitcnn.plots import filters_figure, save_figure
+
+    save_figure(
+        filters_figure(model.layers[0].parameters()["weights"], f"What the first layer of {model.name} looks for"), path
+    )
+
+
+def _save_curves(histories: dict[str, History], path: Path) -> bool:
+    """Draw the curves, if an epoch was finished at all."""
+    from jitcnn.plots import curves_figure, save_figure
+
+    finished = {name: history.epochs for name, history in histories.items() if history.epochs}
+    if finished:
+        save_figure(curves_figure(finished), path)
+    return bool(finished)
+
+
+def _show_shifts(console: Console, shifts: ShiftTest) -> None:
+    columns = [f"{name} {what}" for what in ("reads", "accuracy") for name in shifts.names]
+    shown = table(
+        f"shift test: a {shifts.digit} moved right and down, and {shifts.image_count:,} test images", "pixels", *columns
+    )
+    for row in shifts.rows:
+        reads = [
+            f"{digit} ({confidence:.0%} sure)"
+            for digit, confidence in zip(row.predictions, row.confidences, strict=True)
+        ]
+        shown.add_row(str(row.shift), *reads, *[f"{accuracy:.1%}" for accuracy in row.accuracies])
+    console.print(shown)
+    console.print(shifts.conclusion() + "\n")
+
+
+def _save_history(
+    path: Path,
+    data: Dataset,
+    settings: dict[str, Any],
+    histories: dict[str, History],
+    results: dict[str, Evaluation],
+    shifts: ShiftTest | None,
+) -> None:
+    record = {
+        "dataset": data.name,
+        "train_images": len(data.x_train),
+        "test_images": len(data.x_test),
+        "settings": settings,
+        "threads": runtime.thread_count(),
+        "processor": processor(),
+        "results": {name: {**asdict(result), "accuracy": result.accuracy} for name, result in results.items()},
+        "histories": {name: history.as_dict() for name, history in histories.items()},
+        "shift_test": shifts.as_dict() if shifts else None,
+    }
+    with atomic_write(path) as file:
+        file.write(json.dumps(record, indent=2).encode())
+
+
+def _show_files(console: Console, folder: Path, files: dict[str, str]) -> None:
+    console.print("files written:", style="bold")
+    for name, meaning in files.items():
+        console.print(f"  {folder / name}  {meaning}", soft_wrap=True)

@@ -1,0 +1,79 @@
+"""IDX, the file format of MNIST: a magic number, the sizes, the bytes.
+
+Two zero bytes, the type (8 = unsigned byte), the number of axes, each size as a big-endian 32-bit
+integer, then the values. Format: http://yann.lecun.com/exdb/mnist/
+"""
+
+import gzip
+import os
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import IntArray
+from ..errors import DataError
+
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTE = 8
+
+
+def unpacked_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The contents of a file, unpacked if it is gzipped (told by its first bytes, not by its name).
+
+    Raises
+    ------
+    DataError
+        If the file can not be read, or is a damaged or truncated gzip file.
+    """
+    try:
+        contents = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} can not be read: {error.strerror or error}.") from error
+    if not contents.startswith(GZIP_MAGIC):
+        return contents
+    try:
+        return gzip.decompress(contents)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is a damaged or truncated gzip file ({error}): fetch it again.") from error
+
+
+def parse_idx(contents: bytes, name: str, axes: int) -> IntArray:
+    """The array in the bytes of an IDX file.
+
+    Parameters
+    ----------
+    contents : bytes, unpacked
+    name : str, for the error
+    axes : int, how many axes are expected: 3 for images, 1 for labels
+
+    Returns
+    -------
+    ndarray of ``axes`` axes, uint8, read-only
+
+    Raises
+    ------
+    DataError
+        If the bytes are no such IDX file, or fewer or more than the header says.
+    """
+    expected = bytes([0, 0, UNSIGNED_BYTE, axes])
+    if contents[:4] != expected:
+        raise DataError(
+            f"{name} is not an IDX file of {axes}-dimensional bytes: expected it to begin with {expected.hex(' ')}, "
+            f"got {contents[:4].hex(' ') or 'nothing'}."
+        )
+    start = 4 + 4 * axes
+    shape = [int.from_bytes(contents[at : at + 4], "big") for at in range(4, start, 4)]
+    values = len(contents) - start
+    if values != prod(shape):
+        raise DataError(
+            f"{name} is truncated or damaged: its header promises {' × '.join(map(str, shape))} = {prod(shape)} bytes, "
+            f"got {max(0, values)}; fetch it again."
+        )
+    return np.frombuffer(contents, np.uint8, offset=start).reshape(shape)
+
+
+def read_idx(path: str | os.PathLike[str], axes: int) -> IntArray:
+    """Read an IDX file of unsigned bytes, plain or gzipped; parameters and errors as ``parse_idx``."""
+    return parse_idx(unpacked_bytes(path), str(path), axes)

@@ -1,0 +1,43 @@
+"""Stateless operations on arrays: check, allocate, pick the implementation, call the kernel.
+
+"Convolution" here is what the field calls by that name: cross-correlation, the filter is not flipped.
+An operation computes in numpy's common dtype of its arguments: float64 images through float32 weights
+give float64. Integers are refused.
+"""
+
+from .activations import relu, relu_backward, softmax, softmax_backward
+from .conv import (
+    CONV_IMPLEMENTATIONS,
+    col2im,
+    conv2d,
+    conv2d_backward,
+    conv2d_backward_input,
+    conv2d_backward_weights,
+    conv2d_forward_fast,
+    conv2d_forward_naive,
+    im2col,
+)
+from .dense import dense, dense_backward_input, dense_backward_weights
+from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
+
+__all__ = [
+    "CONV_IMPLEMENTATIONS",
+    "POOL_IMPLEMENTATIONS",
+    "col2im",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_backward_input",
+    "conv2d_backward_weights",
+    "conv2d_forward_fast",
+    "conv2d_forward_naive",
+    "dense",
+    "dense_backward_input",
+    "dense_backward_weights",
+    "im2col",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "softmax",
+    "softmax_backward",
+]

@@ -1,0 +1,203 @@
+"""Two-dimensional convolution (cross-correlation), its gradients, and im2col with its adjoint."""
+
+from types import ModuleType
+
+import numpy as np
+
+from ..arrays import Array
+from ..kernels import conv_im2col, conv_loops, conv_naive
+from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
+from .checks import float_arrays, has_shape, pick
+
+CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": conv_naive, "loops": conv_loops, "im2col": conv_im2col}
+
+
+def conv2d(
+    x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+) -> Array:
+    """Slide every filter over every image.
+
+    out[n, co, oh, ow] = bias[co] + Σ over ci, kh, kw of
+    weights[co, ci, kh, kw] · x[n, ci, oh·stride + kh - padding, ow·stride + kw - padding]
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C_in, H, W), float32 or float64
+    weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    bias : ndarray of shape (C_out,)
+    stride : int or pair, in pixels
+    padding : int or pair, in pixels of zeros on each side, "valid" or "same"
+    impl : "auto", "naive", "loops" or "im2col"
+
+    Returns
+    -------
+    ndarray of shape (N, C_out, H_out, W_out), in the common dtype of x, weights and bias
+
+    Raises
+    ------
+    ShapeError
+        If the arrays do not fit together, or the kernel is larger than the padded image.
+    DTypeError
+        If an array is neither float32 nor float64.
+    ConfigError
+        If stride, padding or impl is out of range.
+
+    References
+    ----------
+    Dumoulin and Visin (2016), arXiv:1603.07285.
+    """
+    kernels = pick(CONV_IMPLEMENTATIONS, impl)
+    x, weights, bias = float_arrays("conv2d", x=x, weights=weights, bias=bias)
+    stride, pad, size_out = _grid(x, weights, stride, padding)
+    has_shape("conv2d", "bias", bias, weights.shape[0])
+    out = np.empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
+    kernels.conv2d_forward(x, weights, bias, *stride, *pad, out)
+    return out
+
+
+def conv2d_backward_weights(
+    d_out: Array, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+) -> tuple[Array, Array]:
+    """Gradients for the filters and the bias: each output gradient times the window it came from, summed.
+
+    Parameters and errors as ``conv2d_backward``.
+
+    Returns
+    -------
+    d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    d_bias : ndarray of shape (C_out,)
+    """
+    kernels = pick(CONV_IMPLEMENTATIONS, impl)
+    d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
+    stride, pad, size_out = _grid(x, weights, stride, padding)
+    has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
+    d_weights = np.empty_like(weights)
+    d_bias = np.empty(weights.shape[0], weights.dtype)
+    kernels.conv2d_backward_weights(x, d_out, *stride, *pad, d_weights, d_bias)
+    return d_weights, d_bias
+
+
+def conv2d_backward_input(
+    d_out: Array, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+) -> Array:
+    """Gradient for the input: each pixel gathers, from every output that saw it, gradient times weight.
+
+    Parameters and errors as ``conv2d_backward``.
+
+    Returns
+    -------
+    d_x : ndarray of shape (N, C_in, H, W)
+    """
+    kernels = pick(CONV_IMPLEMENTATIONS, impl)
+    d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
+    stride, pad, size_out = _grid(x, weights, stride, padding)
+    has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
+    d_x = np.empty_like(x)
+    kernels.conv2d_backward_input(d_out, weights, *stride, *pad, d_x)
+    return d_x
+
+
+def conv2d_backward(
+    d_out: Array, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+) -> tuple[Array, Array, Array]:
+    """All three gradients of ``conv2d``, given the gradient for its output.
+
+    Parameters
+    ----------
+    d_out : ndarray of shape (N, C_out, H_out, W_out), float32 or float64
+    x, weights, stride, padding, impl : as they went into ``conv2d``
+
+    Returns
+    -------
+    d_x : ndarray of shape (N, C_in, H, W)
+    d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    d_bias : ndarray of shape (C_out,)
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``conv2d``; also if ``d_out`` is not of the shape that ``conv2d`` returns.
+    """
+    d_x = conv2d_backward_input(d_out, x, weights, stride, padding, impl=impl)
+    return d_x, *conv2d_backward_weights(d_out, x, weights, stride, padding, impl=impl)
+
+
+def conv2d_forward_naive(x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+    """``conv2d`` by the blackboard loops."""
+    return conv2d(x, weights, bias, stride, padding, impl="naive")
+
+
+def conv2d_forward_fast(x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+    """``conv2d`` by im2col and one matrix product."""
+    return conv2d(x, weights, bias, stride, padding, impl="im2col")
+
+
+def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+    """Every window as a column.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C, H, W), float32 or float64
+    FH, FW : int, height and width of the filter in pixels
+    stride, padding : as ``conv2d``
+
+    Returns
+    -------
+    ndarray of shape (C·FH·FW, N·H_out·W_out)
+        Rows run over (channel, row, column) of the filter; columns batch by batch, row by row.
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``conv2d``.
+    """
+    (x,) = float_arrays("im2col", x=x)
+    has_shape("im2col", "x", x, "N", "C", "H", "W")
+    FH, FW = pair((FH, FW), "filter size")
+    stride = pair(stride, "stride")
+    pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding)
+    col = np.empty((x.shape[1], FH, FW, x.shape[0], *size_out), x.dtype)
+    conv_im2col.im2col(x, FH, FW, *stride, *pad, col)
+    return col.reshape(x.shape[1] * FH * FW, -1)
+
+
+def col2im(
+    col: Array, x_shape: tuple[int, ...], FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0
+) -> Array:
+    """The adjoint of ``im2col``: every column goes back to its window; what overlaps is summed.
+
+    Parameters
+    ----------
+    col : ndarray of shape (C·FH·FW, N·H_out·W_out), float32 or float64
+    x_shape : tuple (N, C, H, W)
+    FH, FW, stride, padding : as they went into ``im2col``
+
+    Returns
+    -------
+    ndarray of shape ``x_shape``
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``im2col``; also if ``col`` is not what ``im2col`` makes of ``x_shape``.
+    """
+    (col,) = float_arrays("col2im", col=col)
+    x = np.empty(x_shape, col.dtype)
+    has_shape("col2im", "x_shape", x, "N", "C", "H", "W")
+    FH, FW = pair((FH, FW), "filter size")
+    stride = pair(stride, "stride")
+    pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding)
+    N, C = x.shape[:2]
+    has_shape("col2im", "col", col, C * FH * FW, N * size_out[0] * size_out[1])
+    conv_im2col.col2im(col.reshape(C, FH, FW, N, *size_out), FH, FW, *stride, *pad, x)
+    return x
+
+
+def _grid(x: Array, weights: Array, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
+    """Stride, padding above and left, and (H_out, W_out); checks that x and weights fit together."""
+    has_shape("conv2d", "weights", weights, "C_out", "C_in", "K_h", "K_w")
+    has_shape("conv2d", "x", x, "N", weights.shape[1], "H", "W")
+    kernel = pair((weights.shape[2], weights.shape[3]), "kernel_size")
+    stride = pair(stride, "stride")
+    pad, size_out = window_grid((x.shape[2], x.shape[3]), kernel, stride, padding)
+    return stride, pad, size_out

@@ -1,0 +1,102 @@
+"""Max pooling and its gradient."""
+
+from types import ModuleType
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..errors import ConfigError
+from ..kernels import pool_im2col, pool_loops, pool_naive
+from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
+from .checks import float_arrays, has_shape, pick
+
+POOL_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": pool_naive, "loops": pool_loops, "im2col": pool_im2col}
+
+
+def max_pool2d(
+    x: Array, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
+) -> tuple[Array, IntArray]:
+    """Largest value of each window, and where it stood.
+
+    Of equal values the first in reading order wins; NaN counts as the largest. Padding never wins.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C, H, W), float32 or float64
+    pool_size, stride : int or pair, in pixels
+    padding : int or pair, in pixels, less than ``pool_size``; "valid" or "same"
+    impl : "auto", "naive", "loops" or "im2col"
+
+    Returns
+    -------
+    out : ndarray of shape (N, C, H_out, W_out), dtype of x
+    max_indices : ndarray of shape (N, C, H_out, W_out), int32; position in the flattened H·W plane
+
+    Raises
+    ------
+    ShapeError
+        If the window is larger than the padded image.
+    DTypeError, ConfigError
+        If x is no float array; if a setting is out of range.
+
+    References
+    ----------
+    Dumoulin and Visin (2016), arXiv:1603.07285.
+    """
+    kernels = pick(POOL_IMPLEMENTATIONS, impl)
+    (x,) = float_arrays("max_pool2d", x=x)
+    has_shape("max_pool2d", "x", x, "N", "C", "H", "W")
+    pool, stride, pad, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
+    out = np.empty((*x.shape[:2], *size_out), x.dtype)
+    max_indices = np.empty(out.shape, np.int32)
+    kernels.max_pool2d_forward(x, *pool, *stride, *pad, out, max_indices)
+    return out, max_indices
+
+
+def max_pool2d_backward(
+    d_out: Array,
+    max_indices: IntArray,
+    x_shape: tuple[int, ...],
+    pool_size: IntOrPair = 2,
+    stride: IntOrPair = 2,
+    padding: Padding = 0,
+    *,
+    impl: str = "auto",
+) -> Array:
+    """Each output's gradient goes to the pixel that won; pixels that won several windows sum theirs.
+
+    Parameters
+    ----------
+    d_out : ndarray of shape (N, C, H_out, W_out), float32 or float64
+    max_indices : ndarray of shape (N, C, H_out, W_out), int32, from ``max_pool2d``
+    x_shape : tuple (N, C, H, W)
+    pool_size, stride, padding, impl : as they went into ``max_pool2d``
+
+    Returns
+    -------
+    d_x : ndarray of shape ``x_shape``
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``max_pool2d``; also if ``d_out`` is not of the shape of ``max_indices``.
+    """
+    kernels = pick(POOL_IMPLEMENTATIONS, impl)
+    (d_out,) = float_arrays("max_pool2d_backward", d_out=d_out)
+    d_x = np.empty(x_shape, d_out.dtype)
+    has_shape("max_pool2d_backward", "x_shape", d_x, "N", "C", "H", "W")
+    pool, stride, pad, size_out = _grid((d_x.shape[2], d_x.shape[3]), pool_size, stride, padding)
+    has_shape("max_pool2d_backward", "d_out", d_out, *d_x.shape[:2], *size_out)
+    has_shape("max_pool2d_backward", "max_indices", max_indices, *d_out.shape)
+    kernels.max_pool2d_backward(d_out, max_indices, *pool, *stride, *pad, d_x)
+    return d_x
+
+
+def _grid(image: Pair, pool_size: IntOrPair, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair, Pair]:
+    """Pool size, stride, padding above and left, and (H_out, W_out)."""
+    pool = pair(pool_size, "pool_size")
+    stride = pair(stride, "stride")
+    pad, size_out = window_grid(image, pool, stride, padding)
+    if pad[0] >= pool[0] or pad[1] >= pool[1]:
+        raise ConfigError(f"Padding {pad} must be less than pool_size {pool}: a window would hold nothing but padding.")
+    return pool, stride, pad, size_out

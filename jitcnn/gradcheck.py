@@ -1,0 +1,175 @@
+"""Is the gradient right? Ask the function itself: nudge each number, and see how the output moves.
+
+Central differences in float64 on Σ forward(x) · random, against what ``backward`` claims.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import Array
+from .errors import ConfigError, GradientError
+from .layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
+from .model import CNN
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What a check found: the largest relative difference and where, and how many numbers were compared."""
+
+    largest: float
+    where: str
+    compared: int
+    skipped: int
+    all_zero: bool
+
+
+def gradient_check(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5) -> float:
+    """Compare backward with central differences, for the input and every parameter.
+
+    Works on a float64 copy; the layer itself is not touched.
+
+    Parameters
+    ----------
+    layer : Layer or CNN
+    x : ndarray, an input for it
+    epsilon : float, how far each number is nudged, in the unit of x
+    tolerance : float, largest relative difference allowed
+
+    Returns
+    -------
+    float
+        Largest relative difference. Gradients below a thousandth of the largest of their array are
+        compared on that scale, where rounding would otherwise decide.
+
+    Raises
+    ------
+    GradientError
+        Above the tolerance; when everything compared is zero; when nothing could be compared.
+    """
+    report = compare_gradients(layer, x, epsilon, tolerance)
+    name = layer.name if isinstance(layer, CNN) else type(layer).__name__
+    if report.compared == 0 or report.all_zero:
+        what = "every gradient compared is zero" if report.compared else "no number could be compared"
+        raise GradientError(f"{name}: {what}, which proves nothing; check with another x.")
+    if not report.largest <= tolerance:
+        raise GradientError(
+            f"{name}: backward differs from the numeric gradient by {report.largest:.3g} at {report.where}, "
+            f"expected at most {tolerance:g}; look at the backward pass of that array."
+        )
+    return report.largest
+
+
+def compare_gradients(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5) -> GradientReport:
+    """As ``gradient_check``, but report instead of raising.
+
+    A number that stands on a kink (a ReLU at 0, a tie in a window) has no gradient; it is recognised by
+    its slopes, which differ left and right however small the step, and is skipped and counted.
+    """
+    if not (epsilon > 0 and tolerance > 0):
+        raise ConfigError(f"epsilon and tolerance must be positive, got {epsilon} and {tolerance}.")
+    layer, x = _in_float64(layer), np.array(x, np.float64)
+    out = layer.forward(x)
+    projection = np.random.default_rng(0).standard_normal(out.shape)
+    pairs = [("x", x, layer.backward(projection))]
+    for position, one in enumerate(layer.layers if isinstance(layer, CNN) else [layer]):
+        prefix = f"layer {position} " if isinstance(layer, CNN) else ""
+        pairs += [(f"{prefix}{k}", p, one.gradients()[k]) for k, p in one.parameters().items()]
+
+    def value() -> float:
+        return float((layer.forward(x) * projection).sum())
+
+    largest, where, compared, skipped, all_zero = 0.0, "", 0, 0, True
+    for name, array, analytic in pairs:
+        numeric = np.array([_slope(value, array, index, epsilon) for index in np.ndindex(array.shape)])
+        numeric = numeric.reshape(array.shape)
+        scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), 1e-3 * max(np.abs(numeric).max(), 1e-12))
+        difference = np.abs(analytic - numeric) / scale
+        all_zero = all_zero and not numeric.any() and not analytic.any()
+        for index in np.ndindex(array.shape):
+            if not difference[index] <= tolerance and _is_kink(value, array, index, epsilon, tolerance * scale[index]):
+                skipped += 1
+                continue
+            compared += 1
+            if not difference[index] <= largest:  # a NaN counts as larger than anything
+                largest, where = float(difference[index]), f"{name}{list(index)}"
+    return GradientReport(largest, where, compared, skipped, all_zero)
+
+
+def _in_float64(layer: Layer | CNN) -> Layer | CNN:
+    layer = deepcopy(layer)
+    for one in layer.layers if isinstance(layer, CNN) else [layer]:
+        for name, parameter in one.parameters().items():
+            setattr(one, name, parameter.astype(np.float64))
+    return layer
+
+
+def _slope(value: Callable[[], float], array: Array, index: tuple[int, ...], epsilon: float) -> float:
+    """Central difference of ``value`` along one number of ``array``."""
+    right, left = _sides(value, array, index, epsilon)
+    return (right - left) / (2 * epsilon)
+
+
+def _sides(value: Callable[[], float], array: Array, index: tuple[int, ...], epsilon: float) -> tuple[float, float]:
+    """``value`` with one number of ``array`` nudged up, and nudged down."""
+    before = array[index]
+    array[index] = before + epsilon
+    right = value()
+    array[index] = before - epsilon
+    left = value()
+    array[index] = before
+    return right, left
+
+
+def _is_kink(value: Callable[[], float], array: Array, index: tuple[int, ...], epsilon: float, allowed: float) -> bool:
+    """Whether the slope jumps within ``epsilon``: a smooth bend shrinks with the step, a kink does not."""
+    here = value()
+    jumps, slopes = [], []
+    for step in (epsilon, epsilon / 2):
+        right, left = _sides(value, array, index, step)
+        jumps.append(abs((right - here) - (here - left)) / step)
+        slopes.append((right - left) / (2 * step))
+    kink_between = abs(slopes[0] - slopes[1]) > allowed
+    kink_here = jumps[1] > allowed and jumps[1] > 0.75 * jumps[0]
+    return kink_between or kink_here
+
+
+def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Array]]:
+    """Every layer, and a small whole net, each with a name and an input for ``gradient_check``.
+
+    Parameters
+    ----------
+    impl : "auto", "naive", "loops" or "im2col"
+    """
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((2, 3, 7, 6))
+    rows = rng.standard_normal((3, 5))
+    yield "Conv2D 3×3", Conv2D(3, 4, 3, impl=impl, rng=rng), images
+    yield "Conv2D 3×2, stride 2, padding 1", Conv2D(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), images
+    yield 'Conv2D 4×4, stride 3, "same"', Conv2D(3, 4, 4, 3, "same", impl=impl, rng=rng), images
+    yield "MaxPool2D 2×2, stride 2", MaxPool2D(2, 2, impl=impl), images
+    yield "MaxPool2D 3×3, stride 2, padding 1", MaxPool2D(3, 2, 1, impl=impl), images
+    yield "Dense", Dense(5, 4, rng=rng), rows
+    yield "ReLU", ReLU(), images
+    yield "Softmax", Softmax(), rows
+    yield "Flatten", Flatten(), images
+    net = CNN(
+        [
+            Conv2D(1, 3, 3, impl=impl, rng=rng),
+            ReLU(),
+            MaxPool2D(2, 2, impl=impl),
+            Conv2D(3, 4, 3, padding=1, impl=impl, rng=rng),
+            ReLU(),
+            MaxPool2D(2, 2, impl=impl),
+            Flatten(),
+            Dense(16, 8, rng=rng),
+            ReLU(),
+            Dense(8, 3, rng=rng),
+            Softmax(),
+        ],
+        input_shape=(1, 10, 10),
+        name="a whole small net",
+    )
+    yield net.name, net, rng.standard_normal((2, 1, 10, 10))

@@ -1,0 +1,169 @@
+"""Convolution as a matrix product: every window becomes a column, every filter a row.
+
+The textbook form (Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks
+for Document Processing"). It costs a copy of the input K_h·K_w times its size, and the product is
+then as fast as the BLAS. The copy is made for a few images at a time, so that it is still in the cache
+when the product reads it, and the threads share the groups of images.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .matmul import one_blas_thread
+from .runtime import thread_count
+
+Array = NDArray[Any]
+Result = TypeVar("Result")
+
+# Columns of one group of images, in numbers: 1 MB of float32, what a core's L2 cache holds.
+GROUP = 1 << 18
+
+
+def im2col(
+    x: Array,
+    K_h: int,
+    K_w: int,
+    stride_h: int,
+    stride_w: int,
+    pad_top: int,
+    pad_left: int,
+    col: Array,
+    outside: float = 0.0,
+) -> None:
+    """x (N, C, H, W) -> col (C, K_h, K_w, N, H_out, W_out); ``outside`` stands for what is not in x."""
+    H, W = x.shape[2:]
+    H_out, W_out = col.shape[4:]
+    x_channels = x.transpose(1, 0, 2, 3)
+    for kh in range(K_h):
+        h, ih = _inside(kh - pad_top, stride_h, H, H_out)
+        for kw in range(K_w):
+            w, iw = _inside(kw - pad_left, stride_w, W, W_out)
+            if h != slice(0, H_out) or w != slice(0, W_out):
+                col[:, kh, kw] = outside
+            col[:, kh, kw, :, h, w] = x_channels[:, :, ih, iw]
+
+
+def col2im(col: Array, K_h: int, K_w: int, stride_h: int, stride_w: int, pad_top: int, pad_left: int, x: Array) -> None:
+    """The adjoint of im2col: col (C, K_h, K_w, N, H_out, W_out) is summed into x (N, C, H, W)."""
+    H, W = x.shape[2:]
+    H_out, W_out = col.shape[4:]
+    x[...] = 0
+    x_channels = x.transpose(1, 0, 2, 3)
+    for kh in range(K_h):
+        h, ih = _inside(kh - pad_top, stride_h, H, H_out)
+        for kw in range(K_w):
+            w, iw = _inside(kw - pad_left, stride_w, W, W_out)
+            x_channels[:, :, ih, iw] += col[:, kh, kw, :, h, w]
+
+
+def _inside(offset: int, stride: int, size: int, size_out: int) -> tuple[slice, slice]:
+    """Where o·stride + offset falls inside 0 … size: the slice of o, and the slice of positions."""
+    first = max(0, -(offset // stride))
+    last = max(first, min(size_out, (size - 1 - offset) // stride + 1))
+    if last == first:
+        return slice(first, first), slice(0, 0)
+    start = first * stride + offset
+    return slice(first, last), slice(start, (last - 1) * stride + offset + 1, stride)
+
+
+def _for_groups(images: int, column_numbers: int, work: Callable[[slice], Result]) -> Iterable[Result]:
+    """Do ``work`` on groups of images, on all threads; results in the order of the images.
+
+    The groups depend on the sizes alone, so that sums over them come out the same on any number of threads.
+    """
+    size = max(1, GROUP // column_numbers)
+    groups = [slice(start, min(images, start + size)) for start in range(0, images, size)]
+    with one_blas_thread():
+        return list((_threads(thread_count()).map if len(groups) > 1 else map)(work, groups))
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    """A pool of that many threads, started once: starting them anew for every layer costs 0.1 ms."""
+    return ThreadPoolExecutor(count)
+
+
+def _columns_by_image(columns: Array) -> Array:
+    """View (n, C, K_h, K_w, H_out, W_out) in the order of axes that im2col and col2im speak."""
+    return columns.transpose(1, 2, 3, 0, 4, 5)
+
+
+def conv2d_forward(
+    x: Array,
+    weights: Array,
+    bias: Array,
+    stride_h: int,
+    stride_w: int,
+    pad_top: int,
+    pad_left: int,
+    out: Array,
+) -> None:
+    """x (N, C_in, H, W), weights (C_out, C_in, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
+    N, C_out, H_out, W_out = out.shape
+    C_in, K_h, K_w = weights.shape[1:]
+    K, P = C_in * K_h * K_w, H_out * W_out
+
+    def work(group: slice) -> None:
+        columns = np.empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
+        im2col(x[group], K_h, K_w, stride_h, stride_w, pad_top, pad_left, _columns_by_image(columns))
+        product = out[group].reshape(-1, C_out, P)
+        np.matmul(weights.reshape(C_out, K), columns.reshape(-1, K, P), out=product)
+        product += bias[:, None]
+
+    _for_groups(N, K * P, work)
+
+
+def conv2d_backward_weights(
+    x: Array,
+    d_out: Array,
+    stride_h: int,
+    stride_w: int,
+    pad_top: int,
+    pad_left: int,
+    d_weights: Array,
+    d_bias: Array,
+) -> None:
+    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
+    N, C_out, H_out, W_out = d_out.shape
+    C_in, K_h, K_w = d_weights.shape[1:]
+    K, P = C_in * K_h * K_w, H_out * W_out
+
+    def work(group: slice) -> tuple[Array, Array]:
+        columns = np.empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
+        im2col(x[group], K_h, K_w, stride_h, stride_w, pad_top, pad_left, _columns_by_image(columns))
+        product = d_out[group].reshape(-1, C_out, P)
+        per_image = np.matmul(product, columns.reshape(-1, K, P).transpose(0, 2, 1))
+        return per_image.sum(axis=0), product.sum(axis=(0, 2))
+
+    d_weights[...] = 0
+    d_bias[...] = 0
+    for part, part_bias in _for_groups(N, K * P, work):
+        d_weights += part.reshape(d_weights.shape)
+        d_bias += part_bias
+
+
+def conv2d_backward_input(
+    d_out: Array,
+    weights: Array,
+    stride_h: int,
+    stride_w: int,
+    pad_top: int,
+    pad_left: int,
+    d_x: Array,
+) -> None:
+    """d_out (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
+    N, C_out, H_out, W_out = d_out.shape
+    C_in, K_h, K_w = weights.shape[1:]
+    K, P = C_in * K_h * K_w, H_out * W_out
+
+    def work(group: slice) -> None:
+        columns = np.matmul(weights.reshape(C_out, K).T, d_out[group].reshape(-1, C_out, P))
+        columns = columns.reshape(-1, C_in, K_h, K_w, H_out, W_out)
+        col2im(_columns_by_image(columns), K_h, K_w, stride_h, stride_w, pad_top, pad_left, d_x[group])
+
+    _for_groups(N, K * P, work)

@@ -1,0 +1,149 @@
+"""How kernels are compiled, cached and run: every deliberate choice about numba, in one place.
+
+Threads
+    Two thread pools that both spin while idle (numba's OpenMP layer and the BLAS) slow each other
+    down many times over. On x86-64 we therefore take numba's ``tbb`` layer, which sleeps when idle,
+    launches a kernel in about 2 µs and may be called from several Python threads; the ``tbb`` wheel
+    is a dependency there. Elsewhere OpenMP, told to wait passively. ``NUMBA_THREADING_LAYER``
+    overrides the choice. The BLAS runs on one thread, see ``matmul``.
+Cache
+    numba notices an edited file but not an edit in a file it calls into, and it gives up when both
+    the package and HOME are read-only. So the cache lives in the user's cache folder under a hash of
+    all kernel sources, or in a private temporary folder when that can not be written.
+    ``NUMBA_CACHE_DIR`` overrides it.
+Arithmetic
+    ``FASTMATH`` lets the compiler reorder sums (needed to vectorise a dot product) and fuse
+    multiply-adds. It leaves out ``nnan`` and ``ninf``: a NaN stays visible.
+"""
+
+import ctypes
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import platformdirs
+
+FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def _load_tbb() -> bool:
+    """Load the tbb wheel's library, if it is installed; must run before numba is imported.
+
+    numba asks the system for it by name, which does not look into a virtual environment.
+    """
+    for library in ("lib/libtbb.so.12", "Library/bin/tbb12.dll"):
+        path = Path(sys.prefix, library)
+        if path.exists():
+            try:
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            except OSError:  # built for another system: numba's next layer serves
+                return False
+            return True
+    return False
+
+
+def _source_hash() -> str:
+    """Twelve digits that change whenever any kernel source changes."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _choose_cache_folder() -> str:
+    """The first folder that can be written: the user's cache, else a private temporary one."""
+    folder = platformdirs.user_cache_path("jitcnn") / "kernels" / _source_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return str(folder)
+    except OSError:
+        return tempfile.mkdtemp(prefix="jitcnn-kernels-")
+
+
+_HAS_TBB = _load_tbb()
+if not _HAS_TBB:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numba  # noqa: E402  (the environment above must be set first)
+from numba.core import event  # noqa: E402
+
+_CONFIG: Any = numba.config  # its settings are made at run time, out of sight of type checkers
+
+if _HAS_TBB and "NUMBA_THREADING_LAYER" not in os.environ:
+    _CONFIG.THREADING_LAYER = "tbb"
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    _CONFIG.CACHE_DIR = _choose_cache_folder()
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a nest of loops that runs on one thread."""
+    return numba.njit(cache=True, fastmath=FASTMATH)(function)
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a nest of loops whose ``prange`` runs on all threads."""
+    return numba.njit(parallel=True, cache=True, fastmath=FASTMATH)(function)
+
+
+def most_threads() -> int:
+    """Return how many threads there are to use."""
+    return int(_CONFIG.NUMBA_NUM_THREADS)
+
+
+def thread_count() -> int:
+    """Return how many threads a kernel runs on now."""
+    return int(numba.get_num_threads())
+
+
+def set_threads(count: int) -> None:
+    """Run kernels on ``count`` threads, 1 to ``most_threads()``."""
+    numba.set_num_threads(count)
+
+
+def threading_layer() -> str:
+    """Return the name of the layer numba asked for: tbb, omp, workqueue or default."""
+    return str(_CONFIG.THREADING_LAYER)
+
+
+class CompileClock(event.Listener):
+    """Counts, while it is entered, the kernels compiled and the seconds it takes; a load from the cache is nothing.
+
+    Parameters
+    ----------
+    on_kernel : called with the name of each kernel as its compile begins, and how many came before it
+    """
+
+    def __init__(self, on_kernel: Callable[[str, int], object] | None = None) -> None:
+        self.seconds = 0.0
+        self.kernels = 0
+        self._on_kernel = on_kernel
+        self._depth = 0
+        self._start = 0.0
+
+    def __enter__(self) -> "CompileClock":
+        event.register("numba:compile", self)  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        event.unregister("numba:compile", self)  # type: ignore[no-untyped-call]
+
+    def on_start(self, event: Any) -> None:
+        """Numba begins to compile something; what a kernel calls is compiled within it."""
+        if self._depth == 0:
+            self._start = perf_counter()
+            if self._on_kernel is not None:
+                self._on_kernel(event.data["dispatcher"].py_func.__name__, self.kernels)
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:
+        """Numba has compiled it."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += perf_counter() - self._start
+            self.kernels += 1

@@ -1,0 +1,12 @@
+"""The layers, and the register by which a saved model finds them again."""
+
+from .activations import ReLU, Softmax
+from .base import Layer
+from .conv import Conv2D
+from .dense import Dense
+from .flatten import Flatten
+from .pool import MaxPool2D
+
+LAYERS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (Conv2D, MaxPool2D, Flatten, Dense, ReLU, Softmax)}
+
+__all__ = ["LAYERS", "Conv2D", "Dense", "Flatten", "Layer", "MaxPool2D", "ReLU", "Softmax"]

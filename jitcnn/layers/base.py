@@ -1,0 +1,114 @@
+"""What every layer is: a forward pass, its exact backward pass, and the arrays it learns."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ConfigError, DTypeError, ShapeError
+from ..shapes import Padding, Pair
+
+Shape = tuple[int, ...]
+Cache = TypeVar("Cache")
+
+
+class Layer(ABC):
+    """Base of all layers.
+
+    A layer with parameters names them in ``parameter_names``; each name has an attribute of its own and
+    one with ``d_`` before it for the gradient, overwritten by every backward pass.
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]] = ()
+    config_names: ClassVar[tuple[str, ...]] = ()
+    is_activation: ClassVar[bool] = False
+    has_implementations: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, x: Array) -> Array:
+        """Compute the output, and keep what ``backward`` needs."""
+
+    @abstractmethod
+    def backward(self, d_out: Array) -> Array:
+        """From the gradient for the last output: set the parameters' gradients, return the input's."""
+
+    def backward_parameters(self, d_out: Array) -> None:  # noqa: B027 (nothing to do without parameters)
+        """Set the parameters' gradients only: enough for the first layer, whose input is not learnt."""
+
+    def parameters(self) -> dict[str, Array]:
+        """The learnable arrays by name."""
+        return {name: getattr(self, name) for name in self.parameter_names}
+
+    def gradients(self) -> dict[str, Array]:
+        """The gradient of each parameter, by the parameter's name."""
+        return {name: getattr(self, f"d_{name}") for name in self.parameter_names}
+
+    @abstractmethod
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of one output, without N, for one input of ``input_shape``; ShapeError if it does not fit."""
+
+    def config(self) -> dict[str, Any]:
+        """What the constructor needs to build this layer again, as plain values."""
+        return {name: getattr(self, name) for name in self.config_names}
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """Kernel size and stride with which the layer slides over its input."""
+        return (1, 1), (1, 1)
+
+    @property
+    def label(self) -> str:
+        """Name and sizes for a table, such as ``Conv2D 1→32 3×3``."""
+        return type(self).__name__
+
+    def _kept(self, cache: Cache | None) -> Cache:
+        """What ``forward`` kept; ConfigError if there was no forward pass."""
+        if cache is None:
+            raise ConfigError(
+                f"{type(self).__name__}.backward expects a forward pass before it: call forward(x) first."
+            )
+        return cache
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({settings})"
+
+
+def window_label(window: tuple[Pair, Pair], padding: Padding) -> str:
+    """Kernel, stride and padding in a few signs: ``3×3``, ``7×7/2 pad 3``."""
+    (K_h, K_w), (stride_h, stride_w) = window
+    text = f"{K_h}×{K_w}"
+    if stride_h == stride_w > 1:
+        text += f"/{stride_h}"
+    elif (stride_h, stride_w) != (1, 1):
+        text += f"/{stride_h}×{stride_w}"
+    if padding not in ("valid", (0, 0)):
+        pads = padding if isinstance(padding, tuple) else (padding, padding)
+        text += f" pad {pads[0]}" if pads[0] == pads[1] else f" pad {pads[0]}×{pads[1]}"
+    return text
+
+
+def check_count(name: str, value: object) -> int:
+    """``value`` as a whole number of at least 1; ConfigError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ConfigError(f"{name} must be an integer of at least 1, got {value!r}.")
+    return int(value)
+
+
+def check_dtype(dtype: Any) -> type:
+    """``dtype`` as np.float32 or np.float64; DTypeError otherwise."""
+    for allowed in (np.float32, np.float64):
+        if dtype == allowed:
+            return allowed
+    raise DTypeError(f"dtype must be float32 or float64, got {dtype!r}.")
+
+
+def check_input(layer: str, input_shape: Shape, *expected: int | str) -> None:
+    """Raise ShapeError unless one input has this shape; a word like "H" stands for any size."""
+    fits = len(input_shape) == len(expected) and all(
+        isinstance(e, str) or e == size for e, size in zip(expected, input_shape, strict=True)
+    )
+    if not fits:
+        wanted, got = (", ".join(["N", *map(str, shape)]) for shape in (expected, input_shape))
+        raise ShapeError(f"{layer} expects input of shape ({wanted}), got ({got}).")

@@ -1,0 +1,115 @@
+"""Convolution layer: C_out filters slide over the image, each looking for one small pattern.
+
+out[n, co, oh, ow] = bias[co] + Σ_{ci, kh, kw} weights[co, ci, kh, kw] · x[n, ci, oh·s + kh - p, ow·s + kw - p]
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .. import functional
+from ..arrays import Array
+from ..functional.checks import pick
+from ..initializers import he_normal
+from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
+from .base import Layer, Shape, check_count, check_dtype, check_input, window_label
+
+
+class Conv2D(Layer):
+    """Two-dimensional convolution (cross-correlation, as everywhere in the field).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride : int or pair (height, width), in pixels
+    padding : int or pair, in pixels of zeros on each side, "valid" (none) or "same" (⌈size / stride⌉)
+    impl : "auto", "naive", "loops" or "im2col"
+    rng : numpy random Generator for the He initialisation; a fresh one if not given
+    dtype : np.float32 (to train) or np.float64 (to check gradients)
+
+    Attributes
+    ----------
+    weights, d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    bias, d_bias : ndarray of shape (C_out,)
+
+    Raises
+    ------
+    ConfigError, DTypeError
+        If a setting is out of range.
+    """
+
+    parameter_names = ("weights", "bias")
+    has_implementations = True
+    config_names = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: IntOrPair,
+        stride: IntOrPair = 1,
+        padding: Padding = 0,
+        *,
+        impl: str = "auto",
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.in_channels = check_count("in_channels", in_channels)
+        self.out_channels = check_count("out_channels", out_channels)
+        self.kernel_size: Pair = pair(kernel_size, "kernel_size")
+        self.stride: Pair = pair(stride, "stride")
+        self.padding: Padding = check_padding(padding)
+        pick(functional.CONV_IMPLEMENTATIONS, impl)
+        self.impl = impl
+        shape = (self.out_channels, self.in_channels, *self.kernel_size)
+        dtype = check_dtype(dtype)
+        self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
+        self.bias: Array = np.zeros(self.out_channels, dtype)
+        self.d_weights: Array = np.zeros_like(self.weights)
+        self.d_bias: Array = np.zeros_like(self.bias)
+        # Both gradients are sums over the input, so the input is kept, and nothing of the output.
+        self._x: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
+        check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
+        out = functional.conv2d(x, self.weights, self.bias, self.stride, self.padding, impl=self.impl)
+        self._x = x
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets d_weights and d_bias."""
+        self.backward_parameters(d_out)
+        return functional.conv2d_backward_input(
+            d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
+        )
+
+    def backward_parameters(self, d_out: Array) -> None:
+        """Set d_weights and d_bias."""
+        self.d_weights, self.d_bias = functional.conv2d_backward_weights(
+            d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
+        )
+
+    def im2col(self, x: Array) -> Array:
+        """Every window this layer sees as a column: (C_in·K_h·K_w, N·H_out·W_out)."""
+        return functional.im2col(x, *self.kernel_size, self.stride, self.padding)
+
+    def col2im(self, col: Array, shape: Shape) -> Array:
+        """The adjoint of ``im2col``: columns summed back into an input of ``shape`` (N, C_in, H, W)."""
+        return functional.col2im(col, shape, *self.kernel_size, self.stride, self.padding)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(C_in, H, W) -> (C_out, H_out, W_out)."""
+        check_input("Conv2D", input_shape, self.in_channels, "H", "W")
+        _, size_out = window_grid((input_shape[1], input_shape[2]), self.kernel_size, self.stride, self.padding)
+        return (self.out_channels, *size_out)
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """Kernel size and stride."""
+        return self.kernel_size, self.stride
+
+    @property
+    def label(self) -> str:
+        """Channels and window, such as ``Conv2D 1→32 3×3``."""
+        return f"Conv2D {self.in_channels}→{self.out_channels} {window_label(self.window, self.padding)}"

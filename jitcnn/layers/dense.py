@@ -1,0 +1,83 @@
+"""Fully connected layer: every output sees every input, each through a weight of its own.
+
+out[n, j] = bias[j] + Σ_i x[n, i] · weights[i, j]
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .. import functional
+from ..arrays import Array
+from ..initializers import he_normal
+from .base import Layer, Shape, check_count, check_dtype, check_input
+
+
+class Dense(Layer):
+    """Fully connected layer.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    rng : numpy random Generator for the He initialisation; a fresh one if not given
+    dtype : np.float32 (to train) or np.float64 (to check gradients)
+
+    Attributes
+    ----------
+    weights, d_weights : ndarray of shape (in_features, out_features)
+    bias, d_bias : ndarray of shape (out_features,)
+
+    Raises
+    ------
+    ConfigError, DTypeError
+        If a setting is out of range.
+    """
+
+    parameter_names = ("weights", "bias")
+    config_names = ("in_features", "out_features")
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.in_features = check_count("in_features", in_features)
+        self.out_features = check_count("out_features", out_features)
+        dtype = check_dtype(dtype)
+        shape = (self.in_features, self.out_features)
+        self.weights: Array = he_normal(shape, self.in_features, rng or np.random.default_rng(), dtype)
+        self.bias: Array = np.zeros(self.out_features, dtype)
+        self.d_weights: Array = np.zeros_like(self.weights)
+        self.d_bias: Array = np.zeros_like(self.bias)
+        # d_weights is xᵀ · d_out: the input is kept, and nothing of the output.
+        self._x: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """x (N, in_features) -> (N, out_features)."""
+        check_input("Dense", x.shape[1:], self.in_features)
+        out = functional.dense(x, self.weights, self.bias)
+        self._x = x
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, out_features) -> d_x (N, in_features); sets d_weights and d_bias."""
+        self.backward_parameters(d_out)
+        return functional.dense_backward_input(d_out, self.weights)
+
+    def backward_parameters(self, d_out: Array) -> None:
+        """Set d_weights and d_bias."""
+        check_input("Dense.backward", d_out.shape[1:], self.out_features)
+        self.d_weights, self.d_bias = functional.dense_backward_weights(d_out, self._kept(self._x))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(in_features,) -> (out_features,)."""
+        check_input("Dense", input_shape, self.in_features)
+        return (self.out_features,)
+
+    @property
+    def label(self) -> str:
+        """Features, such as ``Dense 1600→128``."""
+        return f"Dense {self.in_features}→{self.out_features}"

@@ -1,0 +1,78 @@
+"""Max pooling layer: keep the largest value of each window, forget where exactly it stood.
+
+out[n, c, oh, ow] = max_{i, j} x[n, c, oh·s + i - p, ow·s + j - p]
+"""
+
+import numpy as np
+
+from .. import functional
+from ..arrays import Array, IntArray
+from ..functional.checks import pick
+from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
+from .base import Layer, Shape, check_input, window_label
+
+
+class MaxPool2D(Layer):
+    """Two-dimensional max pooling.
+
+    Parameters
+    ----------
+    pool_size, stride : int or pair (height, width), in pixels
+    padding : int or pair, in pixels on each side (they never win), "valid" or "same"
+    impl : "auto", "naive", "loops" or "im2col"
+
+    Raises
+    ------
+    ConfigError
+        If a setting is out of range.
+    """
+
+    has_implementations = True
+    config_names = ("pool_size", "stride", "padding")
+
+    def __init__(
+        self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
+    ) -> None:
+        self.pool_size: Pair = pair(pool_size, "pool_size")
+        self.stride: Pair = pair(stride, "stride")
+        self.padding: Padding = check_padding(padding)
+        pick(functional.POOL_IMPLEMENTATIONS, impl)
+        self.impl = impl
+        # The gradient goes to the winners alone, so their positions are kept, and not the input.
+        self._winners: tuple[IntArray, Shape] | None = None
+
+    def forward(self, x: Array) -> Array:
+        """x (N, C, H, W) -> (N, C, H_out, W_out)."""
+        check_input("MaxPool2D", x.shape[1:], "C", "H", "W")
+        out, max_indices = functional.max_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
+        self._winners = max_indices, x.shape
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
+        max_indices, x_shape = self._kept(self._winners)
+        return functional.max_pool2d_backward(
+            d_out, max_indices, x_shape, self.pool_size, self.stride, self.padding, impl=self.impl
+        )
+
+    @property
+    def max_indices(self) -> IntArray:
+        """Row and column in x of each winner of the last forward pass, (N, C, H_out, W_out, 2)."""
+        max_indices, x_shape = self._kept(self._winners)
+        return np.stack(np.divmod(max_indices, x_shape[3]), axis=-1)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        check_input("MaxPool2D", input_shape, "C", "H", "W")
+        _, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
+        return (input_shape[0], *size_out)
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """Pool size and stride."""
+        return self.pool_size, self.stride
+
+    @property
+    def label(self) -> str:
+        """Window, such as ``MaxPool2D 2×2/2``."""
+        return f"MaxPool2D {window_label(self.window, self.padding)}"

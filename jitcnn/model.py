@@ -1,0 +1,238 @@
+"""``CNN``: layers in a row, forward and back."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, IntArray
+from .checkpoint import read_checkpoint, write_checkpoint
+from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
+from .functional import softmax
+from .functional.checks import float_arrays
+from .layers import LAYERS, Layer, Softmax
+from .layers.base import Shape
+from .optim import SGD
+from .summary import Row, summary_rows, summary_text
+
+PIXEL_SCALE = np.float32(1 / 255)
+FORMAT = 1
+
+
+class CNN:
+    """A network: a list of layers, each fed with what the one before it returns.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, from the input upwards
+    input_shape : tuple without N, such as (1, 28, 28); if given, the layers are checked against it
+    name : str, for tables and files
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        If there is no layer, something in the list is none, or two neighbours do not fit together.
+    """
+
+    def __init__(self, layers: Sequence[Layer], *, input_shape: Shape | None = None, name: str = "cnn") -> None:
+        self.layers = list(layers)
+        self.name = name
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
+        shape = self.input_shape
+        for position, layer in enumerate(self.layers if shape is not None else []):
+            try:
+                shape = layer.output_shape(shape)  # type: ignore[arg-type]
+            except ShapeError as error:
+                raise ShapeError(f"Layer {position} of {name} does not fit the one before it: {error}") from error
+
+    # --- forward and backward ---------------------------------------------------------------------
+
+    def forward(self, x: Array) -> Array:
+        """All layers in order: x (N, C, H, W), float, scaled -> (N, classes).
+
+        Raises
+        ------
+        DataError
+            If x holds NaN or infinity.
+        ShapeError, DTypeError
+            If x does not fit the first layer, or is no float array.
+        """
+        return self._run(self.layers, x)
+
+    def logits(self, x: Array) -> Array:
+        """As ``forward``, but stopping before a closing Softmax."""
+        return self._run(self._below_softmax(), x)
+
+    def backward(self, d_loss: Array) -> Array:
+        """Gradient for the output of ``forward`` -> gradient for its input; sets every layer's gradients."""
+        for layer in reversed(self.layers):
+            d_loss = layer.backward(d_loss)
+        return d_loss
+
+    def backward_logits(self, d_logits: Array) -> None:
+        """Set every layer's gradients, given the gradient for ``logits``; the input's is not computed."""
+        first, *others = self._below_softmax()
+        for layer in reversed(others):
+            d_logits = layer.backward(d_logits)
+        first.backward_parameters(d_logits)
+
+    def _below_softmax(self) -> list[Layer]:
+        return self.layers[:-1] if isinstance(self.layers[-1], Softmax) else self.layers
+
+    def _run(self, layers: list[Layer], x: Array) -> Array:
+        (x,) = float_arrays(self.name, x=x)
+        if self.input_shape is not None and x.shape[1:] != self.input_shape:
+            wanted = ", ".join(["N", *map(str, self.input_shape)])
+            raise ShapeError(f"{self.name} expects input of shape ({wanted}), got {x.shape}.")
+        if not np.isfinite(x).all():
+            where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
+            raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
+        for layer in layers:
+            x = layer.forward(x)
+        return x
+
+    # --- learning -----------------------------------------------------------------------------------
+
+    def parameters(self) -> list[Array]:
+        """Every learnable array, layer by layer."""
+        return [parameter for layer in self.layers for parameter in layer.parameters().values()]
+
+    def gradients(self) -> list[Array]:
+        """The gradient of each of ``parameters()``, in the same order."""
+        return [gradient for layer in self.layers for gradient in layer.gradients().values()]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learnt."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def update_params(self, learning_rate: float) -> None:
+        """One plain step downhill: every parameter -= learning_rate · its gradient."""
+        SGD(learning_rate, momentum=0).step(self.parameters(), self.gradients())
+
+    # --- answers ------------------------------------------------------------------------------------
+
+    def predict_proba(self, x: Array | IntArray, batch_size: int = 256) -> Array:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        x : ndarray of shape (N, C, H, W): uint8 pixels, divided by 255 here, or float, scaled already
+        batch_size : int, how many images run at once
+
+        Returns
+        -------
+        ndarray of shape (N, classes)
+        """
+        batches = []
+        for start in range(0, max(1, len(x)), batch_size):
+            batch = x[start : start + batch_size]
+            batches.append(softmax(self.logits(batch * PIXEL_SCALE if batch.dtype == np.uint8 else batch)))  # type: ignore[arg-type]
+        return np.concatenate(batches)
+
+    def predict(self, x: Array | IntArray, batch_size: int = 256) -> IntArray:
+        """The most probable class of each image, (N,) int64; x and batch_size as ``predict_proba``."""
+        classes: IntArray = self.predict_proba(x, batch_size).argmax(axis=1)
+        return classes
+
+    # --- description and file -------------------------------------------------------------------------
+
+    def summary_rows(self) -> list[Row]:
+        """One row per layer, for whoever draws the table."""
+        return summary_rows(self.layers, self.input_shape)
+
+    def summary(self) -> str:
+        """The layers as a table: sizes, parameters, and how much of the input each unit sees."""
+        return f"{self.name}\n{summary_text(self.summary_rows())}"
+
+    def config(self) -> dict[str, Any]:
+        """The architecture as plain values."""
+        return {
+            "name": self.name,
+            "input_shape": self.input_shape,
+            "layers": [{"layer": type(layer).__name__, **layer.config()} for layer in self.layers],
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write architecture and weights to one ``.npz`` file; an old file stays until the new one is whole.
+
+        Raises
+        ------
+        CheckpointError
+            If the file can not be written.
+        """
+        arrays = {f"{position}.{name}": array for position, name, array in self._named_parameters()}
+        write_checkpoint(path, {"format": FORMAT, "architecture": self.config()}, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> "CNN":
+        """Read a network back from the file that ``save`` wrote.
+
+        Parameters
+        ----------
+        path : the file
+        impl : "auto", "naive", "loops" or "im2col", for the layers that have several
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, no model file, or its arrays do not fit its architecture.
+        """
+        header, arrays = read_checkpoint(path)
+        try:
+            if header["format"] != FORMAT:
+                raise CheckpointError(f"format {header['format']} instead of {FORMAT}")
+            architecture = header["architecture"]
+            layers = [_build_layer(config, impl) for config in architecture["layers"]]
+            model = cls(layers, input_shape=architecture["input_shape"], name=architecture["name"])
+            model._take(arrays)
+        except (KeyError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
+            raise CheckpointError(f"{path} does not describe a network of this version of jitcnn: {error}") from error
+        return model
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights out of a file of the same architecture.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, or belongs to another architecture; the weights are then as before.
+        """
+        loaded = CNN.load(path)
+        if [repr(layer) for layer in loaded.layers] != [repr(layer) for layer in self.layers]:
+            raise CheckpointError(
+                f"{path} belongs to another architecture: expected {self.name} with {self.parameter_count:,} "
+                f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
+            )
+        for mine, its in zip(self.parameters(), loaded.parameters(), strict=True):
+            mine[...] = its
+
+    def _named_parameters(self) -> list[tuple[int, str, Array]]:
+        return [(k, name, array) for k, layer in enumerate(self.layers) for name, array in layer.parameters().items()]
+
+    def _take(self, arrays: dict[str, Any]) -> None:
+        """Set every parameter from the array of its name; CheckpointError if they do not fit exactly."""
+        expected = {f"{position}.{name}": array.shape for position, name, array in self._named_parameters()}
+        got = {key: array.shape for key, array in arrays.items()}
+        if expected != got:
+            raise CheckpointError(f"its architecture needs arrays {expected}, the file holds {got}.")
+        for position, name, _ in self._named_parameters():
+            (array,) = float_arrays("CNN.load", **{name: arrays[f"{position}.{name}"]})
+            setattr(self.layers[position], name, array)
+            setattr(self.layers[position], f"d_{name}", np.zeros_like(array))
+
+    def __repr__(self) -> str:
+        return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"
+
+
+def _build_layer(config: dict[str, Any], impl: str) -> Layer:
+    """One layer from its part of an architecture."""
+    settings = dict(config)
+    kind = settings.pop("layer")
+    if kind not in LAYERS:
+        raise CheckpointError(f"unknown layer {kind!r}; known are {', '.join(LAYERS)}.")
+    build: Callable[..., Layer] = LAYERS[kind]
+    return build(**settings, impl=impl) if LAYERS[kind].has_implementations else build(**settings)

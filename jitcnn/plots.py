@@ -1,0 +1,77 @@
+"""Arrays → matplotlib Figure. Nothing here opens a window or needs a screen."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from .arrays import Array
+from .errors import ShapeError
+from .files import atomic_write
+from .training import Epoch
+
+
+def filters_figure(weights: Array, title: str = "Learned filters") -> Figure:
+    """Every filter of a convolution that looks at one channel, as a small picture.
+
+    One scale for all, symmetric about zero: blue weights count against, red ones for.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (C_out, 1, K_h, K_w)
+    title : str
+    """
+    if weights.ndim != 4 or weights.shape[1] != 1:
+        raise ShapeError(f"filters_figure expects weights of shape (C_out, 1, K_h, K_w), got {weights.shape}.")
+    count = len(weights)
+    columns = min(8, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(columns * 0.95 + 1.1, rows * 1.05 + 0.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel()
+    bound = float(np.abs(weights).max()) or 1.0
+    for position, axis in enumerate(axes):
+        axis.set_axis_off()
+        if position < count:
+            shown = axis.imshow(weights[position, 0], cmap="RdBu_r", vmin=-bound, vmax=bound)
+            axis.set_title(f"{position}", fontsize=8, pad=2)
+    figure.suptitle(title)
+    figure.colorbar(shown, ax=list(axes), shrink=0.8, label="weight (red: for, blue: against)")
+    return figure
+
+
+def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
+    """Loss and accuracy over the epochs: dashed on training images, solid on test images.
+
+    Parameters
+    ----------
+    histories : name of the net -> its epochs
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, accuracy = figure.subplots(1, 2)
+    for position, (name, epochs) in enumerate(histories.items()):
+        numbers = [e.epoch for e in epochs]
+        color = f"C{position}"
+        for axis, train, test in (
+            (loss, [e.train_loss for e in epochs], [e.test_loss for e in epochs]),
+            (accuracy, [100 * e.train_accuracy for e in epochs], [100 * e.test_accuracy for e in epochs]),
+        ):
+            axis.plot(numbers, train, "--", color=color, marker=".", label=f"{name}, training")
+            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, test")
+    loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)", yscale="log")
+    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="correct answers (%)")
+    for axis in (loss, accuracy):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    accuracy.legend(loc="lower right")
+    return figure
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG, beside an older file and then in its place; OSError if that can not be done."""
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", dpi=150)

@@ -1,0 +1,121 @@
+"""Every formula about sizes, once: pairs, output size, padding, receptive field.
+
+Reference: Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning",
+arXiv:1603.07285.
+"""
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any, Literal
+
+from .errors import ConfigError, ShapeError
+
+Pair = tuple[int, int]
+IntOrPair = int | Pair
+Padding = int | Pair | Literal["valid", "same"]
+
+
+def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
+    """``value`` for height and width: an int stands for both.
+
+    Raises
+    ------
+    ConfigError
+        If ``value`` is neither an int nor a pair of ints, or one is below ``least``.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        both: tuple[Any, ...] = (int(value), int(value))
+    elif isinstance(value, Iterable) and not isinstance(value, str):
+        both = tuple(value)
+    else:
+        both = (value,)
+    if len(both) != 2 or not all(isinstance(v, Integral) and not isinstance(v, bool) and int(v) >= least for v in both):
+        raise ConfigError(f"{name} must be an integer of at least {least}, or a pair of them, got {value!r}.")
+    return int(both[0]), int(both[1])
+
+
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> int:
+    """How many windows fit along one axis: ⌊(size + 2·padding - kernel_size) / stride⌋ + 1.
+
+    Parameters
+    ----------
+    size, kernel_size, stride, padding : int, in pixels; ``padding`` on each side
+
+    Raises
+    ------
+    ConfigError
+        If ``kernel_size`` or ``stride`` is below 1, or ``padding`` below 0.
+    ShapeError
+        If the kernel is larger than the padded axis.
+    """
+    kernel_size, _ = pair(kernel_size, "kernel_size")
+    stride, _ = pair(stride, "stride")
+    padding, _ = pair(padding, "padding", least=0)
+    return _windows(size, size + 2 * padding, kernel_size, stride)
+
+
+def _windows(size: int, padded_size: int, kernel_size: int, stride: int) -> int:
+    if kernel_size > padded_size:
+        raise ShapeError(
+            f"A kernel of size {kernel_size} does not fit into {size} pixels padded to {padded_size}: "
+            "use a smaller kernel, more padding or a larger image."
+        )
+    return (padded_size - kernel_size) // stride + 1
+
+
+def check_padding(padding: Padding) -> Padding:
+    """``padding`` as a pair or one of the words "valid" and "same"; ConfigError for anything else."""
+    if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            raise ConfigError(f'padding must be an integer, a pair, "valid" or "same", got {padding!r}.')
+        return padding
+    return pair(padding, "padding", least=0)
+
+
+def window_grid(image: Pair, kernel: Pair, stride: Pair, padding: Padding) -> tuple[Pair, Pair]:
+    """Where a sliding window stands on an image.
+
+    Parameters
+    ----------
+    image, kernel, stride : pair of int, (height, width) in pixels
+    padding : int or pair on each side, "valid" (none), or "same" (⌈size / stride⌉ outputs; an odd
+        pixel of padding goes below and to the right)
+
+    Returns
+    -------
+    pad_top_left : pair of int
+        Pixels of padding above and to the left; what is needed below and to the right follows.
+    size_out : pair of int, (H_out, W_out)
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        As ``output_size``.
+    """
+    padding = check_padding(padding)
+    if padding == "same":
+        size_out = (-(-image[0] // stride[0]), -(-image[1] // stride[1]))
+        missing = [max(0, (o - 1) * s + k - i) for i, k, s, o in zip(image, kernel, stride, size_out, strict=True)]
+        return (missing[0] // 2, missing[1] // 2), size_out
+    pad_h, pad_w = (0, 0) if isinstance(padding, str) else pair(padding, "padding", least=0)
+    H_out = _windows(image[0], image[0] + 2 * pad_h, kernel[0], stride[0])
+    W_out = _windows(image[1], image[1] + 2 * pad_w, kernel[1], stride[1])
+    return (pad_h, pad_w), (H_out, W_out)
+
+
+def receptive_field(windows: Iterable[tuple[Pair, Pair]]) -> Pair:
+    """Height and width, in input pixels, of what one unit sees through a stack of layers.
+
+    Each layer's kernel widens it by (kernel - 1) times the strides of all layers below.
+
+    Parameters
+    ----------
+    windows : pairs (kernel, stride), each itself a (height, width) pair, from the input upwards
+    """
+    field = [1, 1]
+    jump = [1, 1]
+    for kernel, stride in windows:
+        for axis in (0, 1):
+            field[axis] += (kernel[axis] - 1) * jump[axis]
+            jump[axis] *= stride[axis]
+    return field[0], field[1]

@@ -1,0 +1,162 @@
+"""The training loop, and the record it leaves."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, IntArray
+from .data.batches import minibatches
+from .data.dataset import Dataset
+from .errors import ConfigError, TrainingError
+from .losses import softmax_cross_entropy
+from .metrics import evaluate
+from .model import CNN
+from .optim import SGD
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training images came to; ``seconds`` is training alone, without the test."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass
+class History:
+    """Epoch after epoch; ``interrupted`` when Ctrl-C ended it before the last."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Training time of all epochs."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for a JSON file."""
+        return asdict(self)
+
+
+def train_step(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> float:
+    """Learn from one batch: forward, loss, backward, update.
+
+    Parameters
+    ----------
+    model : CNN
+    x : ndarray of shape (N, C, H, W), float, scaled
+    y : ndarray of shape (N,), integer class of each image
+    optimizer : SGD
+
+    Returns
+    -------
+    float
+        Mean cross-entropy of the batch before the update.
+    """
+    return _learn(model, x, y, optimizer)[0]
+
+
+def _learn(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> tuple[float, Array]:
+    logits = model.logits(x)
+    loss, d_logits = softmax_cross_entropy(logits, y)
+    model.backward_logits(d_logits)
+    optimizer.step(model.parameters(), model.gradients())
+    return loss, logits
+
+
+def prepare(model: CNN) -> None:
+    """Run one image through and back, so that every kernel is compiled or loaded; learns nothing."""
+    if model.input_shape is not None:
+        logits = model.logits(np.zeros((1, *model.input_shape), np.float32))
+        model.backward_logits(np.zeros_like(logits))
+
+
+def fit(
+    model: CNN,
+    data: Dataset,
+    *,
+    optimizer: SGD | None = None,
+    epochs: int = 10,
+    batch_size: int = 64,
+    seed: int = 0,
+    on_batch: Callable[[int, int, int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> History:
+    """Train a net; it is examined on the test images after every epoch.
+
+    Parameters
+    ----------
+    model : CNN, changed in place
+    data : Dataset
+    optimizer : SGD, by default with learning rate 0.01 and momentum 0.9
+    epochs, batch_size : int, at least 1
+    seed : int, decides the order of the images
+    on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
+    on_epoch : called with the Epoch just ended
+
+    Returns
+    -------
+    History
+        Ctrl-C (KeyboardInterrupt) ends training early: what was learnt stays in the model, and
+        ``interrupted`` is set.
+
+    Raises
+    ------
+    ConfigError
+        If epochs or batch_size is below 1.
+    TrainingError
+        If the loss becomes infinite or NaN.
+    """
+    if epochs < 1 or batch_size < 1:
+        raise ConfigError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}.")
+    optimizer = optimizer or SGD()
+    rng = np.random.default_rng(seed)
+    history = History()
+    try:
+        for epoch in range(1, epochs + 1):
+            history.epochs.append(_run_epoch(model, data, optimizer, epoch, batch_size, rng, on_batch))
+            if on_epoch is not None:
+                on_epoch(history.epochs[-1])
+    except KeyboardInterrupt:
+        history.interrupted = True
+    return history
+
+
+def _run_epoch(
+    model: CNN,
+    data: Dataset,
+    optimizer: SGD,
+    epoch: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    on_batch: Callable[[int, int, int], object] | None,
+) -> Epoch:
+    count = len(data.x_train)
+    batches = -(-count // batch_size)
+    total_loss, correct, seen = 0.0, 0, 0
+    start = perf_counter()
+    for batch, (x, y) in enumerate(minibatches(data.x_train, data.y_train, batch_size, rng), start=1):
+        loss, logits = _learn(model, x, y, optimizer)
+        if not isfinite(loss):
+            raise TrainingError(
+                f"The loss became {loss} in epoch {epoch}, batch {batch} of {batches}: "
+                f"the learning rate {optimizer.learning_rate:g} is too high for this net; try a tenth of it."
+            )
+        total_loss += loss * len(y)
+        correct += int((logits.argmax(axis=1) == y).sum())
+        seen += len(y)
+        if on_batch is not None:
+            on_batch(batch, batches, seen)
+    seconds = perf_counter() - start
+    test = evaluate(model, data.x_test, data.y_test)
+    return Epoch(epoch, total_loss / count, correct / count, test.loss, test.accuracy, seconds, count / seconds)

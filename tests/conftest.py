@@ -1,0 +1,62 @@
+"""What all tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from jitcnn.data import find_mnist
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture
+def runner():
+    return CliRunner()
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """A user with an empty cache folder and no settings."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("JITCNN_DATA_DIR", raising=False)
+    return tmp_path / "cache" / "jitcnn"
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """Folder of the real MNIST, where there is one."""
+    folder = find_mnist() or find_mnist(Path(__file__).parents[2] / "shared" / "data")
+    if folder is None:
+        pytest.skip("MNIST is not on disk: set JITCNN_DATA_DIR to the folder that holds it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """The convolutional net and its rival after three epochs on the embedded digits."""
+    from jitcnn import fit, load_digits
+    from jitcnn.models import mnist_cnn, mnist_dense
+
+    data = load_digits()
+    models = {"mnist-cnn": mnist_cnn(), "mnist-dense": mnist_dense()}
+    for model in models.values():
+        fit(model, data, epochs=3)
+    return models, data
+
+
+@pytest.fixture(scope="session")
+def model_file(trained, tmp_path_factory):
+    """The trained convolutional net in a file."""
+    path = tmp_path_factory.mktemp("model") / "cnn_mnist_model.npz"
+    trained[0]["mnist-cnn"].save(path)
+    return path

@@ -1,0 +1,136 @@
+"""Convolution against outside oracles, by hand, and on bad input."""
+
+import numpy as np
+import pytest
+from compare import assert_close
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import correlate2d
+
+from jitcnn import col2im, conv2d_backward, conv2d_forward_fast, conv2d_forward_naive, im2col
+from jitcnn.errors import ConfigError, DTypeError, ShapeError
+from jitcnn.functional import conv2d
+
+IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
+
+
+@IMPLS
+def test_worked_by_hand(impl):
+    """A vertical edge, and the filter that finds it: right column minus left column."""
+    x = np.array([[[[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]]]], np.float32)
+    weights = np.array([[[[-1, 1], [-1, 1]]]], np.float32)
+    out = conv2d(x, weights, np.array([0.5], np.float32), impl=impl)
+    assert out.tolist() == [[[[0.5, 2.5, 0.5], [0.5, 2.5, 0.5]]]]
+
+
+@IMPLS
+def test_gradients_worked_by_hand(impl):
+    """4×4 image 1 … 16, 2×2 filter of ones at stride 2, and the gradient 1, 2, 3, 4 for the four outputs."""
+    x = np.arange(1.0, 17).reshape(1, 1, 4, 4)
+    weights = np.array([[[[1.0, 10], [100, 1000]]]])
+    d_out = np.array([[[[1.0, 2], [3, 4]]]])
+    d_x, d_weights, d_bias = conv2d_backward(d_out, x, weights, stride=2, impl=impl)
+    assert d_weights.tolist() == [[[[78, 88], [118, 128]]]]  # 1·1 + 2·3 + 3·9 + 4·11 = 78, and so on
+    assert d_bias.tolist() == [10]
+    assert d_x[0, 0].tolist() == [[1, 10, 2, 20], [100, 1000, 200, 2000], [3, 30, 4, 40], [300, 3000, 400, 4000]]
+
+
+@IMPLS
+def test_one_plane_equals_scipy(impl, rng):
+    x, weights = rng.standard_normal((9, 8)), rng.standard_normal((4, 3))
+    out = conv2d(x[None, None], weights[None, None], np.zeros(1), impl=impl)
+    assert_close(out[0, 0], correlate2d(x, weights, mode="valid"))
+
+
+@pytest.mark.parametrize("impl", ["loops", "im2col"])
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_any_shape_equals_naive(impl, data):
+    size = st.integers(1, 9)
+    N, C_in, C_out = (data.draw(st.integers(1, 5)) for _ in range(3))
+    H, W = data.draw(size), data.draw(size)
+    padding = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))
+    kernel = data.draw(st.integers(1, min(7, H + 2 * padding[0]))), data.draw(st.integers(1, min(7, W + 2 * padding[1])))
+    stride = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    x, weights = rng.standard_normal((N, C_in, H, W)), rng.standard_normal((C_out, C_in, *kernel))
+    bias = rng.standard_normal(C_out)
+    expected = conv2d(x, weights, bias, stride, padding, impl="naive")
+    assert_close(conv2d(x, weights, bias, stride, padding, impl=impl), expected)
+    d_out = rng.standard_normal(expected.shape)
+    for result, wanted in zip(
+        conv2d_backward(d_out, x, weights, stride, padding, impl=impl),
+        conv2d_backward(d_out, x, weights, stride, padding, impl="naive"),
+        strict=True,
+    ):
+        assert_close(result, wanted)
+
+
+def test_named_forms_agree(rng):
+    x, weights, bias = rng.standard_normal((2, 3, 6, 5)), rng.standard_normal((4, 3, 3, 2)), rng.standard_normal(4)
+    assert_close(conv2d_forward_fast(x, weights, bias, 2, 1), conv2d_forward_naive(x, weights, bias, 2, 1))
+
+
+def test_im2col_columns_are_the_windows_batch_by_batch_row_by_row(rng):
+    x = rng.standard_normal((2, 3, 5, 4))
+    col = im2col(x, 3, 2)
+    windows = [x[n, :, oh : oh + 3, ow : ow + 2].ravel() for n in range(2) for oh in range(3) for ow in range(3)]
+    np.testing.assert_array_equal(col, np.stack(windows, axis=1))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), ((3, 1), (0, 2)), (2, "same")])
+def test_col2im_is_the_adjoint_of_im2col(stride, padding, rng):
+    """⟨im2col(x), c⟩ = ⟨x, col2im(c)⟩ for every x and c: that is what a backward pass must be."""
+    x = rng.standard_normal((2, 3, 7, 6))
+    col = im2col(x, 3, 2, stride, padding)
+    c = rng.standard_normal(col.shape)
+    assert np.vdot(col, c) == pytest.approx(np.vdot(x, col2im(c, x.shape, 3, 2, stride, padding)), rel=1e-12)
+
+
+def test_mixed_dtypes_give_numpys_common_one(rng):
+    x, weights = rng.standard_normal((1, 1, 4, 4)), rng.standard_normal((1, 1, 2, 2)).astype(np.float32)
+    assert conv2d(x, weights, np.zeros(1, np.float32)).dtype == np.float64
+
+
+def test_arrays_in_fortran_order_and_with_steps_are_taken(rng):
+    x = rng.standard_normal((4, 6, 8, 9))
+    weights, bias = rng.standard_normal((2, 3, 3, 3)), np.zeros(2)
+    expected = conv2d(np.ascontiguousarray(x[::2, ::2, ::-1]), weights, bias)
+    assert_close(conv2d(x[::2, ::2, ::-1], np.asfortranarray(weights), bias), expected)
+
+
+GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": np.zeros(4)}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": np.zeros((3, 6, 5))}, ShapeError, r"expects x of shape \(N, 3, H, W\), got \(3, 6, 5\)"),
+        ({"x": np.zeros((2, 4, 6, 5))}, ShapeError, r"expects x of shape \(N, 3, H, W\), got \(2, 4, 6, 5\)"),
+        ({"x": np.zeros((2, 3, 6, 5), np.uint8)}, DTypeError, r"got uint8; scale images with x / np.float32\(255\)"),
+        ({"x": np.zeros((2, 3, 6, 5), np.float16)}, DTypeError, "in float32 or float64, got float16"),
+        ({"x": [[1.0]]}, DTypeError, "expects x to be a numpy array, got list"),
+        ({"weights": np.zeros((4, 3, 3))}, ShapeError, r"weights of shape \(C_out, C_in, K_h, K_w\), got \(4, 3, 3\)"),
+        ({"bias": np.zeros(3)}, ShapeError, r"expects bias of shape \(4,\), got \(3,\)"),
+        ({"weights": np.zeros((4, 3, 7, 2))}, ShapeError, "kernel of size 7 does not fit into 6 pixels padded to 6"),
+        ({"stride": 0}, ConfigError, "stride must be an integer of at least 1, or a pair of them, got 0"),
+        ({"stride": 1.5}, ConfigError, "stride must be an integer"),
+        ({"stride": (1, 2, 3)}, ConfigError, "stride must be an integer"),
+        ({"padding": -1}, ConfigError, "padding must be an integer of at least 0"),
+        ({"padding": "full"}, ConfigError, "\"valid\" or \"same\", got 'full'"),
+        ({"impl": "fast"}, ConfigError, "impl must be one of auto, naive, loops, im2col, got 'fast'"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(change, error, message):
+    with pytest.raises(error, match=message):
+        conv2d(**{**GOOD, **change})
+
+
+def test_a_gradient_of_the_wrong_shape_is_told():
+    with pytest.raises(ShapeError, match=r"d_out of shape \(2, 4, 4, 4\), got \(2, 4, 4, 5\)"):
+        conv2d_backward(np.zeros((2, 4, 4, 5)), GOOD["x"], GOOD["weights"])
+
+
+def test_columns_of_the_wrong_shape_are_told():
+    with pytest.raises(ShapeError, match=r"col of shape \(18, 32\), got \(18, 31\)"):
+        col2im(np.zeros((18, 31)), (2, 3, 6, 5), 3, 2)

@@ -1,0 +1,107 @@
+"""Every implementation of the convolution against the blackboard form."""
+
+import numpy as np
+import pytest
+from compare import assert_close
+
+from jitcnn.kernels import conv_im2col, conv_loops, conv_naive
+from jitcnn.shapes import window_grid
+
+FAST = pytest.mark.parametrize("kernels", [conv_loops, conv_im2col], ids=["loops", "im2col"])
+GRIDS = pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [
+        ((4, 2), (1, 1), (0, 0)),
+        ((3, 3), (1, 1), (1, 1)),
+        ((3, 3), (2, 2), (1, 1)),
+        ((5, 3), (2, 3), (2, 1)),
+        ((1, 1), (1, 1), (0, 0)),
+        ((1, 1), (2, 2), (0, 0)),
+        ((2, 3), (4, 4), (0, 0)),
+        ((7, 7), (3, 2), (3, 3)),
+        ((9, 8), (1, 1), (0, 0)),
+        ((3, 4), (1, 1), "same"),
+        ((4, 3), (2, 3), "same"),
+    ],
+    ids=str,
+)
+
+
+def case(rng, dtype, kernel, stride, padding, C_in=3, C_out=5):
+    """Arrays whose axes all differ, so that no swapped axis passes: x, weights, bias, d_out, and the settings."""
+    H, W = 9, 8
+    pad, size_out = window_grid((H, W), kernel, stride, padding)
+    x = rng.standard_normal((6, C_in, H, W)).astype(dtype)
+    weights = rng.standard_normal((C_out, C_in, *kernel)).astype(dtype)
+    bias = rng.standard_normal(C_out).astype(dtype)
+    d_out = rng.standard_normal((6, C_out, *size_out)).astype(dtype)
+    return x, weights, bias, d_out, (*stride, *pad)
+
+
+def forward(kernels, x, weights, bias, d_out, settings):
+    out = np.full_like(d_out, np.nan)
+    kernels.conv2d_forward(x, weights, bias, *settings, out)
+    return out
+
+
+def backward(kernels, x, weights, bias, d_out, settings):
+    d_x, d_weights, d_bias = (np.full_like(a, np.nan) for a in (x, weights, bias))
+    kernels.conv2d_backward_weights(x, d_out, *settings, d_weights, d_bias)
+    kernels.conv2d_backward_input(d_out, weights, *settings, d_x)
+    return d_x, d_weights, d_bias
+
+
+@FAST
+@GRIDS
+def test_forward_equals_naive(kernels, kernel, stride, padding, dtype, rng):
+    arrays = case(rng, dtype, kernel, stride, padding)
+    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
+
+
+@FAST
+@GRIDS
+def test_backward_equals_naive(kernels, kernel, stride, padding, dtype, rng):
+    arrays = case(rng, dtype, kernel, stride, padding)
+    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
+        assert_close(result, expected)
+
+
+@FAST
+@pytest.mark.parametrize("C_out", [1, 2, 3, 4, 9])
+@pytest.mark.parametrize("C_in", [1, 2, 4])
+def test_any_number_of_channels(kernels, C_in, C_out, rng):
+    arrays = case(rng, np.float32, (3, 2), (1, 1), (0, 1), C_in, C_out)
+    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
+    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
+        assert_close(result, expected)
+
+
+@FAST
+def test_rows_longer_than_one_strip(kernels, rng):
+    """A plane of 40 × 33 does not fit into the 1024 sums that ``loops`` holds at once."""
+    x = rng.standard_normal((2, 3, 41, 35))
+    weights = rng.standard_normal((5, 3, 2, 3))
+    arrays = (x, weights, rng.standard_normal(5), rng.standard_normal((2, 5, 40, 33)), (1, 1, 0, 0))
+    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
+    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
+        assert_close(result, expected)
+
+
+@FAST
+def test_a_nan_stays_visible_and_stays_where_it_belongs(kernels, rng):
+    x, weights, bias, d_out, settings = case(rng, np.float32, (3, 3), (1, 1), (0, 0))
+    x[2, 1, 4, 4] = np.nan
+    expected = np.isnan(forward(conv_naive, x, weights, bias, d_out, settings))
+    assert expected.any()
+    assert not expected.all()
+    np.testing.assert_array_equal(np.isnan(forward(kernels, x, weights, bias, d_out, settings)), expected)
+
+
+@FAST
+def test_im2col_and_forward_do_not_change_their_input(kernels, rng):
+    arrays = case(rng, np.float32, (3, 3), (2, 2), (1, 1))
+    before = [a.copy() for a in arrays[:4]]
+    forward(kernels, *arrays)
+    backward(kernels, *arrays)
+    for array, copy in zip(arrays[:4], before, strict=True):
+        np.testing.assert_array_equal(array, copy)

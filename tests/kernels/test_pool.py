@@ -1,0 +1,83 @@
+"""Every implementation of max pooling against the blackboard form."""
+
+import numpy as np
+import pytest
+
+from jitcnn.kernels import pool_im2col, pool_loops, pool_naive
+from jitcnn.shapes import window_grid
+
+FAST = pytest.mark.parametrize("kernels", [pool_loops, pool_im2col], ids=["loops", "im2col"])
+GRIDS = pytest.mark.parametrize(
+    ("pool", "stride", "padding"),
+    [
+        ((2, 2), (2, 2), (0, 0)),
+        ((3, 2), (2, 3), (0, 0)),
+        ((3, 3), (1, 1), (1, 1)),
+        ((3, 3), (2, 2), (1, 1)),
+        ((2, 3), (3, 4), "same"),
+        ((9, 8), (1, 1), (0, 0)),
+        ((1, 1), (1, 1), (0, 0)),
+    ],
+    ids=str,
+)
+
+
+def forward(kernels, x, pool, stride, padding):
+    pad, size_out = window_grid(x.shape[2:], pool, stride, padding)
+    out = np.full((*x.shape[:2], *size_out), np.nan, x.dtype)
+    max_indices = np.full(out.shape, -1, np.int32)
+    kernels.max_pool2d_forward(x, *pool, *stride, *pad, out, max_indices)
+    return out, max_indices
+
+
+@FAST
+@GRIDS
+def test_forward_equals_naive(kernels, pool, stride, padding, dtype, rng):
+    x = rng.standard_normal((6, 3, 9, 8)).astype(dtype)
+    for result, expected in zip(
+        forward(kernels, x, pool, stride, padding), forward(pool_naive, x, pool, stride, padding), strict=True
+    ):
+        np.testing.assert_array_equal(result, expected)
+
+
+@FAST
+@GRIDS
+def test_backward_equals_naive(kernels, pool, stride, padding, dtype, rng):
+    x = rng.standard_normal((6, 3, 9, 8)).astype(dtype)
+    pad, _ = window_grid((9, 8), pool, stride, padding)
+    out, max_indices = forward(pool_naive, x, pool, stride, padding)
+    d_out = rng.standard_normal(out.shape).astype(dtype)
+    results = []
+    for module in (kernels, pool_naive):
+        d_x = np.full_like(x, np.nan)
+        module.max_pool2d_backward(d_out, max_indices, *pool, *stride, *pad, d_x)
+        results.append(d_x)
+    np.testing.assert_allclose(*results, rtol=1e-6, atol=1e-6)
+
+
+ALL = pytest.mark.parametrize("kernels", [pool_naive, pool_loops, pool_im2col], ids=["naive", "loops", "im2col"])
+
+
+@ALL
+def test_the_first_of_equals_wins(kernels):
+    out, max_indices = forward(kernels, np.ones((1, 1, 4, 4), np.float32), (2, 2), (2, 2), (0, 0))
+    assert out.tolist() == [[[[1, 1], [1, 1]]]]
+    assert max_indices.tolist() == [[[[0, 2], [8, 10]]]]
+
+
+@ALL
+def test_a_nan_wins_and_the_first_nan_first(kernels):
+    x = np.array([[[[1, np.nan], [np.nan, 5]]]], np.float32)
+    out, max_indices = forward(kernels, x, (2, 2), (2, 2), (0, 0))
+    assert np.isnan(out).all()
+    assert max_indices.tolist() == [[[[1]]]]
+
+
+@ALL
+def test_padding_never_wins(kernels):
+    """Not over negative numbers, and not even over minus infinity."""
+    for value in (-5, -np.inf):
+        x = np.full((1, 1, 2, 2), value, np.float32)
+        out, max_indices = forward(kernels, x, (2, 2), (2, 2), (1, 1))
+        assert (out == value).all()
+        assert max_indices.tolist() == [[[[0, 1], [2, 3]]]]

@@ -1,0 +1,74 @@
+"""Threads, cache and compile clock: the choices that ``runtime`` makes."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jitcnn.kernels import runtime
+
+TRAIN_SOME_STEPS = """
+import hashlib, json, sys
+import numpy as np
+from jitcnn import SGD, train_step
+from jitcnn.kernels import runtime
+from jitcnn.models import mnist_cnn
+digests = {}
+for impl in ("loops", "im2col"):
+    for threads in (1, 2, 4):
+        runtime.set_threads(threads)
+        rng = np.random.default_rng(3)
+        model, optimizer = mnist_cnn(seed=1, impl=impl), SGD()
+        for _ in range(3):
+            x = rng.random((21, 1, 28, 28), np.float32)
+            train_step(model, x, rng.integers(0, 10, 21), optimizer)
+        bits = b"".join(p.tobytes() for p in model.parameters())
+        digests[f"{impl} {threads}"] = hashlib.sha256(bits).hexdigest()
+json.dump(digests, sys.stdout)
+"""
+
+
+def run(script, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_weights_are_the_same_bits_on_one_two_and_four_threads():
+    digests = json.loads(run(TRAIN_SOME_STEPS, NUMBA_NUM_THREADS="4"))
+    for impl in ("loops", "im2col"):
+        assert len({digest for key, digest in digests.items() if key.startswith(impl)}) == 1
+    assert len(set(digests.values())) == 2  # the implementations sum in different orders, so bits do differ somewhere
+
+
+def test_source_hash_names_all_kernels():
+    folder = runtime.Path(runtime.__file__).parent
+    digest = hashlib.sha256(b"".join(f.read_bytes() for f in sorted(folder.glob("*.py")))).hexdigest()
+    assert runtime._source_hash() == digest[:12]
+
+
+@pytest.mark.parametrize("cache", ["/proc/none", "/dev/null"])
+def test_kernels_are_cached_elsewhere_when_the_cache_can_not_be_written(cache):
+    script = "from jitcnn.kernels import runtime, conv_loops; print(runtime._CONFIG.CACHE_DIR)"
+    assert "jitcnn-kernels-" in run(script, XDG_CACHE_HOME=cache, HOME=cache, TMPDIR="")
+
+
+def test_the_compile_clock_counts_a_new_kernel_and_not_a_known_one():
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        pytest.skip("nothing is compiled under NUMBA_DISABLE_JIT")
+    import numba
+
+    doubled = numba.njit(lambda x: 2 * x)
+    names = []
+    with runtime.CompileClock(on_kernel=lambda name, before: names.append((name, before))) as first:
+        assert doubled(2) == 4
+    with runtime.CompileClock() as second:
+        assert doubled(3) == 6
+    assert (first.kernels, names) == (1, [("<lambda>", 0)])
+    assert first.seconds > 0
+    assert (second.kernels, second.seconds) == (0, 0.0)

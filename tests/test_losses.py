@@ -1,0 +1,60 @@
+"""Cross-entropy: values, gradients, and the two forms against each other."""
+
+from math import log
+
+import numpy as np
+import pytest
+
+from jitcnn import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
+from jitcnn.errors import DataError, DTypeError, ShapeError
+from jitcnn.functional import softmax, softmax_backward
+
+Y = np.array([2, 0, 1])
+
+
+def test_believing_every_class_equally_costs_ln_of_their_number(dtype):
+    assert cross_entropy_loss(np.full((3, 10), 0.1, dtype), Y) == pytest.approx(log(10), rel=1e-6)
+    assert softmax_cross_entropy(np.zeros((3, 10), dtype), Y)[0] == pytest.approx(log(10), rel=1e-6)
+
+
+def test_loss_worked_by_hand():
+    predictions = np.array([[0.25, 0.75], [0.5, 0.5]])
+    assert cross_entropy_loss(predictions, np.array([0, 1])) == pytest.approx((log(4) + log(2)) / 2)
+
+
+def test_gradient_worked_by_hand():
+    predictions = np.array([[0.25, 0.75], [0.5, 0.5]])
+    assert cross_entropy_gradient(predictions, np.array([0, 1])).tolist() == [[-2, 0], [0, -1]]
+
+
+def test_both_forms_give_one_loss_and_one_gradient(rng):
+    logits = rng.standard_normal((3, 5))
+    probabilities = softmax(logits)
+    loss, d_logits = softmax_cross_entropy(logits, Y)
+    assert loss == pytest.approx(cross_entropy_loss(probabilities, Y))
+    through_softmax = softmax_backward(cross_entropy_gradient(probabilities, Y), probabilities)
+    np.testing.assert_allclose(d_logits, through_softmax, atol=1e-15)
+
+
+def test_certainty_of_the_wrong_class_is_finite():
+    predictions = np.array([[1.0, 0.0]])
+    assert np.isfinite(cross_entropy_loss(predictions, np.array([1])))
+    assert np.isfinite(cross_entropy_gradient(predictions, np.array([1]))).all()
+    loss, d_logits = softmax_cross_entropy(np.array([[1e4, -1e4]]), np.array([1]))
+    assert loss == pytest.approx(2e4)
+    np.testing.assert_allclose(d_logits, [[1, -1]])
+
+
+@pytest.mark.parametrize("function", [cross_entropy_loss, cross_entropy_gradient, softmax_cross_entropy])
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (np.array([0, 1, 5]), DataError, "labels from 0 to 4, got 0 to 5"),
+        (np.array([0, -1, 2]), DataError, "labels from 0 to 4, got -1 to 2"),
+        (np.array([0, 1]), ShapeError, r"one label for each of 3 predictions, at least one, got \(2,\)"),
+        (np.array([0.0, 1, 2]), DTypeError, "integer labels, got float64"),
+    ],
+)
+def test_bad_labels_are_told(function, labels, error, message):
+    with pytest.raises(error, match=message):
+        function(np.full((3, 5), 0.2), labels)

@@ -1,0 +1,55 @@
+"""Sizes: the formula by hand, and against counting."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jitcnn import output_size
+from jitcnn.errors import ConfigError, ShapeError
+from jitcnn.shapes import pair, receptive_field, window_grid
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [((28, 3), 26), ((26, 2, 2), 13), ((5, 5), 1), ((224, 11, 4, 2), 55), ((7, 3, 2, 1), 4)]
+)
+def test_output_size_worked_by_hand(sizes, expected):
+    assert output_size(*sizes) == expected
+
+
+@given(size=st.integers(1, 40), kernel=st.integers(1, 9), stride=st.integers(1, 5), padding=st.integers(0, 4))
+def test_output_size_equals_counting_the_places_of_the_window(size, kernel, stride, padding):
+    places = [start for start in range(0, size + 2 * padding, stride) if start + kernel <= size + 2 * padding]
+    if places:
+        assert output_size(size, kernel, stride, padding) == len(places)
+    else:
+        with pytest.raises(ShapeError, match="does not fit"):
+            output_size(size, kernel, stride, padding)
+
+
+@given(size=st.integers(1, 40), kernel=st.integers(1, 9), stride=st.integers(1, 5))
+def test_same_padding_gives_size_over_stride_rounded_up(size, kernel, stride):
+    (pad, _), (size_out, _) = window_grid((size, size), (kernel, kernel), (stride, stride), "same")
+    assert size_out == -(-size // stride)
+    assert 0 <= pad < kernel
+
+
+def test_odd_same_padding_goes_below_and_right():
+    assert window_grid((5, 5), (4, 2), (1, 1), "same") == ((1, 0), (5, 5))
+
+
+@pytest.mark.parametrize("bad", [{"kernel_size": 0}, {"stride": 0}, {"padding": -1}])
+def test_output_size_refuses_what_makes_no_sense(bad):
+    with pytest.raises(ConfigError, match=f"{next(iter(bad))} must be an integer of at least"):
+        output_size(**{"size": 5, "kernel_size": 3, **bad})
+
+
+@pytest.mark.parametrize("bad", [True, "3", (1,), (1, 2, 3), (1, "2"), None, 0.5, (1, True)])
+def test_pair_refuses_what_is_no_pair(bad):
+    with pytest.raises(ConfigError, match="thing must be an integer of at least 1, or a pair of them"):
+        pair(bad, "thing")
+
+
+def test_receptive_field_of_mnist_cnn_by_hand():
+    """Conv 3 sees 3; pool 2 sees 4 and doubles the jump; conv 3 sees 4 + 2·2 = 8; pool sees 8 + 2 = 10."""
+    conv, pool = ((3, 3), (1, 1)), ((2, 2), (2, 2))
+    assert [receptive_field([conv, pool, conv, pool][:k]) for k in range(1, 5)] == [(3, 3), (4, 4), (8, 8), (10, 10)]
