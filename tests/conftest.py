@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from jitcnn.data import find_mnist
 
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)

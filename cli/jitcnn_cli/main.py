@@ -18,6 +18,9 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
+
+
 class LazyGroup(click.Group):
     """Imports a command's file when that command is asked for, so that --help is quick."""
 
@@ -40,7 +43,8 @@ class LazyGroup(click.Group):
         except JitCNNError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            raise click.ClickException("Stopped by Ctrl-C; nothing was written.") from None
+            click.echo("Stopped by Ctrl-C.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -22,7 +22,10 @@ from jitcnn.shift import ShiftTest, shift_test
 from jitcnn.training import Epoch, History, fit, prepare
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, model_table, processor, stdout, table
 
-EPOCHS = {"mnist": 10, "digits": 30}
+# Batch 16 for 15 epochs was chosen on digits' training half: 98.5 % in five-fold cross-validation, against
+# 97.6 % for batch 64 and 30 epochs.
+EPOCHS = {"mnist": 10, "digits": 15}
+BATCH_SIZE = {"mnist": 64, "digits": 16}
 RIVAL = "mnist-dense"
 MODEL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "history.json"
 FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
@@ -35,7 +38,7 @@ def run(
     model_name: str,
     impl: str,
     epochs: int | None,
-    batch_size: int,
+    batch_size: int | None,
     lr: float,
     momentum: float,
     seed: int,
@@ -43,8 +46,8 @@ def run(
     output: str,
     limit: int | None,
     no_baseline: bool,
-) -> None:
-    """Everything ``jitcnn train`` does; settings as its options."""
+) -> bool:
+    """Everything ``jitcnn train`` does, settings as its options; False if Ctrl-C ended the training early."""
     console = stdout()
     folder = _writable_folder(output)
     _show_what_runs(console, impl)
@@ -66,6 +69,7 @@ def run(
         soft_wrap=True,
     )
     epochs = epochs or EPOCHS[data.name]
+    batch_size = batch_size or BATCH_SIZE[data.name]
     settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum, "seed": seed}
     console.print(
         f"configuration: SGD, learning rate {lr:g}, momentum {momentum:g}, batch {batch_size}, {epochs} epochs, "
@@ -103,6 +107,7 @@ def run(
     if _save_curves(histories, folder / CURVES_FILE):
         files[CURVES_FILE] = "loss and accuracy over the epochs"
     _show_files(console, folder, files)
+    return not stopped
 
 
 def _writable_folder(output: str) -> Path:

@@ -26,9 +26,10 @@ class ProgressBar(Protocol):
 
 
 def mirrors_that_answer(urls: Sequence[str], seconds: float) -> list[str]:
-    """Those of ``urls`` that exist, in order, asked all at once; no later than ``seconds`` from now.
+    """As soon as one of ``urls`` answers, those worth trying: who answered well first, who refused not at all.
 
-    Each is asked on a daemon thread: looking up a name can not be interrupted, so it is left behind.
+    An empty list if none answers within ``seconds``. All are asked at once, each on a daemon thread:
+    looking up a name can not be interrupted, so a slow one is left behind.
     """
     import requests
 
@@ -49,7 +50,9 @@ def mirrors_that_answer(urls: Sequence[str], seconds: float) -> list[str]:
     for _ in urls:
         if any(answers.values()) or not done.acquire(timeout=max(0, deadline - monotonic())):
             break
-    return [url for url in urls if answers.get(url)]
+    if not any(answers.values()):
+        return []
+    return sorted((url for url in urls if answers.get(url, True)), key=lambda url: url not in answers)
 
 
 def fetch_file(
@@ -79,7 +82,7 @@ def fetch_file(
     import pooch
     import requests
 
-    logging.getLogger("pooch").setLevel(logging.ERROR)  # it would print a hash for the user to note down
+    pooch.get_logger().setLevel(logging.ERROR)  # it would print a hash for the user to note down
     reasons = []
 
     def download(url: str, output_file: str, pooch_object: Any) -> None:

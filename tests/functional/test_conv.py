@@ -50,7 +50,10 @@ def test_any_shape_equals_naive(impl, data):
     N, C_in, C_out = (data.draw(st.integers(1, 5)) for _ in range(3))
     H, W = data.draw(size), data.draw(size)
     padding = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))
-    kernel = data.draw(st.integers(1, min(7, H + 2 * padding[0]))), data.draw(st.integers(1, min(7, W + 2 * padding[1])))
+    kernel = (
+        data.draw(st.integers(1, min(7, H + 2 * padding[0]))),
+        data.draw(st.integers(1, min(7, W + 2 * padding[1]))),
+    )
     stride = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     x, weights = rng.standard_normal((N, C_in, H, W)), rng.standard_normal((C_out, C_in, *kernel))
@@ -117,7 +120,7 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
         ({"stride": 1.5}, ConfigError, "stride must be an integer"),
         ({"stride": (1, 2, 3)}, ConfigError, "stride must be an integer"),
         ({"padding": -1}, ConfigError, "padding must be an integer of at least 0"),
-        ({"padding": "full"}, ConfigError, "\"valid\" or \"same\", got 'full'"),
+        ({"padding": "full"}, ConfigError, '"valid" or "same", got \'full\''),
         ({"impl": "fast"}, ConfigError, "impl must be one of auto, naive, loops, im2col, got 'fast'"),
     ],
 )

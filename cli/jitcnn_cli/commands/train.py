@@ -20,9 +20,9 @@ from jitcnn_cli import options
 )
 @options.impl_option
 @click.option(
-    "--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: 10; 30 on digits]"
+    "--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: 10; 15 on digits]"
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images per update.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per update.  [default: 64; 16 on digits]")
 @click.option(
     "--lr", type=click.FloatRange(min=0, min_open=True), default=0.01, show_default=True, help="Learning rate."
 )
@@ -54,6 +54,8 @@ def command(**settings: Any) -> None:
     Example:
       jitcnn train --dataset digits --epochs 3
     """
+    from jitcnn_cli.main import INTERRUPTED
     from jitcnn_cli.training_screen import run
 
-    run(**settings)
+    if not run(**settings):
+        click.get_current_context().exit(INTERRUPTED)

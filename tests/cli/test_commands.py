@@ -1,0 +1,148 @@
+"""Every other command: run, shown, refused; and every example in a help text tried."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jitcnn.models import MODELS
+from jitcnn_cli import options
+from jitcnn_cli.main import COMMANDS, cli
+
+HELPS = [[command] for command in COMMANDS] + [["data", "list"], ["data", "fetch"]]
+
+
+@pytest.fixture
+def seven(tmp_path):
+    """A picture of a test digit, dark on light, four times its size."""
+    from jitcnn import load_digits
+
+    data = load_digits()
+    image = 255 - data.x_test[np.flatnonzero(data.y_test == 7)[0], 0]
+    path = tmp_path / "my_digit.png"
+    Image.fromarray(image).resize((112, 112)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("command", [[], *HELPS], ids=" ".join)
+def test_help_is_there(command, runner):
+    result = runner.invoke(cli, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize("command", [h for h in HELPS if h != ["data"]], ids=" ".join)
+def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeypatch, model_file, seven, empty_cache):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "cnn_mnist_model.npz").write_bytes(model_file.read_bytes())
+    text = runner.invoke(cli, [*command, "--help"]).output
+    example = re.search(r"Example:\n\s+jitcnn (.*)", text).group(1)
+    if command == ["data", "fetch"]:
+        monkeypatch.setattr("jitcnn.data.mnist.mirrors_that_answer", lambda urls, seconds: [])
+        result = runner.invoke(cli, shlex.split(example))
+        assert "No MNIST mirror answered" in result.output
+        return
+    result = runner.invoke(cli, shlex.split(example))
+    assert result.exit_code == 0, result.output
+
+
+def test_options_name_what_the_library_has():
+    from jitcnn.data import DATASETS
+    from jitcnn.functional import CONV_IMPLEMENTATIONS
+
+    assert set(options.IMPLEMENTATIONS) == {"auto", *CONV_IMPLEMENTATIONS}
+    assert tuple(MODELS) == options.MODELS
+    assert options.DATASETS == DATASETS
+
+
+def test_version(runner):
+    assert re.fullmatch(r"jitcnn \d+\.\d+\.\d+\n", runner.invoke(cli, ["--version"]).output)
+
+
+def test_python_dash_m_works():
+    done = subprocess.run([sys.executable, "-m", "jitcnn_cli", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("jitcnn ")
+
+
+def test_an_unknown_command_is_told(runner):
+    result = runner.invoke(cli, ["fly"])
+    assert result.exit_code == 2
+    assert "No such command 'fly'" in result.output
+
+
+def test_evaluate_counts_what_the_model_reads(runner, model_file, trained):
+    result = runner.invoke(cli, ["evaluate", str(model_file), "--dataset", "digits", "--json"])
+    models, data = trained
+    correct = int((models["mnist-cnn"].predict(data.x_test) == data.y_test).sum())
+    assert json.loads(result.output)["correct"] == correct
+    shown = runner.invoke(cli, ["evaluate", str(model_file), "--dataset", "digits"]).output
+    assert f"{correct} of 360 correct" in shown
+
+
+def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, seven):
+    result = runner.invoke(cli, ["predict", str(model_file), str(seven)])
+    assert re.search(r"7 \(\d+\.\d% sure\)", result.output), result.output
+    assert len(re.findall(r"│ \d +│ +\d+\.\d\d%", result.output)) == 10
+    probabilities = json.loads(runner.invoke(cli, ["predict", str(model_file), str(seven), "--json"]).output)[
+        "probabilities"
+    ]
+    assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "none.npz"], "Expected a model file at none.npz, found none"),
+        (["predict", "{model}", "none.png"], "none.png is not a picture that can be read"),
+        (["predict", __file__, "none.png"], "is not a whole jitcnn model file"),
+        (["summary", "resnet"], "Expected a model file at resnet, found none"),
+    ],
+)
+def test_bad_files_are_told_in_one_line(arguments, message, runner, model_file):
+    result = runner.invoke(cli, [argument.format(model=model_file) for argument in arguments])
+    assert result.exit_code == 1
+    assert message in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_summary_shows_a_net_and_a_file(runner, model_file):
+    for model in ("mnist-cnn", str(model_file)):
+        assert "mnist-cnn: 225,034 parameters" in runner.invoke(cli, ["summary", model]).output
+
+
+def test_gradcheck_fails_on_a_wrong_gradient(runner, monkeypatch):
+    from jitcnn import functional
+
+    right = functional.relu_backward
+    monkeypatch.setattr(functional, "relu_backward", lambda d_out, out: 1.01 * right(d_out, out))
+    result = runner.invoke(cli, ["gradcheck", "--impl", "im2col"])
+    assert result.exit_code == 1
+    assert "WRONG at x[" in result.output
+
+
+def test_bench_measures_all_and_prints_json(runner):
+    result = runner.invoke(cli, ["bench", "--impl", "all", "--rounds", "1", "--batch-size", "2", "--json"])
+    timings = json.loads(result.output)
+    assert {t["impl"] for t in timings} == {"naive", "loops", "im2col"}
+    assert len(timings) == 4 * 2 * 3
+
+
+def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
+    from jitcnn.kernels import conv_im2col
+
+    monkeypatch.setattr(conv_im2col, "conv2d_forward", lambda *arguments: arguments[-1].fill(0))
+    result = runner.invoke(cli, ["bench", "--impl", "im2col", "--rounds", "1", "--batch-size", "1"])
+    assert result.exit_code == 1
+    assert "do not agree" in result.output
+
+
+def test_data_list_tells_where_mnist_is(runner, empty_cache, mnist_dir, monkeypatch):
+    assert "jitcnn data fetch" in runner.invoke(cli, ["data", "list"]).output
+    monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
+    assert "jitcnn data fetch" not in runner.invoke(cli, ["data", "list"]).output

@@ -1,0 +1,163 @@
+"""``jitcnn train`` from top to bottom, and where it must refuse."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from jitcnn import CNN
+from jitcnn_cli.main import cli
+
+QUICK = ["train", "--dataset", "digits", "--epochs", "1", "--limit", "64"]
+FILES = ["cnn_mnist_model.npz", "history.json", "learned_filters_conv1.png", "training_curves.png"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Screen and folder of one short training."""
+    from click.testing import CliRunner
+
+    folder = tmp_path_factory.mktemp("run")
+    result = CliRunner().invoke(cli, [*QUICK, "--output", str(folder)])
+    assert result.exit_code == 0, result.output
+    return result.output, folder
+
+
+def test_the_screen_tells_everything_in_order(run):
+    screen, _ = run
+    parts = [
+        "jitcnn 0.",
+        "implementation loops (auto)",
+        "mnist-cnn: 225,034 parameters",
+        "receptive field",
+        "Conv2D 32→64 3×3 │ ReLU",
+        "rival mnist-dense (no convolution): 535,818 parameters",
+        "data: digits, 64 training and 64 test images",
+        "configuration: SGD, learning rate 0.01, momentum 0.9, batch 16, 1 epochs",
+        "training mnist-cnn",
+        "epoch  1 of 1   train loss",
+        "training mnist-dense",
+        "result: mnist-cnn reads",
+        "dense against CNN",
+        "learned filters",
+        "shift test",
+        "images unmoved",
+        "files written",
+    ]
+    places = [screen.find(part) for part in parts]
+    assert -1 not in places, parts[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_every_file_is_written_whole(run):
+    _, folder = run
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+    assert CNN.load(folder / FILES[0]).parameter_count == 225_034
+    for picture in FILES[2:]:
+        with Image.open(folder / picture) as opened:
+            opened.verify()
+
+
+def test_the_history_holds_the_figures_of_the_screen(run):
+    screen, folder = run
+    history = json.loads((folder / "history.json").read_text())
+    result = history["results"]["mnist-cnn"]
+    assert (
+        f"reads {result['correct']:,} of {result['total']:,} test images correctly: {result['accuracy']:.2%}" in screen
+    )
+    assert [len(h["epochs"]) for h in history["histories"].values()] == [1, 1]
+    assert len(history["shift_test"]["rows"]) == 6
+    assert history["settings"] == {"epochs": 1, "batch_size": 16, "learning_rate": 0.01, "momentum": 0.9, "seed": 0}
+
+
+def test_same_seed_same_model(run, runner, tmp_path):
+    _, folder = run
+    assert runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)]).exit_code == 0
+    first, second = (CNN.load(place / FILES[0]) for place in (folder, tmp_path))
+    assert [p.tobytes() for p in first.parameters()] == [p.tobytes() for p in second.parameters()]
+
+
+def test_the_dense_net_alone_has_no_rival_and_no_filters(runner, tmp_path):
+    result = runner.invoke(cli, [*QUICK, "--model", "mnist-dense", "--output", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "rival" not in result.output
+    assert FILES[2] not in result.output
+    assert not (tmp_path / FILES[2]).exists()
+
+
+def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, monkeypatch):
+    from jitcnn.data import mnist
+
+    monkeypatch.setattr(mnist, "mirrors_that_answer", lambda urls, seconds: [])
+    result = runner.invoke(cli, ["train", "--epochs", "1", "--limit", "32", "--no-baseline", "--output", str(tmp_path)])
+    lines = [line for line in result.output.splitlines() if "MNIST is not on disk" in line]
+    assert len(lines) == 1
+    assert "--data-dir" in lines[0]
+    assert "data: digits" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--output", "/proc/none"], 1, "--output /proc/none can not be written: .*; name another folder."),
+        (["--threads", "9999"], 1, "--threads must be at most"),
+        (["--epochs", "0"], 2, "0 is not in the range"),
+        (["--lr", "-1"], 2, "-1.0 is not in the range"),
+        (["--momentum", "1"], 2, "1.0 is not in the range"),
+        (["--impl", "gpu"], 2, "'gpu' is not one of"),
+        (["--model", "resnet"], 2, "'resnet' is not one of"),
+        (["--data-dir", "/none"], 2, "'/none' does not exist"),
+    ],
+)
+def test_bad_options_are_told(options, code, message, runner, tmp_path):
+    result = runner.invoke(cli, [*QUICK, "--output", str(tmp_path), *options])
+    assert result.exit_code == code, result.output
+    assert __import__("re").search(message, result.output)
+
+
+def test_a_folder_without_mnist_is_told(runner, tmp_path):
+    result = runner.invoke(cli, ["train", "--data-dir", str(tmp_path), "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Error: Expected the four MNIST files" in result.output
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_a_learning_rate_that_explodes_is_told(runner, tmp_path):
+    result = runner.invoke(cli, [*QUICK, "--epochs", "3", "--lr", "1e12", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "The loss became" in result.output
+
+
+def test_ctrl_c_saves_what_was_learnt(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "jitcnn_cli",
+        "train",
+        "--dataset",
+        "digits",
+        "--epochs",
+        "500",
+        "--output",
+        tmp_path,
+    ]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("epoch  1"):
+                break
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "stopped by Ctrl-C: what was learnt so far is kept" in rest
+    assert "Traceback" not in errors
+    assert CNN.load(tmp_path / FILES[0]).parameter_count == 225_034
+    assert json.loads((tmp_path / "history.json").read_text())["histories"]["mnist-cnn"]["interrupted"] is True

@@ -1,0 +1,125 @@
+"""Downloads from a server of our own that behaves as badly as servers do."""
+
+import gzip
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
+
+import pytest
+from data.test_mnist import CONTENTS
+
+from jitcnn.data import mnist
+from jitcnn.data.fetch import fetch_file, mirrors_that_answer
+from jitcnn.data.mnist import fetch_mnist, find_mnist, read_mnist
+from jitcnn.errors import DataError
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/good, /garbage, /short, /missing and /busy each serve the small MNIST in their own manner."""
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body):
+        manner, name = self.path.strip("/").split("/")
+        if manner in ("missing", "busy"):
+            self.send_error(404 if manner == "missing" else 503)
+            return
+        packed = gzip.compress(CONTENTS[name.removesuffix(".gz")])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(packed)))
+        self.end_headers()
+        if body:
+            self.wfile.write({"good": packed, "garbage": b"?" * len(packed), "short": packed[:-9]}[manner])
+
+    def log_message(self, *_):
+        """Be silent."""
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _small_mnist(monkeypatch, empty_cache):
+    for name, contents in CONTENTS.items():
+        monkeypatch.setitem(mnist.FILES, name, hashlib.sha256(contents).hexdigest())
+
+
+class Progress:
+    """A progress object that notes what it is told."""
+
+    def __init__(self):
+        self.total, self.bytes = 0, 0
+
+    def update(self, amount):
+        self.bytes += amount
+
+    def reset(self):
+        self.bytes = 0
+
+    def close(self):
+        """Nothing to do."""
+
+
+@pytest.mark.parametrize("bad", ["garbage", "short", "missing", "busy"])
+def test_a_bad_mirror_is_passed_over(bad, server, empty_cache):
+    folder = fetch_mnist(mirrors=[f"{server}{bad}/", f"{server}good/"])
+    assert find_mnist() == folder == empty_cache / "mnist"
+    assert len(read_mnist(folder).x_train) == 3
+    assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize("bad", ["garbage", "short"])
+def test_no_half_file_enters_the_cache(bad, server, empty_cache):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz could not be fetched: http://127.0.0.1"):
+        fetch_mnist(mirrors=[f"{server}{bad}/"])
+    assert list((empty_cache / "mnist").iterdir()) == []
+
+
+def test_only_missing_files_are_fetched_and_progress_is_told(server):
+    folder = fetch_mnist(mirrors=[f"{server}good/"])
+    (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    before = (folder / "train-images-idx3-ubyte.gz").stat().st_mtime_ns
+    progress = Progress()
+    fetch_mnist(progress, mirrors=[f"{server}good/"])
+    assert (folder / "train-images-idx3-ubyte.gz").stat().st_mtime_ns == before
+    assert progress.bytes >= (folder / "t10k-labels-idx1-ubyte.gz").stat().st_size
+
+
+def test_a_closed_network_is_told_at_once(monkeypatch):
+    start = monotonic()
+    with pytest.raises(DataError, match="No MNIST mirror answered within 8 s"):
+        fetch_mnist(mirrors=["http://127.0.0.1:9/"])
+    assert monotonic() - start < 8
+
+
+def test_a_name_server_that_never_answers_costs_the_deadline_and_no_more(monkeypatch):
+    import requests
+
+    never = threading.Event()
+
+    def hang(*_args, **_kwargs):
+        never.wait(30)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "head", hang)
+    start = monotonic()
+    assert mirrors_that_answer(["http://example.invalid/"], seconds=0.3) == []
+    assert monotonic() - start < 5
+    never.set()
+
+
+def test_a_cache_that_can_not_be_written_is_told(server, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"can not be written.*XDG_CACHE_HOME"):
+        fetch_file([f"{server}good/t10k-labels-idx1-ubyte.gz"], tmp_path / "file" / "below", check=lambda path: None)

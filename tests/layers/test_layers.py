@@ -1,0 +1,170 @@
+"""Every layer: exact gradients, shapes told and shapes refused."""
+
+import numpy as np
+import pytest
+
+from jitcnn import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, gradient_check
+from jitcnn.errors import ConfigError, DTypeError, ShapeError
+from jitcnn.gradcheck import standard_checks
+
+IMPLS = ("naive", "loops", "im2col")
+CHECKS = [(impl, name, layer, x) for impl in IMPLS for name, layer, x in standard_checks(impl)]
+
+
+@pytest.mark.parametrize(("impl", "name", "layer", "x"), CHECKS, ids=[f"{c[0]}-{c[1]}" for c in CHECKS])
+def test_backward_is_the_gradient_of_forward(impl, name, layer, x):
+    assert gradient_check(layer, x) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape"),
+    [
+        (Conv2D(3, 5, (4, 2), stride=(2, 1), padding=(1, 0)), (3, 9, 8)),
+        (Conv2D(3, 5, 4, padding="same"), (3, 9, 8)),
+        (Conv2D(3, 5, 4, padding="valid"), (3, 9, 8)),
+        (MaxPool2D(3, 2, 1), (3, 9, 8)),
+        (Flatten(), (3, 9, 8)),
+        (Dense(7, 4), (7,)),
+        (ReLU(), (3, 9, 8)),
+        (Softmax(), (7,)),
+    ],
+    ids=repr,
+)
+def test_output_shape_foretells_what_forward_returns(layer, input_shape, rng):
+    x = rng.standard_normal((2, *input_shape)).astype(np.float32)
+    out = layer.forward(x)
+    assert out.shape == (2, *layer.output_shape(input_shape))
+    assert out.dtype == np.float32
+    assert layer.backward(np.ones_like(out)).shape == x.shape
+
+
+def test_max_indices_are_row_and_column_of_each_winner(rng):
+    x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
+    pool = MaxPool2D(3, 2)
+    out = pool.forward(x)
+    assert pool.max_indices.shape == (*out.shape, 2)
+    for n, c, oh, ow in np.ndindex(out.shape):
+        row, column = pool.max_indices[n, c, oh, ow]
+        assert x[n, c, row, column] == out[n, c, oh, ow]
+
+
+def test_conv_layer_speaks_im2col(rng):
+    layer = Conv2D(3, 4, (3, 2), stride=2, padding=1)
+    x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
+    col = layer.im2col(x)
+    product = layer.weights.reshape(4, -1) @ col
+    expected = layer.forward(x).transpose(1, 0, 2, 3).reshape(4, -1)
+    np.testing.assert_allclose(product, expected, atol=1e-5)
+    assert layer.col2im(col, x.shape).shape == x.shape
+
+
+def test_weights_may_be_assigned(rng):
+    layer = Conv2D(1, 1, 2)
+    layer.weights = np.full((1, 1, 2, 2), 2.0)
+    layer.bias = np.array([1.0])
+    assert layer.forward(np.ones((1, 1, 2, 2))).item() == 9
+    layer.weights = np.zeros((1, 2, 2, 2))
+    with pytest.raises(ShapeError, match="expects x of shape"):
+        layer.forward(np.ones((1, 1, 2, 2)))
+
+
+def test_backward_overwrites_gradients(rng):
+    layer = Dense(3, 2)
+    x, d_out = rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
+    layer.forward(x)
+    layer.backward(d_out)
+    once = layer.d_weights.copy()
+    layer.backward(d_out)
+    np.testing.assert_array_equal(layer.d_weights, once)
+
+
+def test_same_generator_same_weights():
+    first, second = (Conv2D(2, 3, 3, rng=np.random.default_rng(4)).weights for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: Conv2D(0, 1, 3), ConfigError, "in_channels must be an integer of at least 1, got 0"),
+        (lambda: Conv2D(1, 2.0, 3), ConfigError, "out_channels must be an integer"),
+        (lambda: Conv2D(1, 1, 0), ConfigError, "kernel_size must be an integer of at least 1"),
+        (lambda: Conv2D(1, 1, 3, stride=0), ConfigError, "stride must be an integer of at least 1"),
+        (lambda: Conv2D(1, 1, 3, padding="half"), ConfigError, "padding must be"),
+        (lambda: Conv2D(1, 1, 3, impl="gpu"), ConfigError, "impl must be one of"),
+        (lambda: Conv2D(1, 1, 3, dtype=np.int32), DTypeError, "dtype must be float32 or float64"),
+        (lambda: MaxPool2D(0), ConfigError, "pool_size must be"),
+        (lambda: MaxPool2D(2, 0), ConfigError, "stride must be"),
+        (lambda: Dense(3, -1), ConfigError, "out_features must be"),
+        (lambda: Dense(True, 1), ConfigError, "in_features must be"),
+    ],
+)
+def test_settings_out_of_range_are_told(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (Conv2D(3, 4, 3), (2, 4, 9, 8), r"Conv2D expects input of shape \(N, 3, H, W\), got \(N, 4, 9, 8\)"),
+        (Conv2D(3, 4, 3), (3, 9, 8), "Conv2D expects input of shape"),
+        (Conv2D(3, 4, 9), (2, 3, 9, 8), "kernel of size 9 does not fit into 8 pixels"),
+        (MaxPool2D(), (2, 4), r"MaxPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
+        (Dense(3, 2), (2, 4), r"Dense expects input of shape \(N, 3\), got \(N, 4\)"),
+        (Softmax(), (2, 3, 4), "Softmax expects input of shape"),
+        (Flatten(), (2,), r"Flatten expects input of shape \(N, …\), got \(2,\)"),
+    ],
+    ids=repr,
+)
+def test_inputs_of_the_wrong_shape_are_told(layer, shape, message):
+    with pytest.raises(ShapeError, match=message):
+        layer.forward(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("layer", [Conv2D(3, 4, 3), MaxPool2D(), Dense(3, 2), ReLU(), Softmax()], ids=repr)
+def test_integers_are_refused(layer):
+    shape = (2, 3) if isinstance(layer, Dense | Softmax) else (2, 3, 6, 6)
+    with pytest.raises(DTypeError, match="float32 or float64, got int64"):
+        layer.forward(np.zeros(shape, np.int64))
+
+
+@pytest.mark.parametrize(
+    ("layer", "d_out"),
+    [
+        (Conv2D(1, 1, 3), (1, 1, 2, 2)),
+        (MaxPool2D(), (1, 1, 2, 2)),
+        (Dense(3, 2), (1, 2)),
+        (ReLU(), (1,)),
+        (Softmax(), (1, 2)),
+        (Flatten(), (1, 2)),
+    ],
+    ids=repr,
+)
+def test_backward_without_forward_is_told(layer, d_out):
+    with pytest.raises(ConfigError, match="expects a forward pass before it"):
+        layer.backward(np.zeros(d_out, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "d_out"),
+    [
+        (Flatten(), (2, 3, 4, 4), (2, 47)),
+        (Dense(3, 2), (2, 3), (2, 3)),
+        (ReLU(), (2, 3), (2, 2)),
+        (Conv2D(3, 4, 3), (2, 3, 5, 5), (2, 4, 2, 3)),
+        (MaxPool2D(), (2, 3, 4, 4), (2, 3, 2, 3)),
+    ],
+    ids=repr,
+)
+def test_gradients_of_the_wrong_shape_are_told(layer, x, d_out):
+    layer.forward(np.zeros(x, np.float32))
+    with pytest.raises(ShapeError, match="expects"):
+        layer.backward(np.zeros(d_out, np.float32))
+
+
+def test_labels_tell_kernel_stride_and_padding():
+    assert Conv2D(1, 32, 3).label == "Conv2D 1→32 3×3"
+    assert Conv2D(3, 64, 7, 2, 3).label == "Conv2D 3→64 7×7/2 pad 3"
+    assert Conv2D(3, 64, (1, 7), (1, 2), "same").label == "Conv2D 3→64 1×7/1×2 pad same"
+    assert MaxPool2D(3, 2, (0, 1)).label == "MaxPool2D 3×3/2 pad 0×1"

@@ -1,0 +1,292 @@
+"""The container: forward, backward, updates, answers, and its file."""
+
+import json
+import zipfile
+from math import log
+
+import numpy as np
+import pytest
+
+from jitcnn import (
+    CNN,
+    SGD,
+    Conv2D,
+    Dense,
+    Flatten,
+    MaxPool2D,
+    ReLU,
+    Softmax,
+    cross_entropy_gradient,
+    cross_entropy_loss,
+    train_step,
+)
+from jitcnn.checkpoint import write_checkpoint
+from jitcnn.errors import CheckpointError, ConfigError, DataError, DTypeError, ShapeError
+from jitcnn.models import mnist_cnn, mnist_dense
+
+Y = np.array([0, 1, 2, 1])
+
+
+def small_net(seed=0, dtype=np.float32, impl="auto"):
+    rng = np.random.default_rng(seed)
+    return CNN(
+        [
+            Conv2D(1, 3, 3, rng=rng, dtype=dtype, impl=impl),
+            ReLU(),
+            MaxPool2D(),
+            Flatten(),
+            Dense(12, 3, rng=rng, dtype=dtype),
+            Softmax(),
+        ],
+        input_shape=(1, 6, 6),
+        name="small",
+    )
+
+
+@pytest.fixture
+def x(rng):
+    return rng.random((4, 1, 6, 6), np.float32)
+
+
+def test_forward_gives_probabilities(x):
+    np.testing.assert_allclose(small_net().forward(x).sum(axis=1), 1, rtol=1e-6)
+
+
+def test_textbook_step_and_train_step_change_the_weights_alike(x):
+    textbook, ours = small_net(), small_net()
+    predictions = textbook.forward(x)
+    textbook.backward(cross_entropy_gradient(predictions, Y))
+    textbook.update_params(0.1)
+    loss = train_step(ours, x, Y, SGD(0.1, momentum=0))
+    assert loss == pytest.approx(cross_entropy_loss(predictions, Y), rel=1e-5)
+    for mine, its in zip(ours.parameters(), textbook.parameters(), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-6)
+
+
+@pytest.mark.parametrize("impl", ["naive", "im2col"])
+def test_implementations_train_alike(impl, x):
+    nets = [small_net(impl=impl), small_net(impl="loops")]
+    for net in nets:
+        optimizer = SGD(0.1)
+        for _ in range(3):
+            train_step(net, x, Y, optimizer)
+    for mine, its in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+
+
+def test_every_parameter_moves_and_one_batch_is_learnt_by_heart(x):
+    net, optimizer = small_net(seed=1), SGD(0.02)
+    before = [p.copy() for p in net.parameters()]
+    train_step(net, x, Y, optimizer)
+    for parameter, old in zip(net.parameters(), before, strict=True):
+        assert (parameter != old).any()
+    for _ in range(300):
+        loss = train_step(net, x, Y, optimizer)
+    assert loss < 0.01
+    assert net.predict(x).tolist() == Y.tolist()
+
+
+def test_first_loss_is_ln_of_the_classes_when_the_last_layer_says_nothing(x):
+    net = small_net()
+    net.layers[-2].weights[...] = 0
+    assert train_step(net, x, Y, SGD()) == pytest.approx(log(3))
+
+
+def test_float64_goes_through_float32_weights_as_float64(x):
+    assert small_net().forward(x.astype(np.float64)).dtype == np.float64
+
+
+def test_predict_takes_bytes_in_batches_and_scales_them(rng):
+    net = small_net()
+    pixels = rng.integers(0, 256, (7, 1, 6, 6), np.uint8)
+    expected = net.forward(pixels / np.float32(255))
+    np.testing.assert_allclose(net.predict_proba(pixels, batch_size=3), expected, rtol=1e-5)
+    assert net.predict(pixels, batch_size=3).tolist() == expected.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda x: x[:, :, :5], ShapeError, r"small expects input of shape \(N, 1, 6, 6\), got \(4, 1, 5, 6\)"),
+        (lambda x: (x * 255).astype(np.uint8), DTypeError, "got uint8; scale images"),
+        (
+            lambda x: np.where(x == x[2, 0, 1, 3], np.nan, x),
+            DataError,
+            r"finite input, got nan at index \(2, 0, 1, 3\)",
+        ),
+        (
+            lambda x: np.where(x == x[2, 0, 1, 3], np.inf, x),
+            DataError,
+            r"finite input, got inf at index \(2, 0, 1, 3\)",
+        ),
+    ],
+)
+def test_bad_input_is_told(change, error, message, x):
+    with pytest.raises(error, match=message):
+        small_net().forward(change(x))
+
+
+@pytest.mark.parametrize("layers", [[], [ReLU], ["Conv2D"]])
+def test_a_list_that_holds_no_layers_is_refused(layers):
+    with pytest.raises(ConfigError, match="expects a list of at least one layer"):
+        CNN(layers)
+
+
+def test_neighbours_that_do_not_fit_are_named():
+    with pytest.raises(ShapeError, match=r"Layer 2 of cnn .*: Dense expects input of shape \(N, 9\), got \(N, 12\)"):
+        CNN([Conv2D(1, 3, 3), Flatten(), Dense(9, 2)], input_shape=(1, 4, 4))
+
+
+@pytest.mark.parametrize(("factory", "count"), [(mnist_cnn, 225_034), (mnist_dense, 535_818)])
+def test_ready_made_nets_have_their_parameters(factory, count):
+    model = factory()
+    assert model.parameter_count == count
+    assert f"total parameters: {count:,}" in model.summary()
+    assert model.forward(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
+
+
+def test_same_seed_same_weights_another_seed_others():
+    first, second, third = mnist_dense(seed=1), mnist_dense(seed=1), mnist_dense(seed=2)
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (first.parameters()[0] != third.parameters()[0]).any()
+
+
+def test_summary_tells_shapes_activations_and_receptive_fields():
+    lines = mnist_cnn().summary().splitlines()
+    assert lines[5].split() == ["Conv2D", "32→64", "3×3", "ReLU", "64×11×11", "18,496", "8×8"]
+
+
+def test_summary_without_an_input_shape_leaves_shapes_open():
+    assert "?" in CNN([Conv2D(1, 3, 3)]).summary()
+
+
+# --- the file -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_saved_net_comes_back_bit_by_bit(dtype, x, tmp_path):
+    net = small_net(dtype=dtype)
+    net.save(tmp_path / "net.npz")
+    loaded = CNN.load(tmp_path / "net.npz", impl="im2col")
+    assert repr(loaded.layers) == repr(net.layers)
+    assert (loaded.name, loaded.input_shape, loaded.layers[0].impl) == ("small", (1, 6, 6), "im2col")
+    for mine, its in zip(loaded.parameters(), net.parameters(), strict=True):
+        assert mine.dtype == dtype
+        np.testing.assert_array_equal(mine, its)
+    train_step(loaded, x, Y, SGD())
+
+
+def test_saving_leaves_one_file_and_any_name_as_it_is(tmp_path):
+    small_net().save(tmp_path / "net.model")
+    assert [p.name for p in tmp_path.iterdir()] == ["net.model"]
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    mnist_dense().save(tmp_path / "dense.npz")
+    net = small_net()
+    before = [p.copy() for p in net.parameters()]
+    with pytest.raises(CheckpointError, match=r"another architecture: expected small .* got mnist-dense with 535,818"):
+        net.load_weights(tmp_path / "dense.npz")
+    for parameter, old in zip(net.parameters(), before, strict=True):
+        np.testing.assert_array_equal(parameter, old)
+
+
+def test_weights_of_the_same_architecture_are_taken(tmp_path):
+    first, second = small_net(seed=1), small_net(seed=2)
+    first.save(tmp_path / "first.npz")
+    second.load_weights(tmp_path / "first.npz")
+    np.testing.assert_array_equal(first.parameters()[0], second.parameters()[0])
+
+
+def no_file(path):
+    path.unlink()
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def one_byte_flipped(path):
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 255
+    path.write_bytes(contents)
+
+
+def text(path):
+    path.write_text("not a model")
+
+
+def other_arrays(path):
+    np.savez(path, weights=np.zeros(3))
+
+
+def pickled(path):
+    np.savez(path, header=np.array([{"format": 1}], dtype=object))
+
+
+def compressed(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.npy", b"\0" * 10**6)
+
+
+def rewritten(change):
+    def damage(path):
+        net = small_net()
+        header = {"format": 1, "architecture": json.loads(json.dumps(net.config()))}
+        arrays = {f"{k}.{name}": array for k, name, array in net._named_parameters()}
+        change(header, arrays)
+        write_checkpoint(path, header, arrays)
+
+    return damage
+
+
+DAMAGES = [
+    (no_file, "Expected a model file at .*, found none"),
+    (truncated, "is not a whole jitcnn model file"),
+    (one_byte_flipped, "is not a whole jitcnn model file|does not describe"),
+    (text, "is not a whole jitcnn model file"),
+    (other_arrays, "is not a whole jitcnn model file"),
+    (pickled, "is not a whole jitcnn model file"),
+    (compressed, "a member is compressed"),
+    (rewritten(lambda header, arrays: arrays.pop("0.bias")), "its architecture needs arrays"),
+    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
+    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "in float32 or float64"),
+    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 1"),
+    (
+        rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
+        "unknown layer 'Evil'",
+    ),
+    (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(stride=0)), "stride must be"),
+    (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
+    (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES, ids=[str(k) for k in range(len(DAMAGES))])
+def test_damaged_files_are_told(damage, message, tmp_path):
+    path = tmp_path / "net.npz"
+    small_net().save(path)
+    damage(path)
+    with pytest.raises(CheckpointError, match=message):
+        CNN.load(path)
+
+
+def test_a_folder_that_does_not_exist_is_told(tmp_path):
+    with pytest.raises(CheckpointError, match=r"could not be written to .*choose a folder"):
+        small_net().save(tmp_path / "nowhere" / "net.npz")
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    small_net(seed=1).save(path)
+    before = path.read_bytes()
+
+    def full_disk(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        small_net(seed=2).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

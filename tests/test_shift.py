@@ -1,0 +1,45 @@
+"""Moving images, and the table made of it."""
+
+import numpy as np
+import pytest
+
+from jitcnn.shift import ShiftRow, ShiftTest, shift_images, shift_test
+
+IMAGE = np.arange(1, 7, dtype=np.uint8).reshape(1, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("right", "down", "expected"),
+    [
+        (0, 0, [[1, 2, 3], [4, 5, 6]]),
+        (1, 0, [[0, 1, 2], [0, 4, 5]]),
+        (-1, 1, [[0, 0, 0], [2, 3, 0]]),
+        (0, -1, [[4, 5, 6], [0, 0, 0]]),
+        (5, 0, [[0, 0, 0], [0, 0, 0]]),
+    ],
+)
+def test_images_move_and_black_comes_in(right, down, expected):
+    assert shift_images(IMAGE, right, down)[0, 0].tolist() == expected
+
+
+def test_the_table_is_measured(trained):
+    models, data = trained
+    result = shift_test(models, data.x_test, data.y_test, range(3), most_images=100)
+    assert [row.shift for row in result.rows] == [0, 1, 2]
+    moved = shift_images(data.x_test[:100], 2, 2)
+    for net, model in enumerate(models.values()):
+        assert result.rows[2].accuracies[net] == (model.predict(moved) == data.y_test[:100]).mean()
+    assert result.rows[0].predictions == [result.digit, result.digit]
+    assert data.y_test[result.image_index] == result.digit
+
+
+def test_the_sentence_is_made_of_the_numbers():
+    def table(far):
+        rows = [ShiftRow(0, [7, 7], [1, 1], [0.99, 0.97]), ShiftRow(1, [7, 7], [1, 1], far)]
+        return ShiftTest(["cnn", "dense"], 7, 0, 1000, rows).conclusion()
+
+    assert "cnn reads 99.0% of the images unmoved, 50.0% moved by 1" in table([0.5, 0.3])
+    assert "At 1 pixels cnn reads 20 points more than dense" in table([0.5, 0.3])
+    assert "10 points less" in table([0.5, 0.6])
+    assert "not invariance" in table([0.5, 0.3])
+    assert "not invariance" not in table([0.98, 0.3])
