@@ -11,13 +11,19 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 PLAIN_WIDTH = 110
 
 
 def stdout() -> Console:
     """For results; wide enough that a pipe gets whole lines."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
+
+
+def headline(console: Console, bold: str, rest: str) -> None:
+    """A line that begins in bold."""
+    console.print(Text.assemble((bold, "bold"), rest), soft_wrap=True)
 
 
 def table(title: str | None, *columns: str, left: int = 1) -> Table:

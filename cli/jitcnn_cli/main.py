@@ -1,6 +1,8 @@
 """The ``jitcnn`` command: its group, its version, and the one place where errors become messages."""
 
 import importlib
+import io
+import sys
 from typing import Any
 
 import click
@@ -64,3 +66,6 @@ def cli() -> None:
 
     Begin with `jitcnn train`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where "×" can not be shown, a "?" does

@@ -1,6 +1,8 @@
 """The screen of ``jitcnn train``, from top to bottom."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,7 +22,7 @@ from jitcnn.models import MODELS
 from jitcnn.optim import SGD
 from jitcnn.shift import ShiftTest, shift_test
 from jitcnn.training import Epoch, History, fit, prepare
-from jitcnn_cli.console import DownloadBar, batch_bar, compiling, model_table, processor, stdout, table
+from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, processor, stdout, table
 
 # Batch 16 for 15 epochs was chosen on digits' training half: 98.5 % in five-fold cross-validation, against
 # 97.6 % for batch 64 and 30 epochs.
@@ -92,22 +94,34 @@ def run(
     _show_results(console, models, histories, results)
 
     files: dict[str, str] = {}
-    model.save(folder / MODEL_FILE)
-    files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
-    if isinstance(model.layers[0], Conv2D) and not stopped:
-        _save_filters(model, folder / FILTERS_FILE)
-        console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
-        files[FILTERS_FILE] = "what the first layer looks for"
-    shifts = None
-    if not stopped:
-        shifts = shift_test(models, data.x_test, data.y_test)
-        _show_shifts(console, shifts)
-    _save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
-    files[HISTORY_FILE] = "every figure of this run"
-    if _save_curves(histories, folder / CURVES_FILE):
-        files[CURVES_FILE] = "loss and accuracy over the epochs"
-    _show_files(console, folder, files)
+    with _writing(folder):
+        model.save(folder / MODEL_FILE)
+        files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
+        if isinstance(model.layers[0], Conv2D) and not stopped:
+            _save_filters(model, folder / FILTERS_FILE)
+            console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
+            files[FILTERS_FILE] = "what the first layer looks for"
+        shifts = None
+        if not stopped:
+            shifts = shift_test(models, data.x_test, data.y_test)
+            _show_shifts(console, shifts)
+        _save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
+        files[HISTORY_FILE] = "every figure of this run"
+        if _save_curves(histories, folder / CURVES_FILE):
+            files[CURVES_FILE] = "loss and accuracy over the epochs"
+        _show_files(console, folder, files)
     return not stopped
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Tell in one sentence what kept a file from being written; older files are then as they were."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The files could not be written to {folder}: {error.strerror or error}; make room or name another --output."
+        ) from error
 
 
 def _writable_folder(output: str) -> Path:
@@ -127,7 +141,7 @@ def _show_what_runs(console: Console, impl: str) -> None:
     import jitcnn
 
     chosen = "loops (auto)" if impl == "auto" else impl
-    console.print(f"[bold]jitcnn {jitcnn.__version__}[/bold]: a convolutional neural network from scratch")
+    headline(console, f"jitcnn {jitcnn.__version__}", ": a convolutional neural network from scratch")
     console.print(
         f"implementation {chosen} · {runtime.thread_count()} threads ({runtime.threading_layer()}) · {processor()}\n",
         soft_wrap=True,
@@ -183,12 +197,15 @@ def _show_results(
     console: Console, models: dict[str, CNN], histories: dict[str, History], results: dict[str, Evaluation]
 ) -> None:
     name, result = next(iter(results.items()))
-    console.print(
-        f"[bold]result[/bold]: {name} reads {result.correct:,} of {result.total:,} test images correctly: {result.accuracy:.2%}\n"
+    headline(
+        console,
+        "result",
+        f": {name} reads {result.correct:,} of {result.total:,} test images correctly: {result.accuracy:.2%}\n",
     )
     if len(results) > 1:
+        headline(console, "dense against CNN", ", same images, same recipe, this run")
         compared = table(
-            "dense against CNN, same images, same recipe, this run",
+            None,
             "net",
             "parameters",
             "test accuracy",
@@ -224,9 +241,8 @@ def _save_curves(histories: dict[str, History], path: Path) -> bool:
 
 def _show_shifts(console: Console, shifts: ShiftTest) -> None:
     columns = [f"{name} {what}" for what in ("reads", "accuracy") for name in shifts.names]
-    shown = table(
-        f"shift test: a {shifts.digit} moved right and down, and {shifts.image_count:,} test images", "pixels", *columns
-    )
+    headline(console, "shift test", f": a {shifts.digit} moved right and down, and {shifts.image_count:,} test images")
+    shown = table(None, "pixels", *columns)
     for row in shifts.rows:
         reads = [
             f"{digit} ({confidence:.0%} sure)"

@@ -1,6 +1,7 @@
 """Every other command: run, shown, refused; and every example in a help text tried."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -68,6 +69,14 @@ def test_version(runner):
 def test_python_dash_m_works():
     done = subprocess.run([sys.executable, "-m", "jitcnn_cli", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("jitcnn ")
+
+
+def test_an_output_that_knows_ascii_only_gets_question_marks():
+    done = subprocess.run(
+        [sys.executable, "-m", "jitcnn_cli", "summary"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Conv2D 1?32 3?3" in done.stdout
 
 
 def test_an_unknown_command_is_told(runner):

@@ -126,6 +126,17 @@ def test_a_folder_without_mnist_is_told(runner, tmp_path):
     assert "Error: Expected the four MNIST files" in result.output
 
 
+def test_a_disk_that_is_full_at_the_end_is_told(runner, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("jitcnn.plots.save_figure", full)
+    result = runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "could not be written to" in result.output
+    assert "No space left on device; make room or name another --output" in result.output
+
+
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_learning_rate_that_explodes_is_told(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--epochs", "3", "--lr", "1e12", "--output", str(tmp_path)])

@@ -74,7 +74,13 @@ def command(
         )
         for timing in timings:
             rate = "–" if timing.gflops is None else f"{timing.gflops:,.2f}"
-            compiled = f"{timing.compile_seconds:.1f}" if timing.compile_seconds else "cached"
+            compiled = (
+                "–"
+                if timing.impl != "loops"
+                else f"{timing.compile_seconds:.1f}"
+                if timing.compile_seconds
+                else "cached"
+            )
             shown.add_row(
                 timing.layer,
                 timing.direction,
@@ -82,7 +88,7 @@ def command(
                 f"{timing.milliseconds:,.2f}",
                 rate,
                 f"{timing.difference:.0e}",
-                "–" if timing.impl == "naive" else compiled,
+                compiled,
             )
         console.print(shown)
         console.print(
