@@ -11,6 +11,7 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
 from .functional import softmax
 from .functional.checks import float_arrays
+from .fusion import FusedBlock, Step, plan
 from .layers import LAYERS, Layer, Softmax
 from .layers.base import Shape
 from .optim import SGD
@@ -41,6 +42,8 @@ class CNN:
         self.input_shape = None if input_shape is None else tuple(input_shape)
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
+        self._planned: list[tuple[Layer, Any]] = []
+        self._steps: list[Step] = []
         shape = self.input_shape
         for position, layer in enumerate(self.layers if shape is not None else []):
             try:
@@ -60,7 +63,7 @@ class CNN:
         ShapeError, DTypeError
             If x does not fit the first layer, or is no float array.
         """
-        return self._run(self.layers, x)
+        return self._run(self.steps(), x)
 
     def logits(self, x: Array) -> Array:
         """As ``forward``, but stopping before a closing Softmax."""
@@ -68,21 +71,29 @@ class CNN:
 
     def backward(self, d_loss: Array) -> Array:
         """Gradient for the output of ``forward`` -> gradient for its input; sets every layer's gradients."""
-        for layer in reversed(self.layers):
-            d_loss = layer.backward(d_loss)
+        for step in reversed(self.steps()):
+            d_loss = step.backward(d_loss)
         return d_loss
 
     def backward_logits(self, d_logits: Array) -> None:
         """Set every layer's gradients, given the gradient for ``logits``; the input's is not computed."""
         first, *others = self._below_softmax()
-        for layer in reversed(others):
-            d_logits = layer.backward(d_logits)
+        for step in reversed(others):
+            d_logits = step.backward(d_logits)
         first.backward_parameters(d_logits)
 
-    def _below_softmax(self) -> list[Layer]:
-        return self.layers[:-1] if isinstance(self.layers[-1], Softmax) else self.layers
+    def steps(self) -> list[Step]:
+        """What a pass runs, one after another: layers, and blocks of layers that run as one."""
+        how = [(layer, getattr(layer, "impl", None)) for layer in self.layers]
+        if how != self._planned:  # someone changed the list of layers, or an implementation
+            self._planned, self._steps = how, plan(self.layers)
+        return self._steps
 
-    def _run(self, layers: list[Layer], x: Array) -> Array:
+    def _below_softmax(self) -> list[Step]:
+        steps = self.steps()
+        return steps[:-1] if isinstance(steps[-1], Softmax) else steps
+
+    def _run(self, steps: list[Step], x: Array) -> Array:
         (x,) = float_arrays(self.name, x=x)
         if self.input_shape is not None and x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])
@@ -90,8 +101,8 @@ class CNN:
         if not np.isfinite(x).all():
             where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
             raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
-        for layer in layers:
-            x = layer.forward(x)
+        for step in steps:
+            x = step.forward(x)
         return x
 
     # --- learning -----------------------------------------------------------------------------------
@@ -142,7 +153,8 @@ class CNN:
 
     def summary_rows(self) -> list[Row]:
         """One row per layer, for whoever draws the table."""
-        return summary_rows(self.layers, self.input_shape)
+        fused = [layer for step in self.steps() if isinstance(step, FusedBlock) for layer in step.layers]
+        return summary_rows(self.layers, self.input_shape, fused)
 
     def summary(self) -> str:
         """The layers as a table: sizes, parameters, and how much of the input each unit sees."""

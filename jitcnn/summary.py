@@ -1,6 +1,6 @@
 """A stack of layers as a table: one row per layer, its activation beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .layers import Layer
@@ -17,15 +17,17 @@ class Row:
     output_shape: str
     parameter_count: int
     receptive_field: str
+    runs: str
 
 
-def summary_rows(layers: Iterable[Layer], input_shape: Shape | None) -> list[Row]:
+def summary_rows(layers: Iterable[Layer], input_shape: Shape | None, fused: Sequence[Layer] = ()) -> list[Row]:
     """The rows of a stack; shapes and receptive fields read "?" while the input's shape is not known.
 
     Parameters
     ----------
     layers : the stack, from the input upwards
     input_shape : tuple without N, or None
+    fused : those of the layers that run as one pass with their neighbours
     """
     rows: list[Row] = []
     windows = []
@@ -43,15 +45,16 @@ def summary_rows(layers: Iterable[Layer], input_shape: Shape | None) -> list[Row
             rows[-1].activation = layer.label
             continue
         count = sum(parameter.size for parameter in layer.parameters().values())
-        rows.append(Row(layer.label, "", _times(shape), count, _times(field)))
+        runs = "fused" if layer in fused else layer.runs_as
+        rows.append(Row(layer.label, "", _times(shape), count, _times(field), runs))
     return rows
 
 
 def summary_text(rows: list[Row]) -> str:
     """The table as plain text, with the total of parameters below."""
-    head = ("layer", "activation", "output", "parameters", "receptive field")
+    head = ("layer", "activation", "output", "parameters", "receptive field", "runs as")
     table = [head] + [
-        (r.label, r.activation, r.output_shape, f"{r.parameter_count:,}", r.receptive_field) for r in rows
+        (r.label, r.activation, r.output_shape, f"{r.parameter_count:,}", r.receptive_field, r.runs) for r in rows
     ]
     widths = [max(len(line[column]) for line in table) for column in range(len(head))]
     lines = [

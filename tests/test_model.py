@@ -154,7 +154,7 @@ def test_same_seed_same_weights_another_seed_others():
 
 def test_summary_tells_shapes_activations_and_receptive_fields():
     lines = mnist_cnn().summary().splitlines()
-    assert lines[5].split() == ["Conv2D", "32→64", "3×3", "ReLU", "64×11×11", "18,496", "8×8"]
+    assert lines[5].split() == ["Conv2D", "32→64", "3×3", "ReLU", "64×11×11", "18,496", "8×8", "fused"]
 
 
 def test_summary_without_an_input_shape_leaves_shapes_open():

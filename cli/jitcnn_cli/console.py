@@ -43,11 +43,12 @@ def model_table(model: Any) -> Table:
         "output",
         "parameters",
         "receptive field",
+        "runs as",
         left=3,
     )
     for row in model.summary_rows():
         count = f"{row.parameter_count:,}" if row.parameter_count else "–"
-        drawn.add_row(row.label, row.activation, row.output_shape, count, row.receptive_field)
+        drawn.add_row(row.label, row.activation, row.output_shape, count, row.receptive_field, row.runs)
     return drawn
 
 

@@ -7,7 +7,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-IMPLEMENTATIONS = ("auto", "loops", "im2col", "naive")
+IMPLEMENTATIONS = ("auto", "fused", "loops", "im2col", "naive")
 MODELS = ("mnist-cnn", "mnist-dense")
 DATASETS = ("auto", "mnist", "digits")
 
@@ -21,7 +21,7 @@ data_dir_option = click.option(
 )  # fmt: skip
 impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
-    help="How convolution and pooling are computed; auto takes the fastest.",
+    help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops.",
 )  # fmt: skip
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1), help="Take only the first so many images of each half."

@@ -140,7 +140,7 @@ def _writable_folder(output: str) -> Path:
 def _show_what_runs(console: Console, impl: str) -> None:
     import jitcnn
 
-    chosen = "loops (auto)" if impl == "auto" else impl
+    chosen = "auto (fused where it can, else loops)" if impl == "auto" else impl
     headline(console, f"jitcnn {jitcnn.__version__}", ": a convolutional neural network from scratch")
     console.print(
         f"implementation {chosen} · {runtime.thread_count()} threads ({runtime.threading_layer()}) · {processor()}\n",

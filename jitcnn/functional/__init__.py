@@ -18,6 +18,11 @@ from .conv import (
     im2col,
 )
 from .dense import dense, dense_backward_input, dense_backward_weights
+from .fused import (
+    conv2d_relu_pool,
+    conv2d_relu_pool_backward_input,
+    conv2d_relu_pool_backward_weights,
+)
 from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
 
 __all__ = [
@@ -30,6 +35,9 @@ __all__ = [
     "conv2d_backward_weights",
     "conv2d_forward_fast",
     "conv2d_forward_naive",
+    "conv2d_relu_pool",
+    "conv2d_relu_pool_backward_input",
+    "conv2d_relu_pool_backward_weights",
     "dense",
     "dense_backward_input",
     "dense_backward_weights",

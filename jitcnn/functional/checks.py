@@ -41,9 +41,9 @@ def has_shape(operation: str, name: str, array: NDArray[Any], *expected: int | s
 
 
 def pick(implementations: dict[str, ModuleType], impl: str) -> ModuleType:
-    """The kernel module of that name; "auto" takes the fastest, the explicit loops."""
+    """The kernel module of that name; "auto" and "fused" are loops where a layer runs on its own."""
     try:
-        return implementations["loops" if impl == "auto" else impl]
+        return implementations["loops" if impl in ("auto", "fused") else impl]
     except (KeyError, TypeError):
-        names = ", ".join(["auto", *implementations])
+        names = ", ".join(["auto", *implementations, "fused"])
         raise ConfigError(f"impl must be one of {names}, got {impl!r}.") from None

@@ -48,7 +48,7 @@ def conv2d(
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     x, weights, bias = float_arrays("conv2d", x=x, weights=weights, bias=bias)
-    stride, pad, size_out = _grid(x, weights, stride, padding)
+    stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d", "bias", bias, weights.shape[0])
     out = np.empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
     kernels.conv2d_forward(x, weights, bias, *stride, *pad, out)
@@ -69,7 +69,7 @@ def conv2d_backward_weights(
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_out = _grid(x, weights, stride, padding)
+    stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
     d_weights = np.empty_like(weights)
     d_bias = np.empty(weights.shape[0], weights.dtype)
@@ -90,7 +90,7 @@ def conv2d_backward_input(
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_out = _grid(x, weights, stride, padding)
+    stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
     d_x = np.empty_like(x)
     kernels.conv2d_backward_input(d_out, weights, *stride, *pad, d_x)
@@ -193,7 +193,7 @@ def col2im(
     return x
 
 
-def _grid(x: Array, weights: Array, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
+def conv_grid(x: Array, weights: Array, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
     """Stride, padding above and left, and (H_out, W_out); checks that x and weights fit together."""
     has_shape("conv2d", "weights", weights, "C_out", "C_in", "K_h", "K_w")
     has_shape("conv2d", "x", x, "N", weights.shape[1], "H", "W")

@@ -22,7 +22,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .runtime import parallel_kernel
+from .runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
 
@@ -64,6 +64,58 @@ def _lay_flat(
             flat[n, p:] = 0
 
 
+@kernel
+def four_rows(length: int, dtype: Any) -> Array:
+    """Room for four rows of sums (4, ≥ length), each on a cache line: a vector across two lines costs twice."""
+    # An odd number of cache lines apart: at a power of two the four rows would fight for one cache set.
+    length = ((length + 15) // 16 | 1) * 16
+    memory = np.empty(4 * length + 16, dtype)
+    first = (64 - memory.ctypes.data % 64) % 64 // memory.itemsize
+    return memory[first : first + 4 * length].reshape(4, length)
+
+
+@kernel
+def sum_strip(
+    row: Array, offsets: Array, taps: Array, bias: Array, r: int, start: int, length: int, sums: Array
+) -> None:
+    """sums[k, p] = bias[r + k] + Σ_t taps[r + k, t] · row[start + p + offsets[t]], for k in 0 … 3, p in 0 … length.
+
+    row (S,), offsets (T,), taps (R, T), bias (R,), sums from ``four_rows``; up to 15 more sums are spoilt.
+    """
+    T = offsets.shape[0]
+    sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
+    # Whole vectors only, and unsigned: numba would test a signed index for wrap-around.
+    whole = np.uintp((length + 15) // 16 * 16)
+    for p in range(whole):
+        sums0[p] = bias[r]
+        sums1[p] = bias[r + 1]
+        sums2[p] = bias[r + 2]
+        sums3[p] = bias[r + 3]
+    # Four taps at a time: sixteen multiply-adds for four pixels read, four sums read and four written.
+    for t in range(0, T - 3, 4):
+        t0, t1 = np.uintp(offsets[t] + start), np.uintp(offsets[t + 1] + start)
+        t2, t3 = np.uintp(offsets[t + 2] + start), np.uintp(offsets[t + 3] + start)
+        w00, w01, w02, w03 = taps[r, t], taps[r, t + 1], taps[r, t + 2], taps[r, t + 3]
+        w10, w11, w12, w13 = taps[r + 1, t], taps[r + 1, t + 1], taps[r + 1, t + 2], taps[r + 1, t + 3]
+        w20, w21, w22, w23 = taps[r + 2, t], taps[r + 2, t + 1], taps[r + 2, t + 2], taps[r + 2, t + 3]
+        w30, w31, w32, w33 = taps[r + 3, t], taps[r + 3, t + 1], taps[r + 3, t + 2], taps[r + 3, t + 3]
+        for p in range(whole):
+            x0, x1, x2, x3 = row[p + t0], row[p + t1], row[p + t2], row[p + t3]
+            sums0[p] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
+            sums1[p] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
+            sums2[p] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
+            sums3[p] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
+    for t in range(T // 4 * 4, T):
+        t0 = np.uintp(offsets[t] + start)
+        w00, w10, w20, w30 = taps[r, t], taps[r + 1, t], taps[r + 2, t], taps[r + 3, t]
+        for p in range(whole):
+            x0 = row[p + t0]
+            sums0[p] += w00 * x0
+            sums1[p] += w10 * x0
+            sums2[p] += w20 * x0
+            sums3[p] += w30 * x0
+
+
 @parallel_kernel
 def _sum_shifted_rows(
     rows: Array,
@@ -82,12 +134,9 @@ def _sum_shifted_rows(
     (i, j) runs over ``grid``, and what falls outside ``out`` is dropped.
     """
     N, R, H, W = out.shape
-    T = offsets.shape[0]
     height, width = grid
     # Four filters share each pixel read, and a strip of rows of their sums stays in the L1 cache.
     strip = min(height, max(1, 1024 // pitch))
-    # An odd number of cache lines apart: at a power of two the four rows of sums would fight for one cache set.
-    length_max = ((strip * pitch + 15) // 16 | 1) * 16
     blocks = (R + 3) // 4
     left = min(width, max(0, -(origin[1] // step[1])))
     right = max(left, min(width, (W - 1 - origin[1]) // step[1] + 1))
@@ -95,41 +144,11 @@ def _sum_shifted_rows(
         n = job // blocks
         r = job % blocks * 4
         row = rows[n]
-        # Sums begin on a cache line: a vector stored across two lines costs twice.
-        memory = np.empty(4 * length_max + 16, rows.dtype)
-        first = (64 - memory.ctypes.data % 64) % 64 // memory.itemsize
-        sums = memory[first : first + 4 * length_max].reshape(4, length_max)
-        sums0, sums1, sums2, sums3 = sums[0], sums[1], sums[2], sums[3]
+        sums = four_rows(strip * pitch, rows.dtype)
         for top in range(0, height, strip):
             strip_height = min(strip, height - top)
-            # Whole vectors only, and unsigned: numba would test a signed index for wrap-around.
-            length = np.uintp(((strip_height - 1) * pitch + width + 15) // 16 * 16)
-            for k in range(4):
-                sums[k, :] = bias[r + k]
-            for t in range(0, T - 3, 4):
-                t0 = np.uintp(offsets[t] + top * pitch)
-                t1 = np.uintp(offsets[t + 1] + top * pitch)
-                t2 = np.uintp(offsets[t + 2] + top * pitch)
-                t3 = np.uintp(offsets[t + 3] + top * pitch)
-                w00, w01, w02, w03 = taps[r, t], taps[r, t + 1], taps[r, t + 2], taps[r, t + 3]
-                w10, w11, w12, w13 = taps[r + 1, t], taps[r + 1, t + 1], taps[r + 1, t + 2], taps[r + 1, t + 3]
-                w20, w21, w22, w23 = taps[r + 2, t], taps[r + 2, t + 1], taps[r + 2, t + 2], taps[r + 2, t + 3]
-                w30, w31, w32, w33 = taps[r + 3, t], taps[r + 3, t + 1], taps[r + 3, t + 2], taps[r + 3, t + 3]
-                for p in range(length):
-                    x0, x1, x2, x3 = row[p + t0], row[p + t1], row[p + t2], row[p + t3]
-                    sums0[p] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
-                    sums1[p] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
-                    sums2[p] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
-                    sums3[p] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
-            for t in range(T // 4 * 4, T):
-                t0 = np.uintp(offsets[t] + top * pitch)
-                w00, w10, w20, w30 = taps[r, t], taps[r + 1, t], taps[r + 2, t], taps[r + 3, t]
-                for p in range(length):
-                    x0 = row[p + t0]
-                    sums0[p] += w00 * x0
-                    sums1[p] += w10 * x0
-                    sums2[p] += w20 * x0
-                    sums3[p] += w30 * x0
+            length = (strip_height - 1) * pitch + width
+            sum_strip(row, offsets, taps, bias, r, top * pitch, length, sums)
             for k in range(min(4, R - r)):
                 for i in range(strip_height):
                     oh = origin[0] + (top + i) * step[0]
@@ -208,7 +227,7 @@ def _reach(K_h: int, K_w: int, stride_h: int, stride_w: int) -> tuple[int, int]:
     return (K_h - 1) // stride_h, (K_w - 1) // stride_w
 
 
-def _input_rows(
+def input_rows(
     x: Array, window: tuple[int, int, int, int], pad: tuple[int, int], size_out: tuple[int, int]
 ) -> tuple[Array, Array, int]:
     """The input laid flat, the offset of every tap (C_in·K_h·K_w,), and the pitch; window is K_h, K_w, stride."""
@@ -225,7 +244,7 @@ def _input_rows(
     return flat, offsets, pitch
 
 
-def _fill_up(taps: Array, multiple: int) -> Array:
+def fill_up(taps: Array, multiple: int) -> Array:
     """``taps`` (R, T) with rows of zeros below, until R is a multiple."""
     return np.pad(taps, ((0, -len(taps) % multiple), (0, 0)))
 
@@ -243,9 +262,9 @@ def conv2d_forward(
     """x (N, C_in, H, W), weights (C_out, C_in, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     C_out, _, K_h, K_w = weights.shape
     size_out = (out.shape[2], out.shape[3])
-    rows, offsets, pitch = _input_rows(x, (K_h, K_w, stride_h, stride_w), (pad_top, pad_left), size_out)
-    taps = _fill_up(weights.reshape(C_out, -1), 4)
-    bias = _fill_up(bias[:, None], 4)[:, 0]
+    rows, offsets, pitch = input_rows(x, (K_h, K_w, stride_h, stride_w), (pad_top, pad_left), size_out)
+    taps = fill_up(weights.reshape(C_out, -1), 4)
+    bias = fill_up(bias[:, None], 4)[:, 0]
     _sum_shifted_rows(rows, offsets, taps, bias, pitch, size_out, (0, 0), (1, 1), out)
 
 
@@ -262,7 +281,7 @@ def conv2d_backward_weights(
     """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
     C_out, _, K_h, K_w = d_weights.shape
     N, _, H_out, W_out = d_out.shape
-    rows, offsets, pitch = _input_rows(x, (K_h, K_w, stride_h, stride_w), (pad_top, pad_left), (H_out, W_out))
+    rows, offsets, pitch = input_rows(x, (K_h, K_w, stride_h, stride_w), (pad_top, pad_left), (H_out, W_out))
     # The rows of d_out at the same pitch; zeros between them silence what the longer rows of x meet there.
     whole = ((H_out - 1) * pitch + W_out + 15) // 16 * 16
     d_layout = (1, 1, -(-whole // pitch), pitch)
@@ -302,6 +321,6 @@ def conv2d_backward_input(
             phase_weights = weights[:, :, phase_h::stride_h, phase_w::stride_w]
             co, i, j = np.indices((C_out, *phase_weights.shape[2:])).reshape(3, -1)
             offsets = (co * rows + reach_h - i) * pitch + reach_w - j
-            taps = _fill_up(phase_weights.transpose(1, 0, 2, 3).reshape(C_in, -1), 4)
+            taps = fill_up(phase_weights.transpose(1, 0, 2, 3).reshape(C_in, -1), 4)
             origin = (phase_h - pad_top, phase_w - pad_left)
             _sum_shifted_rows(d_rows, offsets, taps, no_bias, pitch, grid, origin, (stride_h, stride_w), d_x)

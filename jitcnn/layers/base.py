@@ -62,6 +62,12 @@ class Layer(ABC):
         """Name and sizes for a table, such as ``Conv2D 1→32 3×3``."""
         return type(self).__name__
 
+    @property
+    def runs_as(self) -> str:
+        """By which implementation the layer runs on its own, for a table; empty where there is only one."""
+        impl = getattr(self, "impl", "")
+        return "loops" if impl in ("auto", "fused") else impl
+
     def _kept(self, cache: Cache | None) -> Cache:
         """What ``forward`` kept; ConfigError if there was no forward pass."""
         if cache is None:

@@ -57,7 +57,7 @@ def test_options_name_what_the_library_has():
     from jitcnn.data import DATASETS
     from jitcnn.functional import CONV_IMPLEMENTATIONS
 
-    assert set(options.IMPLEMENTATIONS) == {"auto", *CONV_IMPLEMENTATIONS}
+    assert set(options.IMPLEMENTATIONS) == {"auto", "fused", *CONV_IMPLEMENTATIONS}
     assert tuple(MODELS) == options.MODELS
     assert options.DATASETS == DATASETS
 

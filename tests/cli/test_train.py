@@ -32,7 +32,7 @@ def test_the_screen_tells_everything_in_order(run):
     screen, _ = run
     parts = [
         "jitcnn 0.",
-        "implementation loops (auto)",
+        "implementation auto (fused where it can, else loops)",
         "mnist-cnn: 225,034 parameters",
         "receptive field",
         "Conv2D 32→64 3×3 │ ReLU",

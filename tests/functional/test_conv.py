@@ -121,7 +121,7 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
         ({"stride": (1, 2, 3)}, ConfigError, "stride must be an integer"),
         ({"padding": -1}, ConfigError, "padding must be an integer of at least 0"),
         ({"padding": "full"}, ConfigError, '"valid" or "same", got \'full\''),
-        ({"impl": "fast"}, ConfigError, "impl must be one of auto, naive, loops, im2col, got 'fast'"),
+        ({"impl": "fast"}, ConfigError, "impl must be one of auto, naive, loops, im2col, fused, got 'fast'"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(change, error, message):

@@ -1,0 +1,82 @@
+"""The fused pass against the three layers one after another."""
+
+import numpy as np
+import pytest
+from compare import assert_close
+
+from jitcnn import functional
+from jitcnn.errors import ConfigError, ShapeError
+
+CASES = pytest.mark.parametrize(
+    ("C_in", "C_out", "size", "kernel", "stride", "padding", "pool"),
+    [
+        (3, 5, (9, 8), (3, 3), 1, 0, (2, 2)),
+        (1, 6, (12, 11), (3, 3), 1, 1, (2, 2)),
+        (8, 7, (13, 12), (2, 3), (2, 1), (1, 0), (3, 2)),
+        (16, 4, (10, 9), (1, 1), 1, 0, (1, 1)),
+        (6, 9, (11, 14), (5, 3), (1, 2), "same", (2, 2)),
+        (2, 3, (30, 50), (3, 3), 1, 1, (2, 2)),
+        (2, 3, (9, 80), (2, 2), 1, 0, (2, 2)),
+        (4, 2, (7, 7), (4, 4), 3, 2, (2, 2)),
+        (1, 1, (6, 5), (6, 4), 1, 0, (1, 2)),
+    ],
+)
+
+
+def unfused(x, weights, bias, stride, padding, pool, d_out=None):
+    """Output, winners and the three gradients by the separate operations."""
+    planes = functional.relu(functional.conv2d(x, weights, bias, stride, padding))
+    out, max_indices = functional.max_pool2d(planes, pool, pool)
+    winners = np.where(out > 0, max_indices, -1)
+    if d_out is None:
+        return out, winners
+    d_planes = functional.max_pool2d_backward(d_out, max_indices, planes.shape, pool, pool)
+    d_conv = functional.relu_backward(d_planes, planes)
+    return out, winners, functional.conv2d_backward(d_conv, x, weights, stride, padding)
+
+
+@CASES
+def test_fused_equals_the_separate_layers(C_in, C_out, size, kernel, stride, padding, pool, dtype, rng):
+    x = rng.standard_normal((4, C_in, *size)).astype(dtype)
+    weights = rng.standard_normal((C_out, C_in, *kernel)).astype(dtype)
+    bias = rng.standard_normal(C_out).astype(dtype)
+    out, winners = functional.conv2d_relu_pool(x, weights, bias, stride, padding, pool)
+    d_out = rng.standard_normal(out.shape).astype(dtype)
+    expected, expected_winners, (d_x, d_weights, d_bias) = unfused(x, weights, bias, stride, padding, pool, d_out)
+    assert_close(out, expected)
+    np.testing.assert_array_equal(winners, expected_winners)
+    arguments = (d_out, winners, x, weights, stride, padding)
+    assert_close(functional.conv2d_relu_pool_backward_input(*arguments), d_x)
+    results = functional.conv2d_relu_pool_backward_weights(*arguments)
+    assert_close(results[0], d_weights)
+    assert_close(results[1], d_bias)
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (3, 1)])
+def test_the_first_of_equals_wins(pool):
+    x = np.ones((1, 1, 6, 6), np.float32)
+    _, winners = functional.conv2d_relu_pool(x, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), 1, 0, pool)
+    rows, columns = np.arange(0, 6, pool[0]), np.arange(0, 6, pool[1])
+    np.testing.assert_array_equal(winners[0, 0], rows[:, None] * 6 + columns)
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (3, 2)])
+def test_a_nan_stays_visible(pool, rng):
+    x = rng.standard_normal((1, 1, 6, 6)).astype(np.float32)
+    x[0, 0, 1, 1] = np.nan
+    arguments = x, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), 1, 0, pool
+    expected, _ = unfused(*arguments)
+    assert np.isnan(expected).sum() == 1
+    np.testing.assert_array_equal(np.isnan(functional.conv2d_relu_pool(*arguments)[0]), np.isnan(expected))
+
+
+def test_a_pool_larger_than_the_plane_is_told():
+    with pytest.raises(ConfigError, match=r"pool of \(3, 3\) does not fit into the convolution's plane of \(2, 2\)"):
+        functional.conv2d_relu_pool(np.zeros((1, 1, 4, 4)), np.zeros((1, 1, 3, 3)), np.zeros(1), 1, 0, 3)
+
+
+def test_a_gradient_of_the_wrong_shape_is_told():
+    x, weights = np.zeros((1, 1, 6, 6)), np.zeros((2, 1, 3, 3))
+    _, winners = functional.conv2d_relu_pool(x, weights, np.zeros(2))
+    with pytest.raises(ShapeError, match=r"d_out of shape \(1, 2, 2, 2\), got \(1, 2, 2, 3\)"):
+        functional.conv2d_relu_pool_backward_weights(np.zeros((1, 2, 2, 3)), winners, x, weights)

@@ -1,0 +1,75 @@
+"""Which layers run as one, and that nobody can tell but by the clock."""
+
+import numpy as np
+import pytest
+
+from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, gradient_check, train_step
+from jitcnn.errors import ConfigError
+from jitcnn.fusion import FusedBlock, plan
+from jitcnn.models import mnist_cnn
+
+
+class MyConv(Conv2D):
+    """A convolution of one's own."""
+
+
+def three(**pool):
+    return [Conv2D(1, 2, 3), ReLU(), MaxPool2D(**pool)]
+
+
+def test_conv_relu_pool_run_as_one():
+    steps = plan([*three(), Flatten(), *three(pool_size=3, stride=3), ReLU()])
+    assert [type(step) for step in steps] == [FusedBlock, Flatten, FusedBlock, ReLU]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        three(pool_size=3, stride=2),
+        three(padding=1),
+        [Conv2D(1, 2, 3, impl="loops"), ReLU(), MaxPool2D()],
+        [Conv2D(1, 2, 3), ReLU(), MaxPool2D(impl="im2col")],
+        [MyConv(1, 2, 3), ReLU(), MaxPool2D()],
+        [Conv2D(1, 2, 3), MaxPool2D(), ReLU()],
+        [Conv2D(1, 2, 3), ReLU()],
+    ],
+    ids=str,
+)
+def test_what_can_not_or_shall_not_be_fused_runs_layer_by_layer(layers):
+    assert plan(layers) == layers
+
+
+def test_a_fused_net_learns_as_the_unfused_does(rng):
+    fused, unfused = mnist_cnn(seed=3, impl="fused"), mnist_cnn(seed=3, impl="loops")
+    optimizers = SGD(), SGD()
+    for _ in range(3):
+        x, y = rng.random((8, 1, 28, 28), np.float32), rng.integers(0, 10, 8)
+        losses = [train_step(net, x, y, opt) for net, opt in zip((fused, unfused), optimizers, strict=True)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    for mine, its in zip(fused.parameters(), unfused.parameters(), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+
+
+def test_a_fused_net_passes_the_gradient_check(rng):
+    layers = [Conv2D(2, 3, 3, rng=rng), ReLU(), MaxPool2D(), Flatten(), Dense(12, 3, rng=rng), Softmax()]
+    assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 6, 6))) < 1e-5
+
+
+def test_the_plan_follows_a_change_of_layers_or_implementation():
+    net = CNN(three())
+    assert len(net.steps()) == 1
+    net.layers[0].impl = "loops"
+    assert len(net.steps()) == 3
+    net.layers[0].impl = "auto"
+    net.layers.append(ReLU())
+    assert len(net.steps()) == 2
+
+
+def test_the_summary_shows_what_runs_fused():
+    assert [row.runs for row in mnist_cnn().summary_rows()] == ["fused"] * 4 + [""] * 3
+    assert [row.runs for row in mnist_cnn(impl="im2col").summary_rows()][:2] == ["im2col", "im2col"]
+
+
+def test_backward_without_forward_is_told():
+    with pytest.raises(ConfigError, match="expects a forward pass before it"):
+        CNN(three()).backward(np.zeros((1, 2, 2, 2)))
