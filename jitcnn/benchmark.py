@@ -1,26 +1,28 @@
 """First check that the implementations agree, then time them, side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from .arrays import Array
+from .errors import DisagreementError
+from .fusion import FusedBlock, Step, plan
 from .kernels import runtime
 from .layers import Conv2D, Layer, MaxPool2D
 from .model import CNN
 
-IMPLEMENTATIONS = ("naive", "loops", "im2col")
+IMPLEMENTATIONS = ("naive", "loops", "im2col", "fused")
 TOLERANCE = 1e-4  # of the largest number of an array; float32 sums in another order differ by less
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One pass of one layer by one implementation."""
+    """One pass of one layer, or of a block of layers, by one implementation."""
 
     layer: str
     direction: str
@@ -32,6 +34,28 @@ class Timing:
     compile_seconds: float
 
 
+@dataclass
+class _Contest:
+    """One layer, or a block of layers, that several implementations run on the same input."""
+
+    layers: list[Layer]
+    impls: list[str]
+    x: Array
+    d_out: Array
+
+    @property
+    def label(self) -> str:
+        first, *others = self.layers
+        return " + ".join([first.label, *(type(layer).__name__ for layer in others)])
+
+    def steps(self, impl: str) -> list[Step]:
+        """The layers as ``impl`` runs them."""
+        for layer in self.layers:
+            if isinstance(layer, Conv2D | MaxPool2D):
+                layer.impl = impl
+        return plan(self.layers)
+
+
 def bench_layers(
     model: CNN,
     impls: Sequence[str],
@@ -41,7 +65,7 @@ def bench_layers(
     seed: int = 0,
     on_layer: Callable[[str], object] | None = None,
 ) -> list[Timing]:
-    """Forward and backward of every convolution and pooling of a net.
+    """Forward and backward of every convolution and pooling of a net, and of the blocks that can run fused.
 
     The implementations take turns, round by round, so that a busy moment of the machine meets all of
     them. ``naive`` runs on a single image and fewer rounds: it is for comparing, not for waiting.
@@ -49,37 +73,31 @@ def bench_layers(
     Parameters
     ----------
     model : CNN with an input shape
-    impls : names out of "naive", "loops", "im2col"
+    impls : names out of "naive", "loops", "im2col", "fused"; the first is what the others are held against
     batch_size, rounds : int
     seed : int, decides input and gradient
-    on_layer : called with the label of each layer as its turn comes
+    on_layer : called with the label of each layer or block as its turn comes
 
     Returns
     -------
     list of Timing
         Milliseconds are medians and always for ``batch_size`` images (naive's are scaled up). A
-        difference is the largest found to the first implementation asked for, relative to the
-        largest number; it is measured on one image. Compile seconds are part of no other figure.
+        difference is the largest found to the first implementation, relative to the largest number; it
+        is measured on one image. Compile seconds are part of no other figure. GFLOP/s count the
+        arithmetic of the whole convolution, also where a fused pass needs less.
+
+    Raises
+    ------
+    DisagreementError
+        If two implementations do not give the same result but for rounding; nothing is timed then.
     """
-    rng = np.random.default_rng(seed)
-    shape = model.input_shape
+    contests = _contests(deepcopy(model), impls, batch_size, np.random.default_rng(seed))
     timings: list[Timing] = []
-    for layer in model.layers:
-        if shape is None:
-            break
-        if isinstance(layer, Conv2D | MaxPool2D):
-            if on_layer is not None:
-                on_layer(layer.label)
-            x = rng.standard_normal((batch_size, *shape)).astype(np.float32)
-            d_out = rng.standard_normal((batch_size, *layer.output_shape(shape))).astype(np.float32)
-            timings += _bench_layer(layer, impls, x, d_out, rounds)
-        shape = layer.output_shape(shape)
+    for contest in contests:
+        if on_layer is not None:
+            on_layer(contest.label)
+        timings += _time(contest, _check(contest), rounds)
     return timings
-
-
-def disagreements(timings: Sequence[Timing]) -> list[Timing]:
-    """Those whose result differs from the first implementation's by more than rounding."""
-    return [timing for timing in timings if not timing.difference <= TOLERANCE]
 
 
 def multiply_adds(layer: Layer, input_shape: tuple[int, ...]) -> int | None:
@@ -89,69 +107,98 @@ def multiply_adds(layer: Layer, input_shape: tuple[int, ...]) -> int | None:
     return prod(layer.output_shape(input_shape)) * layer.in_channels * prod(layer.kernel_size)
 
 
-def _bench_layer(layer: Conv2D | MaxPool2D, impls: Sequence[str], x: Array, d_out: Array, rounds: int) -> list[Timing]:
-    compile_seconds: dict[tuple[str, str], float] = {}
-    differences: dict[tuple[str, str], float] = {}
-    references: dict[str, list[Array]] = {}
-    for impl in impls:
-        layer.impl = impl
-        for direction, results in _passes(layer, x[:1], d_out[:1], compile_seconds):
-            expected = references.setdefault(direction, results)
-            differences[impl, direction] = max(map(_difference, results, expected))
+def _contests(model: CNN, impls: Sequence[str], batch_size: int, rng: np.random.Generator) -> Iterator[_Contest]:
+    """Every convolution and pooling on its own, and every block that can run fused, in the order of the net."""
+    shape = model.input_shape
+    for step in plan(model.layers) if shape is not None else []:
+        layers = list(step.layers) if isinstance(step, FusedBlock) else [step]
+        starts = [shape]
+        for layer in layers:
+            starts.append(layer.output_shape(starts[-1]))  # type: ignore[arg-type]
+        stacks: list[list[Layer]] = [[layer] for layer in layers if isinstance(layer, Conv2D | MaxPool2D)]
+        for stack in stacks + ([layers] if isinstance(step, FusedBlock) else []):
+            first, last = layers.index(stack[0]), layers.index(stack[-1])
+            able = [impl for impl in impls if impl != "fused" or len(stack) > 1]
+            if able not in ([], ["naive"]) or list(impls) == ["naive"]:
+                x, d_out = (
+                    rng.standard_normal((batch_size, *starts[at])).astype(np.float32)  # type: ignore[misc]
+                    for at in (first, last + 1)
+                )
+                yield _Contest(stack, able, x, d_out)
+        shape = starts[-1]
 
-    samples: dict[tuple[str, str], list[float]] = {key: [] for key in differences}
+
+def _check(contest: _Contest) -> dict[tuple[str, str], tuple[float, float]]:
+    """Largest difference and compile seconds of every implementation and direction; raises if they disagree."""
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    references: dict[str, list[Array]] = {}
+    for impl in contest.impls:
+        steps = contest.steps(impl)
+        with runtime.CompileClock() as forward_clock:
+            out = _forward(steps, contest.x[:1])
+        with runtime.CompileClock() as backward_clock:
+            d_x = _backward(steps, contest.d_out[:1])
+        gradients = [gradient for layer in contest.layers for gradient in layer.gradients().values()]
+        for direction, results, clock in (
+            ("forward", [out], forward_clock),
+            ("backward", [d_x, *gradients], backward_clock),
+        ):
+            expected = references.setdefault(direction, results)
+            difference = max(map(_difference, results, expected))
+            if not difference <= TOLERANCE:
+                raise DisagreementError(
+                    f"{contest.label}, {direction}: {impl} differs from {contest.impls[0]} by {difference:.2g} of the "
+                    f"largest number, expected at most {TOLERANCE:g}; times of wrong results mean nothing."
+                )
+            found[impl, direction] = difference, clock.seconds
+    return found
+
+
+def _time(contest: _Contest, checked: dict[tuple[str, str], tuple[float, float]], rounds: int) -> list[Timing]:
+    """Medians of all implementations, measured in turns."""
+    x, d_out = contest.x, contest.d_out
+    samples: dict[tuple[str, str], list[float]] = {key: [] for key in checked}
     for turn in range(rounds + 1):
-        for impl in impls:
-            layer.impl = impl
-            count = 1 if impl == "naive" else len(x)
+        for impl in contest.impls:
             if impl == "naive" and turn > 3:
                 continue
-            for direction, seconds in (
-                ("forward", _seconds(layer.forward, x[:count])),
-                ("backward", _seconds(layer.backward, d_out[:count])),
-            ):
-                if turn > 0:  # the first turn only warms up
-                    samples[impl, direction].append(seconds * len(x) / count)
-
-    adds = multiply_adds(layer, x.shape[1:])
+            steps = contest.steps(impl)
+            count = 1 if impl == "naive" else len(x)
+            forward = _seconds(_forward, steps, x[:count])
+            backward = _seconds(_backward, steps, d_out[:count])
+            if turn > 0:  # the first turn only warms up
+                samples[impl, "forward"].append(forward * len(x) / count)
+                samples[impl, "backward"].append(backward * len(x) / count)
+    adds = multiply_adds(contest.layers[0], x.shape[1:])
     timings = []
     for (impl, direction), seconds_each in samples.items():
         seconds = median(seconds_each)
         passes = 1 if direction == "forward" else 2  # backward: for the weights and for the input
         gflops = None if adds is None else 2 * adds * len(x) * passes / seconds / 1e9
+        difference, compile_seconds = checked[impl, direction]
         timings.append(
-            Timing(
-                layer.label,
-                direction,
-                impl,
-                len(x),
-                seconds * 1e3,
-                gflops,
-                differences[impl, direction],
-                compile_seconds.get((impl, direction), 0.0),
-            )
+            Timing(contest.label, direction, impl, len(x), seconds * 1e3, gflops, difference, compile_seconds)
         )
-    return sorted(timings, key=lambda timing: (timing.direction != "forward", impls.index(timing.impl)))
+    return sorted(timings, key=lambda timing: (timing.direction != "forward", contest.impls.index(timing.impl)))
 
 
-def _passes(
-    layer: Conv2D | MaxPool2D, x: Array, d_out: Array, compile_seconds: dict[tuple[str, str], float]
-) -> list[tuple[str, list[Array]]]:
-    """Results of one forward and one backward pass; notes the seconds that compiling took."""
-    with runtime.CompileClock() as clock:
-        out = layer.forward(x)
-    compile_seconds[layer.impl, "forward"] = clock.seconds
-    with runtime.CompileClock() as clock:
-        d_x = layer.backward(d_out)
-    compile_seconds[layer.impl, "backward"] = clock.seconds
-    return [("forward", [out]), ("backward", [d_x, *layer.gradients().values()])]
+def _forward(steps: list[Step], x: Array) -> Array:
+    for step in steps:
+        x = step.forward(x)
+    return x
+
+
+def _backward(steps: list[Step], d_out: Array) -> Array:
+    for step in reversed(steps):
+        d_out = step.backward(d_out)
+    return d_out
 
 
 def _difference(result: Array, expected: Array) -> float:
     return float(np.abs(result - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
-def _seconds(function: Callable[[Any], object], argument: Any) -> float:
+def _seconds(run: Callable[[list[Step], Array], object], steps: list[Step], array: Array) -> float:
     start = perf_counter()
-    function(argument)
+    run(steps, array)
     return perf_counter() - start

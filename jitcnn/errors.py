@@ -31,3 +31,7 @@ class GradientError(JitCNNError, ArithmeticError):
 
 class TrainingError(JitCNNError, ArithmeticError):
     """Training went wrong: the loss is no longer a number."""
+
+
+class DisagreementError(JitCNNError, ArithmeticError):
+    """Two implementations of one operation give different results."""

@@ -15,7 +15,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .conv_loops import fill_up, four_rows, input_rows, sum_strip
+from .conv_loops import add_products, fill_up, four_rows, input_rows, sum_strip
 from .runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
@@ -117,16 +117,34 @@ def _lay_channels_last(x: Array, pad: tuple[int, int], width: int, rows: Array) 
 
 
 @parallel_kernel
-def _lay_windows(flat: Array, offsets: Array, pitch: int, W_conv: int, rows: Array) -> None:
-    """flat (N, S) and offsets (T,) from ``input_rows`` -> rows (N, H_conv·W_conv·16·k): every window, then zeros."""
-    N, T = flat.shape[0], offsets.shape[0]
-    length = (T + 15) // 16 * 16
-    for n in prange(N):
-        rows[n] = 0
-        for p in range(rows.shape[1] // length):
-            at = p // W_conv * pitch + p % W_conv
-            for t in range(T):
-                rows[n, p * length + t] = flat[n, at + offsets[t]]
+def _multiply_winners(
+    rows: Array, offsets: Array, starts: Array, d_out: Array, winners: Array, d_taps: Array, d_bias: Array
+) -> None:
+    """d_taps[co, t] = Σ over winners of g · rows[n, p + offsets[t]]; d_bias[co] = Σ g.
+
+    rows (N, S) and offsets (T,) from ``input_rows``; starts (H_conv·W_conv,): where in a row each output of
+    the convolution stands; d_out, winners (N, C_out, H_out, W_out); d_taps (R, T), d_bias (R,) with R = C_out
+    or one more, to be even.
+    """
+    N, C_out, H_out, W_out = d_out.shape
+    length = (starts[-1] + 16) // 16 * 16
+    for job in prange(d_taps.shape[0] // 2):
+        d_taps[2 * job : 2 * job + 2] = 0
+        d_bias[2 * job : 2 * job + 2] = 0
+        plane = np.zeros((2, length), rows.dtype)
+        for n in range(N):
+            for k in range(min(2, C_out - 2 * job)):
+                total = rows.dtype.type(0)
+                for oh in range(H_out):
+                    for ow in range(W_out):
+                        winner = winners[n, 2 * job + k, oh, ow]
+                        if winner >= 0:
+                            g = d_out[n, 2 * job + k, oh, ow]
+                            plane[k, starts[winner]] = g
+                            total += g
+                d_bias[2 * job + k] += total
+            add_products(rows[n], offsets, plane[0], plane[1], length, d_taps[2 * job], d_taps[2 * job + 1])
+            plane[:] = 0
 
 
 @parallel_kernel
@@ -202,7 +220,7 @@ def _add_winners_to_windows(
 
 
 def _starts(H_conv: int, W_conv: int, stride: tuple[int, int], width: int, C_in: int) -> Array:
-    """Where, in an image laid channels last, the window of each output of the convolution begins."""
+    """Where, in an image of ``width`` pixels laid channels last, the window of each output of the convolution begins."""
     oh, ow = np.indices((H_conv, W_conv)).reshape(2, -1)
     return (oh * stride[0] * width + ow * stride[1]) * C_in
 
@@ -242,15 +260,16 @@ def conv2d_relu_pool_backward_weights(
     """x (N, C_in, H, W), d_out and winners (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
     N = x.shape[0]
     C_out, C_in, K_h, K_w = d_weights.shape
-    if K_w * C_in < 16:  # runs shorter than a vector: lay out whole windows instead
-        flat, offsets, pitch = input_rows(x, (K_h, K_w, *stride), pad, size_conv)
-        length = (len(offsets) + 15) // 16 * 16
-        rows = np.empty((N, size_conv[0] * size_conv[1] * length), x.dtype)
-        _lay_windows(flat, offsets, pitch, size_conv[1], rows)
-        d_runs = np.empty((C_out, length), x.dtype)
-        starts = np.arange(size_conv[0] * size_conv[1]) * length
-        _add_winners_to_filters(rows, starts, (1, 0, length), d_out, winners, d_runs, d_bias)
-        d_weights[...] = d_runs[:, : len(offsets)].reshape(d_weights.shape)
+    if K_w * C_in < 16:
+        # Runs shorter than a vector: set the winners into an empty plane and multiply whole rows instead
+        # (conv1 of mnist-cnn, winners one by one: 1.0 ms).
+        rows, offsets, pitch = input_rows(x, (K_h, K_w, *stride), pad, size_conv)
+        d_taps = np.empty((C_out + C_out % 2, len(offsets)), x.dtype)
+        d_both = np.empty(len(d_taps), x.dtype)
+        starts = _starts(*size_conv, (1, 1), pitch, 1)
+        _multiply_winners(rows, offsets, starts, d_out, winners, d_taps, d_both)
+        d_weights[...] = d_taps[:C_out].reshape(d_weights.shape)
+        d_bias[...] = d_both[:C_out]
         return
     height, width = _padded_size(x, (K_h, K_w), stride, pad, size_conv)
     rows = np.empty((N, height * width * C_in), x.dtype)

@@ -162,6 +162,49 @@ def _sum_shifted_rows(
                             out[n, r + k, oh, origin[1] + j * step[1]] = sums[k, i * pitch + j]
 
 
+@kernel
+def add_products(row: Array, offsets: Array, g0: Array, g1: Array, length: int, d_taps0: Array, d_taps1: Array) -> None:
+    """d_taps0[t] += Σ_p g0[p] · row[p + offsets[t]], and d_taps1 likewise from g1; p in 0 … length, a multiple of 16.
+
+    row (S,), offsets (T,), g0 and g1 (≥ length,), d_taps0 and d_taps1 (T,).
+    """
+    T = offsets.shape[0]
+    whole = np.uintp(length)
+    zero = row.dtype.type(0)
+    # Four taps for two filters at a time: eight sums in registers for four pixels and two gradients read.
+    for t in range(0, T - 3, 4):
+        t0, t1 = np.uintp(offsets[t]), np.uintp(offsets[t + 1])
+        t2, t3 = np.uintp(offsets[t + 2]), np.uintp(offsets[t + 3])
+        w00, w01, w02, w03 = zero, zero, zero, zero
+        w10, w11, w12, w13 = zero, zero, zero, zero
+        for p in range(whole):
+            x0, x1, x2, x3 = row[p + t0], row[p + t1], row[p + t2], row[p + t3]
+            w00 += g0[p] * x0
+            w01 += g0[p] * x1
+            w02 += g0[p] * x2
+            w03 += g0[p] * x3
+            w10 += g1[p] * x0
+            w11 += g1[p] * x1
+            w12 += g1[p] * x2
+            w13 += g1[p] * x3
+        d_taps0[t] += w00
+        d_taps0[t + 1] += w01
+        d_taps0[t + 2] += w02
+        d_taps0[t + 3] += w03
+        d_taps1[t] += w10
+        d_taps1[t + 1] += w11
+        d_taps1[t + 2] += w12
+        d_taps1[t + 3] += w13
+    for t in range(T // 4 * 4, T):
+        t0 = np.uintp(offsets[t])
+        w00, w10 = zero, zero
+        for p in range(whole):
+            w00 += g0[p] * row[p + t0]
+            w10 += g1[p] * row[p + t0]
+        d_taps0[t] += w00
+        d_taps1[t] += w10
+
+
 @parallel_kernel
 def _multiply_shifted_rows(
     rows: Array, offsets: Array, d_rows: Array, plane: int, whole: int, d_taps: Array, d_bias: Array
@@ -171,55 +214,16 @@ def _multiply_shifted_rows(
     rows (N, S), offsets (T,), d_rows (N, ≥ R·plane) with zeros where no output stands, d_taps (R, T)
     and d_bias (R,) with R a multiple of two; p runs over 0 … whole, a multiple of 16.
     """
-    N = rows.shape[0]
-    R, T = d_taps.shape
-    length = np.uintp(whole)
-    zero = rows.dtype.type(0)
-    for job in prange(R // 2):
+    for job in prange(d_taps.shape[0] // 2):
         r = job * 2
-        d_taps[r : r + 2] = zero
-        d_bias[r : r + 2] = zero
-        for n in range(N):
-            row = rows[n]
+        d_taps[r : r + 2] = 0
+        d_bias[r : r + 2] = 0
+        for n in range(rows.shape[0]):
             g0 = d_rows[n, r * plane : (r + 1) * plane]
             g1 = d_rows[n, (r + 1) * plane : (r + 2) * plane]
-            for t in range(0, T - 3, 4):
-                t0, t1 = np.uintp(offsets[t]), np.uintp(offsets[t + 1])
-                t2, t3 = np.uintp(offsets[t + 2]), np.uintp(offsets[t + 3])
-                w00, w01, w02, w03 = zero, zero, zero, zero
-                w10, w11, w12, w13 = zero, zero, zero, zero
-                for p in range(length):
-                    x0, x1, x2, x3 = row[p + t0], row[p + t1], row[p + t2], row[p + t3]
-                    w00 += g0[p] * x0
-                    w01 += g0[p] * x1
-                    w02 += g0[p] * x2
-                    w03 += g0[p] * x3
-                    w10 += g1[p] * x0
-                    w11 += g1[p] * x1
-                    w12 += g1[p] * x2
-                    w13 += g1[p] * x3
-                d_taps[r, t] += w00
-                d_taps[r, t + 1] += w01
-                d_taps[r, t + 2] += w02
-                d_taps[r, t + 3] += w03
-                d_taps[r + 1, t] += w10
-                d_taps[r + 1, t + 1] += w11
-                d_taps[r + 1, t + 2] += w12
-                d_taps[r + 1, t + 3] += w13
-            for t in range(T // 4 * 4, T):
-                t0 = np.uintp(offsets[t])
-                w00, w10 = zero, zero
-                for p in range(length):
-                    w00 += g0[p] * row[p + t0]
-                    w10 += g1[p] * row[p + t0]
-                d_taps[r, t] += w00
-                d_taps[r + 1, t] += w10
-            b0, b1 = zero, zero
-            for p in range(length):
-                b0 += g0[p]
-                b1 += g1[p]
-            d_bias[r] += b0
-            d_bias[r + 1] += b1
+            add_products(rows[n], offsets, g0, g1, whole, d_taps[r], d_taps[r + 1])
+            d_bias[r] += g0[:whole].sum()
+            d_bias[r + 1] += g1[:whole].sum()
 
 
 def _reach(K_h: int, K_w: int, stride_h: int, stride_w: int) -> tuple[int, int]:

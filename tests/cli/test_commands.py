@@ -138,8 +138,8 @@ def test_gradcheck_fails_on_a_wrong_gradient(runner, monkeypatch):
 def test_bench_measures_all_and_prints_json(runner):
     result = runner.invoke(cli, ["bench", "--impl", "all", "--rounds", "1", "--batch-size", "2", "--json"])
     timings = json.loads(result.output)
-    assert {t["impl"] for t in timings} == {"naive", "loops", "im2col"}
-    assert len(timings) == 4 * 2 * 3
+    assert {t["impl"] for t in timings} == {"naive", "loops", "im2col", "fused"}
+    assert len(timings) == 4 * 2 * 3 + 2 * 2 * 4
 
 
 def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
@@ -148,7 +148,7 @@ def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
     monkeypatch.setattr(conv_im2col, "conv2d_forward", lambda *arguments: arguments[-1].fill(0))
     result = runner.invoke(cli, ["bench", "--impl", "im2col", "--rounds", "1", "--batch-size", "1"])
     assert result.exit_code == 1
-    assert "do not agree" in result.output
+    assert "im2col differs from naive by" in result.output
 
 
 def test_data_list_tells_where_mnist_is(runner, empty_cache, mnist_dir, monkeypatch):

@@ -1,7 +1,6 @@
 """``jitcnn bench``: the implementations race, after it is seen that they agree."""
 
 import json
-import sys
 from dataclasses import asdict
 
 import click
@@ -12,7 +11,7 @@ from jitcnn_cli import options
 @click.command("bench")
 @click.option(
     "--impl",
-    type=click.Choice(["naive", "loops", "im2col", "all"]),
+    type=click.Choice(["naive", "loops", "im2col", "fused", "all"]),
     default="all",
     show_default=True,
     help="Which to time.",
@@ -35,9 +34,9 @@ from jitcnn_cli import options
 def command(
     impl: str, model_name: str, batch_size: int, rounds: int, seed: int, threads: int | None, as_json: bool
 ) -> None:
-    """Time forward and backward of every convolution and pooling of the net.
+    """Time forward and backward of every convolution and pooling of the net, and of the blocks that run fused.
 
-    All implementations asked for must first agree on the result; the largest difference found is shown,
+    All implementations must first agree with the naive one; the largest difference found is shown,
     relative to the largest number. The naive form is timed on one image and scaled up.
 
     \b
@@ -46,7 +45,7 @@ def command(
     """
     from rich.progress import TextColumn
 
-    from jitcnn.benchmark import IMPLEMENTATIONS, bench_layers, disagreements
+    from jitcnn.benchmark import IMPLEMENTATIONS, bench_layers
     from jitcnn.kernels import runtime
     from jitcnn.models import MODELS
     from jitcnn_cli.console import Bar, processor, stdout, table
@@ -60,7 +59,6 @@ def command(
         )  # fmt: skip
     if impl != "all":
         timings = [timing for timing in timings if timing.impl == impl]
-    wrong = disagreements(timings)
     if as_json:
         click.echo(json.dumps([asdict(timing) for timing in timings], indent=2))
     else:
@@ -69,14 +67,14 @@ def command(
             f"{model_name}, batch {batch_size}, float32, {runtime.thread_count()} threads, {processor()}",
             soft_wrap=True,
         )
-        shown = table(
-            None, "layer", "pass", "implementation", "ms", "GFLOP/s", "largest difference", "compile s", left=3
-        )
-        for timing in timings:
+        shown = table(None, "layer", "pass", "impl", "ms", "GFLOP/s", "difference", "compile s", left=3)
+        for timing, previous in zip(timings, [None, *timings], strict=False):
+            if previous and timing.layer != previous.layer:
+                shown.add_section()
             rate = "–" if timing.gflops is None else f"{timing.gflops:,.2f}"
             compiled = (
                 "–"
-                if timing.impl != "loops"
+                if timing.impl not in ("loops", "fused")
                 else f"{timing.compile_seconds:.1f}"
                 if timing.compile_seconds
                 else "cached"
@@ -95,7 +93,3 @@ def command(
             "ms: median for the whole batch (naive: one image, scaled up). Compile time is paid once and is in no other figure.",
             soft_wrap=True,
         )
-    if wrong:
-        names = ", ".join(f"{timing.layer} {timing.direction} by {timing.impl}" for timing in wrong)
-        click.echo(f"The implementations do not agree, so their times mean nothing: {names}.", err=True)
-        sys.exit(1)
