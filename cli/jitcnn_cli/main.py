@@ -16,6 +16,7 @@ COMMANDS = {
     "summary": "Show a net layer by layer.",
     "bench": "Time the implementations against each other.",
     "gradcheck": "Prove every backward pass numerically.",
+    "warmup": "Compile the kernels ahead.",
     "data": "List and fetch data sets.",
 }
 

@@ -111,6 +111,11 @@ def threading_layer() -> str:
     return str(_CONFIG.THREADING_LAYER)
 
 
+def cache_folder() -> str:
+    """Return the folder in which compiled kernels are kept."""
+    return str(_CONFIG.CACHE_DIR)
+
+
 class CompileClock(event.Listener):
     """Counts, while it is entered, the kernels compiled and the seconds it takes; a load from the cache is nothing.
 

@@ -151,6 +151,14 @@ def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
     assert "im2col differs from naive by" in result.output
 
 
+def test_a_second_warmup_compiles_nothing(runner):
+    runner.invoke(cli, ["warmup"])
+    result = runner.invoke(cli, ["warmup"])
+    assert result.exit_code == 0
+    assert "kernels are ready in" in result.output
+    assert "compiling" not in result.output
+
+
 def test_data_list_tells_where_mnist_is(runner, empty_cache, mnist_dir, monkeypatch):
     assert "jitcnn data fetch" in runner.invoke(cli, ["data", "list"]).output
     monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))

@@ -54,7 +54,7 @@ def test_source_hash_names_all_kernels():
 
 @pytest.mark.parametrize("cache", ["/proc/none", "/dev/null"])
 def test_kernels_are_cached_elsewhere_when_the_cache_can_not_be_written(cache):
-    script = "from jitcnn.kernels import runtime, conv_loops; print(runtime._CONFIG.CACHE_DIR)"
+    script = "from jitcnn.kernels import runtime, conv_loops; print(runtime.cache_folder())"
     assert "jitcnn-kernels-" in run(script, XDG_CACHE_HOME=cache, HOME=cache, TMPDIR="")
 
 
