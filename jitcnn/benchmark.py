@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from .arrays import Array
-from .errors import DisagreementError
+from .errors import ConfigError, DisagreementError
 from .fusion import FusedBlock, Step, plan
 from .kernels import runtime
 from .layers import Conv2D, Layer, MaxPool2D
@@ -88,6 +88,8 @@ def bench_layers(
 
     Raises
     ------
+    ConfigError
+        If the net does not know its input shape.
     DisagreementError
         If two implementations do not give the same result but for rounding; nothing is timed then.
     """
@@ -110,19 +112,22 @@ def multiply_adds(layer: Layer, input_shape: tuple[int, ...]) -> int | None:
 def _contests(model: CNN, impls: Sequence[str], batch_size: int, rng: np.random.Generator) -> Iterator[_Contest]:
     """Every convolution and pooling on its own, and every block that can run fused, in the order of the net."""
     shape = model.input_shape
-    for step in plan(model.layers) if shape is not None else []:
+    if shape is None:
+        raise ConfigError(
+            f"bench_layers expects a net that knows its input shape, got {model.name}; give CNN input_shape."
+        )
+    for step in plan(model.layers):
         layers = list(step.layers) if isinstance(step, FusedBlock) else [step]
         starts = [shape]
         for layer in layers:
-            starts.append(layer.output_shape(starts[-1]))  # type: ignore[arg-type]
+            starts.append(layer.output_shape(starts[-1]))
         stacks: list[list[Layer]] = [[layer] for layer in layers if isinstance(layer, Conv2D | MaxPool2D)]
         for stack in stacks + ([layers] if isinstance(step, FusedBlock) else []):
             first, last = layers.index(stack[0]), layers.index(stack[-1])
             able = [impl for impl in impls if impl != "fused" or len(stack) > 1]
             if able not in ([], ["naive"]) or list(impls) == ["naive"]:
                 x, d_out = (
-                    rng.standard_normal((batch_size, *starts[at])).astype(np.float32)  # type: ignore[misc]
-                    for at in (first, last + 1)
+                    rng.standard_normal((batch_size, *starts[at])).astype(np.float32) for at in (first, last + 1)
                 )
                 yield _Contest(stack, able, x, d_out)
         shape = starts[-1]

@@ -44,12 +44,16 @@ class CNN:
             raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
         self._planned: list[tuple[Layer, Any]] = []
         self._steps: list[Step] = []
-        shape = self.input_shape
-        for position, layer in enumerate(self.layers if shape is not None else []):
+        if self.input_shape is not None:
+            self._check_fit(self.input_shape)
+
+    def _check_fit(self, shape: Shape) -> None:
+        """Raise ShapeError unless every layer takes what the one before it returns."""
+        for position, layer in enumerate(self.layers):
             try:
-                shape = layer.output_shape(shape)  # type: ignore[arg-type]
+                shape = layer.output_shape(shape)
             except ShapeError as error:
-                raise ShapeError(f"Layer {position} of {name} does not fit the one before it: {error}") from error
+                raise ShapeError(f"Layer {position} of {self.name} does not fit the one before it: {error}") from error
 
     # --- forward and backward ---------------------------------------------------------------------
 

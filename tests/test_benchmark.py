@@ -4,7 +4,7 @@ import pytest
 
 from jitcnn import CNN, Conv2D, MaxPool2D, ReLU
 from jitcnn.benchmark import IMPLEMENTATIONS, bench_layers, multiply_adds
-from jitcnn.errors import DisagreementError
+from jitcnn.errors import ConfigError, DisagreementError
 from jitcnn.kernels import conv_im2col
 
 
@@ -47,3 +47,8 @@ def test_an_implementation_that_is_wrong_is_found_out(net, monkeypatch):
     monkeypatch.setattr(conv_im2col, "conv2d_forward", wrong)
     with pytest.raises(DisagreementError, match=r"Conv2D 1→2 3×3, forward: im2col differs from naive by"):
         bench_layers(net, IMPLEMENTATIONS, batch_size=2, rounds=1)
+
+
+def test_a_net_without_an_input_shape_is_told():
+    with pytest.raises(ConfigError, match="expects a net that knows its input shape, got cnn"):
+        bench_layers(CNN([ReLU()]), ["loops"])

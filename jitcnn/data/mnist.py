@@ -6,6 +6,7 @@ LeCun, Cortes and Burges (1998), "The MNIST database of handwritten digits".
 import hashlib
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def fetch_mnist(
         raise DataError(f"No MNIST mirror answered within {answer_within:g} s: {HOW_TO_GET_IT}.")
     for name in missing:
         urls = [url.removesuffix("t10k-labels-idx1-ubyte.gz") + f"{name}.gz" for url in answering]
-        fetch_file(urls, folder / f"{name}.gz", lambda path, name=name: check(path, name), progress)  # type: ignore[misc]
+        fetch_file(urls, folder / f"{name}.gz", partial(check, name=name), progress)
     return folder
 
 

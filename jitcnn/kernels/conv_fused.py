@@ -62,8 +62,9 @@ def _pool_row_2x2(
         winner = both if v3 > largest else winner
         largest = v3 if v3 > largest else largest
         total = v0 + v1 + v2 + v3  # NaN if one of them is (or infinities of both signs meet)
-        out[place + ow] = (largest if largest > zero else zero) if total == total else total  # noqa: PLR0124
-        winners[place + ow] = first + np.int32(p) + winner if (largest > zero) & (total == total) else np.int32(-1)  # noqa: PLR0124
+        broken = np.isnan(total)
+        out[place + ow] = total if broken else (largest if largest > zero else zero)
+        winners[place + ow] = first + np.int32(p) + winner if (largest > zero) & (not broken) else np.int32(-1)
 
 
 @parallel_kernel
