@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from . import functional
 from .arrays import Array, IntArray
 from .errors import ConfigError
+from .functional.checks import FUSING
 from .layers import Conv2D, Layer, MaxPool2D, ReLU
-
-FUSING = ("auto", "fused")
 
 
 class FusedBlock:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
 
+FUSING = ("auto", "fused")  # values of ``impl`` that let a layer run as one pass with its neighbours
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -40,10 +41,15 @@ def has_shape(operation: str, name: str, array: NDArray[Any], *expected: int | s
         raise ShapeError(f"{operation} expects {name} of shape ({wanted}), got {array.shape}.")
 
 
+def alone(impl: str) -> str:
+    """By what a layer runs that no neighbour joins: the loops, unless its ``impl`` names something else."""
+    return "loops" if impl in FUSING else impl
+
+
 def pick(implementations: dict[str, ModuleType], impl: str) -> ModuleType:
-    """The kernel module of that name; "auto" and "fused" are loops where a layer runs on its own."""
+    """The kernel module by which an operation with this ``impl`` runs on its own."""
     try:
-        return implementations["loops" if impl in ("auto", "fused") else impl]
+        return implementations[alone(impl)]
     except (KeyError, TypeError):
         names = ", ".join(["auto", *implementations, "fused"])
         raise ConfigError(f"impl must be one of {names}, got {impl!r}.") from None

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
+from ..functional.checks import alone
 from ..shapes import Padding, Pair
 
 Shape = tuple[int, ...]
@@ -65,8 +66,7 @@ class Layer(ABC):
     @property
     def runs_as(self) -> str:
         """By which implementation the layer runs on its own, for a table; empty where there is only one."""
-        impl = getattr(self, "impl", "")
-        return "loops" if impl in ("auto", "fused") else impl
+        return alone(getattr(self, "impl", ""))
 
     def _kept(self, cache: Cache | None) -> Cache:
         """What ``forward`` kept; ConfigError if there was no forward pass."""

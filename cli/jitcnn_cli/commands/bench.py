@@ -72,13 +72,9 @@ def command(
             if previous and timing.layer != previous.layer:
                 shown.add_section()
             rate = "–" if timing.gflops is None else f"{timing.gflops:,.2f}"
-            compiled = (
-                "–"
-                if timing.impl not in ("loops", "fused")
-                else f"{timing.compile_seconds:.1f}"
-                if timing.compile_seconds
-                else "cached"
-            )
+            compiled = f"{timing.compile_seconds:.1f}" if timing.compile_seconds else "cached"
+            if timing.impl in ("naive", "im2col"):
+                compiled = "–"
             shown.add_row(
                 timing.layer,
                 timing.direction,
