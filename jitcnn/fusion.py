@@ -11,6 +11,7 @@ from . import functional
 from .arrays import Array, IntArray
 from .errors import ConfigError
 from .functional.checks import FUSING
+from .functional.fused import fits_fused
 from .layers import Conv2D, Layer, MaxPool2D, ReLU
 
 
@@ -91,4 +92,5 @@ def plan(layers: Sequence[Layer]) -> list[Step]:
 def _stand_side_by_side(conv: Conv2D, pool: MaxPool2D) -> bool:
     """Whether both may be fused, and the pool's windows neither overlap nor leave the plane."""
     fusing = conv.impl in FUSING and pool.impl in FUSING
-    return fusing and pool.stride == pool.pool_size and pool.padding in ((0, 0), "valid")
+    apart = pool.stride == pool.pool_size and pool.padding in ((0, 0), "valid")
+    return fusing and apart and fits_fused(pool.pool_size)

@@ -32,6 +32,7 @@ def test_conv_relu_pool_run_as_one():
         [MyConv(1, 2, 3), ReLU(), MaxPool2D()],
         [Conv2D(1, 2, 3), MaxPool2D(), ReLU()],
         [Conv2D(1, 2, 3), ReLU()],
+        three(pool_size=40, stride=40),
     ],
     ids=str,
 )

@@ -5,9 +5,14 @@ import numpy as np
 from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..kernels import conv_fused
-from ..shapes import IntOrPair, Padding, pair
+from ..shapes import IntOrPair, Padding, Pair, pair
 from .checks import float_arrays, has_shape
 from .conv import conv_grid
+
+
+def fits_fused(pool_size: Pair) -> bool:
+    """Whether windows of this size are small enough for ``conv2d_relu_pool``."""
+    return conv_fused.fits(pool_size)
 
 
 def conv2d_relu_pool(
@@ -34,13 +39,15 @@ def conv2d_relu_pool(
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``conv2d``; also if the pool's window is larger than the convolution's plane.
+        As ``conv2d``; also if the pool's window is larger than the convolution's plane, or than 1,024 pixels.
     """
     x, weights, bias = float_arrays("conv2d_relu_pool", x=x, weights=weights, bias=bias)
     stride, pad, size_conv = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool", "bias", bias, weights.shape[0])
     pool = pair(pool_size, "pool_size")
     size_out = size_conv[0] // pool[0], size_conv[1] // pool[1]
+    if not fits_fused(pool):
+        raise ConfigError(f"A pool of {pool} is too large to run fused: use conv2d, relu and max_pool2d.")
     if 0 in size_out:
         raise ConfigError(f"A pool of {pool} does not fit into the convolution's plane of {size_conv}.")
     out = np.empty((x.shape[0], weights.shape[0], *size_out), x.dtype)

@@ -19,6 +19,9 @@ CASES = pytest.mark.parametrize(
         (2, 3, (9, 80), (2, 2), 1, 0, (2, 2)),
         (4, 2, (7, 7), (4, 4), 3, 2, (2, 2)),
         (1, 1, (6, 5), (6, 4), 1, 0, (1, 2)),
+        # wider than a strip of sums: 2×2 windows, and others
+        (2, 5, (4, 1100), (3, 3), 1, 0, (2, 2)),
+        (2, 1, (3, 1100), (1, 3), 1, 1, (5, 1)),
     ],
 )
 
@@ -73,6 +76,11 @@ def test_a_nan_stays_visible(pool, rng):
 def test_a_pool_larger_than_the_plane_is_told():
     with pytest.raises(ConfigError, match=r"pool of \(3, 3\) does not fit into the convolution's plane of \(2, 2\)"):
         functional.conv2d_relu_pool(np.zeros((1, 1, 4, 4)), np.zeros((1, 1, 3, 3)), np.zeros(1), 1, 0, 3)
+
+
+def test_a_pool_too_large_to_fuse_is_told():
+    with pytest.raises(ConfigError, match=r"pool of \(40, 40\) is too large to run fused"):
+        functional.conv2d_relu_pool(np.zeros((1, 1, 44, 44)), np.zeros((1, 1, 3, 3)), np.zeros(1), 1, 0, 40)
 
 
 def test_a_gradient_of_the_wrong_shape_is_told():

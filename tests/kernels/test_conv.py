@@ -52,6 +52,17 @@ def backward(kernels, x, weights, bias, d_out, settings):
 
 
 @FAST
+@pytest.mark.parametrize(("N", "size"), [(2, (3, 1100)), (60, (4, 4)), (3, (40, 30))], ids=str)
+def test_wide_images_and_small_ones_by_the_dozen_equal_naive(kernels, N, size, dtype, rng):
+    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((N, 2, *size), (5, 2, 3, 3), (5,)))
+    d_out = rng.standard_normal((N, 5, *size)).astype(dtype)
+    arrays = x, weights, bias, d_out, (1, 1, 1, 1)
+    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
+    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
+        assert_close(result, expected)
+
+
+@FAST
 @GRIDS
 def test_forward_equals_naive(kernels, kernel, stride, padding, dtype, rng):
     arrays = case(rng, dtype, kernel, stride, padding)

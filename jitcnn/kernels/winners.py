@@ -1,0 +1,314 @@
+"""Backward through max pooling, ReLU and convolution at once: only the winners carry a gradient.
+
+Behind a 2×2 pool at most one output of the convolution in four has a gradient, and behind ReLU some of those
+have none. Each winner sends ``g · window`` to its filter and ``g · filter`` to its window. Both are runs of
+neighbouring numbers when the image lies pixel by pixel, channels innermost: K_h runs of K_w·C_in.
+
+The winners are first listed, those of one filter or those of one window together, and then worked off eight at
+a time, so that each sum is read and written once for eight of them.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from .flat_rows import VECTOR, add_products
+from .runtime import kernel, parallel_kernel
+
+Array = NDArray[Any]
+
+# Filters whose weight gradients stay in the L1 cache while one image after another passes by.
+FILTERS_AT_ONCE = 8
+# A list of winners is filled up to a multiple of eight with gradients of zero; long lists need little filling.
+LONG_LIST = 64
+
+
+@kernel
+def _lay_pixels(x: Array, pad: tuple[int, int], width: int, pixels: Array) -> None:
+    """x (C, H, W) -> pixels (height·width·C,), pixel by pixel, zeros around x."""
+    C, H, W = x.shape
+    pixels[:] = 0
+    flat = x.ravel()
+    for c in range(C):
+        for h in range(H):
+            at, from_ = np.uintp(((h + pad[0]) * width + pad[1]) * C + c), np.uintp((c * H + h) * W)
+            for w in range(np.uintp(W)):
+                pixels[at + w * np.uintp(C)] = flat[from_ + w]
+
+
+@parallel_kernel
+def lay_channels_last(x: Array, pad: tuple[int, int], width: int, pixels: Array) -> None:
+    """x (N, C, H, W) -> pixels (N, height·width·C), pixel by pixel, zeros around x."""
+    for n in prange(len(x)):
+        _lay_pixels(x[n], pad, width, pixels[n])
+
+
+@kernel
+def _add_runs(
+    gradients: Array,
+    places: Array,
+    count: int,
+    row: Array,
+    runs: tuple[int, int, int, int],
+    at: int,
+    d_row: Array,
+) -> None:
+    """d_row[at + i·to + t] += Σ_k gradients[k] · row[places[k] + i·apart + t], for k in 0 … count, a multiple of eight.
+
+    ``runs`` is their number, how far apart they begin in ``row`` and in ``d_row``, and their length.
+    """
+    number, apart, to, length = runs
+    for k in range(0, count, 8):
+        g0, g1, g2, g3 = gradients[k], gradients[k + 1], gradients[k + 2], gradients[k + 3]
+        g4, g5, g6, g7 = gradients[k + 4], gradients[k + 5], gradients[k + 6], gradients[k + 7]
+        for i in range(number):
+            p0, p1 = np.uintp(places[k] + i * apart), np.uintp(places[k + 1] + i * apart)
+            p2, p3 = np.uintp(places[k + 2] + i * apart), np.uintp(places[k + 3] + i * apart)
+            p4, p5 = np.uintp(places[k + 4] + i * apart), np.uintp(places[k + 5] + i * apart)
+            p6, p7 = np.uintp(places[k + 6] + i * apart), np.uintp(places[k + 7] + i * apart)
+            q = np.uintp(at + i * to)
+            for t in range(np.uintp(length)):
+                left = g0 * row[p0 + t] + g1 * row[p1 + t] + g2 * row[p2 + t] + g3 * row[p3 + t]
+                right = g4 * row[p4 + t] + g5 * row[p5 + t] + g6 * row[p6 + t] + g7 * row[p7 + t]
+                d_row[q + t] += left + right
+
+
+@kernel
+def _list_winners(
+    d_out: Array,
+    winners: Array,
+    first: int,
+    last: int,
+    starts: Array,
+    offset: int,
+    gradients: Array,
+    places: Array,
+    count: int,
+) -> int:
+    """Append the living of the winners first … last to the lists: gradient, and offset + start of the window.
+
+    d_out, winners, gradients, places: flat arrays. Returns how many are listed now.
+    """
+    for i in range(np.uintp(first), np.uintp(last)):
+        # Written dead or alive, and overwritten if dead: a jump would be mispredicted every other time.
+        winner = winners[i]
+        gradients[np.uintp(count)] = d_out[i]
+        places[np.uintp(count)] = offset + starts[np.uintp(max(winner, 0))]
+        count += int(winner >= 0)
+    return count
+
+
+@kernel
+def _fill_up_list(gradients: Array, places: Array, count: int) -> int:
+    """Append gradients of zero until the count is a multiple of eight; return it."""
+    while count % 8:
+        gradients[count] = 0
+        places[count] = 0
+        count += 1
+    return count
+
+
+@kernel
+def _add_to_filters(
+    pixels: Array,
+    starts: Array,
+    runs: tuple[int, int, int, int],
+    d_out: Array,
+    winners: Array,
+    first: int,
+    last: int,
+    d_runs: Array,
+    d_bias: Array,
+) -> None:
+    """As ``add_winners_to_filters``, for the filters first … last."""
+    N, C_out, H_out, W_out = d_out.shape
+    plane = H_out * W_out
+    images = max(1, LONG_LIST // plane)
+    gradients = np.empty(images * plane + 8, d_runs.dtype)
+    places = np.empty(len(gradients), np.int64)
+    flat_pixels, flat_d_out, flat_winners = pixels.ravel(), d_out.ravel(), winners.ravel()
+    flat_runs, length = d_runs.ravel(), d_runs.shape[1]
+    d_runs[first:last] = 0
+    d_bias[first:last] = 0
+    for n in range(0, N, images):
+        for co in range(first, last):
+            count = 0
+            for m in range(n, min(N, n + images)):
+                at, offset = (m * C_out + co) * plane, m * pixels.shape[1]
+                count = _list_winners(
+                    flat_d_out, flat_winners, at, at + plane, starts, offset, gradients, places, count
+                )
+            for i in range(np.uintp(count)):
+                d_bias[co] += gradients[i]
+            count = _fill_up_list(gradients, places, count)
+            _add_runs(gradients, places, count, flat_pixels, runs, co * length, flat_runs)
+
+
+@parallel_kernel
+def add_winners_to_filters(
+    pixels: Array,
+    starts: Array,
+    runs: tuple[int, int, int, int],
+    d_out: Array,
+    winners: Array,
+    d_runs: Array,
+    d_bias: Array,
+) -> None:
+    """d_runs[co] = Σ over winners of g · window; d_bias[co] = Σ g.
+
+    pixels (N, S); starts (H_conv·W_conv,): where the window of each output begins; runs of a window as in
+    ``_add_runs``; d_out, winners (N, C_out, H_out, W_out); d_runs (C_out, runs·length), d_bias (C_out,).
+    """
+    C_out = d_out.shape[1]
+    for job in prange((C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE):
+        first = np.intp(job * FILTERS_AT_ONCE)
+        last = min(C_out, first + FILTERS_AT_ONCE)
+        _add_to_filters(pixels, starts, runs, d_out, winners, first, last, d_runs, d_bias)
+
+
+@kernel
+def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradients: Array, places: Array) -> None:
+    """List the living winners of one image (C_out, H_out, W_out) window by window: gradient, and start of the filter.
+
+    The list of window w is ends[w - 1] … ends[w], a multiple of eight; filters in order.
+    """
+    flat_d_out, flat_winners = d_out.ravel(), winners.ravel()
+    plane = np.uintp(winners.shape[1] * winners.shape[2])
+    ends[:] = 0
+    for i in range(np.uintp(len(flat_winners))):
+        ends[np.uintp(flat_winners[i] + 1)] += 1  # the dead are counted before the first window
+    total = 0
+    ends[0] = 0
+    for w in range(1, len(ends)):
+        count = (ends[w] + 7) // 8 * 8
+        ends[w] = total
+        total += count
+    gradients[:total] = 0
+    places[:total] = 0
+    for co in range(np.uintp(len(d_out))):
+        for i in range(co * plane, (co + np.uintp(1)) * plane):
+            winner = flat_winners[i]
+            if winner >= 0:
+                slot = np.uintp(ends[np.uintp(winner + 1)])
+                gradients[slot] = flat_d_out[i]
+                places[slot] = np.intp(co) * length
+                ends[np.uintp(winner + 1)] += 1
+
+
+@kernel
+def _add_to_windows(
+    starts: Array,
+    runs: tuple[int, int],
+    d_out: Array,
+    winners: Array,
+    weight_runs: Array,
+    pad: tuple[int, int],
+    size: tuple[int, int],
+    d_x: Array,
+) -> None:
+    """As ``add_winners_to_windows``, for one image: d_out, winners (C_out, H_out, W_out), d_x (C_in, H, W)."""
+    C_in, H, W = d_x.shape
+    ends = np.empty(len(starts) + 1, np.int64)
+    gradients = np.empty(winners.size + 8 * len(starts), d_x.dtype)
+    places = np.empty(len(gradients), np.int64)
+    _sort_winners(d_out, winners, weight_runs.shape[1], ends, gradients, places)
+    d_pixels = np.zeros(size[0] * size[1] * C_in, d_x.dtype)
+    filters = weight_runs.ravel()
+    length = weight_runs.shape[1]
+    number, apart = runs
+    window = np.empty(length, d_x.dtype)
+    first = 0
+    for w in range(len(starts)):
+        count = (ends[w + 1] - first + 7) // 8 * 8
+        if count:
+            window[:] = 0
+            _add_runs(gradients[first:], places[first:], count, filters, (1, 0, 0, length), 0, window)
+            for i in range(number):
+                to, from_ = np.uintp(starts[w] + i * apart), np.uintp(i * (length // number))
+                for t in range(np.uintp(length // number)):
+                    d_pixels[to + t] += window[from_ + t]
+        first += count
+    flat = d_x.ravel()
+    for c in range(C_in):
+        for h in range(H):
+            from_, to = np.uintp(((h + pad[0]) * size[1] + pad[1]) * C_in + c), np.uintp((c * H + h) * W)
+            for w in range(np.uintp(W)):
+                flat[to + w] = d_pixels[from_ + w * np.uintp(C_in)]
+
+
+@parallel_kernel
+def add_winners_to_windows(
+    starts: Array,
+    runs: tuple[int, int],
+    d_out: Array,
+    winners: Array,
+    weight_runs: Array,
+    pad: tuple[int, int],
+    size: tuple[int, int],
+    d_x: Array,
+) -> None:
+    """d_x (N, C_in, H, W) = Σ over winners of g · filter, each at its window.
+
+    Arguments as ``add_winners_to_filters``; weight_runs (C_out, K_h·K_w·C_in); ``runs`` is their number in a window, and
+    how far apart they begin; the padded image has ``size``.
+    """
+    for n in prange(len(d_x)):
+        _add_to_windows(starts, runs, d_out[n], winners[n], weight_runs, pad, size, d_x[n])
+
+
+@kernel
+def _multiply_four(
+    row: Array,
+    offsets: Array,
+    plane: int,
+    starts: Array,
+    d_out: Array,
+    winners: Array,
+    r: int,
+    d_taps: Array,
+    d_bias: Array,
+) -> None:
+    """As ``multiply_winners``, for the filters r … r + 3."""
+    N, C_out, H_out, W_out = d_out.shape
+    length = (starts[-1] + VECTOR) // VECTOR * VECTOR
+    d_taps[r : r + 4] = 0
+    d_bias[r : r + 4] = 0
+    d_rows = np.zeros((4, length), row.dtype)
+    flat, flat_d_out, flat_winners = d_rows.ravel(), d_out.ravel(), winners.ravel()
+    gradients = np.empty(H_out * W_out + 1, row.dtype)
+    places = np.empty(H_out * W_out + 1, np.int64)
+    for n in range(N):
+        for k in range(min(4, C_out - r)):
+            at = (n * C_out + r + k) * H_out * W_out
+            count = _list_winners(
+                flat_d_out, flat_winners, at, at + H_out * W_out, starts, k * length, gradients, places, 0
+            )
+            total = row.dtype.type(0)
+            for i in range(np.uintp(count)):
+                flat[np.uintp(places[i])] = gradients[i]
+                total += gradients[i]
+            d_bias[r + k] += total
+        add_products(row[n * plane :], offsets, 0, len(offsets), d_rows, 0, 0, length, d_taps[r : r + 4])
+        d_rows[:] = 0
+
+
+@parallel_kernel
+def multiply_winners(
+    row: Array,
+    offsets: Array,
+    plane: int,
+    starts: Array,
+    d_out: Array,
+    winners: Array,
+    d_taps: Array,
+    d_bias: Array,
+) -> None:
+    """d_taps[co, t] = Σ over winners of g · row[n·plane + start + offsets[t]]; d_bias[co] = Σ g.
+
+    row (S,) and offsets (T,) from ``input_rows``; starts (H_conv·W_conv,): where in a plane each output of the
+    convolution stands; d_out, winners (N, C_out, H_out, W_out); d_taps (R, T), d_bias (R,), R a multiple of four.
+    """
+    for job in prange(len(d_taps) // 4):
+        _multiply_four(row, offsets, plane, starts, d_out, winners, np.intp(job * 4), d_taps, d_bias)
