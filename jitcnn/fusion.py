@@ -1,36 +1,51 @@
 """Which neighbouring layers run as one pass.
 
-A ``FusedBlock`` runs Conv2D → ReLU → MaxPool2D together, forward and backward. The layers stay what they
+A fused block runs Conv2D → ReLU → MaxPool2D, Conv2D → ReLU or Dense → ReLU together. The layers stay what they
 are: parameters are read from them and gradients written to them; only what a pass keeps for the way back
 is kept here.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 from . import functional
 from .arrays import Array, IntArray
 from .errors import ConfigError
 from .functional.checks import FUSING
 from .functional.fused import fits_fused
-from .layers import Conv2D, Layer, MaxPool2D, ReLU
+from .layers import Conv2D, Dense, Layer, MaxPool2D, ReLU
+
+Cache = TypeVar("Cache")
 
 
-class FusedBlock:
-    """Conv2D → ReLU → MaxPool2D as one step of a network.
+class FusedBlock(ABC):
+    """Some layers as one step of a network."""
 
-    Parameters
-    ----------
-    conv : Conv2D
-    relu : ReLU
-    pool : MaxPool2D whose windows stand side by side, without padding
-    """
+    layers: tuple[Layer, ...]
+
+    @abstractmethod
+    def forward(self, x: Array) -> Array:
+        """What the layers give one after another."""
+
+    @abstractmethod
+    def backward(self, d_out: Array) -> Array:
+        """Gradient for the input, given that for the output; sets the layers' gradients."""
+
+    @abstractmethod
+    def backward_parameters(self, d_out: Array) -> None:
+        """Set the layers' gradients only."""
+
+
+class ConvReLUPool(FusedBlock):
+    """Conv2D → ReLU → MaxPool2D; the pool's windows stand side by side, without padding."""
 
     def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D) -> None:
-        self.layers: tuple[Layer, ...] = (conv, relu, pool)
+        self.layers = conv, relu, pool
         self.conv = conv
         self.pool = pool
         # Both gradients need the input and the winners; the planes in between never existed.
-        self._kept: tuple[Array, IntArray] | None = None
+        self._cache: tuple[Array, IntArray] | None = None
 
     def forward(self, x: Array) -> Array:
         """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
@@ -38,59 +53,89 @@ class FusedBlock:
         out, winners = functional.conv2d_relu_pool(
             x, conv.weights, conv.bias, conv.stride, conv.padding, self.pool.pool_size
         )
-        self._kept = x, winners
+        self._cache = x, winners
         return out
 
     def backward(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets the convolution's gradients."""
         self.backward_parameters(d_out)
-        x, winners = self._after_forward()
+        x, winners = _kept(self._cache)
         conv = self.conv
         return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
 
     def backward_parameters(self, d_out: Array) -> None:
         """Set the convolution's gradients."""
-        x, winners = self._after_forward()
+        x, winners = _kept(self._cache)
         conv = self.conv
         conv.d_weights, conv.d_bias = functional.conv2d_relu_pool_backward_weights(
             d_out, winners, x, conv.weights, conv.stride, conv.padding
         )
 
-    def _after_forward(self) -> tuple[Array, IntArray]:
-        if self._kept is None:
-            raise ConfigError("backward expects a forward pass before it: call forward(x) first.")
-        return self._kept
+
+class WithReLU(FusedBlock):
+    """Conv2D → ReLU or Dense → ReLU: the sums are cut off at zero as they are written."""
+
+    def __init__(self, layer: Conv2D | Dense, relu: ReLU) -> None:
+        self.layers = layer, relu
+        self.layer = layer
+        # Where the output is positive the gradient passes.
+        self._out: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """As the layer's ``forward``, then max(out, 0)."""
+        self._out = self.layer.forward_relu(x)
+        return self._out
+
+    def backward(self, d_out: Array) -> Array:
+        """As the layer's ``backward``."""
+        return self.layer.backward(functional.relu_backward(d_out, _kept(self._out)))
+
+    def backward_parameters(self, d_out: Array) -> None:
+        """As the layer's ``backward_parameters``."""
+        self.layer.backward_parameters(functional.relu_backward(d_out, _kept(self._out)))
 
 
 Step = Layer | FusedBlock
 
 
 def plan(layers: Sequence[Layer]) -> list[Step]:
-    """The steps in which a stack runs: blocks where three layers in a row allow it, else layer by layer.
+    """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
 
-    Fused are a Conv2D and a MaxPool2D whose ``impl`` is "auto" or "fused", with a ReLU between them and a
-    pool whose stride is its size and which has no padding.
+    Fused are layers whose ``impl`` is "auto" or "fused": a Conv2D or Dense with the ReLU behind it, and with
+    Conv2D → ReLU a MaxPool2D whose stride is its size and which has no padding.
     """
     steps: list[Step] = []
     waiting = list(layers)
     while waiting:
-        match waiting[:3]:
-            # Exactly these classes: a subclass may compute something else.
-            case [Conv2D() as conv, ReLU() as relu, MaxPool2D() as pool] if (
-                type(conv) is Conv2D
-                and type(relu) is ReLU
-                and type(pool) is MaxPool2D
-                and _stand_side_by_side(conv, pool)
-            ):
-                steps.append(FusedBlock(conv, relu, pool))
-                del waiting[:3]
-            case _:
-                steps.append(waiting.pop(0))
+        block = _first_block(waiting)
+        steps.append(block or waiting[0])
+        del waiting[: len(block.layers) if block else 1]
     return steps
 
 
-def _stand_side_by_side(conv: Conv2D, pool: MaxPool2D) -> bool:
-    """Whether both may be fused, and the pool's windows neither overlap nor leave the plane."""
-    fusing = conv.impl in FUSING and pool.impl in FUSING
+def _first_block(layers: list[Layer]) -> FusedBlock | None:
+    """The block with which these layers begin, if they begin with one."""
+    # Exactly these classes: a subclass may compute something else.
+    kinds = tuple(type(layer) for layer in layers[:3])
+    match layers[:3]:
+        case [Conv2D() as conv, ReLU() as relu, MaxPool2D() as pool] if (
+            kinds == (Conv2D, ReLU, MaxPool2D) and conv.impl in FUSING and _stand_side_by_side(pool)
+        ):
+            return ConvReLUPool(conv, relu, pool)
+        case [Conv2D() | Dense() as layer, ReLU() as relu, *_] if (
+            kinds[:2] in ((Conv2D, ReLU), (Dense, ReLU)) and layer.impl in FUSING
+        ):
+            return WithReLU(layer, relu)
+    return None
+
+
+def _stand_side_by_side(pool: MaxPool2D) -> bool:
+    """Whether the pool may be fused, and its windows neither overlap nor leave the plane nor are huge."""
     apart = pool.stride == pool.pool_size and pool.padding in ((0, 0), "valid")
-    return fusing and apart and fits_fused(pool.pool_size)
+    return pool.impl in FUSING and apart and fits_fused(pool.pool_size)
+
+
+def _kept(cache: Cache | None) -> Cache:
+    if cache is None:
+        raise ConfigError("backward expects a forward pass before it: call forward(x) first.")
+    return cache

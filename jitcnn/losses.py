@@ -5,6 +5,7 @@ import numpy as np
 from .arrays import Array, IntArray
 from .errors import DataError, DTypeError, ShapeError
 from .functional.checks import float_arrays, has_shape
+from .kernels import losses as kernels
 
 
 def cross_entropy_loss(predictions: Array, y: IntArray) -> float:
@@ -66,14 +67,9 @@ def softmax_cross_entropy(logits: Array, y: IntArray) -> tuple[float, Array]:
     ----------
     Goodfellow, Bengio and Courville (2016), "Deep Learning", section 6.2.2.3.
     """
-    logits, rows = _checked("softmax_cross_entropy", logits, y)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    sums = exponentials.sum(axis=1, keepdims=True)
-    loss = float((np.log(sums[:, 0]) - shifted[rows, y]).mean())
-    d_logits = exponentials / sums
-    d_logits[rows, y] -= 1
-    d_logits /= len(y)
+    logits, _ = _checked("softmax_cross_entropy", logits, y)
+    d_logits = np.empty_like(logits)
+    loss: float = kernels.softmax_cross_entropy(logits, y, d_logits)
     return loss, d_logits
 
 

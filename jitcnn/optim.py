@@ -7,6 +7,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ConfigError, ShapeError
+from .kernels import optim as kernels
 
 
 class SGD:
@@ -51,6 +52,14 @@ class SGD:
                 "use one optimiser for one model."
             )
         for parameter, gradient, velocity in zip(parameters, gradients, self.velocities, strict=True):
-            np.multiply(velocity, self.momentum, out=velocity)
-            np.add(velocity, gradient, out=velocity)
-            np.subtract(parameter, self.learning_rate * velocity, out=parameter)
+            number, flat = parameter.dtype.type, parameter.reshape(-1)
+            kernels.momentum_step(
+                flat,
+                gradient.reshape(-1),
+                velocity.reshape(-1),
+                number(self.learning_rate),
+                number(self.momentum),
+                np.finfo(number).tiny,
+            )
+            if not parameter.flags.c_contiguous:  # then ``flat`` is a copy
+                parameter[...] = flat.reshape(parameter.shape)

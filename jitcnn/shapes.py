@@ -23,6 +23,8 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
     ConfigError
         If ``value`` is neither an int nor a pair of ints, or one is below ``least``.
     """
+    if value.__class__ is tuple and [v.__class__ for v in value] == [int, int] and min(value) >= least:
+        return value  # as it comes from a layer, in every step
     if isinstance(value, Integral) and not isinstance(value, bool):
         both: tuple[Any, ...] = (int(value), int(value))
     elif isinstance(value, Iterable) and not isinstance(value, str):

@@ -5,7 +5,7 @@ import pytest
 
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, gradient_check, train_step
 from jitcnn.errors import ConfigError
-from jitcnn.fusion import FusedBlock, plan
+from jitcnn.fusion import ConvReLUPool, WithReLU, plan
 from jitcnn.models import mnist_cnn
 
 
@@ -17,9 +17,9 @@ def three(**pool):
     return [Conv2D(1, 2, 3), ReLU(), MaxPool2D(**pool)]
 
 
-def test_conv_relu_pool_run_as_one():
-    steps = plan([*three(), Flatten(), *three(pool_size=3, stride=3), ReLU()])
-    assert [type(step) for step in steps] == [FusedBlock, Flatten, FusedBlock, ReLU]
+def test_conv_relu_pool_and_dense_relu_run_as_one():
+    steps = plan([*three(), Flatten(), *three(pool_size=3, stride=3), ReLU(), Dense(2, 3), ReLU(), Dense(3, 2)])
+    assert [type(step) for step in steps] == [ConvReLUPool, Flatten, ConvReLUPool, ReLU, WithReLU, Dense]
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,25 @@ def test_conv_relu_pool_run_as_one():
     [
         three(pool_size=3, stride=2),
         three(padding=1),
-        [Conv2D(1, 2, 3, impl="loops"), ReLU(), MaxPool2D()],
         [Conv2D(1, 2, 3), ReLU(), MaxPool2D(impl="im2col")],
+        three(pool_size=40, stride=40),
+        [Conv2D(1, 2, 3), ReLU(), Conv2D(2, 1, 1)],
+    ],
+    ids=str,
+)
+def test_relu_joins_the_convolution_where_the_pool_can_not(layers):
+    steps = plan(layers)
+    assert [type(step) for step in steps] == [WithReLU, type(layers[2])]
+    assert steps[0].layers == tuple(layers[:2])
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Conv2D(1, 2, 3, impl="loops"), ReLU(), MaxPool2D()],
+        [Dense(2, 2, impl="im2col"), ReLU()],
         [MyConv(1, 2, 3), ReLU(), MaxPool2D()],
         [Conv2D(1, 2, 3), MaxPool2D(), ReLU()],
-        [Conv2D(1, 2, 3), ReLU()],
-        three(pool_size=40, stride=40),
     ],
     ids=str,
 )
@@ -52,7 +65,9 @@ def test_a_fused_net_learns_as_the_unfused_does(rng):
 
 
 def test_a_fused_net_passes_the_gradient_check(rng):
-    layers = [Conv2D(2, 3, 3, rng=rng), ReLU(), MaxPool2D(), Flatten(), Dense(12, 3, rng=rng), Softmax()]
+    layers = [Conv2D(2, 3, 3, padding=1, rng=rng), ReLU(), Conv2D(3, 3, 3, rng=rng), ReLU(), MaxPool2D(), Flatten()]
+    layers += [Dense(12, 5, rng=rng), ReLU(), Dense(5, 3, rng=rng), Softmax()]
+    assert [type(step) for step in plan(layers)][:2] == [WithReLU, ConvReLUPool]
     assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 6, 6))) < 1e-5
 
 
@@ -67,7 +82,7 @@ def test_the_plan_follows_a_change_of_layers_or_implementation():
 
 
 def test_the_summary_shows_what_runs_fused():
-    assert [row.runs for row in mnist_cnn().summary_rows()] == ["fused"] * 4 + [""] * 3
+    assert [row.runs for row in mnist_cnn().summary_rows()] == ["fused"] * 4 + ["", "fused", "loops"]
     assert [row.runs for row in mnist_cnn(impl="im2col").summary_rows()][:2] == ["im2col", "im2col"]
 
 

@@ -23,6 +23,23 @@ def test_float32_weights_stay_float32_and_gradients_stay_untouched(dtype):
     assert gradient.tolist() == [2, 2, 2]
 
 
+def test_weights_that_lie_in_another_order_are_updated_too():
+    weights = np.ones((3, 2)).T
+    SGD(learning_rate=0.5, momentum=0).step([weights], [np.arange(6.0).reshape(2, 3)])
+    assert weights.tolist() == [[1, 0.5, 0], [-0.5, -1, -1.5]]
+
+
+def test_a_velocity_that_gets_no_gradient_any_more_ends_at_zero_not_in_denormal_numbers(dtype):
+    weights, optimizer = np.ones(2, dtype), SGD(momentum=0.5)
+    optimizer.step([weights], [np.full(2, np.finfo(dtype).tiny * 8)])
+    seen = set()
+    for _ in range(8):
+        optimizer.step([weights], [np.zeros(2, dtype)])
+        seen.update(optimizer.velocities[0].tolist())
+    assert min(seen) == 0
+    assert min(seen - {0.0}) >= np.finfo(dtype).tiny
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

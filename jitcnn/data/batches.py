@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..arrays import Array, IntArray
+from ..kernels.batches import gather
+from ..kernels.memory import empty
 from ..model import PIXEL_SCALE
 
 
@@ -25,7 +27,10 @@ def minibatches(
     x : ndarray of shape (≤ batch_size, C, H, W), float32, pixels / 255
     y : ndarray of shape (≤ batch_size,), int64
     """
+    pixels = images.reshape(len(images), -1)
     order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        yield images[chosen] * PIXEL_SCALE, labels[chosen]
+        x = empty((len(chosen), *images.shape[1:]), PIXEL_SCALE.dtype)
+        gather(pixels, chosen, PIXEL_SCALE, x.reshape(len(chosen), -1))
+        yield x, labels[chosen]

@@ -15,9 +15,10 @@ from .conv import (
     conv2d_backward_weights,
     conv2d_forward_fast,
     conv2d_forward_naive,
+    conv2d_relu,
     im2col,
 )
-from .dense import dense, dense_backward_input, dense_backward_weights
+from .dense import DENSE_IMPLEMENTATIONS, dense, dense_backward_input, dense_backward_weights, dense_relu
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward_input,
@@ -27,6 +28,7 @@ from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
 
 __all__ = [
     "CONV_IMPLEMENTATIONS",
+    "DENSE_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
     "col2im",
     "conv2d",
@@ -35,12 +37,14 @@ __all__ = [
     "conv2d_backward_weights",
     "conv2d_forward_fast",
     "conv2d_forward_naive",
+    "conv2d_relu",
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward_input",
     "conv2d_relu_pool_backward_weights",
     "dense",
     "dense_backward_input",
     "dense_backward_weights",
+    "dense_relu",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",

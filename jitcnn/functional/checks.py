@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
 
+Shape = tuple[int, ...]
+
 FUSING = ("auto", "fused")  # values of ``impl`` that let a layer run as one pass with its neighbours
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -21,24 +23,36 @@ def float_arrays(operation: str, **arrays: Any) -> tuple[Array, ...]:
     DTypeError
         If one is no numpy array, or neither float32 nor float64.
     """
+    dtype = None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise DTypeError(f"{operation} expects {name} to be a numpy array, got {type(array).__name__}.")
         if array.dtype not in FLOATS:
             hint = "; scale images with x / np.float32(255)" if array.dtype.kind in "iub" else ""
             raise DTypeError(f"{operation} expects {name} in float32 or float64, got {array.dtype}{hint}.")
-    dtype = np.result_type(*arrays.values())
-    return tuple(np.ascontiguousarray(array, dtype) for array in arrays.values())
-
-
-def has_shape(operation: str, name: str, array: NDArray[Any], *expected: int | str) -> None:
-    """Raise ShapeError unless ``array`` has this shape; a word like "N" or "H" stands for any size."""
-    fits = array.ndim == len(expected) and all(
-        isinstance(e, str) or e == size for e, size in zip(expected, array.shape, strict=True)
+        dtype = array.dtype if dtype is None or dtype == array.dtype else FLOATS[1]
+    return tuple(
+        array if array.dtype is dtype and array.flags.c_contiguous else np.ascontiguousarray(array, dtype)
+        for array in arrays.values()
     )
-    if not fits:
+
+
+def has_shape(operation: str, name: str, array: NDArray[Any] | Shape, *expected: int | str) -> None:
+    """Raise ShapeError unless ``array`` has, or is, this shape; a word like "N" or "H" stands for any size."""
+    shape = array if isinstance(array, tuple) else array.shape
+    if not fits_shape(shape, expected):
         wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
-        raise ShapeError(f"{operation} expects {name} of shape ({wanted}), got {array.shape}.")
+        raise ShapeError(f"{operation} expects {name} of shape ({wanted}), got {shape}.")
+
+
+def fits_shape(shape: Shape, expected: tuple[int | str, ...]) -> bool:
+    """Whether ``shape`` is the expected one; a word stands for any size."""
+    if len(shape) != len(expected):
+        return False
+    for size, wanted in zip(shape, expected, strict=True):
+        if wanted.__class__ is not str and wanted != size:
+            return False
+    return True
 
 
 def alone(impl: str) -> str:

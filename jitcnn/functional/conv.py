@@ -1,13 +1,15 @@
 """Two-dimensional convolution (cross-correlation), its gradients, and im2col with its adjoint."""
 
+from functools import lru_cache
 from types import ModuleType
 
 import numpy as np
 
 from ..arrays import Array
 from ..kernels import conv_im2col, conv_loops, conv_naive
+from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .checks import float_arrays, has_shape, pick
+from .checks import Shape, float_arrays, has_shape, pick
 
 CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": conv_naive, "loops": conv_loops, "im2col": conv_im2col}
 
@@ -50,8 +52,18 @@ def conv2d(
     x, weights, bias = float_arrays("conv2d", x=x, weights=weights, bias=bias)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d", "bias", bias, weights.shape[0])
-    out = np.empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
+    out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
     kernels.conv2d_forward(x, weights, bias, *stride, *pad, out)
+    return out
+
+
+def conv2d_relu(x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+    """What ``conv2d`` and ``relu`` give one after another; parameters, result and errors as ``conv2d``."""
+    x, weights, bias = float_arrays("conv2d", x=x, weights=weights, bias=bias)
+    stride, pad, size_out = conv_grid(x, weights, stride, padding)
+    has_shape("conv2d", "bias", bias, weights.shape[0])
+    out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
+    conv_loops.conv2d_relu_forward(x, weights, bias, *stride, *pad, out)
     return out
 
 
@@ -71,7 +83,7 @@ def conv2d_backward_weights(
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
-    d_weights = np.empty_like(weights)
+    d_weights = empty(weights.shape, weights.dtype)
     d_bias = np.empty(weights.shape[0], weights.dtype)
     kernels.conv2d_backward_weights(x, d_out, *stride, *pad, d_weights, d_bias)
     return d_weights, d_bias
@@ -92,7 +104,7 @@ def conv2d_backward_input(
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
-    d_x = np.empty_like(x)
+    d_x = empty(x.shape, x.dtype)
     kernels.conv2d_backward_input(d_out, weights, *stride, *pad, d_x)
     return d_x
 
@@ -156,7 +168,7 @@ def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding =
     FH, FW = pair((FH, FW), "filter size")
     stride = pair(stride, "stride")
     pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding)
-    col = np.empty((x.shape[1], FH, FW, x.shape[0], *size_out), x.dtype)
+    col = empty((x.shape[1], FH, FW, x.shape[0], *size_out), x.dtype)
     conv_im2col.im2col(x, FH, FW, *stride, *pad, col)
     return col.reshape(x.shape[1] * FH * FW, -1)
 
@@ -182,7 +194,7 @@ def col2im(
         As ``im2col``; also if ``col`` is not what ``im2col`` makes of ``x_shape``.
     """
     (col,) = float_arrays("col2im", col=col)
-    x = np.empty(x_shape, col.dtype)
+    x = empty(x_shape, col.dtype)
     has_shape("col2im", "x_shape", x, "N", "C", "H", "W")
     FH, FW = pair((FH, FW), "filter size")
     stride = pair(stride, "stride")
@@ -195,9 +207,18 @@ def col2im(
 
 def conv_grid(x: Array, weights: Array, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
     """Stride, padding above and left, and (H_out, W_out); checks that x and weights fit together."""
+    try:
+        return _grid(x.shape, weights.shape, stride, padding)
+    except TypeError:  # a list instead of a pair can not be looked up
+        return _grid.__wrapped__(x.shape, weights.shape, stride, padding)
+
+
+@lru_cache(maxsize=256)
+def _grid(x: Shape, weights: Shape, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
+    """As ``conv_grid``, for the shapes; remembered, as a layer asks in every step."""
     has_shape("conv2d", "weights", weights, "C_out", "C_in", "K_h", "K_w")
-    has_shape("conv2d", "x", x, "N", weights.shape[1], "H", "W")
-    kernel = pair((weights.shape[2], weights.shape[3]), "kernel_size")
+    has_shape("conv2d", "x", x, "N", weights[1], "H", "W")
     stride = pair(stride, "stride")
-    pad, size_out = window_grid((x.shape[2], x.shape[3]), kernel, stride, padding)
+    kernel = pair((weights[2], weights[3]), "kernel_size")
+    pad, size_out = window_grid((x[2], x[3]), kernel, stride, padding)
     return stride, pad, size_out

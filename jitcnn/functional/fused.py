@@ -5,6 +5,7 @@ import numpy as np
 from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..kernels import conv_fused
+from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair
 from .checks import float_arrays, has_shape
 from .conv import conv_grid
@@ -50,8 +51,8 @@ def conv2d_relu_pool(
         raise ConfigError(f"A pool of {pool} is too large to run fused: use conv2d, relu and max_pool2d.")
     if 0 in size_out:
         raise ConfigError(f"A pool of {pool} does not fit into the convolution's plane of {size_conv}.")
-    out = np.empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
-    winners = np.empty(out.shape, np.int32)
+    out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
+    winners = empty(out.shape, np.int32)
     conv_fused.conv2d_relu_pool_forward(x, weights, bias, stride, pad, size_conv, pool, out, winners)
     return out, winners
 
@@ -79,7 +80,7 @@ def conv2d_relu_pool_backward_weights(
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_conv = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool_backward", "d_out", d_out, *winners.shape)
-    d_weights, d_bias = np.empty_like(weights), np.empty(weights.shape[0], weights.dtype)
+    d_weights, d_bias = empty(weights.shape, weights.dtype), np.empty(weights.shape[0], weights.dtype)
     conv_fused.conv2d_relu_pool_backward_weights(x, d_out, winners, stride, pad, size_conv, d_weights, d_bias)
     return d_weights, d_bias
 
@@ -98,6 +99,6 @@ def conv2d_relu_pool_backward_input(
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_conv = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool_backward", "d_out", d_out, *winners.shape)
-    d_x = np.empty_like(x)
+    d_x = empty(x.shape, x.dtype)
     conv_fused.conv2d_relu_pool_backward_input(d_out, winners, weights, stride, pad, size_conv, d_x)
     return d_x

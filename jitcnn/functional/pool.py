@@ -7,6 +7,7 @@ import numpy as np
 from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..kernels import pool_im2col, pool_loops, pool_naive
+from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
 from .checks import float_arrays, has_shape, pick
 
@@ -47,8 +48,8 @@ def max_pool2d(
     (x,) = float_arrays("max_pool2d", x=x)
     has_shape("max_pool2d", "x", x, "N", "C", "H", "W")
     pool, stride, pad, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
-    out = np.empty((*x.shape[:2], *size_out), x.dtype)
-    max_indices = np.empty(out.shape, np.int32)
+    out = empty((*x.shape[:2], *size_out), x.dtype)
+    max_indices = empty(out.shape, np.int32)
     kernels.max_pool2d_forward(x, *pool, *stride, *pad, out, max_indices)
     return out, max_indices
 
@@ -83,7 +84,7 @@ def max_pool2d_backward(
     """
     kernels = pick(POOL_IMPLEMENTATIONS, impl)
     (d_out,) = float_arrays("max_pool2d_backward", d_out=d_out)
-    d_x = np.empty(x_shape, d_out.dtype)
+    d_x = empty(x_shape, d_out.dtype)
     has_shape("max_pool2d_backward", "x_shape", d_x, "N", "C", "H", "W")
     pool, stride, pad, size_out = _grid((d_x.shape[2], d_x.shape[3]), pool_size, stride, padding)
     has_shape("max_pool2d_backward", "d_out", d_out, *d_x.shape[:2], *size_out)

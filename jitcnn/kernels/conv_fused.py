@@ -9,13 +9,15 @@ Windows of the pool do not overlap (stride = pool size) and have no padding. The
 oracle: of equal values the first wins, and an output that is not positive has no winner.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .flat_rows import APART, STRIP, VECTOR, aligned, fill_up, input_rows, room_for_sums, sum_lines
+from .flat_rows import APART, STRIP, VECTOR, fill_up, input_rows, room_for_sums, sum_lines
+from .memory import empty
 from .runtime import kernel, parallel_kernel
 from .winners import add_winners_to_filters, add_winners_to_windows, lay_channels_last, multiply_winners
 
@@ -151,10 +153,12 @@ def fits(pool: tuple[int, int]) -> bool:
     return pool[0] * -(-pool[1] // VECTOR) * VECTOR <= STRIP
 
 
+@cache
 def _starts(H_conv: int, W_conv: int, stride: tuple[int, int], width: int, C_in: int) -> Array:
     """Where, in an image of ``width`` pixels laid channels last, the window of each output of the convolution begins."""
     oh, ow = np.indices((H_conv, W_conv)).reshape(2, -1)
-    return (oh * stride[0] * width + ow * stride[1]) * C_in
+    starts: Array = (oh * stride[0] * width + ow * stride[1]) * C_in
+    return starts
 
 
 def conv2d_relu_pool_forward(
@@ -196,7 +200,7 @@ def conv2d_relu_pool_backward_weights(
         # Runs shorter than a vector: set the winners into an empty plane and multiply whole rows instead
         # (conv1 of mnist-cnn, winners one by one: 1.0 ms).
         row, offsets, (rows, pitch) = input_rows(x, (K_h, K_w, *stride), pad, size_conv)
-        d_taps = np.empty((-(-C_out // 4) * 4, len(offsets)), x.dtype)
+        d_taps = empty((-(-C_out // 4) * 4, len(offsets)), x.dtype)
         d_sums = np.empty(len(d_taps), x.dtype)
         starts = _starts(*size_conv, (1, 1), pitch, 1)
         multiply_winners(row, offsets, rows * pitch, starts, d_out, winners, d_taps, d_sums)
@@ -204,9 +208,9 @@ def conv2d_relu_pool_backward_weights(
         d_bias[...] = d_sums[:C_out]
         return
     height, width = _padded_size(x, (K_h, K_w), stride, pad, size_conv)
-    pixels = aligned((N, height * width * C_in), x.dtype)
+    pixels = empty((N, height * width * C_in), x.dtype)
     lay_channels_last(x, pad, width, pixels)
-    d_runs = aligned((C_out, K_h * K_w * C_in), x.dtype)
+    d_runs = empty((C_out, K_h * K_w * C_in), x.dtype)
     starts = _starts(*size_conv, stride, width, C_in)
     runs = (K_h, width * C_in, K_w * C_in, K_w * C_in)
     add_winners_to_filters(pixels, starts, runs, d_out, winners, d_runs, d_bias)
@@ -225,7 +229,7 @@ def conv2d_relu_pool_backward_input(
     """d_out and winners (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
     C_out, C_in, K_h, K_w = weights.shape
     height, width = _padded_size(d_x, (K_h, K_w), stride, pad, size_conv)
-    weight_runs = aligned((C_out, K_h * K_w * C_in), weights.dtype)
+    weight_runs = empty((C_out, K_h * K_w * C_in), weights.dtype)
     weight_runs.reshape(C_out, K_h, K_w, C_in)[...] = weights.transpose(0, 2, 3, 1)
     starts = _starts(*size_conv, stride, width, C_in)
     add_winners_to_windows(starts, (K_h, width * C_in), d_out, winners, weight_runs, pad, (height, width), d_x)

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .matmul import one_blas_thread
+from .dense_matmul import one_blas_thread
+from .memory import empty
 from .runtime import thread_count
 
 Array = NDArray[Any]
@@ -109,7 +110,7 @@ def conv2d_forward(
     K, P = C_in * K_h * K_w, H_out * W_out
 
     def work(group: slice) -> None:
-        columns = np.empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
+        columns = empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
         im2col(x[group], K_h, K_w, stride_h, stride_w, pad_top, pad_left, _columns_by_image(columns))
         product = out[group].reshape(-1, C_out, P)
         np.matmul(weights.reshape(C_out, K), columns.reshape(-1, K, P), out=product)
@@ -134,10 +135,11 @@ def conv2d_backward_weights(
     K, P = C_in * K_h * K_w, H_out * W_out
 
     def work(group: slice) -> tuple[Array, Array]:
-        columns = np.empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
+        columns = empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
         im2col(x[group], K_h, K_w, stride_h, stride_w, pad_top, pad_left, _columns_by_image(columns))
         product = d_out[group].reshape(-1, C_out, P)
-        per_image = np.matmul(product, columns.reshape(-1, K, P).transpose(0, 2, 1))
+        per_image = empty((len(product), C_out, K), x.dtype)
+        np.matmul(product, columns.reshape(-1, K, P).transpose(0, 2, 1), out=per_image)
         return per_image.sum(axis=0), product.sum(axis=(0, 2))
 
     d_weights[...] = 0
@@ -162,8 +164,9 @@ def conv2d_backward_input(
     K, P = C_in * K_h * K_w, H_out * W_out
 
     def work(group: slice) -> None:
-        columns = np.matmul(weights.reshape(C_out, K).T, d_out[group].reshape(-1, C_out, P))
-        columns = columns.reshape(-1, C_in, K_h, K_w, H_out, W_out)
+        columns = empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), d_out.dtype)
+        product = columns.reshape(-1, K, P)
+        np.matmul(weights.reshape(C_out, K).T, d_out[group].reshape(-1, C_out, P), out=product)
         col2im(_columns_by_image(columns), K_h, K_w, stride_h, stride_w, pad_top, pad_left, d_x[group])
 
     _for_groups(N, K * P, work)

@@ -26,6 +26,7 @@ from .flat_rows import (
     room_for_sums,
     sum_lines,
 )
+from .memory import empty
 from .runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
@@ -45,6 +46,7 @@ def _sum_images(
     grid: tuple[int, int],
     origin: tuple[int, int],
     step: tuple[int, int],
+    floor: float,
     first: int,
     out: Array,
 ) -> None:
@@ -72,10 +74,12 @@ def _sum_images(
                             at, from_ = np.uintp(oh * W + to), np.uintp(k * APART + (line - top) * apart)
                             if step[1] == 1:  # neighbours to neighbours, in vectors
                                 for j in range(np.uintp(columns)):
-                                    pixels[at + j] = sums[from_ + j]
+                                    value = sums[from_ + j]
+                                    pixels[at + j] = floor if value < floor else value
                             else:
                                 for j in range(np.uintp(columns)):
-                                    pixels[at + j * np.uintp(step[1])] = sums[from_ + j]
+                                    value = sums[from_ + j]
+                                    pixels[at + j * np.uintp(step[1])] = floor if value < floor else value
 
 
 @parallel_kernel
@@ -88,12 +92,13 @@ def _sum_shifted_rows(
     grid: tuple[int, int],
     origin: tuple[int, int],
     step: tuple[int, int],
+    floor: float,
     out: Array,
 ) -> None:
     """out[n, r, origin + (i, j)·step] = bias[r] + Σ_t taps[r, t] · row[(n·rows + i)·pitch + j + offsets[t]].
 
     row (S,), offsets (T,), taps (R, T) and bias (R,) with R a multiple of four, out (N, ≤ R, H, W); plane is
-    rows, pitch; (i, j) runs over ``grid``, and what falls outside ``out`` is dropped.
+    rows, pitch; (i, j) runs over ``grid``; what falls outside ``out`` is dropped, what is less than floor becomes floor.
     """
     N, R = out.shape[:2]
     # Four filters share each pixel read; images so small that several fit a strip share its overhead.
@@ -102,7 +107,9 @@ def _sum_shifted_rows(
     for job in prange((N + images - 1) // images * blocks):
         first = np.intp(job // blocks * images)
         r = np.intp(job % blocks * 4)
-        _sum_images(row, offsets, taps, bias, r, plane, grid, origin, step, first, out[first : min(N, first + images)])
+        _sum_images(
+            row, offsets, taps, bias, r, plane, grid, origin, step, floor, first, out[first : min(N, first + images)]
+        )
 
 
 @kernel
@@ -148,12 +155,32 @@ def conv2d_forward(
     out: Array,
 ) -> None:
     """x (N, C_in, H, W), weights (C_out, C_in, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
+    _forward(x, weights, bias, (stride_h, stride_w), (pad_top, pad_left), -np.inf, out)
+
+
+def conv2d_relu_forward(
+    x: Array,
+    weights: Array,
+    bias: Array,
+    stride_h: int,
+    stride_w: int,
+    pad_top: int,
+    pad_left: int,
+    out: Array,
+) -> None:
+    """As ``conv2d_forward``, and what is negative becomes zero."""
+    _forward(x, weights, bias, (stride_h, stride_w), (pad_top, pad_left), 0, out)
+
+
+def _forward(
+    x: Array, weights: Array, bias: Array, stride: tuple[int, int], pad: tuple[int, int], floor: float, out: Array
+) -> None:
     C_out, _, K_h, K_w = weights.shape
     size_out = (out.shape[2], out.shape[3])
-    row, offsets, plane = input_rows(x, (K_h, K_w, stride_h, stride_w), (pad_top, pad_left), size_out)
+    row, offsets, plane = input_rows(x, (K_h, K_w, *stride), pad, size_out)
     taps = fill_up(weights.reshape(C_out, -1), 4)
     bias = fill_up(bias[:, None], 4)[:, 0]
-    _sum_shifted_rows(row, offsets, taps, bias, plane, size_out, (0, 0), (1, 1), out)
+    _sum_shifted_rows(row, offsets, taps, bias, plane, size_out, (0, 0), (1, 1), x.dtype.type(floor), out)
 
 
 def conv2d_backward_weights(
@@ -174,7 +201,7 @@ def conv2d_backward_weights(
     whole = -(-N * rows * pitch // VECTOR) * VECTOR
     d_rows = flat_rows(d_out, (1, 1), (0, 0), (1, 1, rows, pitch))
     d_rows = fill_up(d_rows, 4) if C_out % 4 else d_rows
-    d_taps = np.empty((len(d_rows), len(offsets)), d_weights.dtype)
+    d_taps = empty((len(d_rows), len(offsets)), d_weights.dtype)
     d_sums = np.empty(len(d_rows), d_bias.dtype)
     _multiply_shifted_rows(row, offsets, d_rows, whole, d_taps, d_sums)
     d_bias[...] = d_sums[:C_out]
@@ -198,7 +225,7 @@ def conv2d_backward_input(
     rows, pitch = H_out + 2 * reach_h, W_out + reach_w
     d_rows = flat_rows(d_out, (1, 1), (reach_h, reach_w), (1, 1, rows, pitch), reach_w)
     d_x[...] = 0
-    no_bias = np.zeros(-(-C_in // 4) * 4, d_out.dtype)
+    no_bias, no_floor = np.zeros(-(-C_in // 4) * 4, d_out.dtype), d_out.dtype.type(-np.inf)
     grid = (H_out + reach_h, W_out + reach_w)
     for phase_h in range(min(stride_h, K_h)):
         for phase_w in range(min(stride_w, K_w)):
@@ -208,5 +235,14 @@ def conv2d_backward_input(
             taps = fill_up(phase_weights.transpose(1, 0, 2, 3).reshape(C_in, -1), 4)
             origin = (phase_h - pad_top, phase_w - pad_left)
             _sum_shifted_rows(
-                d_rows.reshape(-1), offsets, taps, no_bias, (rows, pitch), grid, origin, (stride_h, stride_w), d_x
+                d_rows.reshape(-1),
+                offsets,
+                taps,
+                no_bias,
+                (rows, pitch),
+                grid,
+                origin,
+                (stride_h, stride_w),
+                no_floor,
+                d_x,
             )

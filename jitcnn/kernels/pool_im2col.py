@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .conv_im2col import col2im, im2col
+from .memory import empty
 
 Array = NDArray[Any]
 
@@ -23,7 +24,7 @@ def max_pool2d_forward(
 ) -> None:
     """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
     N, C, H_out, W_out = out.shape
-    col = np.empty((C, pool_h, pool_w, N, H_out, W_out), x.dtype)
+    col = empty((C, pool_h, pool_w, N, H_out, W_out), x.dtype)
     im2col(x, pool_h, pool_w, stride_h, stride_w, pad_top, pad_left, col, outside=-np.inf)
     col = col.reshape(C, pool_h * pool_w, N, H_out, W_out)
     oh, ow = np.indices((H_out, W_out))
@@ -54,7 +55,8 @@ def max_pool2d_backward(
     ih, iw = np.divmod(max_indices.transpose(1, 0, 2, 3), d_x.shape[3])
     oh, ow = np.indices((H_out, W_out))
     tap = (ih - oh * stride_h + pad_top) * pool_w + iw - ow * stride_w + pad_left
-    col = np.zeros((C, pool_h * pool_w, N, H_out, W_out), d_out.dtype)
+    col = empty((C, pool_h * pool_w, N, H_out, W_out), d_out.dtype)
+    col[...] = 0
     np.put_along_axis(col, tap[:, None], d_out.transpose(1, 0, 2, 3)[:, None], axis=1)
     col = col.reshape(C, pool_h, pool_w, N, H_out, W_out)
     col2im(col, pool_h, pool_w, stride_h, stride_w, pad_top, pad_left, d_x)

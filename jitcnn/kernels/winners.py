@@ -14,7 +14,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .flat_rows import VECTOR, add_products
+from .flat_rows import VECTOR, add_products, add_runs
 from .runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
@@ -43,36 +43,6 @@ def lay_channels_last(x: Array, pad: tuple[int, int], width: int, pixels: Array)
     """x (N, C, H, W) -> pixels (N, height·width·C), pixel by pixel, zeros around x."""
     for n in prange(len(x)):
         _lay_pixels(x[n], pad, width, pixels[n])
-
-
-@kernel
-def _add_runs(
-    gradients: Array,
-    places: Array,
-    count: int,
-    row: Array,
-    runs: tuple[int, int, int, int],
-    at: int,
-    d_row: Array,
-) -> None:
-    """d_row[at + i·to + t] += Σ_k gradients[k] · row[places[k] + i·apart + t], for k in 0 … count, a multiple of eight.
-
-    ``runs`` is their number, how far apart they begin in ``row`` and in ``d_row``, and their length.
-    """
-    number, apart, to, length = runs
-    for k in range(0, count, 8):
-        g0, g1, g2, g3 = gradients[k], gradients[k + 1], gradients[k + 2], gradients[k + 3]
-        g4, g5, g6, g7 = gradients[k + 4], gradients[k + 5], gradients[k + 6], gradients[k + 7]
-        for i in range(number):
-            p0, p1 = np.uintp(places[k] + i * apart), np.uintp(places[k + 1] + i * apart)
-            p2, p3 = np.uintp(places[k + 2] + i * apart), np.uintp(places[k + 3] + i * apart)
-            p4, p5 = np.uintp(places[k + 4] + i * apart), np.uintp(places[k + 5] + i * apart)
-            p6, p7 = np.uintp(places[k + 6] + i * apart), np.uintp(places[k + 7] + i * apart)
-            q = np.uintp(at + i * to)
-            for t in range(np.uintp(length)):
-                left = g0 * row[p0 + t] + g1 * row[p1 + t] + g2 * row[p2 + t] + g3 * row[p3 + t]
-                right = g4 * row[p4 + t] + g5 * row[p5 + t] + g6 * row[p6 + t] + g7 * row[p7 + t]
-                d_row[q + t] += left + right
 
 
 @kernel
@@ -143,7 +113,7 @@ def _add_to_filters(
             for i in range(np.uintp(count)):
                 d_bias[co] += gradients[i]
             count = _fill_up_list(gradients, places, count)
-            _add_runs(gradients, places, count, flat_pixels, runs, co * length, flat_runs)
+            add_runs(gradients, places, count, flat_pixels, runs, co * length, flat_runs)
 
 
 @parallel_kernel
@@ -159,7 +129,7 @@ def add_winners_to_filters(
     """d_runs[co] = Σ over winners of g · window; d_bias[co] = Σ g.
 
     pixels (N, S); starts (H_conv·W_conv,): where the window of each output begins; runs of a window as in
-    ``_add_runs``; d_out, winners (N, C_out, H_out, W_out); d_runs (C_out, runs·length), d_bias (C_out,).
+    ``add_runs``; d_out, winners (N, C_out, H_out, W_out); d_runs (C_out, runs·length), d_bias (C_out,).
     """
     C_out = d_out.shape[1]
     for job in prange((C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE):
@@ -224,7 +194,7 @@ def _add_to_windows(
         count = (ends[w + 1] - first + 7) // 8 * 8
         if count:
             window[:] = 0
-            _add_runs(gradients[first:], places[first:], count, filters, (1, 0, 0, length), 0, window)
+            add_runs(gradients[first:], places[first:], count, filters, (1, 0, 0, length), 0, window)
             for i in range(number):
                 to, from_ = np.uintp(starts[w] + i * apart), np.uintp(i * (length // number))
                 for t in range(np.uintp(length // number)):

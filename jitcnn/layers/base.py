@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
-from ..functional.checks import alone
+from ..functional.checks import alone, fits_shape
 from ..shapes import Padding, Pair
 
 Shape = tuple[int, ...]
@@ -112,9 +112,6 @@ def check_dtype(dtype: Any) -> type:
 
 def check_input(layer: str, input_shape: Shape, *expected: int | str) -> None:
     """Raise ShapeError unless one input has this shape; a word like "H" stands for any size."""
-    fits = len(input_shape) == len(expected) and all(
-        isinstance(e, str) or e == size for e, size in zip(expected, input_shape, strict=True)
-    )
-    if not fits:
+    if not fits_shape(input_shape, expected):
         wanted, got = (", ".join(["N", *map(str, shape)]) for shape in (expected, input_shape))
         raise ShapeError(f"{layer} expects input of shape ({wanted}), got ({got}).")

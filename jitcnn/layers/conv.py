@@ -77,6 +77,13 @@ class Conv2D(Layer):
         self._x = x
         return out
 
+    def forward_relu(self, x: Array) -> Array:
+        """``forward`` and ReLU in one pass."""
+        check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
+        out = functional.conv2d_relu(x, self.weights, self.bias, self.stride, self.padding)
+        self._x = x
+        return out
+
     def backward(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets d_weights and d_bias."""
         self.backward_parameters(d_out)

@@ -11,6 +11,12 @@ def test_relu_cuts_below_zero_and_lets_nan_through():
     np.testing.assert_array_equal(relu(np.array([-1.0, 0, 2, np.nan])), [0, 0, 2, np.nan])
 
 
+def test_relu_of_a_large_array_equals_numpys(rng):
+    x, d_out = rng.standard_normal((2, 5, 70, 70)).astype(np.float32), rng.standard_normal((2, 5, 70, 70))
+    np.testing.assert_array_equal(relu(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(relu_backward(d_out, relu(x)), np.where(x > 0, d_out, 0))
+
+
 def test_relu_passes_gradients_where_it_let_something_through():
     assert relu_backward(np.array([5.0, 6, 7]), np.array([0.0, 2, 0])).tolist() == [0, 6, 0]
 

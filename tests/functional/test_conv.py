@@ -9,7 +9,7 @@ from scipy.signal import correlate2d
 
 from jitcnn import col2im, conv2d_backward, conv2d_forward_fast, conv2d_forward_naive, im2col
 from jitcnn.errors import ConfigError, DTypeError, ShapeError
-from jitcnn.functional import conv2d
+from jitcnn.functional import conv2d, conv2d_relu, relu
 
 IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
 
@@ -21,6 +21,16 @@ def test_worked_by_hand(impl):
     weights = np.array([[[[-1, 1], [-1, 1]]]], np.float32)
     out = conv2d(x, weights, np.array([0.5], np.float32), impl=impl)
     assert out.tolist() == [[[[0.5, 2.5, 0.5], [0.5, 2.5, 0.5]]]]
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), ([2, 1], "same")], ids=str)
+def test_with_relu_in_the_same_pass(stride, padding, dtype, rng):
+    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 3, 9, 8), (5, 3, 3, 2), (5,)))
+    x[0, 0, 0, 0] = np.nan
+    expected = relu(conv2d(x, weights, bias, stride, padding, impl="naive"))
+    result = conv2d_relu(x, weights, bias, stride, padding)
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+    assert_close(np.nan_to_num(result), np.nan_to_num(expected))
 
 
 @IMPLS

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from compare import assert_close
 
 from jitcnn.errors import ShapeError
-from jitcnn.functional import dense, dense_backward_input, dense_backward_weights
+from jitcnn.functional import dense, dense_backward_input, dense_backward_weights, dense_relu, relu
 
 X = np.array([[1.0, 2], [3, 4], [5, 6]])
 WEIGHTS = np.array([[1.0, 0, 2, 0], [0, 1, 0, 3]])
@@ -20,6 +21,12 @@ def test_gradients_worked_by_hand():
     assert d_weights.tolist() == [[1, 3, 5, 5], [2, 4, 6, 6]]
     assert d_bias.tolist() == [1, 1, 1, 1]
     assert dense_backward_input(d_out, WEIGHTS).tolist() == [[1, 0], [0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(("N", "F_in", "F_out"), [(3, 5, 7), (33, 250, 130)])  # few, and enough for the loops
+def test_with_relu_in_the_same_pass(N, F_in, F_out, dtype, rng):
+    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((N, F_in), (F_in, F_out), (F_out,)))
+    assert_close(dense_relu(x, weights, bias), relu(dense(x, weights, bias, impl="naive")))
 
 
 def test_shapes_that_do_not_fit_are_told():

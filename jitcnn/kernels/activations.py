@@ -1,0 +1,44 @@
+"""ReLU, forward and backward, in one pass over memory on all threads."""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from .runtime import kernel, parallel_kernel
+
+Array = NDArray[Any]
+
+# Numbers that one job works on.
+CHUNK = 1 << 14
+
+
+@kernel
+def _relu(x: Array, first: int, last: int, out: Array) -> None:
+    zero = x.dtype.type(0)
+    for i in range(np.uintp(first), np.uintp(last)):
+        out[i] = zero if x[i] < zero else x[i]
+
+
+@parallel_kernel
+def relu_forward(x: Array, out: Array) -> None:
+    """x (S,) -> out (S,), max(x, 0); a NaN stays NaN."""
+    for job in prange((len(x) + CHUNK - 1) // CHUNK):
+        first = np.intp(job * CHUNK)
+        _relu(x, first, min(len(x), first + CHUNK), out)
+
+
+@kernel
+def _relu_backward(d_out: Array, out: Array, first: int, last: int, d_x: Array) -> None:
+    zero = d_out.dtype.type(0)
+    for i in range(np.uintp(first), np.uintp(last)):
+        d_x[i] = d_out[i] if out[i] > zero else zero
+
+
+@parallel_kernel
+def relu_backward(d_out: Array, out: Array, d_x: Array) -> None:
+    """d_out, out (S,) -> d_x (S,): d_out where out is positive, else 0."""
+    for job in prange((len(out) + CHUNK - 1) // CHUNK):
+        first = np.intp(job * CHUNK)
+        _relu_backward(d_out, out, first, min(len(out), first + CHUNK), d_x)

@@ -1,0 +1,53 @@
+"""Memory comes back only when nobody holds it."""
+
+import numpy as np
+import pytest
+
+from jitcnn.kernels import memory
+
+SHAPE = (300, 400)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(memory, "_blocks", [])
+
+
+def test_memory_is_used_again_when_the_last_view_has_gone():
+    array = memory.empty(SHAPE, np.float32)
+    place, view = array.ctypes.data, array[1:2]
+    del array
+    other = memory.empty(SHAPE, np.float32)
+    assert other.ctypes.data != place
+    del view
+    assert memory.empty(SHAPE, np.float32).ctypes.data == place
+
+
+def test_arrays_are_as_asked_and_begin_on_a_cache_line(dtype):
+    for shape in (SHAPE, (70_001,), (500, 0, 3), (2, 2)):
+        array = memory.empty(shape, dtype)
+        assert array.shape == shape
+        assert array.dtype == dtype
+        assert array.flags.c_contiguous
+        assert array.nbytes < memory.SMALL or array.ctypes.data % 64 == 0
+
+
+def test_what_lies_idle_is_bounded(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_IDLE", 3_000_000)
+    for size in range(1, 30):  # each too large for the memory of the one before
+        memory.empty((size * 100_000,), np.uint8)
+    assert sum(block.nbytes for block in memory._blocks) < 3_000_000 + 2_900_000 + 1000
+
+
+def test_a_training_step_takes_no_new_large_memory_after_the_first(rng):
+    from jitcnn import SGD, train_step
+    from jitcnn.models import mnist_cnn
+
+    net, optimizer = mnist_cnn(), SGD()
+    x, y = rng.random((32, 1, 28, 28), np.float32), rng.integers(0, 10, 32)
+    for _ in range(2):
+        train_step(net, x, y, optimizer)
+    before = {id(block) for block in memory._blocks}
+    for _ in range(3):
+        train_step(net, x, y, optimizer)
+    assert {id(block) for block in memory._blocks} == before
