@@ -1,7 +1,7 @@
 """Arrays → matplotlib Figure. Nothing here opens a window or needs a screen."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .arrays import Array
+from .benchmark.layers import Timing
+from .benchmark.machine import Machine
 from .errors import ShapeError
 from .files import atomic_write
 from .training import Epoch
@@ -68,6 +70,45 @@ def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
     accuracy.legend(loc="lower right")
+    return figure
+
+
+def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
+    """Speed of every pass against its arithmetic per byte, below what memory and arithmetic allow.
+
+    Parameters
+    ----------
+    timings : of ``bench_layers``; passes that do not multiply are left out
+    machine : of ``measure_machine``
+
+    References
+    ----------
+    Williams, Waterman and Patterson (2009), "Roofline: an insightful visual performance model".
+    """
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    intensity = np.logspace(-0.5, 3.5, 200)
+    roof = np.minimum(machine.matmul_gflops, intensity * machine.copy_gigabytes)
+    axis.plot(intensity, roof, color="black", label="copying, then the matrix product of this machine")
+    kinds = sorted({(t.impl, t.direction) for t in timings if t.gflops})
+    impls, directions = ([*dict.fromkeys(kind[k] for kind in kinds)] for k in (0, 1))
+    for impl, direction in kinds:
+        points = [
+            (t.gflops * t.milliseconds * 1e6 / t.bytes, t.gflops)
+            for t in timings
+            if t.gflops and (t.impl, t.direction) == (impl, direction)
+        ]
+        marker = "os^Dv"[directions.index(direction) % 5]
+        axis.scatter(
+            *zip(*points, strict=True), color=f"C{impls.index(impl)}", marker=marker, label=f"{impl}, {direction}"
+        )
+    axis.set(
+        xscale="log", yscale="log", xlabel="arithmetic of the layer per byte of its input, output and weights (FLOP / byte)",
+        ylabel="speed (GFLOP/s)", title=f"What each pass reaches on {machine.processor}",
+    )  # fmt: skip
+    axis.grid(alpha=0.3, which="both")
+    axis.legend(fontsize=8)
     return figure
 
 

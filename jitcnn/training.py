@@ -1,6 +1,7 @@
 """The training loop, and the record it leaves."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from time import perf_counter
@@ -16,6 +17,7 @@ from .losses import softmax_cross_entropy
 from .metrics import evaluate
 from .model import CNN
 from .optim import SGD
+from .recipes import Schedule
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,11 @@ def _learn(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> tuple[float, Ar
 
 
 def prepare(model: CNN) -> None:
-    """Run one image through and back, so that every kernel is compiled or loaded; learns nothing."""
+    """Learn from one black image on a copy, so that every kernel is compiled or loaded; the model stays as it is."""
     if model.input_shape is not None:
-        logits = model.logits(np.zeros((1, *model.input_shape), np.float32))
-        model.backward_logits(np.zeros_like(logits))
+        black, label = np.zeros((1, *model.input_shape), np.uint8), np.zeros(1, np.int64)
+        for x, y in minibatches(black, label, 1):
+            train_step(deepcopy(model), x, y, SGD())
 
 
 def fit(
@@ -89,6 +92,8 @@ def fit(
     epochs: int = 10,
     batch_size: int = 64,
     seed: int = 0,
+    schedule: Schedule | None = None,
+    until: float | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
@@ -101,6 +106,8 @@ def fit(
     optimizer : SGD, by default with learning rate 0.01 and momentum 0.9
     epochs, batch_size : int, at least 1
     seed : int, decides the order of the images
+    schedule : learning rate as a function of the share of the training done, 0 … 1; by default the optimizer's
+    until : test accuracy, 0 … 1, that ends the training after the epoch in which it is reached
     on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
     on_epoch : called with the Epoch just ended
 
@@ -124,9 +131,13 @@ def fit(
     history = History()
     try:
         for epoch in range(1, epochs + 1):
-            history.epochs.append(_run_epoch(model, data, optimizer, epoch, batch_size, rng, on_batch))
+            history.epochs.append(
+                _run_epoch(model, data, optimizer, epoch, epochs, batch_size, rng, schedule, on_batch)
+            )
             if on_epoch is not None:
                 on_epoch(history.epochs[-1])
+            if until is not None and history.epochs[-1].test_accuracy >= until:
+                break
     except KeyboardInterrupt:
         history.interrupted = True
     return history
@@ -137,8 +148,10 @@ def _run_epoch(
     data: Dataset,
     optimizer: SGD,
     epoch: int,
+    epochs: int,
     batch_size: int,
     rng: np.random.Generator,
+    schedule: Schedule | None,
     on_batch: Callable[[int, int, int], object] | None,
 ) -> Epoch:
     count = len(data.x_train)
@@ -146,6 +159,8 @@ def _run_epoch(
     total_loss, correct, seen = 0.0, 0, 0
     start = perf_counter()
     for batch, (x, y) in enumerate(minibatches(data.x_train, data.y_train, batch_size, rng), start=1):
+        if schedule is not None:
+            optimizer.learning_rate = schedule((epoch - 1 + seen / count) / epochs)
         loss, logits = _learn(model, x, y, optimizer)
         if not isfinite(loss):
             raise TrainingError(

@@ -1,10 +1,8 @@
 """What the commands draw with: tables, progress bars, and plain lines where the output is no terminal."""
 
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -50,16 +48,6 @@ def model_table(model: Any) -> Table:
         count = f"{row.parameter_count:,}" if row.parameter_count else "–"
         drawn.add_row(row.label, row.activation, row.output_shape, count, row.receptive_field, row.runs)
     return drawn
-
-
-def processor() -> str:
-    """The processor's name, as its maker calls it where the system tells."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 class Bar:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from jitcnn.benchmark.machine import processor
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.files import atomic_write
@@ -22,7 +23,7 @@ from jitcnn.models import MODELS
 from jitcnn.optim import SGD
 from jitcnn.shift import ShiftTest, shift_test
 from jitcnn.training import Epoch, History, fit, prepare
-from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, processor, stdout, table
+from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
 
 # Batch 16 for 15 epochs was chosen on digits' training half: 98.5 % in five-fold cross-validation, against
 # 97.6 % for batch 64 and 30 epochs.

@@ -16,10 +16,11 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .flat_rows import APART, STRIP, VECTOR, fill_up, input_rows, room_for_sums, sum_lines
+from .flat_rows import APART, STRIP, VECTOR, fill_up, input_rows, reach, room_for_sums, sum_lines
 from .memory import empty
 from .runtime import kernel, parallel_kernel
-from .winners import add_winners_to_filters, add_winners_to_windows, lay_channels_last, multiply_winners
+from .windows import FILTERS_AT_ONCE, filter_runs, lay_windows, products, quicker, weights_of_runs, window_layout
+from .winners import add_winners_to_filters, add_winners_to_windows, multiply_winners
 
 Array = NDArray[Any]
 
@@ -125,6 +126,61 @@ def _sum_and_pool_four(
                         flat_winners[place + j] = pooled_winners[j]
 
 
+@kernel
+def _multiply_and_pool_some(
+    windows: Array,
+    starts: Array,
+    runs: Array,
+    bias: Array,
+    first: int,
+    n: int,
+    W_conv: int,
+    pool: tuple[int, int],
+    out: Array,
+    winners: Array,
+) -> None:
+    """As ``_multiply_and_pool``, for some filters from ``first`` on, of image n."""
+    _, C_out, H_out, W_out = out.shape
+    last = min(C_out, first + FILTERS_AT_ONCE)
+    sums = products(windows[n], starts, runs, bias, first, min(len(runs), first + FILTERS_AT_ONCE))
+    flat_sums, flat_out, flat_winners = sums.ravel(), out.ravel(), winners.ravel()
+    width, size = W_out * pool[1], H_out * W_out
+    pooled, pooled_winners = np.empty(size + VECTOR, out.dtype), np.empty(size + VECTOR, np.int32)
+    for co in range(first, last):
+        for oh in range(H_out):
+            at, origin, to = (co - first) * sums.shape[1] + oh * pool[0] * width, oh * pool[0] * W_conv, oh * W_out
+            if pool[0] == 2 and pool[1] == 2:
+                _pool_windows_2x2(flat_sums, at, width, origin, W_conv, W_out, to, pooled, pooled_winners)
+            else:
+                _pool_windows(flat_sums, at, width, pool, origin, W_conv, W_out, to, pooled, pooled_winners)
+        place = np.uintp((n * C_out + co) * size)
+        for j in range(np.uintp(size)):
+            flat_out[place + j] = pooled[j]
+            flat_winners[place + j] = pooled_winners[j]
+
+
+@parallel_kernel
+def _multiply_and_pool(
+    windows: Array,
+    starts: Array,
+    runs: Array,
+    bias: Array,
+    W_conv: int,
+    pool: tuple[int, int],
+    out: Array,
+    winners: Array,
+) -> None:
+    """windows (N, S), runs (R, length), bias (R,) -> out, winners (N, C_out, H_out, W_out).
+
+    starts: where the windows begin of those outputs of the convolution that are pooled, row by row.
+    """
+    N, C_out = out.shape[:2]
+    blocks = (C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE
+    for job in prange(N * blocks):
+        n, first = np.intp(job // blocks), np.intp(job % blocks * FILTERS_AT_ONCE)
+        _multiply_and_pool_some(windows, starts, runs, bias, first, n, W_conv, pool, out, winners)
+
+
 @parallel_kernel
 def _sum_and_pool(
     row: Array,
@@ -153,14 +209,6 @@ def fits(pool: tuple[int, int]) -> bool:
     return pool[0] * -(-pool[1] // VECTOR) * VECTOR <= STRIP
 
 
-@cache
-def _starts(H_conv: int, W_conv: int, stride: tuple[int, int], width: int, C_in: int) -> Array:
-    """Where, in an image of ``width`` pixels laid channels last, the window of each output of the convolution begins."""
-    oh, ow = np.indices((H_conv, W_conv)).reshape(2, -1)
-    starts: Array = (oh * stride[0] * width + ow * stride[1]) * C_in
-    return starts
-
-
 def conv2d_relu_pool_forward(
     x: Array,
     weights: Array,
@@ -177,10 +225,17 @@ def conv2d_relu_pool_forward(
     A winner is oh·W_conv + ow in the convolution's plane of ``size_conv``, or -1 where out is not positive.
     """
     C_out, _, K_h, K_w = weights.shape
-    row, offsets, plane = input_rows(x, (K_h, K_w, *stride), pad, size_conv)
-    taps = fill_up(weights.reshape(C_out, -1), 4)
     bias = fill_up(bias[:, None], 4)[:, 0]
-    _sum_and_pool(row, offsets, taps, bias, plane, size_conv[1], pool, out, winners)
+    reach_h, reach_w = reach(K_h, K_w, *stride)
+    wanted = out.shape[2] * pool[0] * out.shape[3] * pool[1]
+    if quicker(len(x), weights[0].size, wanted, (size_conv[0] + reach_h) * (size_conv[1] + reach_w)):
+        windows, starts = lay_windows(x, (K_h, K_w), stride, pad, size_conv)
+        starts = starts.reshape(size_conv)[: out.shape[2] * pool[0], : out.shape[3] * pool[1]].ravel()
+        _multiply_and_pool(windows, starts, filter_runs(weights), bias, size_conv[1], pool, out, winners)
+    else:
+        row, offsets, plane = input_rows(x, (K_h, K_w, *stride), pad, size_conv)
+        taps = fill_up(weights.reshape(C_out, -1), 4)
+        _sum_and_pool(row, offsets, taps, bias, plane, size_conv[1], pool, out, winners)
 
 
 def conv2d_relu_pool_backward_weights(
@@ -194,27 +249,30 @@ def conv2d_relu_pool_backward_weights(
     d_bias: Array,
 ) -> None:
     """x (N, C_in, H, W), d_out and winners (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
-    N = x.shape[0]
     C_out, C_in, K_h, K_w = d_weights.shape
-    if K_w * C_in < 16:
-        # Runs shorter than a vector: set the winners into an empty plane and multiply whole rows instead
-        # (conv1 of mnist-cnn, winners one by one: 1.0 ms).
+    K = K_h * K_w * C_in
+    if K < 2 * VECTOR:
+        # Runs too short: set the winners into an empty plane and multiply whole rows instead
+        # (conv1 of mnist-cnn, winners one by one: 1.0 ms; so: 0.3 ms).
         row, offsets, (rows, pitch) = input_rows(x, (K_h, K_w, *stride), pad, size_conv)
         d_taps = empty((-(-C_out // 4) * 4, len(offsets)), x.dtype)
         d_sums = np.empty(len(d_taps), x.dtype)
-        starts = _starts(*size_conv, (1, 1), pitch, 1)
-        multiply_winners(row, offsets, rows * pitch, starts, d_out, winners, d_taps, d_sums)
+        multiply_winners(row, offsets, rows * pitch, _plane_starts(*size_conv, pitch), d_out, winners, d_taps, d_sums)
         d_weights[...] = d_taps[:C_out].reshape(d_weights.shape)
         d_bias[...] = d_sums[:C_out]
-        return
-    height, width = _padded_size(x, (K_h, K_w), stride, pad, size_conv)
-    pixels = empty((N, height * width * C_in), x.dtype)
-    lay_channels_last(x, pad, width, pixels)
-    d_runs = empty((C_out, K_h * K_w * C_in), x.dtype)
-    starts = _starts(*size_conv, stride, width, C_in)
-    runs = (K_h, width * C_in, K_w * C_in, K_w * C_in)
-    add_winners_to_filters(pixels, starts, runs, d_out, winners, d_runs, d_bias)
-    d_weights[...] = d_runs.reshape(C_out, K_h, K_w, C_in).transpose(0, 3, 1, 2)
+    else:
+        windows, starts = lay_windows(x, (K_h, K_w), stride, pad, size_conv)
+        d_runs = empty((C_out, -(-K // VECTOR) * VECTOR), x.dtype)
+        add_winners_to_filters(windows, starts, d_out, winners, d_runs, d_bias)
+        weights_of_runs(d_runs, d_weights)
+
+
+@cache
+def _plane_starts(H_conv: int, W_conv: int, pitch: int) -> Array:
+    """Where in a plane of that pitch each output of the convolution stands."""
+    oh, ow = np.indices((H_conv, W_conv)).reshape(2, -1)
+    starts: Array = oh * pitch + ow
+    return starts
 
 
 def conv2d_relu_pool_backward_input(
@@ -227,18 +285,7 @@ def conv2d_relu_pool_backward_input(
     d_x: Array,
 ) -> None:
     """d_out and winners (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
-    C_out, C_in, K_h, K_w = weights.shape
-    height, width = _padded_size(d_x, (K_h, K_w), stride, pad, size_conv)
-    weight_runs = empty((C_out, K_h * K_w * C_in), weights.dtype)
-    weight_runs.reshape(C_out, K_h, K_w, C_in)[...] = weights.transpose(0, 2, 3, 1)
-    starts = _starts(*size_conv, stride, width, C_in)
-    add_winners_to_windows(starts, (K_h, width * C_in), d_out, winners, weight_runs, pad, (height, width), d_x)
-
-
-def _padded_size(
-    x: Array, kernel_size: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int], size_conv: tuple[int, int]
-) -> tuple[int, int]:
-    """Height and width of an image with its padding above and left, and as far down and right as windows reach."""
-    sizes = zip(x.shape[2:], kernel_size, stride, pad, size_conv, strict=True)
-    height, width = (max(p + size, (o - 1) * s + k) for size, k, s, p, o in sizes)
-    return height, width
+    C_in, K_h, K_w = weights.shape[1:]
+    grid, size, starts = window_layout(C_in, (K_h, K_w), stride, pad, size_conv)
+    d_windows = empty((len(d_x), size), d_x.dtype)
+    add_winners_to_windows(starts, d_out, winners, filter_runs(weights), grid, d_windows, d_x)

@@ -2,8 +2,8 @@
 
 The textbook form (Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks
 for Document Processing"). It costs a copy of the input K_h·K_w times its size, and the product is
-then as fast as the BLAS. The copy is made for a few images at a time, so that it is still in the cache
-when the product reads it, and the threads share the groups of images.
+then as fast as the BLAS. The copy is made for a few images or a few rows at a time, so that it is still in
+the cache when the product reads it, and the threads share these parts.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,9 +19,10 @@ from .memory import empty
 from .runtime import thread_count
 
 Array = NDArray[Any]
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 
-# Columns of one group of images, in numbers: 1 MB of float32, what a core's L2 cache holds.
+# Columns made at once, in numbers: 1 MB of float32, what a core's L2 cache holds.
 GROUP = 1 << 18
 
 
@@ -72,15 +73,31 @@ def _inside(offset: int, stride: int, size: int, size_out: int) -> tuple[slice, 
     return slice(first, last), slice(start, (last - 1) * stride + offset + 1, stride)
 
 
-def _for_groups(images: int, column_numbers: int, work: Callable[[slice], Result]) -> Iterable[Result]:
-    """Do ``work`` on groups of images, on all threads; results in the order of the images.
+def _parts(images: int, rows: int, numbers_per_row: int) -> list[tuple[slice, slice]]:
+    """Images and rows of the output, in parts whose columns are about ``GROUP`` numbers: some images, or rows of one.
 
-    The groups depend on the sizes alone, so that sums over them come out the same on any number of threads.
+    They depend on the sizes alone, so that sums over them come out the same on any number of threads.
     """
-    size = max(1, GROUP // column_numbers)
-    groups = [slice(start, min(images, start + size)) for start in range(0, images, size)]
+    height = min(rows, max(1, GROUP // numbers_per_row))
+    together = max(1, GROUP // (rows * numbers_per_row))
+    return [
+        (slice(n, min(images, n + together)), slice(top, min(rows, top + height)))
+        for n in range(0, images, together)
+        for top in range(0, rows, height)
+    ]
+
+
+def columns_size(images: int, K: int, H_out: int, W_out: int) -> int:
+    """Most numbers that stand in columns at one time, forward, on the threads there are now."""
+    parts = _parts(images, H_out, K * W_out)
+    largest = max((n.stop - n.start) * (rows.stop - rows.start) for n, rows in parts)
+    return int(largest * K * W_out * min(len(parts), thread_count()))
+
+
+def _for_each(parts: list[Part], work: Callable[[Part], Result]) -> Iterable[Result]:
+    """Do ``work`` on every part, on all threads; results in the order of the parts."""
     with one_blas_thread():
-        return list((_threads(thread_count()).map if len(groups) > 1 else map)(work, groups))
+        return list((_threads(thread_count()).map if len(parts) > 1 else map)(work, parts))
 
 
 @cache
@@ -107,16 +124,18 @@ def conv2d_forward(
     """x (N, C_in, H, W), weights (C_out, C_in, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     N, C_out, H_out, W_out = out.shape
     C_in, K_h, K_w = weights.shape[1:]
-    K, P = C_in * K_h * K_w, H_out * W_out
+    K = C_in * K_h * K_w
 
-    def work(group: slice) -> None:
-        columns = empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
-        im2col(x[group], K_h, K_w, stride_h, stride_w, pad_top, pad_left, _columns_by_image(columns))
-        product = out[group].reshape(-1, C_out, P)
-        np.matmul(weights.reshape(C_out, K), columns.reshape(-1, K, P), out=product)
+    def work(part: tuple[slice, slice]) -> None:
+        images, rows = part
+        columns = empty((images.stop - images.start, C_in, K_h, K_w, rows.stop - rows.start, W_out), x.dtype)
+        top = pad_top - rows.start * stride_h
+        im2col(x[images], K_h, K_w, stride_h, stride_w, top, pad_left, _columns_by_image(columns))
+        product = out[images, :, rows].reshape(len(columns), C_out, -1)
+        np.matmul(weights.reshape(C_out, K), columns.reshape(len(columns), K, -1), out=product)
         product += bias[:, None]
 
-    _for_groups(N, K * P, work)
+    _for_each(_parts(N, H_out, K * W_out), work)
 
 
 def conv2d_backward_weights(
@@ -132,19 +151,21 @@ def conv2d_backward_weights(
     """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
     N, C_out, H_out, W_out = d_out.shape
     C_in, K_h, K_w = d_weights.shape[1:]
-    K, P = C_in * K_h * K_w, H_out * W_out
+    K = C_in * K_h * K_w
 
-    def work(group: slice) -> tuple[Array, Array]:
-        columns = empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), x.dtype)
-        im2col(x[group], K_h, K_w, stride_h, stride_w, pad_top, pad_left, _columns_by_image(columns))
-        product = d_out[group].reshape(-1, C_out, P)
-        per_image = empty((len(product), C_out, K), x.dtype)
-        np.matmul(product, columns.reshape(-1, K, P).transpose(0, 2, 1), out=per_image)
+    def work(part: tuple[slice, slice]) -> tuple[Array, Array]:
+        images, rows = part
+        columns = empty((images.stop - images.start, C_in, K_h, K_w, rows.stop - rows.start, W_out), x.dtype)
+        top = pad_top - rows.start * stride_h
+        im2col(x[images], K_h, K_w, stride_h, stride_w, top, pad_left, _columns_by_image(columns))
+        product = d_out[images, :, rows].reshape(len(columns), C_out, -1)
+        per_image = empty((len(columns), C_out, K), x.dtype)
+        np.matmul(product, columns.reshape(len(columns), K, -1).transpose(0, 2, 1), out=per_image)
         return per_image.sum(axis=0), product.sum(axis=(0, 2))
 
     d_weights[...] = 0
     d_bias[...] = 0
-    for part, part_bias in _for_groups(N, K * P, work):
+    for part, part_bias in _for_each(_parts(N, H_out, K * W_out), work):
         d_weights += part.reshape(d_weights.shape)
         d_bias += part_bias
 
@@ -161,12 +182,15 @@ def conv2d_backward_input(
     """d_out (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
     N, C_out, H_out, W_out = d_out.shape
     C_in, K_h, K_w = weights.shape[1:]
-    K, P = C_in * K_h * K_w, H_out * W_out
+    P = H_out * W_out
 
-    def work(group: slice) -> None:
-        columns = empty((group.stop - group.start, C_in, K_h, K_w, H_out, W_out), d_out.dtype)
-        product = columns.reshape(-1, K, P)
-        np.matmul(weights.reshape(C_out, K).T, d_out[group].reshape(-1, C_out, P), out=product)
-        col2im(_columns_by_image(columns), K_h, K_w, stride_h, stride_w, pad_top, pad_left, d_x[group])
+    def work(part: tuple[slice, slice]) -> None:
+        images, channels = part
+        count, filters = images.stop - images.start, weights[:, channels].reshape(C_out, -1)
+        columns = empty((count, channels.stop - channels.start, K_h, K_w, H_out, W_out), d_out.dtype)
+        np.matmul(filters.T, d_out[images].reshape(count, C_out, P), out=columns.reshape(count, -1, P))
+        to = d_x[images, channels]
+        col2im(_columns_by_image(columns), K_h, K_w, stride_h, stride_w, pad_top, pad_left, to)
 
-    _for_groups(N, K * P, work)
+    # Windows overlap in rows, but not in channels: these are shared here.
+    _for_each(_parts(N, C_in, K_h * K_w * P), work)

@@ -1,8 +1,9 @@
 """Convolution as explicit loops over flat rows: the blackboard sum, in the order the machine likes.
 
-``flat_rows`` holds the two inner loops. The output is ``sum_strip`` over the rows of the input; the gradient for
+``flat_rows`` holds the inner loops. The output is ``sum_strip`` over the rows of the input; the gradient for
 the filters is ``add_products`` of the rows of ``d_out`` and of the input; and the gradient for the input is
 ``sum_strip`` again, over the rows of ``d_out`` and the filters turned around, once for each phase of ``d_x``.
+On small planes, where rows would compute many sums that nobody wants, the products of ``windows`` take their place.
 
 Each output is owned by one iteration of one ``prange``, and its sum has one order: the same bits on any number
 of threads.
@@ -28,6 +29,7 @@ from .flat_rows import (
 )
 from .memory import empty
 from .runtime import kernel, parallel_kernel
+from .windows import FILTERS_AT_ONCE, filter_runs, lay_windows, products, quicker
 
 Array = NDArray[Any]
 
@@ -113,6 +115,35 @@ def _sum_shifted_rows(
 
 
 @kernel
+def _multiply_some(
+    windows: Array, starts: Array, runs: Array, bias: Array, first: int, floor: float, out: Array
+) -> None:
+    """As ``_multiply_windows``, for some filters from ``first`` on and one image: windows (S,), out (C_out, H, W)."""
+    C_out, H, W = out.shape
+    sums = products(windows, starts, runs, bias, first, min(len(runs), first + FILTERS_AT_ONCE))
+    pixels = out.ravel()
+    for co in range(first, min(C_out, first + FILTERS_AT_ONCE)):
+        to = np.uintp(co * H * W)
+        for p in range(np.uintp(H * W)):
+            value = sums[co - first, p]
+            pixels[to + p] = floor if value < floor else value
+
+
+@parallel_kernel
+def _multiply_windows(windows: Array, starts: Array, runs: Array, bias: Array, floor: float, out: Array) -> None:
+    """out[n, co] = bias[co] + the product of every window with run co, and no less than floor.
+
+    windows (N, S) and starts (H·W,) from ``lay_windows``, runs (R, length) from ``filter_runs``, bias (R,),
+    out (N, C_out, H, W).
+    """
+    N, C_out = out.shape[:2]
+    blocks = (C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE
+    for job in prange(N * blocks):
+        n, first = np.intp(job // blocks), np.intp(job % blocks * FILTERS_AT_ONCE)
+        _multiply_some(windows[n], starts, runs, bias, first, floor, out[n])
+
+
+@kernel
 def _multiply_four(
     row: Array, offsets: Array, first: int, last: int, d_rows: Array, r: int, whole: int, d_taps: Array, d_bias: Array
 ) -> None:
@@ -177,10 +208,16 @@ def _forward(
 ) -> None:
     C_out, _, K_h, K_w = weights.shape
     size_out = (out.shape[2], out.shape[3])
-    row, offsets, plane = input_rows(x, (K_h, K_w, *stride), pad, size_out)
-    taps = fill_up(weights.reshape(C_out, -1), 4)
     bias = fill_up(bias[:, None], 4)[:, 0]
-    _sum_shifted_rows(row, offsets, taps, bias, plane, size_out, (0, 0), (1, 1), x.dtype.type(floor), out)
+    floor = x.dtype.type(floor)
+    reach_h, reach_w = reach(K_h, K_w, *stride)
+    if quicker(len(x), weights[0].size, size_out[0] * size_out[1], (size_out[0] + reach_h) * (size_out[1] + reach_w)):
+        windows, starts = lay_windows(x, (K_h, K_w), stride, pad, size_out)
+        _multiply_windows(windows, starts, filter_runs(weights), bias, floor, out)
+    else:
+        row, offsets, plane = input_rows(x, (K_h, K_w, *stride), pad, size_out)
+        taps = fill_up(weights.reshape(C_out, -1), 4)
+        _sum_shifted_rows(row, offsets, taps, bias, plane, size_out, (0, 0), (1, 1), floor, out)
 
 
 def conv2d_backward_weights(
@@ -218,14 +255,27 @@ def conv2d_backward_input(
     d_x: Array,
 ) -> None:
     """d_out (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
-    _, C_out, H_out, W_out = d_out.shape
+    N, C_out, H_out, W_out = d_out.shape
     C_in, K_h, K_w = weights.shape[1:]
     reach_h, reach_w = reach(K_h, K_w, stride_h, stride_w)
+    H, W = d_x.shape[2:]
+    no_bias, no_floor = np.zeros(-(-C_in // 4) * 4, d_out.dtype), d_out.dtype.type(-np.inf)
+    computed = (H_out + 2 * reach_h) * (W_out + reach_w)
+    if (
+        stride_h == stride_w == 1
+        and pad_top < K_h
+        and pad_left < K_w
+        and quicker(N, C_out * K_h * K_w, H * W, computed)
+    ):
+        # The convolution of d_out with the filters turned around.
+        turned = weights.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+        windows, starts = lay_windows(d_out, (K_h, K_w), (1, 1), (K_h - 1 - pad_top, K_w - 1 - pad_left), (H, W))
+        _multiply_windows(windows, starts, filter_runs(turned), no_bias, no_floor, d_x)
+        return
     # d_out with a border of zeros as wide as a window reaches; the zeros left of a row also end the row above.
     rows, pitch = H_out + 2 * reach_h, W_out + reach_w
     d_rows = flat_rows(d_out, (1, 1), (reach_h, reach_w), (1, 1, rows, pitch), reach_w)
     d_x[...] = 0
-    no_bias, no_floor = np.zeros(-(-C_in // 4) * 4, d_out.dtype), d_out.dtype.type(-np.inf)
     grid = (H_out + reach_h, W_out + reach_w)
     for phase_h in range(min(stride_h, K_h)):
         for phase_w in range(min(stride_w, K_w)):

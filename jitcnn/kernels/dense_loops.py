@@ -38,7 +38,7 @@ def _outputs(
         F_in, below = len(offsets), row[left:]
         for n in range(first, last):
             total = sums[0, (n - first) * APART :]
-            add_runs(taps[n], offsets, F_in // 8 * 8, below, (1, 0, 0, right - left), 0, total)
+            add_runs(taps[n], offsets, F_in // 8 * 8, below, right - left, 0, total)
             for i in range(F_in // 8 * 8, F_in):
                 for j in range(right - left):
                     total[j] += taps[n, i] * below[offsets[i] + j]

@@ -283,30 +283,16 @@ def add_products(
 
 
 @kernel
-def add_runs(
-    gradients: Array,
-    places: Array,
-    count: int,
-    row: Array,
-    runs: tuple[int, int, int, int],
-    at: int,
-    d_row: Array,
-) -> None:
-    """d_row[at + i·to + t] += Σ_k gradients[k] · row[places[k] + i·apart + t], for k in 0 … count, a multiple of eight.
-
-    ``runs`` is their number, how far apart they begin in ``row`` and in ``d_row``, and their length.
-    """
-    number, apart, to, length = runs
+def add_runs(gradients: Array, places: Array, count: int, row: Array, length: int, at: int, d_row: Array) -> None:
+    """d_row[at + t] += Σ_k gradients[k] · row[places[k] + t], for k in 0 … count, a multiple of eight, t in 0 … length."""
+    begin = np.uintp(at)
     for k in range(0, count, 8):
         g0, g1, g2, g3 = gradients[k], gradients[k + 1], gradients[k + 2], gradients[k + 3]
         g4, g5, g6, g7 = gradients[k + 4], gradients[k + 5], gradients[k + 6], gradients[k + 7]
-        for i in range(number):
-            p0, p1 = np.uintp(places[k] + i * apart), np.uintp(places[k + 1] + i * apart)
-            p2, p3 = np.uintp(places[k + 2] + i * apart), np.uintp(places[k + 3] + i * apart)
-            p4, p5 = np.uintp(places[k + 4] + i * apart), np.uintp(places[k + 5] + i * apart)
-            p6, p7 = np.uintp(places[k + 6] + i * apart), np.uintp(places[k + 7] + i * apart)
-            q = np.uintp(at + i * to)
-            for t in range(np.uintp(length)):
-                left = g0 * row[p0 + t] + g1 * row[p1 + t] + g2 * row[p2 + t] + g3 * row[p3 + t]
-                right = g4 * row[p4 + t] + g5 * row[p5 + t] + g6 * row[p6 + t] + g7 * row[p7 + t]
-                d_row[q + t] += left + right
+        p0, p1, p2, p3 = np.uintp(places[k]), np.uintp(places[k + 1]), np.uintp(places[k + 2]), np.uintp(places[k + 3])
+        p4, p5 = np.uintp(places[k + 4]), np.uintp(places[k + 5])
+        p6, p7 = np.uintp(places[k + 6]), np.uintp(places[k + 7])
+        for t in range(np.uintp(length)):
+            left = g0 * row[p0 + t] + g1 * row[p1 + t] + g2 * row[p2 + t] + g3 * row[p3 + t]
+            right = g4 * row[p4 + t] + g5 * row[p5 + t] + g6 * row[p6 + t] + g7 * row[p7 + t]
+            d_row[begin + t] += left + right

@@ -1,8 +1,8 @@
 """Backward through max pooling, ReLU and convolution at once: only the winners carry a gradient.
 
 Behind a 2×2 pool at most one output of the convolution in four has a gradient, and behind ReLU some of those
-have none. Each winner sends ``g · window`` to its filter and ``g · filter`` to its window. Both are runs of
-neighbouring numbers when the image lies pixel by pixel, channels innermost: K_h runs of K_w·C_in.
+have none. Each winner sends ``g · window`` to its filter and ``g · filter`` to its window, both runs of
+neighbouring numbers as ``windows`` lays them.
 
 The winners are first listed, those of one filter or those of one window together, and then worked off eight at
 a time, so that each sum is read and written once for eight of them.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .flat_rows import VECTOR, add_products, add_runs
 from .runtime import kernel, parallel_kernel
+from .windows import Grid, fold_image
 
 Array = NDArray[Any]
 
@@ -23,26 +24,6 @@ Array = NDArray[Any]
 FILTERS_AT_ONCE = 8
 # A list of winners is filled up to a multiple of eight with gradients of zero; long lists need little filling.
 LONG_LIST = 64
-
-
-@kernel
-def _lay_pixels(x: Array, pad: tuple[int, int], width: int, pixels: Array) -> None:
-    """x (C, H, W) -> pixels (height·width·C,), pixel by pixel, zeros around x."""
-    C, H, W = x.shape
-    pixels[:] = 0
-    flat = x.ravel()
-    for c in range(C):
-        for h in range(H):
-            at, from_ = np.uintp(((h + pad[0]) * width + pad[1]) * C + c), np.uintp((c * H + h) * W)
-            for w in range(np.uintp(W)):
-                pixels[at + w * np.uintp(C)] = flat[from_ + w]
-
-
-@parallel_kernel
-def lay_channels_last(x: Array, pad: tuple[int, int], width: int, pixels: Array) -> None:
-    """x (N, C, H, W) -> pixels (N, height·width·C), pixel by pixel, zeros around x."""
-    for n in prange(len(x)):
-        _lay_pixels(x[n], pad, width, pixels[n])
 
 
 @kernel
@@ -82,9 +63,8 @@ def _fill_up_list(gradients: Array, places: Array, count: int) -> int:
 
 @kernel
 def _add_to_filters(
-    pixels: Array,
+    windows: Array,
     starts: Array,
-    runs: tuple[int, int, int, int],
     d_out: Array,
     winners: Array,
     first: int,
@@ -98,7 +78,7 @@ def _add_to_filters(
     images = max(1, LONG_LIST // plane)
     gradients = np.empty(images * plane + 8, d_runs.dtype)
     places = np.empty(len(gradients), np.int64)
-    flat_pixels, flat_d_out, flat_winners = pixels.ravel(), d_out.ravel(), winners.ravel()
+    flat_windows, flat_d_out, flat_winners = windows.ravel(), d_out.ravel(), winners.ravel()
     flat_runs, length = d_runs.ravel(), d_runs.shape[1]
     d_runs[first:last] = 0
     d_bias[first:last] = 0
@@ -106,21 +86,20 @@ def _add_to_filters(
         for co in range(first, last):
             count = 0
             for m in range(n, min(N, n + images)):
-                at, offset = (m * C_out + co) * plane, m * pixels.shape[1]
+                at, offset = (m * C_out + co) * plane, m * windows.shape[1]
                 count = _list_winners(
                     flat_d_out, flat_winners, at, at + plane, starts, offset, gradients, places, count
                 )
             for i in range(np.uintp(count)):
                 d_bias[co] += gradients[i]
             count = _fill_up_list(gradients, places, count)
-            add_runs(gradients, places, count, flat_pixels, runs, co * length, flat_runs)
+            add_runs(gradients, places, count, flat_windows, length, co * length, flat_runs)
 
 
 @parallel_kernel
 def add_winners_to_filters(
-    pixels: Array,
+    windows: Array,
     starts: Array,
-    runs: tuple[int, int, int, int],
     d_out: Array,
     winners: Array,
     d_runs: Array,
@@ -128,14 +107,14 @@ def add_winners_to_filters(
 ) -> None:
     """d_runs[co] = Σ over winners of g · window; d_bias[co] = Σ g.
 
-    pixels (N, S); starts (H_conv·W_conv,): where the window of each output begins; runs of a window as in
-    ``add_runs``; d_out, winners (N, C_out, H_out, W_out); d_runs (C_out, runs·length), d_bias (C_out,).
+    windows (N, S) and starts (H_conv·W_conv,) from ``lay_windows``; d_out, winners (N, C_out, H_out, W_out);
+    d_runs (≥ C_out, length), d_bias (C_out,).
     """
     C_out = d_out.shape[1]
     for job in prange((C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE):
         first = np.intp(job * FILTERS_AT_ONCE)
         last = min(C_out, first + FILTERS_AT_ONCE)
-        _add_to_filters(pixels, starts, runs, d_out, winners, first, last, d_runs, d_bias)
+        _add_to_filters(windows, starts, d_out, winners, first, last, d_runs, d_bias)
 
 
 @kernel
@@ -169,63 +148,35 @@ def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradie
 
 @kernel
 def _add_to_windows(
-    starts: Array,
-    runs: tuple[int, int],
-    d_out: Array,
-    winners: Array,
-    weight_runs: Array,
-    pad: tuple[int, int],
-    size: tuple[int, int],
-    d_x: Array,
+    starts: Array, d_out: Array, winners: Array, runs: Array, grid: Grid, d_windows: Array, d_x: Array
 ) -> None:
-    """As ``add_winners_to_windows``, for one image: d_out, winners (C_out, H_out, W_out), d_x (C_in, H, W)."""
-    C_in, H, W = d_x.shape
+    """As ``add_winners_to_windows``, for one image: d_out, winners (C_out, H_out, W_out), d_windows (S,), d_x (C_in, H, W)."""
     ends = np.empty(len(starts) + 1, np.int64)
     gradients = np.empty(winners.size + 8 * len(starts), d_x.dtype)
     places = np.empty(len(gradients), np.int64)
-    _sort_winners(d_out, winners, weight_runs.shape[1], ends, gradients, places)
-    d_pixels = np.zeros(size[0] * size[1] * C_in, d_x.dtype)
-    filters = weight_runs.ravel()
-    length = weight_runs.shape[1]
-    number, apart = runs
-    window = np.empty(length, d_x.dtype)
+    length = runs.shape[1]
+    _sort_winners(d_out, winners, length, ends, gradients, places)
+    d_windows[:] = 0
+    filters = runs.ravel()
     first = 0
     for w in range(len(starts)):
         count = (ends[w + 1] - first + 7) // 8 * 8
-        if count:
-            window[:] = 0
-            add_runs(gradients[first:], places[first:], count, filters, (1, 0, 0, length), 0, window)
-            for i in range(number):
-                to, from_ = np.uintp(starts[w] + i * apart), np.uintp(i * (length // number))
-                for t in range(np.uintp(length // number)):
-                    d_pixels[to + t] += window[from_ + t]
+        add_runs(gradients[first:], places[first:], count, filters, length, starts[w], d_windows)
         first += count
-    flat = d_x.ravel()
-    for c in range(C_in):
-        for h in range(H):
-            from_, to = np.uintp(((h + pad[0]) * size[1] + pad[1]) * C_in + c), np.uintp((c * H + h) * W)
-            for w in range(np.uintp(W)):
-                flat[to + w] = d_pixels[from_ + w * np.uintp(C_in)]
+    fold_image(d_windows, grid, d_x)
 
 
 @parallel_kernel
 def add_winners_to_windows(
-    starts: Array,
-    runs: tuple[int, int],
-    d_out: Array,
-    winners: Array,
-    weight_runs: Array,
-    pad: tuple[int, int],
-    size: tuple[int, int],
-    d_x: Array,
+    starts: Array, d_out: Array, winners: Array, runs: Array, grid: Grid, d_windows: Array, d_x: Array
 ) -> None:
     """d_x (N, C_in, H, W) = Σ over winners of g · filter, each at its window.
 
-    Arguments as ``add_winners_to_filters``; weight_runs (C_out, K_h·K_w·C_in); ``runs`` is their number in a window, and
-    how far apart they begin; the padded image has ``size``.
+    starts, d_out, winners as ``add_winners_to_filters``; runs (≥ C_out, length) from ``filter_runs``; ``grid`` as
+    ``lay_windows`` returns it; d_windows (N, S), a place to sum in.
     """
     for n in prange(len(d_x)):
-        _add_to_windows(starts, runs, d_out[n], winners[n], weight_runs, pad, size, d_x[n])
+        _add_to_windows(starts, d_out[n], winners[n], runs, grid, d_windows[n], d_x[n])
 
 
 @kernel

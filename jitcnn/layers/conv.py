@@ -87,6 +87,10 @@ class Conv2D(Layer):
     def backward(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets d_weights and d_bias."""
         self.backward_parameters(d_out)
+        return self.backward_input(d_out)
+
+    def backward_input(self, d_out: Array) -> Array:
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and nothing else."""
         return functional.conv2d_backward_input(
             d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
         )

@@ -78,6 +78,10 @@ class Dense(Layer):
     def backward(self, d_out: Array) -> Array:
         """d_out (N, out_features) -> d_x (N, in_features); sets d_weights and d_bias."""
         self.backward_parameters(d_out)
+        return self.backward_input(d_out)
+
+    def backward_input(self, d_out: Array) -> Array:
+        """d_out (N, out_features) -> d_x (N, in_features), and nothing else."""
         return functional.dense_backward_input(d_out, self.weights, impl=self.impl)
 
     def backward_parameters(self, d_out: Array) -> None:

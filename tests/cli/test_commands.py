@@ -136,10 +136,36 @@ def test_gradcheck_fails_on_a_wrong_gradient(runner, monkeypatch):
 
 
 def test_bench_measures_all_and_prints_json(runner):
-    result = runner.invoke(cli, ["bench", "--impl", "all", "--rounds", "1", "--batch-size", "2", "--json"])
-    timings = json.loads(result.output)
+    result = runner.invoke(cli, ["bench", "--impl", "all", "--rounds", "1", "--batch-size", "2", "--json", "-"])
+    timings = json.loads(result.stdout)["timings"]
     assert {t["impl"] for t in timings} == {"naive", "loops", "im2col", "fused"}
-    assert len(timings) == 4 * 2 * 3 + 3 * 2 * 4
+    assert len(timings) == (4 * 3 + 2 * 2) * 3 + 3 * 2 * 4
+
+
+def test_bench_draws_and_writes_what_it_measured(runner, tmp_path):
+    picture, figures = tmp_path / "speed.png", tmp_path / "speed.json"
+    arguments = [
+        "--impl",
+        "loops",
+        "--rounds",
+        "1",
+        "--batch-size",
+        "2",
+        "--plot",
+        str(picture),
+        "--json",
+        str(figures),
+    ]
+    result = runner.invoke(cli, ["bench", *arguments])
+    assert result.exit_code == 0, result.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert {t["impl"] for t in json.loads(figures.read_text())["timings"]} == {"loops"}
+
+
+def test_bench_of_the_zoo_does_not_wait_for_naive(runner):
+    result = runner.invoke(cli, ["bench", "--shapes", "zoo", "--impl", "naive"])
+    assert result.exit_code == 1
+    assert "--shapes zoo expects --impl loops, im2col or all, got naive" in result.output
 
 
 def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):

@@ -1,0 +1,180 @@
+"""The screen of ``jitcnn bench``: one table for each question."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import TextColumn
+
+from jitcnn.benchmark.duel import Duel, Scaling, Start, against_torch, start_up, thread_scaling
+from jitcnn.benchmark.layers import IMPLEMENTATIONS, Timing, bench_layers, model_contests, zoo_contests
+from jitcnn.benchmark.machine import Machine, measure_machine
+from jitcnn.benchmark.side import Request
+from jitcnn.benchmark.zoo import ZOO
+from jitcnn.errors import ConfigError
+from jitcnn.files import atomic_write
+from jitcnn.kernels import runtime
+from jitcnn.models import MODELS
+from jitcnn_cli.console import Bar, stdout, table
+
+COMPILED = ("loops", "fused")
+PEER_ROUNDS = 5
+
+
+def run(
+    *,
+    impl: str,
+    model_name: str,
+    shapes: str,
+    batch_size: int,
+    dtype: str,
+    rounds: int,
+    seed: int,
+    threads: int | None,
+    against: str | None,
+    scaling: bool,
+    start: bool,
+    json_file: str | None,
+    plot: str | None,
+) -> None:
+    """Everything ``jitcnn bench`` does, settings as its options."""
+    console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
+    request = Request("jitcnn", "zoo" if shapes == "zoo" else "model", model_name, batch_size, dtype, threads)
+    record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
+    with Bar("measuring", None, TextColumn("{task.fields[note]}")) as bar:
+        if against:
+            duels = against_torch(
+                request,
+                rounds=min(rounds, PEER_ROUNDS),
+                on_round=lambda turn, side: bar.show(turn, f"round {turn + 1}: {side}"),
+            )
+        else:
+            machine = measure_machine(dtype)
+            timings = _timings(request, impl, rounds, seed, bar)
+            scalings = thread_scaling(request, on_round=bar.show) if scaling else []
+            starts = [start_up(model_name, each) for each in COMPILED if start and impl in (each, "all")]
+    if against:
+        record["against"] = [{**asdict(duel), "ratio": duel.ratio} for duel in duels]
+        _show_duels(console, request, duels)
+    else:
+        record["machine"] = asdict(machine)
+        record["timings"] = [asdict(timing) for timing in timings]
+        record["scaling"] = [asdict(each) for each in scalings]
+        record["start"] = [asdict(each) for each in starts]
+        what = "zoo" if shapes == "zoo" else f"{model_name}, batch {batch_size}"
+        console.print(
+            f"{what}, {dtype}, {runtime.thread_count()} threads, {machine.processor}; "
+            f"matrix product at best {machine.matmul_gflops:,.0f} GFLOP/s, copying {machine.copy_gigabytes:,.0f} GB/s",
+            soft_wrap=True,
+        )
+        _show_timings(console, timings, machine)
+        _show_scaling(console, scalings)
+        _show_starts(console, starts, timings)
+        if plot:
+            from jitcnn.plots import roofline_figure, save_figure
+
+            save_figure(roofline_figure(timings, machine), plot)
+            console.print(f"picture: {plot}", soft_wrap=True)
+    if json_file == "-":
+        click.echo(json.dumps(record, indent=2))
+    elif json_file:
+        with atomic_write(json_file) as file:
+            file.write(json.dumps(record, indent=2).encode())
+        console.print(f"every figure: {json_file}", soft_wrap=True)
+
+
+def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> list[Timing]:
+    number = np.dtype(request.dtype).type
+    if request.cases == "zoo":
+        if impl not in ("loops", "im2col", "all"):
+            raise ConfigError(
+                f"--shapes zoo expects --impl loops, im2col or all, got {impl}: naive would take minutes a layer, "
+                "and there is nothing to fuse with."
+            )
+        contests = zoo_contests(ZOO, ["loops", "im2col"], seed=seed, dtype=number)
+    else:
+        impls = IMPLEMENTATIONS if impl == "all" else ["naive"] if impl == "naive" else ["naive", impl]
+        model = MODELS[request.model](seed=seed, dtype=number)
+        contests = model_contests(model, impls, batch_size=request.batch_size, seed=seed, dtype=number)
+    timings = bench_layers(contests, rounds=rounds, on_layer=lambda label: bar.show(0, label))
+    return [timing for timing in timings if impl in ("all", timing.impl)]
+
+
+def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> None:
+    zoo = not any(timing.speedup for timing in timings)
+    columns = ["ms", "GFLOP/s", "of product", "columns MB", "difference"]
+    shown = table(None, "layer", "pass", "impl", *columns, "im2col / this" if zoo else "naive / this", left=3)
+    im2col = {(t.layer, t.direction): t.milliseconds for t in timings if t.impl == "im2col"}
+    previous = None
+    for timing in timings:
+        if previous and timing.layer != previous:
+            shown.add_section()
+        beside = im2col.get((timing.layer, timing.direction), 0) / timing.milliseconds if zoo else timing.speedup
+        shown.add_row(
+            timing.layer if timing.layer != previous else "",
+            timing.direction,
+            timing.impl,
+            f"{timing.milliseconds:,.2f}",
+            _or_dash(timing.gflops, ",.1f"),
+            _or_dash(timing.gflops and timing.gflops / machine.matmul_gflops, ".0%"),
+            _or_dash(timing.buffer_bytes / 1e6, ",.1f"),
+            f"{timing.difference:.0e}",
+            _or_dash(beside, ",.2f" if zoo else ",.0f"),
+        )
+        previous = timing.layer
+    console.print(shown)
+    console.print(
+        "ms: median for the whole batch. GFLOP/s count the arithmetic of the whole layer, also where a fused pass needs "
+        "less; of product: share of the machine's own matrix product. columns MB: im2col's copies at one time.",
+        soft_wrap=True,
+    )
+
+
+def _show_duels(console: Console, request: Request, duels: Iterable[Duel]) -> None:
+    console.print(
+        f"{request.model if request.cases == 'model' else 'zoo'}, {request.dtype}: jitcnn against torch in its best "
+        "layout, each side in a process of its own, in turn",
+        soft_wrap=True,
+    )
+    shown = table(None, "case", "jitcnn ms", "torch ms", "times as fast", "smallest", "largest")
+    for duel in duels:
+        shown.add_row(
+            duel.case,
+            f"{duel.ours * 1e3:,.3f}",
+            f"{duel.theirs * 1e3:,.3f}",
+            f"{duel.ratio:.2f}",
+            f"{min(duel.ratios):.2f}",
+            f"{max(duel.ratios):.2f}",
+        )
+    console.print(shown)
+
+
+def _show_scaling(console: Console, scalings: list[Scaling]) -> None:
+    if scalings:
+        shown = table("training step by threads", "threads", "images/s", "times as fast")
+        for each in scalings:
+            shown.add_row(str(each.threads), f"{each.images_per_second:,.0f}", f"{each.speedup:.2f}")
+        console.print(shown)
+
+
+def _show_starts(console: Console, starts: list[Start], timings: list[Timing]) -> None:
+    if starts:
+        shown = table("start of a process", "impl", "kernels", "first s", "from cache s", "forward of all layers ms")
+        for each in starts:
+            run = sum(t.milliseconds for t in timings if t.impl == each.impl and t.direction == "forward")
+            shown.add_row(
+                each.impl,
+                str(each.kernels),
+                f"{each.cold_seconds:.1f}",
+                f"{each.cached_seconds:.1f}",
+                _or_dash(run, ".2f"),
+            )
+        console.print(shown)
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return format(value, form) if value else "–"

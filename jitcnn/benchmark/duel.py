@@ -1,0 +1,142 @@
+"""Two sides, each in its own process, in turn: against torch, against fewer threads, against an empty cache."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from ..errors import ConfigError
+from .side import STEP, Request
+
+HOW_TO_GET_TORCH = "pip install torch==2.13.0"
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One case: median seconds of both sides, and the ratio theirs / ours of every round."""
+
+    case: str
+    ours: float
+    theirs: float
+    ratios: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast we are: the median over the rounds."""
+        return median(self.ratios)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Training on so many threads."""
+
+    threads: int
+    images_per_second: float
+    speedup: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds until a net is ready to learn: with no compiled kernel at hand, and with all of them in the cache."""
+
+    impl: str
+    kernels: int
+    cold_seconds: float
+    cached_seconds: float
+
+
+def against_torch(
+    request: Request, *, rounds: int = 5, on_round: Callable[[int, str], object] | None = None
+) -> list[Duel]:
+    """Every case of a request, ours against torch's best layout.
+
+    Parameters
+    ----------
+    request : what to measure; its side is overwritten
+    rounds : int, how often each side's process runs, in turn
+    on_round : called with the number of the round and the side whose turn it is
+
+    Raises
+    ------
+    ConfigError
+        If torch is not installed.
+    """
+    if find_spec("torch") is None:
+        raise ConfigError(f"--against torch expects torch to be installed: {HOW_TO_GET_TORCH}")
+    answers: dict[str, list[dict[str, float]]] = {"jitcnn": [], "torch": []}
+    for turn in range(rounds):
+        for side, answered in answers.items():
+            if on_round is not None:
+                on_round(turn, side)
+            answered.append(_ask(replace(request, side=side)))
+    ours, theirs = answers["jitcnn"], answers["torch"]
+    return [
+        Duel(
+            case,
+            median(answer[case] for answer in ours),
+            median(answer[case] for answer in theirs),
+            [b[case] / a[case] for a, b in zip(ours, theirs, strict=True)],
+        )
+        for case in ours[0]
+    ]
+
+
+def thread_scaling(
+    request: Request,
+    counts: tuple[int, ...] = (1, 2, 4),
+    *,
+    rounds: int = 3,
+    on_round: Callable[[int, str], object] | None = None,
+) -> list[Scaling]:
+    """A training step on several numbers of threads, in turn; also on more than there are cores."""
+    request = replace(request, side="jitcnn", cases="step", threads=None)
+    case = STEP.format(request.batch_size)
+    seconds: dict[int, list[float]] = {count: [] for count in counts}
+    for turn in range(rounds):
+        for count, found in seconds.items():
+            if on_round is not None:
+                on_round(turn, f"{count} threads")
+            found.append(_ask(request, NUMBA_NUM_THREADS=str(count))[case])
+    first = seconds[counts[0]]
+    return [
+        Scaling(count, request.batch_size / median(found), median(a / b for a, b in zip(first, found, strict=True)))
+        for count, found in seconds.items()
+    ]
+
+
+START = """
+import json, sys
+from time import perf_counter
+start = perf_counter()
+from jitcnn.kernels.runtime import CompileClock
+from jitcnn.models import MODELS
+from jitcnn.training import prepare
+with CompileClock() as clock:
+    prepare(MODELS[sys.argv[1]](impl=sys.argv[2]))
+print(json.dumps([perf_counter() - start, clock.kernels]))
+"""
+
+
+def start_up(model: str, impl: str) -> Start:
+    """How long a fresh process takes until a net is ready to learn, first with an empty kernel cache, then again."""
+    with TemporaryDirectory() as folder:
+        cold, cached = (
+            json.loads(_run([sys.executable, "-c", START, model, impl], NUMBA_CACHE_DIR=folder)) for _ in range(2)
+        )
+    return Start(impl, cold[1], cold[0], cached[0])
+
+
+def _ask(request: Request, **environment: str) -> dict[str, float]:
+    answer: dict[str, float] = json.loads(
+        _run([sys.executable, "-m", "jitcnn.benchmark.side", request.as_json()], **environment)
+    )
+    return answer
+
+
+def _run(command: list[str], **environment: str) -> bytes:
+    return subprocess.run(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, check=True).stdout

@@ -1,0 +1,242 @@
+"""One side of a comparison, in a process of its own: ``python -m jitcnn.benchmark.side REQUEST``.
+
+Two thread pools in one process disturb each other, and so do two frameworks. A request is a JSON object (see
+``Request``); the answer, on standard output, is a JSON object of seconds by case. torch runs every case in its
+contiguous and its channels-last layout, and the better one counts.
+"""
+
+import json
+import os
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from itertools import chain, count
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..arrays import IntArray
+from ..fusion import plan
+from ..layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
+from ..model import CNN
+from ..models import MODELS
+from ..training import train_step
+from .layers import block_label
+from .zoo import ZOO
+
+Case = tuple[str, Callable[[], object]]
+
+# A case is repeated for so long, but at least so often.
+SECONDS, LEAST = 0.4, 7
+STEP, INFERENCE = "training step, batch {}", "inference, batch {}"
+INFERENCE_BATCHES = (256, 1)
+IMAGES = 6400  # that batches of a training step are drawn from
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure: ``side`` "jitcnn" or "torch", ``cases`` "model", "step" (the training step alone) or "zoo"."""
+
+    side: str
+    cases: str = "model"
+    model: str = "mnist-cnn"
+    batch_size: int = 64
+    dtype: str = "float32"
+    threads: int | None = None
+
+    def as_json(self) -> str:
+        """For the command line of the process."""
+        return json.dumps(asdict(self))
+
+
+def measure(cases: Iterator[Case]) -> dict[str, float]:
+    """Median seconds of every case."""
+    found: dict[str, float] = {}
+    for name, work in cases:
+        for _ in range(3):
+            work()
+        seconds: list[float] = []
+        begin = perf_counter()
+        while len(seconds) < LEAST or perf_counter() - begin < SECONDS:
+            start = perf_counter()
+            work()
+            seconds.append(perf_counter() - start)
+        found[name] = min(found.get(name, np.inf), statistics.median(seconds))
+    return found
+
+
+def arrays(shape: tuple[int, ...], dtype: str) -> Any:
+    """Random numbers of a fixed seed."""
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def digits(model: CNN) -> tuple[IntArray, IntArray]:
+    """Images as dark as MNIST's, and labels; what they show does not matter here."""
+    rng = np.random.default_rng(0)
+    images: IntArray = rng.integers(0, 256, (IMAGES, *(model.input_shape or ())), np.uint8)
+    images[rng.random(images.shape) > 0.2] = 0
+    return images, rng.integers(0, 10, IMAGES)
+
+
+def blocks(model: Any) -> Iterator[tuple[list[Layer], tuple[int, ...]]]:
+    """Every convolution, and every Conv2D → ReLU → MaxPool2D, of a net, with its input shape."""
+    shape = model.input_shape
+    for position, layer in enumerate(model.layers):
+        if isinstance(layer, Conv2D):
+            yield [layer], shape
+            three = model.layers[position : position + 3]
+            if [type(each) for each in three] == [Conv2D, ReLU, MaxPool2D]:
+                yield three, shape
+        shape = layer.output_shape(shape)
+
+
+def jitcnn_cases(request: Request) -> Iterator[Case]:
+    """The cases as jitcnn runs them."""
+    from ..data.batches import minibatches
+    from ..kernels import runtime
+    from ..optim import SGD
+
+    if request.threads:
+        runtime.set_threads(request.threads)
+    if request.cases == "zoo":
+        for zoo in ZOO:
+            yield from _our_passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
+        return
+    model = MODELS[request.model](dtype=np.dtype(request.dtype).type)
+    images, labels = digits(model)
+    optimizer, rng = SGD(), np.random.default_rng(0)
+    batches = chain.from_iterable(minibatches(images, labels, request.batch_size, rng) for _ in count())
+
+    def step() -> None:
+        x, y = next(batches)
+        train_step(model, x, y, optimizer)
+
+    yield STEP.format(request.batch_size), step
+    if request.cases == "step":
+        return
+    for size in INFERENCE_BATCHES:
+        x = arrays((size, *(model.input_shape or ())), request.dtype)
+        yield INFERENCE.format(size), partial(model.logits, x)
+    for layers, shape in blocks(model):
+        label = block_label(layers)
+        if len(layers) == 1:
+            yield from _our_passes(label, layers[0], request.batch_size, shape)
+        else:
+            (block,) = plan(layers)
+            x = arrays((request.batch_size, *shape), request.dtype)
+            yield f"{label}: forward", partial(block.forward, x)
+
+
+def _our_passes(label: str, layer: Any, images: int, shape: tuple[int, ...]) -> Iterator[Case]:
+    x = arrays((images, *shape), layer.weights.dtype.name)
+    d_out = arrays((images, *layer.output_shape(shape)), layer.weights.dtype.name)
+    yield f"{label}: forward", lambda: layer.forward(x)
+    yield f"{label}: d_weights", lambda: layer.backward_parameters(d_out)
+    yield f"{label}: d_x", lambda: layer.backward_input(d_out)
+
+
+def torch_cases(request: Request) -> Iterator[Case]:
+    """The same cases as torch runs them, once in each of its layouts."""
+    torch = import_module("torch")  # no dependency: only who wants to compare needs it
+    torch.set_num_threads(request.threads or os.cpu_count() or 1)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        yield from _torch_cases(torch, layout, request)
+
+
+def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
+    def tensor(array: Any) -> Any:
+        values = torch.from_numpy(array)
+        return values.to(memory_format=layout) if values.ndim == 4 else values
+
+    def passes(label: str, layer: Any, images: int, shape: tuple[int, ...]) -> Iterator[Case]:
+        x = tensor(arrays((images, *shape), request.dtype))
+        d_out = tensor(arrays((images, *layer.output_shape(shape)), request.dtype))
+        weights, bias = tensor(layer.weights), tensor(layer.bias)
+        grid = layer.stride, layer.padding, (1, 1), False, (0, 0), 1
+        backward = torch.ops.aten.convolution_backward
+
+        def forward() -> None:
+            with torch.no_grad():
+                torch.nn.functional.conv2d(x, weights, bias, layer.stride, layer.padding)
+
+        yield f"{label}: forward", forward
+        yield f"{label}: d_weights", lambda: backward(d_out, x, weights, [len(bias)], *grid, (False, True, True))
+        yield f"{label}: d_x", lambda: backward(d_out, x, weights, [len(bias)], *grid, (True, False, False))
+
+    if request.cases == "zoo":
+        for zoo in ZOO:
+            yield from passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
+        return
+    model = MODELS[request.model](dtype=np.dtype(request.dtype).type)
+    layers = [layer for layer in model.layers if not isinstance(layer, Softmax)]
+    net = torch.nn.Sequential(*(_twin(torch, layer) for layer in layers)).to(memory_format=layout)
+    images, labels = (torch.from_numpy(array) for array in digits(model))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+
+    def step() -> None:
+        chosen = torch.randint(0, IMAGES, (request.batch_size,))
+        x = images[chosen].to(getattr(torch, request.dtype)).div_(255).to(memory_format=layout)
+        loss = torch.nn.functional.cross_entropy(net(x), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    yield STEP.format(request.batch_size), step
+    if request.cases == "step":
+        return
+
+    def without_gradient(part: Any, x: Any) -> Callable[[], None]:
+        def run() -> None:
+            with torch.no_grad():
+                part(x)
+
+        return run
+
+    for size in INFERENCE_BATCHES:
+        x = tensor(arrays((size, *(model.input_shape or ())), request.dtype))
+        yield INFERENCE.format(size), without_gradient(net, x)
+    for some, shape in blocks(model):
+        label = block_label(some)
+        if len(some) == 1:
+            yield from passes(label, some[0], request.batch_size, shape)
+        else:
+            part = torch.nn.Sequential(*(_twin(torch, layer) for layer in some)).to(memory_format=layout)
+            x = tensor(arrays((request.batch_size, *shape), request.dtype))
+            yield f"{label}: forward", without_gradient(part, x)
+
+
+def _twin(torch: Any, layer: Layer) -> Any:
+    """torch's layer of the same shape, with the same weights."""
+    nn = torch.nn
+    match layer:
+        case Conv2D():
+            twin = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding)
+            twin.weight.data, twin.bias.data = torch.from_numpy(layer.weights), torch.from_numpy(layer.bias)
+        case Dense():
+            twin = nn.Linear(layer.in_features, layer.out_features)
+            twin.weight.data = torch.from_numpy(layer.weights.T.copy())
+            twin.bias.data = torch.from_numpy(layer.bias)
+        case MaxPool2D():
+            twin = nn.MaxPool2d(layer.pool_size, layer.stride, layer.padding)
+        case ReLU():
+            twin = nn.ReLU()
+        case Flatten():
+            twin = nn.Flatten()
+        case _:
+            raise TypeError(f"torch has no twin of {layer} here")
+    return twin
+
+
+def main() -> None:
+    """Answer the request that stands on the command line."""
+    request = Request(**json.loads(sys.argv[1]))
+    cases = {"jitcnn": jitcnn_cases, "torch": torch_cases}[request.side]
+    print(json.dumps(measure(cases(request))))
+
+
+if __name__ == "__main__":
+    main()
