@@ -59,3 +59,17 @@ class Recipe:
     def schedule(self) -> Schedule:
         """The learning rate as a function of the share of the training done."""
         return one_cycle(self.learning_rate) if self.cycle else constant(self.learning_rate)
+
+
+# By name, then by data set. Chosen on images held back from the training half, never on test images. MNIST, one
+# cycle, 50,000 images learnt and 10,000 held back, three seeds each: batch 64, two epochs, peak 0.05 98.95 %,
+# peak 0.1 99.07 %; three epochs 99.15 %; batch 128, two epochs, peak 0.2 99.01 %; batch 256, three epochs, peak 0.4
+# 99.09 %. Digits, five folds: standard 98.5 % (97.6 % with
+# batch 64 and 30 epochs); one cycle of eight epochs, peak 0.05 98.5 %, five epochs 98.2 %, peak 0.1 77.7 %.
+RECIPES: dict[str, dict[str, Recipe]] = {
+    "standard": {"mnist": Recipe(epochs=10, batch_size=64), "digits": Recipe(epochs=15, batch_size=16)},
+    "fast": {
+        "mnist": Recipe(epochs=2, batch_size=64, learning_rate=0.1, cycle=True),
+        "digits": Recipe(epochs=8, batch_size=16, learning_rate=0.05, cycle=True),
+    },
+}

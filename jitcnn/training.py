@@ -76,11 +76,11 @@ def _learn(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> tuple[float, Ar
     return loss, logits
 
 
-def prepare(model: CNN) -> None:
-    """Learn from one black image on a copy, so that every kernel is compiled or loaded; the model stays as it is."""
+def prepare(model: CNN, batch_size: int = 64) -> None:
+    """Learn from a batch of black images on a copy, so that every kernel is compiled or loaded; the model stays as it is."""
     if model.input_shape is not None:
-        black, label = np.zeros((1, *model.input_shape), np.uint8), np.zeros(1, np.int64)
-        for x, y in minibatches(black, label, 1):
+        black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
+        for x, y in minibatches(black, labels, batch_size):
             train_step(deepcopy(model), x, y, SGD())
 
 

@@ -76,3 +76,15 @@ def test_a_loss_that_is_no_number_stops_training_and_is_told(few):
 def test_settings_out_of_range_are_told(bad, few):
     with pytest.raises(ConfigError, match="epochs and batch_size must be at least 1"):
         fit(mnist_dense(), few, **bad)
+
+
+def test_the_schedule_is_asked_for_every_step(few):
+    asked = []
+    fit(mnist_dense(), few, epochs=2, batch_size=32, schedule=lambda share: asked.append(share) or 0.01)
+    count = len(few.x_train)
+    assert asked == pytest.approx([(epoch + seen / count) / 2 for epoch in (0, 1) for seen in range(0, count, 32)])
+
+
+def test_training_ends_when_the_target_is_reached(few):
+    assert len(fit(mnist_dense(), few, epochs=3, until=0.0).epochs) == 1
+    assert len(fit(mnist_dense(), few, epochs=2, until=1.1).epochs) == 2

@@ -15,6 +15,7 @@ COMMANDS = {
     "predict": "Read digits from picture files.",
     "summary": "Show a net layer by layer.",
     "bench": "Time the implementations against each other.",
+    "race": "Train to a target, and tell how long it took.",
     "gradcheck": "Prove every backward pass numerically.",
     "warmup": "Compile the kernels ahead.",
     "data": "List and fetch data sets.",

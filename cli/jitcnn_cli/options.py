@@ -23,6 +23,11 @@ impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
     help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops.",
 )  # fmt: skip
+RECIPES = ("standard", "fast")
+recipe_option = click.option(
+    "--recipe", type=click.Choice(RECIPES), default="standard", show_default=True,
+    help="fast: few epochs, in which the learning rate rises to a peak and falls to nothing.",
+)  # fmt: skip
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1), help="Take only the first so many images of each half."
 )

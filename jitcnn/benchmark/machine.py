@@ -1,12 +1,16 @@
 """What this machine can do at best: the lines that everything else is drawn below."""
 
+import os
 import platform
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+
+from ..kernels import runtime
 
 ROUNDS = 5
 
@@ -32,6 +36,19 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def environment() -> dict[str, Any]:
+    """What a figure depends on beside the code: processor, cores, threads, and the versions that ran."""
+    packages = ("jitcnn", "numpy", "numba", "llvmlite")
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": runtime.thread_count(),
+        "threading_layer": runtime.threading_layer(),
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }
 
 
 def measure_machine(dtype: Any = np.float32, size: int = 2048) -> Machine:

@@ -72,7 +72,11 @@ def test_the_history_holds_the_figures_of_the_screen(run):
     )
     assert [len(h["epochs"]) for h in history["histories"].values()] == [1, 1]
     assert len(history["shift_test"]["rows"]) == 6
-    assert history["settings"] == {"epochs": 1, "batch_size": 16, "learning_rate": 0.01, "momentum": 0.9, "seed": 0}
+    assert history["settings"] == {
+        "recipe": "standard", "epochs": 1, "batch_size": 16, "learning_rate": 0.01, "momentum": 0.9, "cycle": False,
+        "impl": "auto", "seed": 0,
+    }  # fmt: skip
+    assert {"processor", "cores", "threads", "versions"} <= set(history)
 
 
 def test_same_seed_same_model(run, runner, tmp_path):

@@ -19,19 +19,24 @@ from jitcnn_cli import options
     help="Net to train.",
 )
 @options.impl_option
+@options.recipe_option
 @click.option(
-    "--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: 10; 15 on digits]"
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Passes over the training images.  [default: the recipe's: 10, 15 on digits; fast: 2, 8 on digits]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Images per update.  [default: 64; 16 on digits]")
 @click.option(
-    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.01, show_default=True, help="Learning rate."
+    "--batch-size", type=click.IntRange(min=1), help="Images per update.  [default: the recipe's: 64, 16 on digits]"
+)
+@click.option(
+    "--lr",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Learning rate, or its peak.  [default: the recipe's: 0.01; fast: 0.1, 0.05 on digits]",
 )
 @click.option(
     "--momentum",
     type=click.FloatRange(0, 1, max_open=True),
-    default=0.9,
-    show_default=True,
-    help="Share of the last step kept.",
+    help="Share of the last step kept.  [default: the recipe's: 0.9]",
 )
 @options.seed_option
 @options.threads_option

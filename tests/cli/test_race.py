@@ -1,0 +1,43 @@
+"""The race: a target, an end, and a receipt."""
+
+import json
+
+import pytest
+
+from jitcnn_cli.main import cli
+
+QUICK = ["race", "--dataset", "digits", "--seeds", "2", "--limit", "300"]
+
+
+@pytest.fixture
+def raced(runner, tmp_path):
+    def run(*arguments):
+        file = tmp_path / "receipt.json"
+        result = runner.invoke(cli, [*QUICK, *arguments, "--receipt", str(file)])
+        return result, json.loads(file.read_text())
+
+    return run
+
+
+def test_a_target_that_is_reached_ends_the_run(raced):
+    result, receipt = raced("--target", "20")
+    assert result.exit_code == 0, result.output
+    assert "20 % after" in result.output
+    assert [run["seed"] for run in receipt["runs"]] == [0, 1]
+    assert all(run["epochs"] < receipt["recipe"]["epochs"] and run["accuracy"] >= 0.2 for run in receipt["runs"])
+    assert receipt["mean_seconds"] > 0
+    assert {"command", "date", "processor", "cores", "threads", "versions"} <= set(receipt)
+
+
+def test_a_target_out_of_reach_is_told_by_exit_code_and_screen(raced):
+    result, receipt = raced("--target", "100")
+    assert result.exit_code == 1
+    assert "2 of 2 runs did not reach 100 %" in result.output
+    assert receipt["mean_seconds"] is None
+    assert [run["seconds"] for run in receipt["runs"]] == [None, None]
+
+
+def test_a_stranger_gets_the_same_weights(raced):
+    first, second = (raced("--target", "20", "--threads", threads)[1]["runs"] for threads in ("1", "2"))
+    assert [run["weights_sha256"] for run in first] == [run["weights_sha256"] for run in second]
+    assert first[0]["weights_sha256"] != first[1]["weights_sha256"]
