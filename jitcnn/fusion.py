@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from . import functional
 from .arrays import Array, IntArray
 from .errors import ConfigError
@@ -71,6 +73,13 @@ class ConvReLUPool(FusedBlock):
             d_out, winners, x, conv.weights, conv.stride, conv.padding
         )
 
+    def rehearse_backward(self, N: int, input_shape: tuple[int, ...]) -> None:
+        """Run the backward pass on nothing, with no forward pass before it: its kernels are then compiled."""
+        x = np.zeros((N, *input_shape), self.conv.weights.dtype)
+        shape = self.pool.output_shape(self.conv.output_shape(input_shape))
+        self._cache = x, np.full((N, *shape), -1, np.int32)
+        self.backward(np.zeros((N, *shape), x.dtype))
+
 
 class WithReLU(FusedBlock):
     """Conv2D → ReLU or Dense → ReLU: the sums are cut off at zero as they are written."""
@@ -101,8 +110,8 @@ Step = Layer | FusedBlock
 def plan(layers: Sequence[Layer]) -> list[Step]:
     """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
 
-    Fused are layers whose ``impl`` is "auto" or "fused": a Conv2D or Dense with the ReLU behind it, and with
-    Conv2D → ReLU a MaxPool2D whose stride is its size and which has no padding.
+    Fused are a Dense with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a Conv2D with the ReLU
+    behind it, and with both a MaxPool2D whose stride is its size and which has no padding.
     """
     steps: list[Step] = []
     waiting = list(layers)
@@ -122,10 +131,10 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
             kinds == (Conv2D, ReLU, MaxPool2D) and conv.impl in FUSING and _stand_side_by_side(pool)
         ):
             return ConvReLUPool(conv, relu, pool)
-        case [Conv2D() | Dense() as layer, ReLU() as relu, *_] if (
-            kinds[:2] in ((Conv2D, ReLU), (Dense, ReLU)) and layer.impl in FUSING
-        ):
-            return WithReLU(layer, relu)
+        case [Conv2D() as conv, ReLU() as relu, *_] if kinds[:2] == (Conv2D, ReLU) and conv.impl in FUSING:
+            return WithReLU(conv, relu)
+        case [Dense() as dense, ReLU() as relu, *_] if kinds[:2] == (Dense, ReLU):
+            return WithReLU(dense, relu)
     return None
 
 

@@ -172,6 +172,12 @@ class CNN:
             "layers": [{"layer": type(layer).__name__, **layer.config()} for layer in self.layers],
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], *, impl: str = "auto") -> "CNN":
+        """Build a net of the architecture that ``config`` gave, with fresh weights."""
+        layers = [_build_layer(layer, impl) for layer in config["layers"]]
+        return cls(layers, input_shape=config["input_shape"], name=config["name"])
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture and weights to one ``.npz`` file; an old file stays until the new one is whole.
 
@@ -201,9 +207,7 @@ class CNN:
         try:
             if header["format"] != FORMAT:
                 raise CheckpointError(f"format {header['format']} instead of {FORMAT}")
-            architecture = header["architecture"]
-            layers = [_build_layer(config, impl) for config in architecture["layers"]]
-            model = cls(layers, input_shape=architecture["input_shape"], name=architecture["name"])
+            model = cls.from_config(header["architecture"], impl=impl)
             model._take(arrays)
         except (KeyError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
             raise CheckpointError(f"{path} does not describe a network of this version of jitcnn: {error}") from error

@@ -28,9 +28,9 @@ def mnist_cnn(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN
             ReLU(),
             MaxPool2D(2, 2, impl=impl),
             Flatten(),
-            Dense(1600, 128, impl=impl, rng=rng, dtype=dtype),
+            Dense(1600, 128, rng=rng, dtype=dtype),
             ReLU(),
-            Dense(128, 10, impl=impl, rng=rng, dtype=dtype),
+            Dense(128, 10, rng=rng, dtype=dtype),
             Softmax(),
         ],
         input_shape=(1, 28, 28),
@@ -44,18 +44,18 @@ def mnist_dense(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> C
     Parameters
     ----------
     seed : int, decides the first weights
-    impl : "auto", "naive", "loops" or "im2col" (a matrix product)
+    impl : taken for the sake of one signature; a dense layer has one implementation
     dtype : np.float32 or np.float64
     """
     rng = np.random.default_rng(seed)
     return CNN(
         [
             Flatten(),
-            Dense(784, 512, impl=impl, rng=rng, dtype=dtype),
+            Dense(784, 512, rng=rng, dtype=dtype),
             ReLU(),
-            Dense(512, 256, impl=impl, rng=rng, dtype=dtype),
+            Dense(512, 256, rng=rng, dtype=dtype),
             ReLU(),
-            Dense(256, 10, impl=impl, rng=rng, dtype=dtype),
+            Dense(256, 10, rng=rng, dtype=dtype),
             Softmax(),
         ],
         input_shape=(1, 28, 28),

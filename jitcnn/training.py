@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import compile_ahead
 from .arrays import Array, IntArray
 from .data.batches import minibatches
 from .data.dataset import Dataset
@@ -78,10 +79,16 @@ def _learn(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> tuple[float, Ar
 
 def prepare(model: CNN, batch_size: int = 64) -> None:
     """Learn from a batch of black images on a copy, so that every kernel is compiled or loaded; the model stays as it is."""
-    if model.input_shape is not None:
-        black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
-        for x, y in minibatches(black, labels, batch_size):
-            train_step(deepcopy(model), x, y, SGD())
+    if model.input_shape is None:
+        return
+    helper = compile_ahead.start(model, batch_size)
+    black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
+    copy = deepcopy(model)
+    for x, y in minibatches(black, labels, batch_size):
+        copy.logits(x)
+        if helper is not None:
+            helper.wait()
+        train_step(copy, x, y, SGD())
 
 
 def fit(

@@ -112,7 +112,7 @@ def model_contests(
         for layer in layers:
             shapes.append(layer.output_shape(shapes[-1]))
         stacks = [[layer] for layer in layers if layer.has_implementations]
-        for stack in stacks + ([layers] if isinstance(step, FusedBlock) else []):
+        for stack in stacks + ([layers] if stacks and len(layers) > 1 else []):
             able = [impl for impl in impls if impl != "fused" or len(stack) > 1]
             if able and (able != ["naive"] or list(impls) == ["naive"]):
                 first, last = layers.index(stack[0]), layers.index(stack[-1])

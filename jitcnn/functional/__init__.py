@@ -18,7 +18,7 @@ from .conv import (
     conv2d_relu,
     im2col,
 )
-from .dense import DENSE_IMPLEMENTATIONS, dense, dense_backward_input, dense_backward_weights, dense_relu
+from .dense import dense, dense_backward_input, dense_backward_weights, dense_relu
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward_input,
@@ -28,7 +28,6 @@ from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
 
 __all__ = [
     "CONV_IMPLEMENTATIONS",
-    "DENSE_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
     "col2im",
     "conv2d",

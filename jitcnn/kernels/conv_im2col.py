@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .dense_matmul import one_blas_thread
+from .matmul import one_blas_thread
 from .memory import empty
 from .runtime import thread_count
 

@@ -116,6 +116,11 @@ def cache_folder() -> str:
     return str(_CONFIG.CACHE_DIR)
 
 
+def cache_is_empty() -> bool:
+    """Return whether no kernel of this version was ever compiled and kept."""
+    return not any(Path(cache_folder()).rglob("*.nbi"))
+
+
 class CompileClock(event.Listener):
     """Counts, while it is entered, the kernels compiled and the seconds it takes; a load from the cache is nothing.
 

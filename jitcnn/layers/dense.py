@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import functional
 from ..arrays import Array
-from ..functional.checks import pick
 from ..initializers import he_normal
 from .base import Layer, Shape, check_count, check_dtype, check_input
 
@@ -20,7 +19,6 @@ class Dense(Layer):
     Parameters
     ----------
     in_features, out_features : int
-    impl : "auto", "naive", "loops" or "im2col" (a matrix product)
     rng : numpy random Generator for the He initialisation; a fresh one if not given
     dtype : np.float32 (to train) or np.float64 (to check gradients)
 
@@ -36,7 +34,6 @@ class Dense(Layer):
     """
 
     parameter_names = ("weights", "bias")
-    has_implementations = True
     config_names = ("in_features", "out_features")
 
     def __init__(
@@ -44,14 +41,11 @@ class Dense(Layer):
         in_features: int,
         out_features: int,
         *,
-        impl: str = "auto",
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ) -> None:
         self.in_features = check_count("in_features", in_features)
         self.out_features = check_count("out_features", out_features)
-        pick(functional.DENSE_IMPLEMENTATIONS, impl)
-        self.impl = impl
         dtype = check_dtype(dtype)
         shape = (self.in_features, self.out_features)
         self.weights: Array = he_normal(shape, self.in_features, rng or np.random.default_rng(), dtype)
@@ -64,7 +58,7 @@ class Dense(Layer):
     def forward(self, x: Array) -> Array:
         """x (N, in_features) -> (N, out_features)."""
         check_input("Dense", x.shape[1:], self.in_features)
-        out = functional.dense(x, self.weights, self.bias, impl=self.impl)
+        out = functional.dense(x, self.weights, self.bias)
         self._x = x
         return out
 
@@ -82,12 +76,12 @@ class Dense(Layer):
 
     def backward_input(self, d_out: Array) -> Array:
         """d_out (N, out_features) -> d_x (N, in_features), and nothing else."""
-        return functional.dense_backward_input(d_out, self.weights, impl=self.impl)
+        return functional.dense_backward_input(d_out, self.weights)
 
     def backward_parameters(self, d_out: Array) -> None:
         """Set d_weights and d_bias."""
         check_input("Dense.backward", d_out.shape[1:], self.out_features)
-        self.d_weights, self.d_bias = functional.dense_backward_weights(d_out, self._kept(self._x), impl=self.impl)
+        self.d_weights, self.d_bias = functional.dense_backward_weights(d_out, self._kept(self._x))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(in_features,) -> (out_features,)."""

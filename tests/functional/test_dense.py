@@ -23,10 +23,9 @@ def test_gradients_worked_by_hand():
     assert dense_backward_input(d_out, WEIGHTS).tolist() == [[1, 0], [0, 1], [2, 3]]
 
 
-@pytest.mark.parametrize(("N", "F_in", "F_out"), [(3, 5, 7), (33, 250, 130)])  # few, and enough for the loops
-def test_with_relu_in_the_same_pass(N, F_in, F_out, dtype, rng):
-    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((N, F_in), (F_in, F_out), (F_out,)))
-    assert_close(dense_relu(x, weights, bias), relu(dense(x, weights, bias, impl="naive")))
+def test_with_relu_in_the_same_pass(dtype, rng):
+    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((3, 5), (5, 7), (7,)))
+    assert_close(dense_relu(x, weights, bias), relu(dense(x, weights, bias)))
 
 
 def test_shapes_that_do_not_fit_are_told():
