@@ -6,21 +6,16 @@ then as fast as the BLAS. The copy is made for a few images or a few rows at a t
 the cache when the product reads it, and the threads share these parts.
 """
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .matmul import one_blas_thread
+from .matmul import for_each
 from .memory import empty
 from .runtime import thread_count
 
 Array = NDArray[Any]
-Part = TypeVar("Part")
-Result = TypeVar("Result")
 
 # Columns made at once, in numbers: 1 MB of float32, what a core's L2 cache holds.
 GROUP = 1 << 18
@@ -94,18 +89,6 @@ def columns_size(images: int, K: int, H_out: int, W_out: int) -> int:
     return int(largest * K * W_out * min(len(parts), thread_count()))
 
 
-def _for_each(parts: list[Part], work: Callable[[Part], Result]) -> Iterable[Result]:
-    """Do ``work`` on every part, on all threads; results in the order of the parts."""
-    with one_blas_thread():
-        return list((_threads(thread_count()).map if len(parts) > 1 else map)(work, parts))
-
-
-@cache
-def _threads(count: int) -> ThreadPoolExecutor:
-    """A pool of that many threads, started once: starting them anew for every layer costs 0.1 ms."""
-    return ThreadPoolExecutor(count)
-
-
 def _columns_by_image(columns: Array) -> Array:
     """View (n, C, K_h, K_w, H_out, W_out) in the order of axes that im2col and col2im speak."""
     return columns.transpose(1, 2, 3, 0, 4, 5)
@@ -135,7 +118,7 @@ def conv2d_forward(
         np.matmul(weights.reshape(C_out, K), columns.reshape(len(columns), K, -1), out=product)
         product += bias[:, None]
 
-    _for_each(_parts(N, H_out, K * W_out), work)
+    for_each(_parts(N, H_out, K * W_out), work)
 
 
 def conv2d_backward_weights(
@@ -165,7 +148,7 @@ def conv2d_backward_weights(
 
     d_weights[...] = 0
     d_bias[...] = 0
-    for part, part_bias in _for_each(_parts(N, H_out, K * W_out), work):
+    for part, part_bias in for_each(_parts(N, H_out, K * W_out), work):
         d_weights += part.reshape(d_weights.shape)
         d_bias += part_bias
 
@@ -193,4 +176,4 @@ def conv2d_backward_input(
         col2im(_columns_by_image(columns), K_h, K_w, stride_h, stride_w, pad_top, pad_left, to)
 
     # Windows overlap in rows, but not in channels: these are shared here.
-    _for_each(_parts(N, C_in, K_h * K_w * P), work)
+    for_each(_parts(N, C_in, K_h * K_w * P), work)
