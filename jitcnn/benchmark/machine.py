@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": runtime.thread_count(),
         "threading_layer": runtime.threading_layer(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
     }
 
