@@ -85,12 +85,12 @@ def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
     ----------
     Williams, Waterman and Patterson (2009), "Roofline: an insightful visual performance model".
     """
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = Figure(figsize=(11, 6), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     intensity = np.logspace(-0.5, 3.5, 200)
     roof = np.minimum(machine.matmul_gflops, intensity * machine.copy_gigabytes)
-    axis.plot(intensity, roof, color="black", label="copying, then the matrix product of this machine")
+    axis.plot(intensity, roof, color="black", label="this machine: copying,\nthen the matrix product")
     kinds = sorted({(t.impl, t.direction) for t in timings if t.gflops})
     impls, directions = ([*dict.fromkeys(kind[k] for kind in kinds)] for k in (0, 1))
     for impl, direction in kinds:
@@ -108,7 +108,7 @@ def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
         ylabel="speed (GFLOP/s)", title=f"What each pass reaches on {machine.processor}",
     )  # fmt: skip
     axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     return figure
 
 

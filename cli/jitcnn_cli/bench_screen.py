@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 import click
@@ -105,31 +106,30 @@ def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> l
 
 
 def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> None:
+    """One table for each layer, narrow enough for any screen."""
     zoo = not any(timing.speedup for timing in timings)
-    columns = ["ms", "GFLOP/s", "of product", "columns MB", "difference"]
-    shown = table(None, "layer", "pass", "impl", *columns, "im2col / this" if zoo else "naive / this", left=3)
     im2col = {(t.layer, t.direction): t.milliseconds for t in timings if t.impl == "im2col"}
-    previous = None
-    for timing in timings:
-        if previous and timing.layer != previous:
-            shown.add_section()
-        beside = im2col.get((timing.layer, timing.direction), 0) / timing.milliseconds if zoo else timing.speedup
-        shown.add_row(
-            timing.layer if timing.layer != previous else "",
-            timing.direction,
-            timing.impl,
-            f"{timing.milliseconds:,.2f}",
-            _or_dash(timing.gflops, ",.1f"),
-            _or_dash(timing.gflops and timing.gflops / machine.matmul_gflops, ".0%"),
-            _or_dash(timing.buffer_bytes / 1e6, ",.1f"),
-            f"{timing.difference:.0e}",
-            _or_dash(beside, ",.2f" if zoo else ",.0f"),
-        )
-        previous = timing.layer
-    console.print(shown)
+    columns = ["ms", "GFLOP/s", "of product", "columns", "difference", "im2col / this" if zoo else "naive / this"]
+    for label, of_layer in groupby(timings, key=lambda timing: timing.layer):
+        shown = table(label, "pass", "impl", *columns, left=2)
+        previous = ""
+        for timing in of_layer:
+            beside = im2col.get((label, timing.direction), 0) / timing.milliseconds if zoo else timing.speedup
+            shown.add_row(
+                timing.direction if timing.direction != previous else "",
+                timing.impl,
+                f"{timing.milliseconds:,.2f}",
+                _or_dash(timing.gflops, ",.3g"),
+                _or_dash(timing.gflops and timing.gflops / machine.matmul_gflops, ".1%"),
+                _or_dash(timing.buffer_bytes / 1e6, ",.1f", " MB"),
+                f"{timing.difference:.0e}",
+                _or_dash(beside, ",.2f" if zoo else ",.0f"),
+            )
+            previous = timing.direction
+        console.print(shown)
     console.print(
         "ms: median for the whole batch. GFLOP/s count the arithmetic of the whole layer, also where a fused pass needs "
-        "less; of product: share of the machine's own matrix product. columns MB: im2col's copies at one time.",
+        "less; of product: share of the machine's own matrix product; columns: im2col's copies at one time; difference: to the first of them.",
         soft_wrap=True,
     )
 
@@ -176,5 +176,5 @@ def _show_starts(console: Console, starts: list[Start], timings: list[Timing]) -
         console.print(shown)
 
 
-def _or_dash(value: float | None, form: str) -> str:
-    return format(value, form) if value else "–"
+def _or_dash(value: float | None, form: str, unit: str = "") -> str:
+    return format(value, form) + unit if value else "–"

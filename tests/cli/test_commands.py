@@ -158,6 +158,8 @@ def test_bench_draws_and_writes_what_it_measured(runner, tmp_path):
     ]
     result = runner.invoke(cli, ["bench", *arguments])
     assert result.exit_code == 0, result.output
+    assert "…" not in result.output
+    assert max(len(line) for line in result.output.splitlines() if line.startswith("│")) <= 100
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert {t["impl"] for t in json.loads(figures.read_text())["timings"]} == {"loops"}
 
