@@ -21,7 +21,7 @@ data_dir_option = click.option(
 )  # fmt: skip
 impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
-    help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops.",
+    help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops, or im2col where that is quicker.",
 )  # fmt: skip
 RECIPES = ("standard", "fast")
 recipe_option = click.option(

@@ -10,6 +10,7 @@ from scipy.signal import correlate2d
 from jitcnn import col2im, conv2d_backward, conv2d_forward_fast, conv2d_forward_naive, im2col
 from jitcnn.errors import ConfigError, DTypeError, ShapeError
 from jitcnn.functional import conv2d, conv2d_relu, relu
+from jitcnn.kernels import conv_im2col
 
 IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
 
@@ -147,3 +148,19 @@ def test_a_gradient_of_the_wrong_shape_is_told():
 def test_columns_of_the_wrong_shape_are_told():
     with pytest.raises(ShapeError, match=r"col of shape \(18, 32\), got \(18, 31\)"):
         col2im(np.zeros((18, 31)), (2, 3, 6, 5), 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("impl", "N", "size", "taken"),
+    [("auto", 1, 4, True), ("loops", 1, 4, False), ("auto", 2, 4, False), ("auto", 1, 9, False)],
+)
+def test_auto_takes_the_matrix_product_for_a_single_small_plane_under_many_weights(
+    impl, N, size, taken, monkeypatch, rng
+):
+    x, weights = rng.standard_normal((N, 128, size, size)), rng.standard_normal((128, 128, 3, 3))
+    d_out = rng.standard_normal((N, 128, size, size))
+    expected = conv2d_backward(d_out, x, weights, padding=1, impl="loops")[0]
+    right, called = conv_im2col.conv2d_backward_input, []
+    monkeypatch.setattr(conv_im2col, "conv2d_backward_input", lambda *a: called.append(1) or right(*a))
+    assert_close(conv2d_backward(d_out, x, weights, padding=1, impl=impl)[0], expected)
+    assert bool(called) == taken
