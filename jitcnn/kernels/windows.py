@@ -41,10 +41,11 @@ def _lay_image(x: Array, grid: Grid, windows: Array) -> None:
     H_conv, width, K_h, stride_h, pad_top, pad_left = grid
     pixels = np.zeros((H, width, C), x.dtype)
     flat, planes = pixels.ravel(), x.ravel()
+    inside = max(0, min(W, width - pad_left))
     for c in range(C):
         for h in range(H):
             to, from_ = np.uintp((h * width + pad_left) * C + c), np.uintp((c * H + h) * W)
-            for w in range(np.uintp(min(W, width - pad_left))):
+            for w in range(np.uintp(inside)):
                 flat[to + w * np.uintp(C)] = planes[from_ + w]
     at = np.uintp(0)
     for oh in range(H_conv):

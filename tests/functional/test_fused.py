@@ -19,6 +19,8 @@ CASES = pytest.mark.parametrize(
         (2, 3, (9, 80), (2, 2), 1, 0, (2, 2)),
         (4, 2, (7, 7), (4, 4), 3, 2, (2, 2)),
         (1, 1, (6, 5), (6, 4), 1, 0, (1, 2)),
+        # the only window lies in the padding, left of the image
+        (32, 3, (1, 1), (1, 1), 20, 5, (1, 1)),
         # wider than a strip of sums: 2×2 windows, and others
         (2, 5, (4, 1100), (3, 3), 1, 0, (2, 2)),
         (2, 1, (3, 1100), (1, 3), 1, 1, (5, 1)),
