@@ -81,6 +81,38 @@ def _pool_windows_2x2(
 
 
 @kernel
+def _pool_rows(
+    sums: Array,
+    at: int,
+    apart: int,
+    pool: tuple[int, int],
+    first: int,
+    W_conv: int,
+    size: tuple[int, int],
+    pooled: Array,
+    pooled_winners: Array,
+    place: int,
+    out: Array,
+    winners: Array,
+) -> None:
+    """``size`` (rows, columns) of windows, the first at sums[at] and counted from ``first`` -> out[place:], winners[place:].
+
+    Pooled in whole vectors into ``pooled`` and ``pooled_winners``, as what spills over must not meet other threads.
+    """
+    rows, columns = size
+    for i in range(rows):
+        line, origin, to = at + i * pool[0] * apart, first + i * pool[0] * W_conv, i * columns
+        if pool[0] == 2 and pool[1] == 2:
+            _pool_windows_2x2(sums, line, apart, origin, W_conv, columns, to, pooled, pooled_winners)
+        else:
+            _pool_windows(sums, line, apart, pool, origin, W_conv, columns, to, pooled, pooled_winners)
+    target = np.uintp(place)
+    for j in range(np.uintp(rows * columns)):
+        out[target + j] = pooled[j]
+        winners[target + j] = pooled_winners[j]
+
+
+@kernel
 def _sum_and_pool_four(
     row: Array,
     offsets: Array,
@@ -98,11 +130,10 @@ def _sum_and_pool_four(
     _, C_out, H_out, W_out = out.shape
     rows, pitch = plane
     flat_out, flat_winners = out.ravel(), winners.ravel()
-    sums = room_for_sums(1, row.dtype)[0]
+    sums = room_for_sums(row.dtype)
     # A tile of windows whose pixels fit a strip: some rows of windows, or, where an image is too wide, part of one.
     height = max(1, STRIP // (pool[0] * pitch))
     width = W_out if pool[0] * pitch <= STRIP else max(1, STRIP // pool[0] // VECTOR * VECTOR // pool[1])
-    # Pooled in whole vectors into a place of their own, as what spills over its end must not meet other threads.
     pooled, pooled_winners = np.empty(STRIP + VECTOR, out.dtype), np.empty(STRIP + VECTOR, np.int32)
     for top in range(0, H_out, height):
         bottom = min(top + height, H_out)
@@ -113,17 +144,13 @@ def _sum_and_pool_four(
             apart = sum_lines(row, offsets, taps, bias, r, start, pitch, (lines, columns * pool[1]), sums)
             for n in range(images[0], images[1]):
                 for k in range(min(4, C_out - r)):
-                    for i in range(bottom - top):
-                        at = k * APART + ((n - images[0]) * rows + i * pool[0]) * apart
-                        first, to = (top + i) * pool[0] * W_conv + left * pool[1], i * columns
-                        if pool[0] == 2 and pool[1] == 2:
-                            _pool_windows_2x2(sums, at, apart, first, W_conv, columns, to, pooled, pooled_winners)
-                        else:
-                            _pool_windows(sums, at, apart, pool, first, W_conv, columns, to, pooled, pooled_winners)
-                    place = np.uintp(((n * C_out + r + k) * H_out + top) * W_out + left)
-                    for j in range(np.uintp((bottom - top) * columns)):
-                        flat_out[place + j] = pooled[j]
-                        flat_winners[place + j] = pooled_winners[j]
+                    at = k * APART + (n - images[0]) * rows * apart
+                    first = top * pool[0] * W_conv + left * pool[1]
+                    place = ((n * C_out + r + k) * H_out + top) * W_out + left
+                    _pool_rows(
+                        sums, at, apart, pool, first, W_conv, (bottom - top, columns),
+                        pooled, pooled_winners, place, flat_out, flat_winners,
+                    )  # fmt: skip
 
 
 @kernel
@@ -147,16 +174,10 @@ def _multiply_and_pool_some(
     width, size = W_out * pool[1], H_out * W_out
     pooled, pooled_winners = np.empty(size + VECTOR, out.dtype), np.empty(size + VECTOR, np.int32)
     for co in range(first, last):
-        for oh in range(H_out):
-            at, origin, to = (co - first) * sums.shape[1] + oh * pool[0] * width, oh * pool[0] * W_conv, oh * W_out
-            if pool[0] == 2 and pool[1] == 2:
-                _pool_windows_2x2(flat_sums, at, width, origin, W_conv, W_out, to, pooled, pooled_winners)
-            else:
-                _pool_windows(flat_sums, at, width, pool, origin, W_conv, W_out, to, pooled, pooled_winners)
-        place = np.uintp((n * C_out + co) * size)
-        for j in range(np.uintp(size)):
-            flat_out[place + j] = pooled[j]
-            flat_winners[place + j] = pooled_winners[j]
+        at, place = (co - first) * sums.shape[1], (n * C_out + co) * size
+        _pool_rows(
+            flat_sums, at, width, pool, 0, W_conv, (H_out, W_out), pooled, pooled_winners, place, flat_out, flat_winners
+        )
 
 
 @parallel_kernel

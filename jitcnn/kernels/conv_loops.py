@@ -59,7 +59,7 @@ def _sum_images(
     right = max(left, min(grid[1], (W - 1 - origin[1]) // step[1] + 1))
     lines = (N - 1) * rows + grid[0]
     strip, width = max(1, STRIP // pitch), min(right - left, STRIP)
-    sums = room_for_sums(1, row.dtype)[0]
+    sums = room_for_sums(row.dtype)
     for top in range(0, lines, strip):
         bottom = min(top + strip, lines)
         for first_column in range(left, right, STRIP):

@@ -1,4 +1,4 @@
-"""Rows of pixels laid flat, and the three loops that all fast kernels are made of.
+"""Rows of pixels laid flat, and the two loops that the fast kernels are made of.
 
 The naive convolution has ``kw`` innermost, three steps long: nothing to vectorise. Lay each zero-padded
 plane flat instead, ``pitch`` numbers to the row. Then the pixel that filter element (kh, kw) meets for the
@@ -129,11 +129,11 @@ def fill_up(taps: Array, multiple: int) -> Array:
 
 
 @kernel
-def room_for_sums(blocks: int, dtype: Any) -> Array:
-    """Room for so many times four strips of sums, ``APART``, on cache lines: a vector across two lines costs twice."""
-    memory = np.empty(blocks * 4 * APART + VECTOR, dtype)
+def room_for_sums(dtype: Any) -> Array:
+    """Room for four strips of sums, ``APART``, on cache lines: a vector across two lines costs twice."""
+    memory = np.empty(4 * APART + VECTOR, dtype)
     first = (64 - memory.ctypes.data % 64) % 64 // memory.itemsize
-    return memory[first : first + blocks * 4 * APART].reshape(blocks, 4 * APART)
+    return memory[first : first + 4 * APART]
 
 
 @kernel
@@ -149,19 +149,18 @@ def set_sums(bias: Array, r: int, length: int, sums: Array) -> None:
 
 
 @kernel
-def sum_strip(
-    row: Array, offsets: Array, first: int, last: int, taps: Array, r: int, start: int, length: int, sums: Array
-) -> None:
-    """sums[k·APART + p] += Σ_t taps[r + k, t] · row[start + p + offsets[t]], t in first … last, k in 0 … 3, p in 0 … length.
+def sum_strip(row: Array, offsets: Array, taps: Array, r: int, start: int, length: int, sums: Array) -> None:
+    """sums[k·APART + p] += Σ_t taps[r + k, t] · row[start + p + offsets[t]], for k in 0 … 3 and p in 0 … length.
 
     row (S,), offsets (T,), taps (R, T); up to 15 more sums are spoilt.
     """
+    T = offsets.shape[0]
     # Whole vectors only, and unsigned: numba would test a signed index for wrap-around.
     whole = np.uintp((length + 15) // 16 * 16)
     k1, k2, k3 = np.uintp(APART), np.uintp(2 * APART), np.uintp(3 * APART)
     # Three taps of four filters at a time: twelve multiply-adds for three pixels read, four sums read and four
     # written. Twelve weights stay in registers; sixteen would not, and cost a third of the speed.
-    for t in range(first, last - 2, 3):
+    for t in range(0, T - 2, 3):
         t0, t1, t2 = np.uintp(offsets[t] + start), np.uintp(offsets[t + 1] + start), np.uintp(offsets[t + 2] + start)
         w00, w01, w02 = taps[r, t], taps[r, t + 1], taps[r, t + 2]
         w10, w11, w12 = taps[r + 1, t], taps[r + 1, t + 1], taps[r + 1, t + 2]
@@ -182,7 +181,7 @@ def sum_strip(
                 sums[p + k1] += w10 * x0 + w11 * x1 + w12 * x2
                 sums[p + k2] += w20 * x0 + w21 * x1 + w22 * x2
                 sums[p + k3] += w30 * x0 + w31 * x1 + w32 * x2
-    for t in range(first + (last - first) // 3 * 3, last):
+    for t in range(T // 3 * 3, T):
         t0 = np.uintp(offsets[t] + start)
         w00, w10, w20, w30 = taps[r, t], taps[r + 1, t], taps[r + 2, t], taps[r + 3, t]
         for p in range(whole):
@@ -213,12 +212,12 @@ def sum_lines(
     length = (lines - 1) * pitch + width
     if length <= STRIP:
         set_sums(bias, r, length, sums)
-        sum_strip(row, offsets, 0, len(offsets), taps, r, start, length, sums)
+        sum_strip(row, offsets, taps, r, start, length, sums)
         return pitch
     apart = (width + VECTOR - 1) // VECTOR * VECTOR
     set_sums(bias, r, lines * apart, sums)
     for i in range(lines):
-        sum_strip(row, offsets, 0, len(offsets), taps, r, start + i * pitch, width, sums[i * apart :])
+        sum_strip(row, offsets, taps, r, start + i * pitch, width, sums[i * apart :])
     return apart
 
 
@@ -280,19 +279,3 @@ def add_products(
         d_taps[r + 1, t] += w10
         d_taps[r + 2, t] += w20
         d_taps[r + 3, t] += w30
-
-
-@kernel
-def add_runs(gradients: Array, places: Array, count: int, row: Array, length: int, at: int, d_row: Array) -> None:
-    """d_row[at + t] += Σ_k gradients[k] · row[places[k] + t], for k in 0 … count, a multiple of eight, t in 0 … length."""
-    begin = np.uintp(at)
-    for k in range(0, count, 8):
-        g0, g1, g2, g3 = gradients[k], gradients[k + 1], gradients[k + 2], gradients[k + 3]
-        g4, g5, g6, g7 = gradients[k + 4], gradients[k + 5], gradients[k + 6], gradients[k + 7]
-        p0, p1, p2, p3 = np.uintp(places[k]), np.uintp(places[k + 1]), np.uintp(places[k + 2]), np.uintp(places[k + 3])
-        p4, p5 = np.uintp(places[k + 4]), np.uintp(places[k + 5])
-        p6, p7 = np.uintp(places[k + 6]), np.uintp(places[k + 7])
-        for t in range(np.uintp(length)):
-            left = g0 * row[p0 + t] + g1 * row[p1 + t] + g2 * row[p2 + t] + g3 * row[p3 + t]
-            right = g4 * row[p4 + t] + g5 * row[p5 + t] + g6 * row[p6 + t] + g7 * row[p7 + t]
-            d_row[begin + t] += left + right

@@ -14,7 +14,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .flat_rows import VECTOR, add_products, add_runs
+from .flat_rows import VECTOR, add_products
 from .runtime import kernel, parallel_kernel
 from .windows import Grid, fold_image
 
@@ -24,6 +24,22 @@ Array = NDArray[Any]
 FILTERS_AT_ONCE = 8
 # A list of winners is filled up to a multiple of eight with gradients of zero; long lists need little filling.
 LONG_LIST = 64
+
+
+@kernel
+def _add_runs(gradients: Array, places: Array, count: int, row: Array, length: int, at: int, d_row: Array) -> None:
+    """d_row[at + t] += Σ_k gradients[k] · row[places[k] + t], for k in 0 … count, a multiple of eight, t in 0 … length."""
+    begin = np.uintp(at)
+    for k in range(0, count, 8):
+        g0, g1, g2, g3 = gradients[k], gradients[k + 1], gradients[k + 2], gradients[k + 3]
+        g4, g5, g6, g7 = gradients[k + 4], gradients[k + 5], gradients[k + 6], gradients[k + 7]
+        p0, p1, p2, p3 = np.uintp(places[k]), np.uintp(places[k + 1]), np.uintp(places[k + 2]), np.uintp(places[k + 3])
+        p4, p5 = np.uintp(places[k + 4]), np.uintp(places[k + 5])
+        p6, p7 = np.uintp(places[k + 6]), np.uintp(places[k + 7])
+        for t in range(np.uintp(length)):
+            left = g0 * row[p0 + t] + g1 * row[p1 + t] + g2 * row[p2 + t] + g3 * row[p3 + t]
+            right = g4 * row[p4 + t] + g5 * row[p5 + t] + g6 * row[p6 + t] + g7 * row[p7 + t]
+            d_row[begin + t] += left + right
 
 
 @kernel
@@ -93,7 +109,7 @@ def _add_to_filters(
             for i in range(np.uintp(count)):
                 d_bias[co] += gradients[i]
             count = _fill_up_list(gradients, places, count)
-            add_runs(gradients, places, count, flat_windows, length, co * length, flat_runs)
+            _add_runs(gradients, places, count, flat_windows, length, co * length, flat_runs)
 
 
 @parallel_kernel
@@ -161,7 +177,7 @@ def _add_to_windows(
     first = 0
     for w in range(len(starts)):
         count = (ends[w + 1] - first + 7) // 8 * 8
-        add_runs(gradients[first:], places[first:], count, filters, length, starts[w], d_windows)
+        _add_runs(gradients[first:], places[first:], count, filters, length, starts[w], d_windows)
         first += count
     fold_image(d_windows, grid, d_x)
 
