@@ -18,7 +18,7 @@ from .losses import softmax_cross_entropy
 from .metrics import evaluate
 from .model import CNN
 from .optim import SGD
-from .recipes import Schedule
+from .recipes import Recipe, Schedule
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,31 @@ def fit(
     except KeyboardInterrupt:
         history.interrupted = True
     return history
+
+
+def fit_by(
+    recipe: Recipe,
+    model: CNN,
+    data: Dataset,
+    *,
+    seed: int = 0,
+    until: float | None = None,
+    on_batch: Callable[[int, int, int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> History:
+    """``fit`` with the settings of a recipe; the other parameters, result and errors as there."""
+    return fit(
+        model,
+        data,
+        optimizer=SGD(recipe.learning_rate, recipe.momentum),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        seed=seed,
+        schedule=recipe.schedule(),
+        until=until,
+        on_batch=on_batch,
+        on_epoch=on_epoch,
+    )
 
 
 def _run_epoch(

@@ -20,10 +20,9 @@ from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
 from jitcnn.model import CNN
 from jitcnn.models import MODELS
-from jitcnn.optim import SGD
 from jitcnn.recipes import RECIPES, Recipe
 from jitcnn.shift import ShiftTest, shift_test
-from jitcnn.training import Epoch, History, fit, prepare
+from jitcnn.training import Epoch, History, fit_by, prepare
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
 
 RIVAL = "mnist-dense"
@@ -178,17 +177,7 @@ def _train(console: Console, net: CNN, data: Dataset, recipe: Recipe, seed: int)
 
     try:
         bar.__enter__()
-        return fit(
-            net,
-            data,
-            optimizer=SGD(recipe.learning_rate, recipe.momentum),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            seed=seed,
-            schedule=recipe.schedule(),
-            on_batch=on_batch,
-            on_epoch=on_epoch,
-        )
+        return fit_by(recipe, net, data, seed=seed, on_batch=on_batch, on_epoch=on_epoch)
     finally:
         bar.__exit__()
         console.print()

@@ -11,9 +11,8 @@ from typing import Any
 from ..data import Dataset
 from ..model import CNN
 from ..models import MODELS
-from ..optim import SGD
 from ..recipes import Recipe
-from ..training import Epoch, fit, prepare
+from ..training import Epoch, fit_by, prepare
 from .machine import environment
 
 
@@ -65,18 +64,8 @@ def race(
     for seed in range(seeds):
         net = MODELS[model](seed=seed, impl=impl)
         prepare(net, recipe.batch_size)
-        history = fit(
-            net,
-            data,
-            optimizer=SGD(recipe.learning_rate, recipe.momentum),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            seed=seed,
-            schedule=recipe.schedule(),
-            until=target,
-            on_batch=on_batch,
-            on_epoch=None if on_epoch is None else partial(on_epoch, seed),
-        )
+        report = None if on_epoch is None else partial(on_epoch, seed)
+        history = fit_by(recipe, net, data, seed=seed, until=target, on_batch=on_batch, on_epoch=report)
         accuracy = history.epochs[-1].test_accuracy if history.epochs else 0.0
         reached = history.seconds if accuracy >= target else None
         runs.append(Run(seed, reached, len(history.epochs), accuracy, weights_sha256(net), history.interrupted))
