@@ -54,12 +54,12 @@ def test_the_helper_runs_every_backward_kernel_of_fused_pooling(monkeypatch):
     called = []
     from jitcnn.kernels import conv_fused
 
-    for name in ("multiply_winners", "add_winners_to_filters", "add_winners_to_windows"):
+    for name in ("add_winners_to_filters", "add_winners_to_windows"):
         kernel = getattr(winners, name)
         monkeypatch.setattr(conv_fused, name, lambda *a, name=name, kernel=kernel: called.append(name) or kernel(*a))
     monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.config(), 5])])
     compile_ahead.main()
-    assert set(called) == {"multiply_winners", "add_winners_to_filters", "add_winners_to_windows"}
+    assert set(called) == {"add_winners_to_filters", "add_winners_to_windows"}
 
 
 def test_an_empty_cache_is_seen(monkeypatch, tmp_path):

@@ -1,14 +1,14 @@
-"""Convolution as explicit loops over flat rows: the blackboard sum, in the order the machine likes.
+"""Convolution as explicit loops: the blackboard sum, in the order the machine likes.
 
-``flat_rows`` holds the inner loops. The output is ``sum_strip`` over the rows of the input; the gradient for
-the filters is ``add_products`` of the rows of ``d_out`` and of the input; and the gradient for the input is
-``sum_strip`` again, over the rows of ``d_out`` and the filters turned around, once for each phase of ``d_x``.
-On small planes, where rows would compute many sums that nobody wants, the products of ``windows`` take their place.
+The loops are those of ``lanes``: an output pixel of all filters is a sum over taps, the gradient of the filters one over
+pixels, and the gradient of the input once more the first, over ``d_out`` and the filters turned around, once for
+each phase of ``d_x``. With few filters those of ``flat_rows`` take their place, over rows of pixels.
 
 Each output is owned by one iteration of one ``prange``, and its sum has one order: the same bits on any number
 of threads.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,13 @@ from .flat_rows import (
     room_for_sums,
     sum_lines,
 )
+from .lanes import FEW, convolve, even_steps, filter_gradients, filters_in_lanes, in_lanes, tap_steps
 from .memory import empty
+from .planes import padded_planes
 from .runtime import kernel, parallel_kernel
-from .windows import FILTERS_AT_ONCE, filter_runs, lay_windows, products, quicker
 
 Array = NDArray[Any]
+Pair = tuple[int, int]
 
 # Taps whose gradients one job computes: enough jobs for all threads, however few the filters.
 TAPS_AT_ONCE = 48
@@ -115,35 +117,6 @@ def _sum_shifted_rows(
 
 
 @kernel
-def _multiply_some(
-    windows: Array, starts: Array, runs: Array, bias: Array, first: int, floor: float, out: Array
-) -> None:
-    """As ``_multiply_windows``, for some filters from ``first`` on and one image: windows (S,), out (C_out, H, W)."""
-    C_out, H, W = out.shape
-    sums = products(windows, starts, runs, bias, first, min(len(runs), first + FILTERS_AT_ONCE))
-    pixels = out.ravel()
-    for co in range(first, min(C_out, first + FILTERS_AT_ONCE)):
-        to = np.uintp(co * H * W)
-        for p in range(np.uintp(H * W)):
-            value = sums[co - first, p]
-            pixels[to + p] = floor if value < floor else value
-
-
-@parallel_kernel
-def _multiply_windows(windows: Array, starts: Array, runs: Array, bias: Array, floor: float, out: Array) -> None:
-    """out[n, co] = bias[co] + the product of every window with run co, and no less than floor.
-
-    windows (N, S) and starts (H·W,) from ``lay_windows``, runs (R, length) from ``filter_runs``, bias (R,),
-    out (N, C_out, H, W).
-    """
-    N, C_out = out.shape[:2]
-    blocks = (C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE
-    for job in prange(N * blocks):
-        n, first = np.intp(job // blocks), np.intp(job % blocks * FILTERS_AT_ONCE)
-        _multiply_some(windows[n], starts, runs, bias, first, floor, out[n])
-
-
-@kernel
 def _multiply_four(
     row: Array, offsets: Array, first: int, last: int, d_rows: Array, r: int, whole: int, d_taps: Array, d_bias: Array
 ) -> None:
@@ -206,18 +179,23 @@ def conv2d_relu_forward(
 def _forward(
     x: Array, weights: Array, bias: Array, stride: tuple[int, int], pad: tuple[int, int], floor: float, out: Array
 ) -> None:
-    C_out, _, K_h, K_w = weights.shape
-    size_out = (out.shape[2], out.shape[3])
-    bias = fill_up(bias[:, None], 4)[:, 0]
-    floor = x.dtype.type(floor)
-    reach_h, reach_w = reach(K_h, K_w, *stride)
-    if quicker(len(x), weights[0].size, size_out[0] * size_out[1], (size_out[0] + reach_h) * (size_out[1] + reach_w)):
-        windows, starts = lay_windows(x, (K_h, K_w), stride, pad, size_out)
-        _multiply_windows(windows, starts, filter_runs(weights), bias, floor, out)
-    else:
+    C_out, C_in, K_h, K_w = weights.shape
+    size_out, floor = out.shape[2:], x.dtype.type(floor)
+    if C_out < FEW:
         row, offsets, plane = input_rows(x, (K_h, K_w, *stride), pad, size_out)
-        taps = fill_up(weights.reshape(C_out, -1), 4)
+        taps, bias = fill_up(weights.reshape(C_out, -1), 4), fill_up(bias[:, None], 4)[:, 0]
         _sum_shifted_rows(row, offsets, taps, bias, plane, size_out, (0, 0), (1, 1), floor, out)
+        return
+    T = weights[0].size
+    planes = padded_planes(x, pad, _windows_size(size_out, (K_h, K_w), stride))
+    filters = filters_in_lanes(weights, T, even_steps(T, 1), C_out)
+    steps = tap_steps(C_in, (K_h, K_w), planes.shape[2:])
+    convolve(planes, 0, stride, steps, filters, in_lanes(bias), size_out, floor, (0, 0), (1, 1), out)
+
+
+def _windows_size(size_out: tuple[int, int], kernel_size: tuple[int, int], stride: tuple[int, int]) -> tuple[int, int]:
+    """The smallest plane that all windows fit into."""
+    return (size_out[0] - 1) * stride[0] + kernel_size[0], (size_out[1] - 1) * stride[1] + kernel_size[1]
 
 
 def conv2d_backward_weights(
@@ -231,8 +209,13 @@ def conv2d_backward_weights(
     d_bias: Array,
 ) -> None:
     """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
-    C_out, _, K_h, K_w = d_weights.shape
+    C_out, C_in, K_h, K_w = d_weights.shape
     N, _, H_out, W_out = d_out.shape
+    if C_out >= FEW:
+        planes = padded_planes(x, (pad_top, pad_left), _windows_size((H_out, W_out), (K_h, K_w), (stride_h, stride_w)))
+        steps = tap_steps(C_in, (K_h, K_w), planes.shape[2:])
+        filter_gradients(planes, (stride_h, stride_w), steps, d_out, d_weights.reshape(C_out, -1), d_bias)
+        return
     row, offsets, (rows, pitch) = input_rows(x, (K_h, K_w, stride_h, stride_w), (pad_top, pad_left), (H_out, W_out))
     # The rows of d_out at the same pitch; zeros between them silence what the longer rows of x meet there.
     whole = -(-N * rows * pitch // VECTOR) * VECTOR
@@ -255,44 +238,80 @@ def conv2d_backward_input(
     d_x: Array,
 ) -> None:
     """d_out (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
-    N, C_out, H_out, W_out = d_out.shape
+    _, C_out, H_out, W_out = d_out.shape
     C_in, K_h, K_w = weights.shape[1:]
+    few = C_in < FEW
     reach_h, reach_w = reach(K_h, K_w, stride_h, stride_w)
-    H, W = d_x.shape[2:]
-    no_bias, no_floor = np.zeros(-(-C_in // 4) * 4, d_out.dtype), d_out.dtype.type(-np.inf)
-    computed = (H_out + 2 * reach_h) * (W_out + reach_w)
-    if (
-        stride_h == stride_w == 1
-        and pad_top < K_h
-        and pad_left < K_w
-        and quicker(N, C_out * K_h * K_w, H * W, computed)
-    ):
-        # The convolution of d_out with the filters turned around.
-        turned = weights.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-        windows, starts = lay_windows(d_out, (K_h, K_w), (1, 1), (K_h - 1 - pad_top, K_w - 1 - pad_left), (H, W))
-        _multiply_windows(windows, starts, filter_runs(turned), no_bias, no_floor, d_x)
-        return
-    # d_out with a border of zeros as wide as a window reaches; the zeros left of a row also end the row above.
-    rows, pitch = H_out + 2 * reach_h, W_out + reach_w
-    d_rows = flat_rows(d_out, (1, 1), (reach_h, reach_w), (1, 1, rows, pitch), reach_w)
-    d_x[...] = 0
-    grid = (H_out + reach_h, W_out + reach_w)
+    no_floor = d_out.dtype.type(-np.inf)
+    # d_out with a border of zeros as wide as a window reaches.
+    if few:
+        # The zeros left of a row also end the row above.
+        rows, pitch = H_out + 2 * reach_h, W_out + reach_w
+        d_rows = flat_rows(d_out, (1, 1), (reach_h, reach_w), (1, 1, rows, pitch), reach_w)
+    else:
+        d_planes = padded_planes(d_out, (reach_h, reach_w), (H_out + 2 * reach_h, W_out + 2 * reach_w))
+    if stride_h > 1 or stride_w > 1:
+        d_x[...] = 0  # what no window meets
     for phase_h in range(min(stride_h, K_h)):
         for phase_w in range(min(stride_w, K_w)):
-            phase_weights = weights[:, :, phase_h::stride_h, phase_w::stride_w]
-            co, i, j = np.indices((C_out, *phase_weights.shape[2:])).reshape(3, -1)
-            offsets = co * d_rows.shape[1] + (reach_h - i) * pitch + reach_w - j
-            taps = fill_up(phase_weights.transpose(1, 0, 2, 3).reshape(C_in, -1), 4)
+            phase = (phase_h, phase_w)
             origin = (phase_h - pad_top, phase_w - pad_left)
-            _sum_shifted_rows(
-                d_rows.reshape(-1),
-                offsets,
-                taps,
-                no_bias,
-                (rows, pitch),
-                grid,
-                origin,
-                (stride_h, stride_w),
-                no_floor,
-                d_x,
+            if few:
+                co, i, j = np.indices((C_out, *weights[0, 0, phase_h::stride_h, phase_w::stride_w].shape)).reshape(
+                    3, -1
+                )
+                offsets = co * d_rows.shape[1] + (reach_h - i) * pitch + reach_w - j
+                taps = fill_up(
+                    weights[:, :, phase_h::stride_h, phase_w::stride_w].transpose(1, 0, 2, 3).reshape(C_in, -1), 4
+                )
+                _sum_shifted_rows(
+                    d_rows.reshape(-1),
+                    offsets,
+                    taps,
+                    np.zeros(len(taps), d_out.dtype),
+                    (rows, pitch),
+                    (H_out + reach_h, W_out + reach_w),
+                    origin,
+                    (stride_h, stride_w),
+                    no_floor,
+                    d_x,
+                )
+                continue
+            first, grid, origin = _inside(
+                origin, (stride_h, stride_w), (H_out + reach_h, W_out + reach_w), d_x.shape[2:]
             )
+            if 0 in grid:
+                continue
+            taps, steps = _turned(weights.shape, phase, (stride_h, stride_w), (reach_h, reach_w), d_planes.shape[2:])
+            filters = filters_in_lanes(weights, K_h * K_w, taps, C_in)
+            no_bias = np.zeros(len(filters) * filters.shape[2], d_out.dtype)
+            start = first[0] * d_planes.shape[3] + first[1]
+            convolve(
+                d_planes, start, (1, 1), steps, filters, no_bias, grid, no_floor, origin, (stride_h, stride_w), d_x
+            )
+
+
+def _inside(origin: Pair, step: Pair, grid: Pair, size: Pair) -> tuple[Pair, Pair, Pair]:
+    """Of the points origin + (i, j)·step, (i, j) in grid, those inside ``size``: the first (i, j), how many, the first point."""
+    rows, columns = (_along(origin[k], step[k], grid[k], size[k]) for k in (0, 1))
+    first, count = (rows[0], columns[0]), (rows[1], columns[1])
+    return first, count, (origin[0] + first[0] * step[0], origin[1] + first[1] * step[1])
+
+
+def _along(origin: int, step: int, grid: int, size: int) -> Pair:
+    """The first i whose origin + i·step is inside, and how many are."""
+    first, end = max(0, -(origin // step)), min(grid, -(-(size - origin) // step))
+    return first, max(0, end - first)
+
+
+@cache
+def _turned(
+    shape: tuple[int, int, int, int], phase: Pair, stride: Pair, reach_: Pair, plane: Pair
+) -> tuple[Array, Array]:
+    """The taps (co, kh, kw) of a phase: where each stands in the weights, and the pixel of d_out it meets."""
+    C_out, C_in, K_h, K_w = shape
+    ways = -(-(K_h - phase[0]) // stride[0]), -(-(K_w - phase[1]) // stride[1])
+    co, i, j = np.indices((C_out, *ways)).reshape(3, -1)
+    taps = (co * C_in * K_h + phase[0] + i * stride[0]) * K_w + phase[1] + j * stride[1]
+    steps = (co * plane[0] + reach_[0] - i) * plane[1] + reach_[1] - j
+    return taps, steps.astype(np.uintp)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from .memory import empty
 from .runtime import kernel, parallel_kernel
+from .tiles import sum_outer
 
 Array = NDArray[Any]
 
@@ -33,9 +34,9 @@ Array = NDArray[Any]
 VECTOR = 16
 # Numbers in a strip: four strips of sums and the pixels they are made of fit the L1 cache.
 STRIP = 1024
-# From one strip of sums to the next: a distance the compiler knows, so that it need not test before every loop
-# whether the strips overlap; and no multiple of 4096 bytes, where a read would wait for a write to its neighbour.
-APART = STRIP + 2 * VECTOR
+# From one strip of sums to the next: room for a whole tile at the end, and no multiple of 4096 bytes, where a read
+# would wait for a write to its neighbour.
+APART = STRIP + 5 * VECTOR
 
 
 @kernel
@@ -154,42 +155,17 @@ def sum_strip(row: Array, offsets: Array, taps: Array, r: int, start: int, lengt
 
     row (S,), offsets (T,), taps (R, T); up to 15 more sums are spoilt.
     """
-    T = offsets.shape[0]
-    # Whole vectors only, and unsigned: numba would test a signed index for wrap-around.
-    whole = np.uintp((length + 15) // 16 * 16)
-    k1, k2, k3 = np.uintp(APART), np.uintp(2 * APART), np.uintp(3 * APART)
-    # Three taps of four filters at a time: twelve multiply-adds for three pixels read, four sums read and four
-    # written. Twelve weights stay in registers; sixteen would not, and cost a third of the speed.
-    for t in range(0, T - 2, 3):
-        t0, t1, t2 = np.uintp(offsets[t] + start), np.uintp(offsets[t + 1] + start), np.uintp(offsets[t + 2] + start)
-        w00, w01, w02 = taps[r, t], taps[r, t + 1], taps[r, t + 2]
-        w10, w11, w12 = taps[r + 1, t], taps[r + 1, t + 1], taps[r + 1, t + 2]
-        w20, w21, w22 = taps[r + 2, t], taps[r + 2, t + 1], taps[r + 2, t + 2]
-        w30, w31, w32 = taps[r + 3, t], taps[r + 3, t + 1], taps[r + 3, t + 2]
-        if t1 - t0 == np.uintp(1) and t2 - t0 == np.uintp(2):
-            # A row of a 3×3 filter. That its pixels are neighbours saves short rows a fifth of their time.
-            for p in range(whole):
-                x0, x1, x2 = row[p + t0], row[p + t0 + np.uintp(1)], row[p + t0 + np.uintp(2)]
-                sums[p] += w00 * x0 + w01 * x1 + w02 * x2
-                sums[p + k1] += w10 * x0 + w11 * x1 + w12 * x2
-                sums[p + k2] += w20 * x0 + w21 * x1 + w22 * x2
-                sums[p + k3] += w30 * x0 + w31 * x1 + w32 * x2
-        else:
-            for p in range(whole):
-                x0, x1, x2 = row[p + t0], row[p + t1], row[p + t2]
-                sums[p] += w00 * x0 + w01 * x1 + w02 * x2
-                sums[p + k1] += w10 * x0 + w11 * x1 + w12 * x2
-                sums[p + k2] += w20 * x0 + w21 * x1 + w22 * x2
-                sums[p + k3] += w30 * x0 + w31 * x1 + w32 * x2
-    for t in range(T // 3 * 3, T):
-        t0 = np.uintp(offsets[t] + start)
-        w00, w10, w20, w30 = taps[r, t], taps[r + 1, t], taps[r + 2, t], taps[r + 3, t]
-        for p in range(whole):
-            x0 = row[p + t0]
-            sums[p] += w00 * x0
-            sums[p + k1] += w10 * x0
-            sums[p + k2] += w20 * x0
-            sums[p + k3] += w30 * x0
+    T = np.uintp(len(offsets))
+    places, steps, row_steps = np.empty(4, np.uintp), np.empty(T, np.uintp), np.empty(T, np.uintp)
+    for k in range(np.uintp(4)):
+        places[k] = k * T
+    for t in range(T):
+        steps[t], row_steps[t] = t, np.uintp(offsets[t])
+    zero, apart = np.uintp(0), np.uintp(APART)
+    sum_outer(
+        taps.ravel(), np.uintp(r) * T, places, steps, row, np.uintp(start), row_steps, length,
+        sums, zero, apart, sums, zero, apart,
+    )  # fmt: skip
 
 
 @kernel

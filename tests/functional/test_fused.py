@@ -21,7 +21,10 @@ CASES = pytest.mark.parametrize(
         (1, 1, (6, 5), (6, 4), 1, 0, (1, 2)),
         # the only window lies in the padding, left of the image
         (32, 3, (1, 1), (1, 1), 20, 5, (1, 1)),
-        # wider than a strip of sums: 2×2 windows, and others
+        # by Winograd's way: filters in one block and in two, a border, a row and a column that no window takes
+        (16, 20, (17, 18), (3, 3), 1, 1, (2, 2)),
+        (32, 70, (21, 17), (3, 3), 1, 0, (2, 2)),
+        # many pixels in a row: 2×2 windows, and others
         (2, 5, (4, 1100), (3, 3), 1, 0, (2, 2)),
         (2, 1, (3, 1100), (1, 3), 1, 1, (5, 1)),
     ],

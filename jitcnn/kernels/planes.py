@@ -1,0 +1,95 @@
+"""Images laid out anew: with a border of zeros, or pixel by pixel with the channels side by side."""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from .memory import empty
+from .runtime import kernel, parallel_kernel
+
+Array = NDArray[Any]
+
+# Numbers of room behind the last pixel, so that a run of pixels may be read to the end of a vector.
+ROOM = 16
+
+
+@kernel
+def _pad_plane(x: Array, pad: tuple[int, int], padded: Array) -> None:
+    """x (H, W) -> padded (H_p, W_p), from ``pad`` on, and zeros; what does not fit is left out."""
+    H, W = min(x.shape[0], padded.shape[0] - pad[0]), min(x.shape[1], padded.shape[1] - pad[1])
+    pixels, flat, pitch = x.ravel(), padded.ravel(), padded.shape[1]
+    for p in range(np.uintp(len(flat))):
+        flat[p] = 0
+    for h in range(H):
+        to, from_ = np.uintp((h + pad[0]) * pitch + pad[1]), np.uintp(h * x.shape[1])
+        for w in range(np.uintp(max(W, 0))):
+            flat[to + w] = pixels[from_ + w]
+
+
+@parallel_kernel
+def _pad_planes(x: Array, pad: tuple[int, int], padded: Array) -> None:
+    """x (N, C, H, W) -> padded (N, C, H_p, W_p)."""
+    N, C = x.shape[:2]
+    for job in prange(N * C):
+        _pad_plane(x[job // C, job % C], pad, padded[job // C, job % C])
+
+
+def padded_planes(x: Array, pad: tuple[int, int], size: tuple[int, int]) -> Array:
+    """x (N, C, H, W) from ``pad`` on in planes of zeros of at least that size; x itself, if that is all of it."""
+    if pad == (0, 0) and size[0] <= x.shape[2] and size[1] <= x.shape[3]:
+        return np.ascontiguousarray(x)
+    padded = empty((*x.shape[:2], *size), x.dtype)
+    _pad_planes(x, pad, padded)
+    return padded
+
+
+@kernel
+def _lay_pixels(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, pixels: Array) -> None:
+    """As ``_lay_all_pixels``, for one image: x (C, H, W) -> pixels (≥ H_p·W_p·lanes,)."""
+    C, H, W = x.shape
+    h_end, w_end = min(H, size[0] - pad[0]), np.uintp(max(0, min(W, size[1] - pad[1])))
+    if pad[0] > 0 or pad[1] > 0 or size[0] > H or size[1] > W or lanes > C:
+        for p in range(np.uintp(len(pixels))):
+            pixels[p] = 0
+    planes, apart = x.ravel(), np.uintp(lanes)
+    for h in range(h_end):
+        for c in range(C):
+            to, from_ = np.uintp(((h + pad[0]) * size[1] + pad[1]) * lanes + c), np.uintp((c * H + h) * W)
+            for w in range(w_end):
+                pixels[to + w * apart] = planes[from_ + w]
+
+
+@parallel_kernel
+def _lay_all_pixels(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, pixels: Array) -> None:
+    """x (N, C, H, W) -> pixels (N, ≥ H_p·W_p·lanes)."""
+    for n in prange(len(x)):
+        _lay_pixels(x[n], pad, size, lanes, pixels[n])
+
+
+def channels_last(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int) -> Array:
+    """x (N, C, H, W) from ``pad`` on in zeros (H_p, W_p, lanes), flat: (N, H_p·W_p·lanes + room)."""
+    pixels = empty((len(x), size[0] * size[1] * lanes + ROOM), x.dtype)
+    _lay_all_pixels(x, pad, size, lanes, pixels)
+    return pixels
+
+
+@kernel
+def planes_of_pixels(pixels: Array, pad: tuple[int, int], size: tuple[int, int], x: Array) -> None:
+    """The way back, of one image: pixels (≥ H_p·W_p·C,) -> x (C, H, W); what lies outside has no part in it."""
+    C, H, W = x.shape
+    planes, apart = x.ravel(), np.uintp(C)
+    h_end, w_end = min(H, size[0] - pad[0]), np.uintp(max(0, min(W, size[1] - pad[1])))
+    for c in range(C):
+        for h in range(H):
+            to = np.uintp((c * H + h) * W)
+            if h < h_end:
+                from_ = np.uintp(((h + pad[0]) * size[1] + pad[1]) * C + c)
+                for w in range(w_end):
+                    planes[to + w] = pixels[from_ + w * apart]
+                for w in range(w_end, np.uintp(W)):
+                    planes[to + w] = 0
+            else:
+                for w in range(np.uintp(W)):
+                    planes[to + w] = 0

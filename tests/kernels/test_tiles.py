@@ -1,0 +1,77 @@
+"""Sums in registers against what their instructions mean."""
+
+import numpy as np
+import pytest
+from compare import assert_close
+from numba import njit
+
+from jitcnn.kernels import tiles
+
+PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
+
+
+def by_instructions(load, outer, add, subtract, store):
+    """Every instruction once, as a kernel would use them."""
+
+    def work(a, b, sums):
+        tile = load(sums, np.uintp(5), np.uintp(70), 4, 2)
+        tile = outer(tile, a, PLACES, b, np.uintp(2))
+        more = outer(tile, a, PLACES, b, np.uintp(9))
+        store(subtract(add(tile, more), load(b, np.uintp(0), np.uintp(1), 4, 2)), sums, np.uintp(1), np.uintp(80))
+        return sums
+
+    return work
+
+
+def test_the_instructions_are_what_numpy_says_they_mean(dtype, rng):
+    a, b, sums = rng.standard_normal(8), rng.standard_normal(60), rng.standard_normal(400)
+    a, b, sums = a.astype(dtype), b.astype(dtype), sums.astype(dtype)
+    compiled = by_instructions(
+        tiles.load_tile, tiles.add_outer, tiles.add_tiles, tiles.subtract_tiles, tiles.store_tile
+    )
+    meaning = by_instructions(
+        tiles._load_tile, tiles._add_outer, tiles._add_tiles, tiles._subtract_tiles, tiles._store_tile
+    )
+    assert_close(njit(compiled)(a, b, sums.copy()), meaning(a, b, sums.copy()))
+
+
+@pytest.mark.parametrize("count", [1, 16, 30, 48, 64, 112])
+def test_a_sum_of_outer_products(count, dtype, rng):
+    filled = -(-count // 16) * 16
+    a, b, start = (rng.standard_normal(n).astype(dtype) for n in (40, 30 + filled, 20 + filled))
+    places, a_steps, b_steps = (np.array(steps, np.uintp) for steps in ([0, 5, 2, 9] * 2, [1, 8, 20], [0, 3, 11]))
+    sums = np.zeros(8 * filled, dtype)
+    zero, apart = np.uintp(0), np.uintp(filled)
+    tiles.sum_outer(
+        a, np.uintp(4), places, a_steps, b, np.uintp(1), b_steps, count,
+        start, np.uintp(2), zero, sums, zero, apart,
+    )  # fmt: skip
+    expected = [
+        start[2 : 2 + count] + sum(a[4 + place + u] * b[1 + v :][:count] for u, v in zip(a_steps, b_steps, strict=True))
+        for place in places
+    ]
+    assert_close(sums.reshape(8, filled)[:, :count], np.array(expected, dtype))
+
+
+@pytest.mark.parametrize("length", [16, 48, 96, 192, 336])
+def test_a_sum_of_runs(length, dtype, rng):
+    factors, row, before = (rng.standard_normal(n).astype(dtype) for n in (9, length + 50, length + 10))
+    places = rng.integers(0, 40, 9).astype(np.uintp)
+    sums = before.copy()
+    tiles.add_runs(factors, 8, row, places, np.uintp(7), length, sums, np.uintp(3))
+    expected = before.copy()
+    for k in range(8):
+        expected[3 : 3 + length] += factors[k] * row[int(places[k]) + 7 :][:length]
+    assert_close(sums, expected)
+
+
+def test_three_runs_at_once(dtype, rng):
+    factors, row, before = (rng.standard_normal(n).astype(dtype) for n in (9, 150, 48))
+    places = rng.integers(0, 40, 9).astype(np.uintp)
+    sums = before.copy()
+    tiles.add_three_runs(factors, 9, row, places, np.uintp(31), 16, sums, np.uintp(0))
+    expected = before.copy().reshape(3, 16)
+    for k in range(9):
+        for i in range(3):
+            expected[i] += factors[k] * row[int(places[k]) + i * 31 :][:16]
+    assert_close(sums.reshape(3, 16), expected)
