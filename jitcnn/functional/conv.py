@@ -13,10 +13,10 @@ from .checks import FUSING, Shape, float_arrays, has_shape, pick
 
 CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": conv_naive, "loops": conv_loops, "im2col": conv_im2col}
 
-# Where the matrix product beats the loops, and "auto" takes it: the input gradient of a single small plane under
-# many weights, whose rows are too short. Times loops over im2col: 256→512 1×1/2 on 14² 1.9, 512→512 3×3 on 7² 1.3,
-# 256→256 3×3 on 4² 2.9, 128→128 3×3 on 8² 1.3; but 64→64 3×3 on 8² 0.9, 256→384 3×3 on 13² 0.9, three images 0.9.
-SHORT, MANY = 64, 1 << 17
+# Where the matrix product beats the loops, and "auto" takes it: the weight gradients of filters of few taps on wide
+# planes, whose output gradients the loops have to turn round. Times loops over im2col: 3→64 3×3 on 224² 1.6,
+# 64→256 1×1 on 56² 1.7; but 3→64 7×7/2 on 224² 0.4, 64→64 3×3 on 56² 0.5, 1→32 3×3 on 28² 1.0.
+WIDE, FEW_TAPS = 3000, 64
 
 
 def conv2d(
@@ -88,6 +88,8 @@ def conv2d_backward_weights(
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
+    if impl in FUSING and size_out[0] * size_out[1] >= WIDE and weights[0].size <= FEW_TAPS:
+        kernels = conv_im2col
     d_weights = empty(weights.shape, weights.dtype)
     d_bias = np.empty(weights.shape[0], weights.dtype)
     kernels.conv2d_backward_weights(x, d_out, *stride, *pad, d_weights, d_bias)
@@ -108,8 +110,6 @@ def conv2d_backward_input(
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
-    if impl in FUSING and len(x) == 1 and size_out[0] * size_out[1] <= SHORT and weights.size >= MANY:
-        kernels = conv_im2col
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
     d_x = empty(x.shape, x.dtype)
     kernels.conv2d_backward_input(d_out, weights, *stride, *pad, d_x)

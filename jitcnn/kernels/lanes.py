@@ -33,6 +33,8 @@ FEW = 8
 TAPS_AT_ONCE = 288
 # Pixels whose sums are held at once, and pixels whose gradients meet all taps of a job before the next come.
 PIXELS_AT_ONCE = 256
+# Gradients of so many weights are summed in parts and then added up.
+MOST_PARTIAL = 1 << 15
 # Jobs to aim at, so that every thread has some and the last ends with the others; fixed, as sums of gradients depend on it.
 JOBS = 16
 
@@ -219,25 +221,25 @@ def convolve(
 @kernel
 def _sum_gradients(
     planes: Array, image: int, pitch: int, stride: tuple[int, int], steps: Array, d_pixels: Array,
-    size: tuple[int, int], lanes: tuple[int, int], images: tuple[int, int], d_taps: Array,
+    size: tuple[int, int], height: int, lanes: tuple[int, int], some: tuple[int, int], d_taps: Array,
 ) -> None:  # fmt: skip
-    """As ``_sum_all_gradients``, for the taps of one job and the images from … to; lanes: the first, and how many a pixel has."""
+    """As ``_sum_all_gradients``, for the taps of one job and the bands from … to; lanes: the first, and how many a pixel has."""
     width = d_taps.shape[1]
     flat, flat_taps, zero, apart = d_pixels.ravel(), d_taps.ravel(), np.uintp(0), np.uintp(width)
     flat_taps[:] = 0
-    height = max(1, PIXELS_AT_ONCE // size[1])
-    for n in range(images[0], images[1]):
-        for top in range(0, size[0], height):
-            rows = min(height, size[0] - top)
-            places = window_places((rows, size[1]), pitch, stride)[: rows * size[1]]
-            d_steps = np.empty(len(places), np.uintp)
-            for p in range(np.uintp(len(places))):
-                d_steps[p] = p * np.uintp(lanes[1])
-            sum_outer(
-                planes, np.uintp(n * image + top * stride[0] * pitch), steps, places,
-                flat, np.uintp(n * d_pixels.shape[1] + top * size[1] * lanes[1] + lanes[0]), d_steps, width,
-                flat_taps, zero, apart, flat_taps, zero, apart,
-            )  # fmt: skip
+    bands = (size[0] + height - 1) // height
+    for band in range(some[0], some[1]):
+        n, top = band // bands, band % bands * height
+        rows = min(height, size[0] - top)
+        places = window_places((rows, size[1]), pitch, stride)[: rows * size[1]]
+        d_steps = np.empty(len(places), np.uintp)
+        for p in range(np.uintp(len(places))):
+            d_steps[p] = p * np.uintp(lanes[1])
+        sum_outer(
+            planes, np.uintp(n * image + top * stride[0] * pitch), steps, places,
+            flat, np.uintp(n * d_pixels.shape[1] + top * size[1] * lanes[1] + lanes[0]), d_steps, width,
+            flat_taps, zero, apart, flat_taps, zero, apart,
+        )  # fmt: skip
 
 
 @kernel
@@ -255,26 +257,26 @@ def _sum_biases(d_pixels: Array, count: int, d_bias: Array) -> None:
 @parallel_kernel
 def _sum_all_gradients(
     planes: Array, image: int, pitch: int, stride: tuple[int, int], steps: Array, taps_at_once: int,
-    d_pixels: Array, size: tuple[int, int], d_taps: Array, d_bias: Array,
+    d_pixels: Array, size: tuple[int, int], height: int, d_taps: Array, d_bias: Array,
 ) -> None:  # fmt: skip
-    """d_taps[part, b, t, lane] = Σ over the images of a part, and their pixels, of planes[window + steps[t]] · d_pixels[pixel, b·width + lane].
+    """d_taps[part, b, t, lane] = Σ over the bands of a part, and their pixels, of planes[window + steps[t]] · d_pixels[pixel, b·width + lane].
 
     planes (S,), ``image`` numbers each, rows at that pitch; steps (T,), a multiple of four, so many to a job;
-    d_pixels (N, ≥ H_out·W_out·lanes), ``size`` is H_out, W_out; d_taps (parts, blocks, T, width); d_bias (lanes,).
+    d_pixels (N, ≥ H_out·W_out·lanes), ``size`` is H_out, W_out, so many rows to a band; d_taps (parts, blocks, T, width); d_bias (lanes,).
     """
     parts, blocks, T, width = d_taps.shape
     chunks = (T + taps_at_once - 1) // taps_at_once
-    N = len(d_pixels)
+    bands = (size[0] + height - 1) // height * len(d_pixels)
     for job in prange(parts * blocks * chunks + 1):
         number = np.intp(job) - 1
         if number < 0:
             _sum_biases(d_pixels, size[0] * size[1], d_bias)
         else:
             part, b, t = number // (blocks * chunks), number // chunks % blocks, number % chunks * taps_at_once
-            images = (part * N // parts, (part + 1) * N // parts)
+            some = (part * bands // parts, (part + 1) * bands // parts)
             _sum_gradients(
-                planes, image, pitch, stride, steps[t : t + taps_at_once], d_pixels, size, (b * width, blocks * width),
-                images, d_taps[part, b, t : t + taps_at_once],
+                planes, image, pitch, stride, steps[t : t + taps_at_once], d_pixels, size, height,
+                (b * width, blocks * width), some, d_taps[part, b, t : t + taps_at_once],
             )  # fmt: skip
 
 
@@ -291,14 +293,17 @@ def filter_gradients(
     blocks = -(-C_out // width)
     d_pixels = channels_last(d_out, (0, 0), (H_out, W_out), blocks * width)
     steps = np.pad(steps, (0, -T % 4))
-    # Enough jobs: taps apart first, and if those are few, images apart, in fixed parts that are summed in order.
-    taps_at_once = max(4, -(-len(steps) * blocks // JOBS) // 4 * 4)
-    parts = min(N, max(1, JOBS // 2 // (-(-len(steps) // taps_at_once) * blocks)))
+    height = max(1, PIXELS_AT_ONCE // W_out)
+    # Many pixels and few taps: bands apart, each read once, in fixed parts that are summed in order. Else taps apart.
+    if len(steps) * blocks * width <= MOST_PARTIAL:
+        taps_at_once, parts = len(steps), min(-(-H_out // height) * N, JOBS)
+    else:
+        taps_at_once, parts = max(4, -(-len(steps) * blocks // JOBS) // 4 * 4), 1
     d_taps = empty((parts, blocks, len(steps), width), d_weights.dtype)
     d_lanes = np.empty(blocks * width, d_bias.dtype)
     image, pitch = planes[0].size, planes.shape[3]
     _sum_all_gradients(
-        planes.reshape(-1), image, pitch, stride, steps, taps_at_once, d_pixels, (H_out, W_out), d_taps, d_lanes
+        planes.reshape(-1), image, pitch, stride, steps, taps_at_once, d_pixels, (H_out, W_out), height, d_taps, d_lanes
     )
     total = d_taps[0] if parts == 1 else d_taps.sum(axis=0)
     for b in range(blocks):

@@ -13,6 +13,8 @@ Array = NDArray[Any]
 
 # Numbers of room behind the last pixel, so that a run of pixels may be read to the end of a vector.
 ROOM = 16
+# Rows of pixels to a job.
+ROWS_AT_ONCE = 16
 
 
 @kernel
@@ -46,32 +48,42 @@ def padded_planes(x: Array, pad: tuple[int, int], size: tuple[int, int]) -> Arra
 
 
 @kernel
-def _lay_pixels(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, pixels: Array) -> None:
-    """As ``_lay_all_pixels``, for one image: x (C, H, W) -> pixels (≥ H_p·W_p·lanes,)."""
+def _lay_rows(
+    x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, rows: tuple[int, int], pixels: Array
+) -> None:
+    """As ``_lay_pixels``, for some rows of one image: x (C, H, W) -> pixels (≥ H_p·W_p·lanes,)."""
     C, H, W = x.shape
-    h_end, w_end = min(H, size[0] - pad[0]), np.uintp(max(0, min(W, size[1] - pad[1])))
-    if pad[0] > 0 or pad[1] > 0 or size[0] > H or size[1] > W or lanes > C:
-        for p in range(np.uintp(len(pixels))):
-            pixels[p] = 0
+    end, pitch = max(0, min(W, size[1] - pad[1])), size[1] * lanes
     planes, apart = x.ravel(), np.uintp(lanes)
-    for h in range(h_end):
-        for c in range(C):
-            to, from_ = np.uintp(((h + pad[0]) * size[1] + pad[1]) * lanes + c), np.uintp((c * H + h) * W)
-            for w in range(w_end):
-                pixels[to + w * apart] = planes[from_ + w]
+    for row in range(rows[0], rows[1]):
+        h = row - pad[0]
+        inside = 0 <= h < H
+        if not inside or pad[1] > 0 or size[1] > W or lanes > C:
+            for p in range(np.uintp(row * pitch), np.uintp((row + 1) * pitch)):
+                pixels[p] = 0
+        if inside:
+            for left in range(0, end, 32):  # some pixels of all channels stay in the L1 cache
+                count = np.uintp(min(32, end - left))
+                for c in range(C):
+                    to = np.uintp(row * pitch + (left + pad[1]) * lanes + c)
+                    from_ = np.uintp((c * H + h) * W + left)
+                    for w in range(count):
+                        pixels[to + w * apart] = planes[from_ + w]
 
 
 @parallel_kernel
-def _lay_all_pixels(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, pixels: Array) -> None:
+def _lay_pixels(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, pixels: Array) -> None:
     """x (N, C, H, W) -> pixels (N, ≥ H_p·W_p·lanes)."""
-    for n in prange(len(x)):
-        _lay_pixels(x[n], pad, size, lanes, pixels[n])
+    bands = (size[0] + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE
+    for job in prange(len(x) * bands):
+        n, top = np.intp(job) // bands, np.intp(job) % bands * ROWS_AT_ONCE
+        _lay_rows(x[n], pad, size, lanes, (top, min(size[0], top + ROWS_AT_ONCE)), pixels[n])
 
 
 def channels_last(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int) -> Array:
     """x (N, C, H, W) from ``pad`` on in zeros (H_p, W_p, lanes), flat: (N, H_p·W_p·lanes + room)."""
     pixels = empty((len(x), size[0] * size[1] * lanes + ROOM), x.dtype)
-    _lay_all_pixels(x, pad, size, lanes, pixels)
+    _lay_pixels(x, pad, size, lanes, pixels)
     return pixels
 
 

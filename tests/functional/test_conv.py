@@ -151,16 +151,22 @@ def test_columns_of_the_wrong_shape_are_told():
 
 
 @pytest.mark.parametrize(
-    ("impl", "N", "size", "taken"),
-    [("auto", 1, 4, True), ("loops", 1, 4, False), ("auto", 2, 4, False), ("auto", 1, 9, False)],
+    ("impl", "C_in", "size", "taken"),
+    [
+        ("auto", 2, 60, True),
+        ("fused", 2, 60, True),
+        ("loops", 2, 60, False),
+        ("auto", 8, 60, False),
+        ("auto", 2, 40, False),
+    ],
 )
-def test_auto_takes_the_matrix_product_for_a_single_small_plane_under_many_weights(
-    impl, N, size, taken, monkeypatch, rng
+def test_auto_takes_the_matrix_product_for_gradients_of_few_taps_on_wide_planes(
+    impl, C_in, size, taken, monkeypatch, rng
 ):
-    x, weights = rng.standard_normal((N, 128, size, size)), rng.standard_normal((128, 128, 3, 3))
-    d_out = rng.standard_normal((N, 128, size, size))
-    expected = conv2d_backward(d_out, x, weights, padding=1, impl="loops")[0]
-    right, called = conv_im2col.conv2d_backward_input, []
-    monkeypatch.setattr(conv_im2col, "conv2d_backward_input", lambda *a: called.append(1) or right(*a))
-    assert_close(conv2d_backward(d_out, x, weights, padding=1, impl=impl)[0], expected)
+    x, weights = rng.standard_normal((1, C_in, size, size)), rng.standard_normal((9, C_in, 3, 3))
+    d_out = rng.standard_normal((1, 9, size, size))
+    expected = conv2d_backward(d_out, x, weights, padding=1, impl="loops")[1]
+    right, called = conv_im2col.conv2d_backward_weights, []
+    monkeypatch.setattr(conv_im2col, "conv2d_backward_weights", lambda *a: called.append(1) or right(*a))
+    assert_close(conv2d_backward(d_out, x, weights, padding=1, impl=impl)[1], expected)
     assert bool(called) == taken
