@@ -9,14 +9,9 @@ from ..arrays import Array
 from ..kernels import conv_im2col, conv_loops, conv_naive
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .checks import FUSING, Shape, float_arrays, has_shape, pick
+from .checks import Shape, float_arrays, has_shape, pick
 
 CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": conv_naive, "loops": conv_loops, "im2col": conv_im2col}
-
-# Where the matrix product beats the loops, and "auto" takes it: the weight gradients of filters of few taps on wide
-# planes, whose output gradients the loops have to turn round. Times loops over im2col: 3→64 3×3 on 224² 1.6,
-# 64→256 1×1 on 56² 1.7; but 3→64 7×7/2 on 224² 0.4, 64→64 3×3 on 56² 0.5, 1→32 3×3 on 28² 1.0.
-WIDE, FEW_TAPS = 3000, 64
 
 
 def conv2d(
@@ -88,8 +83,6 @@ def conv2d_backward_weights(
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
-    if impl in FUSING and size_out[0] * size_out[1] >= WIDE and weights[0].size <= FEW_TAPS:
-        kernels = conv_im2col
     d_weights = empty(weights.shape, weights.dtype)
     d_bias = np.empty(weights.shape[0], weights.dtype)
     kernels.conv2d_backward_weights(x, d_out, *stride, *pad, d_weights, d_bias)

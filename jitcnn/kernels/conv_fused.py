@@ -133,7 +133,7 @@ def conv2d_relu_pool_forward(
     planes = padded_planes(x, pad, size)
     filters = filters_in_lanes(weights, T, even_steps(T, 1), C_out)
     steps = tap_steps(C_in, (K_h, K_w), planes.shape[2:])
-    # Whole images, but enough jobs for all threads.
+    # Whole images, but a few jobs for each thread.
     height = min(H_out, -(-H_out * len(x) * len(filters) // JOBS))
     plane = planes[0].size, planes.shape[3]
     _sum_and_pool(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .memory import empty
 from .planes import channels_last
 from .runtime import kernel, parallel_kernel
-from .tiles import sum_outer
+from .tiles import sum_outer, turn
 
 Array = NDArray[Any]
 
@@ -36,7 +36,7 @@ PIXELS_AT_ONCE = 256
 # Gradients of so many weights are summed in parts and then added up.
 MOST_PARTIAL = 1 << 15
 # Jobs to aim at, so that every thread has some and the last ends with the others; fixed, as sums of gradients depend on it.
-JOBS = 16
+JOBS = 8
 
 
 def whole_lanes(count: int) -> int:
@@ -64,10 +64,14 @@ def _lay_some_taps(weights: Array, lane_step: int, taps: Array, first: int, last
     """As ``_lay_taps``, for the filters first … last of one block (T, width)."""
     T, width = filters.shape
     flat, apart, count = filters.ravel(), np.uintp(lane_step), np.uintp(last - first)
+    side_by_side = taps[T - 1] - taps[0] == T - 1
+    if side_by_side:
+        turn(weights, np.uintp(taps[0] + first * lane_step), apart, count, T, flat, np.uintp(0), np.uintp(width))
     for t in range(T):
         to, from_ = np.uintp(t * width), np.uintp(taps[t] + first * lane_step)
-        for lane in range(count):
-            flat[to + lane] = weights[from_ + lane * apart]
+        if not side_by_side:
+            for lane in range(count):
+                flat[to + lane] = weights[from_ + lane * apart]
         for lane in range(count, np.uintp(width)):
             flat[to + lane] = 0
 
@@ -146,20 +150,21 @@ def _sum_band(
     places = window_places((rows, columns), pitch, stride)
     sums = np.empty(len(places) * filters.shape[1] + LANES, pixels.dtype)
     sum_windows(pixels, first, places, steps, filters, bias, sums)
-    for lane in range(np.uintp(count)):
-        for i in range(np.uintp(rows)):
-            to, from_ = (
-                np.uintp(at) + lane * np.uintp(plane) + i * np.uintp(pitch_out),
-                i * np.uintp(columns) * width + lane,
-            )
-            if step_out == 1:
+    if floor == 0:
+        for p in range(np.uintp(len(sums))):
+            sums[p] = floor if sums[p] < floor else sums[p]
+    apart = np.uintp(plane)
+    if step_out == 1 and pitch_out == columns:
+        turn(sums, np.uintp(0), width, rows * columns, count, out, np.uintp(at), apart)
+        return
+    for i in range(rows):
+        to, from_ = np.uintp(at + i * pitch_out), np.uintp(i * columns) * width
+        if step_out == 1:
+            turn(sums, from_, width, columns, count, out, to, apart)
+        else:
+            for lane in range(np.uintp(count)):
                 for j in range(np.uintp(columns)):
-                    value = sums[from_ + j * width]
-                    out[to + j] = floor if value < floor else value
-            else:
-                for j in range(np.uintp(columns)):
-                    value = sums[from_ + j * width]
-                    out[to + j * np.uintp(step_out)] = floor if value < floor else value
+                    out[to + lane * apart + j * np.uintp(step_out)] = sums[from_ + j * width + lane]
 
 
 @parallel_kernel

@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 
 # Multiply-adds from which on the loops on all threads are quicker than the BLAS on one.
 LARGE = 1 << 20
+# Up to here no BLAS shares a product among threads, and asking it not to would take longer than the product.
+SMALL = 1 << 13
 # Rows and columns of the product that one job computes.
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 32, 64
 LANES = 16
@@ -131,6 +133,8 @@ def matmul(a: Array, b: Array) -> Array:
         _by_loops(a, b, product, (columns, 1))
     elif rows * columns * K >= LARGE and rows % LANES == 0 and b.T.flags.c_contiguous:
         _by_loops(b.T, np.ascontiguousarray(a.T), product, (1, columns))
+    elif rows * columns * K <= SMALL:
+        np.matmul(a, b, out=product)
     else:
         with one_blas_thread():
             np.matmul(a, b, out=product)

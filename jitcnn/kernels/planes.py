@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .memory import empty
 from .runtime import kernel, parallel_kernel
+from .tiles import turn
 
 Array = NDArray[Any]
 
@@ -61,14 +62,9 @@ def _lay_rows(
         if not inside or pad[1] > 0 or size[1] > W or lanes > C:
             for p in range(np.uintp(row * pitch), np.uintp((row + 1) * pitch)):
                 pixels[p] = 0
-        if inside:
-            for left in range(0, end, 32):  # some pixels of all channels stay in the L1 cache
-                count = np.uintp(min(32, end - left))
-                for c in range(C):
-                    to = np.uintp(row * pitch + (left + pad[1]) * lanes + c)
-                    from_ = np.uintp((c * H + h) * W + left)
-                    for w in range(count):
-                        pixels[to + w * apart] = planes[from_ + w]
+        if inside and end > 0:
+            to, from_ = np.uintp(row * pitch + pad[1] * lanes), np.uintp(h * W)
+            turn(planes, from_, np.uintp(H * W), C, end, pixels, to, apart)
 
 
 @parallel_kernel
@@ -91,17 +87,10 @@ def channels_last(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: 
 def planes_of_pixels(pixels: Array, pad: tuple[int, int], size: tuple[int, int], x: Array) -> None:
     """The way back, of one image: pixels (≥ H_p·W_p·C,) -> x (C, H, W); what lies outside has no part in it."""
     C, H, W = x.shape
-    planes, apart = x.ravel(), np.uintp(C)
+    planes, apart, plane = x.ravel(), np.uintp(C), np.uintp(H * W)
     h_end, w_end = min(H, size[0] - pad[0]), np.uintp(max(0, min(W, size[1] - pad[1])))
-    for c in range(C):
-        for h in range(H):
-            to = np.uintp((c * H + h) * W)
-            if h < h_end:
-                from_ = np.uintp(((h + pad[0]) * size[1] + pad[1]) * C + c)
-                for w in range(w_end):
-                    planes[to + w] = pixels[from_ + w * apart]
-                for w in range(w_end, np.uintp(W)):
-                    planes[to + w] = 0
-            else:
-                for w in range(np.uintp(W)):
-                    planes[to + w] = 0
+    if h_end < H or w_end < W:
+        planes[:] = 0
+    for h in range(h_end):
+        from_ = np.uintp(((h + pad[0]) * size[1] + pad[1]) * C)
+        turn(pixels, from_, apart, w_end, C, planes, np.uintp(h * W), plane)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .runtime import kernel
+from .tiles import turn
 
 Array = NDArray[Any]
 
@@ -76,9 +77,6 @@ def write_planes(
     winners: Array,
 ) -> None:
     """out[at + lane·plane + k] = best[(first + k)·width + lane], winners from won; k in 0 … count, lane in 0 … filters."""
-    apart = np.uintp(width)
-    for lane in range(np.uintp(filters)):
-        to, from_ = np.uintp(at) + lane * np.uintp(plane), np.uintp(first) * apart + lane
-        for k in range(np.uintp(count)):
-            out[to + k] = best[from_ + k * apart]
-            winners[to + k] = won[from_ + k * apart]
+    from_, apart, to, down = np.uintp(first * width), np.uintp(width), np.uintp(at), np.uintp(plane)
+    turn(best, from_, apart, count, filters, out, to, down)
+    turn(won, from_, apart, count, filters, winners, to, down)

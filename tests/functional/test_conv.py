@@ -10,7 +10,6 @@ from scipy.signal import correlate2d
 from jitcnn import col2im, conv2d_backward, conv2d_forward_fast, conv2d_forward_naive, im2col
 from jitcnn.errors import ConfigError, DTypeError, ShapeError
 from jitcnn.functional import conv2d, conv2d_relu, relu
-from jitcnn.kernels import conv_im2col
 
 IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
 
@@ -148,25 +147,3 @@ def test_a_gradient_of_the_wrong_shape_is_told():
 def test_columns_of_the_wrong_shape_are_told():
     with pytest.raises(ShapeError, match=r"col of shape \(18, 32\), got \(18, 31\)"):
         col2im(np.zeros((18, 31)), (2, 3, 6, 5), 3, 2)
-
-
-@pytest.mark.parametrize(
-    ("impl", "C_in", "size", "taken"),
-    [
-        ("auto", 2, 60, True),
-        ("fused", 2, 60, True),
-        ("loops", 2, 60, False),
-        ("auto", 8, 60, False),
-        ("auto", 2, 40, False),
-    ],
-)
-def test_auto_takes_the_matrix_product_for_gradients_of_few_taps_on_wide_planes(
-    impl, C_in, size, taken, monkeypatch, rng
-):
-    x, weights = rng.standard_normal((1, C_in, size, size)), rng.standard_normal((9, C_in, 3, 3))
-    d_out = rng.standard_normal((1, 9, size, size))
-    expected = conv2d_backward(d_out, x, weights, padding=1, impl="loops")[1]
-    right, called = conv_im2col.conv2d_backward_weights, []
-    monkeypatch.setattr(conv_im2col, "conv2d_backward_weights", lambda *a: called.append(1) or right(*a))
-    assert_close(conv2d_backward(d_out, x, weights, padding=1, impl=impl)[1], expected)
-    assert bool(called) == taken

@@ -75,3 +75,14 @@ def test_three_runs_at_once(dtype, rng):
         for i in range(3):
             expected[i] += factors[k] * row[int(places[k]) + i * 31 :][:16]
     assert_close(sums.reshape(3, 16), expected)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (33, 20), (5, 40), (3, 2)])
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int32])
+def test_rows_become_columns(rows, columns, kind, rng):
+    a = (1000 * rng.standard_normal(rows * (columns + 3) + 2)).astype(kind)
+    b = np.zeros(columns * (rows + 5) + 7, kind)
+    tiles.turn(a, np.uintp(2), np.uintp(columns + 3), rows, columns, b, np.uintp(7), np.uintp(rows + 5))
+    expected = np.zeros((columns, rows + 5), kind)
+    expected[:, :rows] = a[2:].reshape(rows, -1)[:, :columns].T
+    np.testing.assert_array_equal(b[7:].reshape(columns, -1), expected)
