@@ -27,7 +27,7 @@ class FusedBlock(ABC):
     layers: tuple[Layer, ...]
 
     @abstractmethod
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """What the layers give one after another."""
 
     @abstractmethod
@@ -49,7 +49,7 @@ class ConvReLUPool(FusedBlock):
         # Both gradients need the input and the winners; the planes in between never existed.
         self._cache: tuple[Array, IntArray] | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
         conv = self.conv
         out, winners = functional.conv2d_relu_pool(
@@ -90,7 +90,7 @@ class WithReLU(FusedBlock):
         # Where the output is positive the gradient passes.
         self._out: Array | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """As the layer's ``forward``, then max(out, 0)."""
         self._out = self.layer.forward_relu(x)
         return self._out

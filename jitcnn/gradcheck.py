@@ -26,7 +26,9 @@ class GradientReport:
     all_zero: bool
 
 
-def gradient_check(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5) -> float:
+def gradient_check(
+    layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
+) -> float:
     """Compare backward with central differences, for the input and every parameter.
 
     Works on a float64 copy; the layer itself is not touched.
@@ -37,6 +39,7 @@ def gradient_check(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, toleranc
     x : ndarray, an input for it
     epsilon : float, how far each number is nudged, in the unit of x
     tolerance : float, largest relative difference allowed
+    training : bool, as ``forward`` takes it; what is drawn at random is drawn alike in every pass
 
     Returns
     -------
@@ -49,7 +52,7 @@ def gradient_check(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, toleranc
     GradientError
         Above the tolerance; when everything compared is zero; when nothing could be compared.
     """
-    report = compare_gradients(layer, x, epsilon, tolerance)
+    report = compare_gradients(layer, x, epsilon, tolerance, training=training)
     name = layer.name if isinstance(layer, CNN) else type(layer).__name__
     if report.compared == 0 or report.all_zero:
         what = "every gradient compared is zero" if report.compared else "no number could be compared"
@@ -62,7 +65,9 @@ def gradient_check(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, toleranc
     return report.largest
 
 
-def compare_gradients(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5) -> GradientReport:
+def compare_gradients(
+    layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
+) -> GradientReport:
     """As ``gradient_check``, but report instead of raising.
 
     A number that stands on a kink (a ReLU at 0, a tie in a window) has no gradient; it is recognised by
@@ -71,7 +76,8 @@ def compare_gradients(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, toler
     if not (epsilon > 0 and tolerance > 0):
         raise ConfigError(f"epsilon and tolerance must be positive, got {epsilon} and {tolerance}.")
     layer, x = _in_float64(layer), np.array(x, np.float64)
-    out = layer.forward(x)
+    seeds = [(generator, generator.bit_generator.state) for generator in layer.generators()]
+    out = layer.forward(x, training)
     projection = np.random.default_rng(0).standard_normal(out.shape)
     pairs = [("x", x, layer.backward(projection))]
     for position, one in enumerate(layer.layers if isinstance(layer, CNN) else [layer]):
@@ -79,7 +85,9 @@ def compare_gradients(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, toler
         pairs += [(f"{prefix}{k}", p, one.gradients()[k]) for k, p in one.parameters().items()]
 
     def value() -> float:
-        return float((layer.forward(x) * projection).sum())
+        for generator, state in seeds:
+            generator.bit_generator.state = state
+        return float((layer.forward(x, training) * projection).sum())
 
     largest, where, compared, skipped, all_zero = 0.0, "", 0, 0, True
     for name, array, analytic in pairs:
@@ -106,8 +114,8 @@ def compare_gradients(layer: Layer | CNN, x: Array, epsilon: float = 1e-5, toler
 def _in_float64(layer: Layer | CNN) -> Layer | CNN:
     layer = deepcopy(layer)
     for one in layer.layers if isinstance(layer, CNN) else [layer]:
-        for name, parameter in one.parameters().items():
-            setattr(one, name, parameter.astype(np.float64))
+        for name, array in (one.parameters() | one.buffers()).items():
+            one.set_array(name, array.astype(np.float64))
     return layer
 
 

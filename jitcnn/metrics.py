@@ -39,7 +39,7 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 2
     """
     loss, correct = 0.0, 0
     for x, y in minibatches(images, labels, batch_size):
-        logits = model.logits(x)
+        logits = model.logits(x, training=False)
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += int((logits.argmax(axis=1) == y).sum())
     return Evaluation(loss / len(labels), correct, len(labels))

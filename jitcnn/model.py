@@ -57,8 +57,8 @@ class CNN:
 
     # --- forward and backward ---------------------------------------------------------------------
 
-    def forward(self, x: Array) -> Array:
-        """All layers in order: x (N, C, H, W), float, scaled -> (N, classes).
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """All layers in order: x (N, C, H, W), float, scaled -> (N, classes); ``training`` False for examination.
 
         Raises
         ------
@@ -67,11 +67,11 @@ class CNN:
         ShapeError, DTypeError
             If x does not fit the first layer, or is no float array.
         """
-        return self._run(self.steps(), x)
+        return self._run(self.steps(), x, training)
 
-    def logits(self, x: Array) -> Array:
+    def logits(self, x: Array, training: bool = True) -> Array:
         """As ``forward``, but stopping before a closing Softmax."""
-        return self._run(self._below_softmax(), x)
+        return self._run(self._below_softmax(), x, training)
 
     def backward(self, d_loss: Array) -> Array:
         """Gradient for the output of ``forward`` -> gradient for its input; sets every layer's gradients."""
@@ -97,7 +97,7 @@ class CNN:
         steps = self.steps()
         return steps[:-1] if isinstance(steps[-1], Softmax) else steps
 
-    def _run(self, steps: list[Step], x: Array) -> Array:
+    def _run(self, steps: list[Step], x: Array, training: bool) -> Array:
         (x,) = float_arrays(self.name, x=x)
         if self.input_shape is not None and x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])
@@ -106,7 +106,7 @@ class CNN:
             where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
             raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
         for step in steps:
-            x = step.forward(x)
+            x = step.forward(x, training)
         return x
 
     # --- learning -----------------------------------------------------------------------------------
@@ -114,6 +114,15 @@ class CNN:
     def parameters(self) -> list[Array]:
         """Every learnable array, layer by layer."""
         return [parameter for layer in self.layers for parameter in layer.parameters().values()]
+
+    def buffers(self) -> list[Array]:
+        """Every array that is kept and not learnt by gradients, layer by layer."""
+        return [buffer for layer in self.layers for buffer in layer.buffers().values()]
+
+    def generators(self) -> list[np.random.Generator]:
+        """Every generator that a forward pass draws from, once."""
+        every = [generator for layer in self.layers for generator in layer.generators()]
+        return list({id(generator): generator for generator in every}.values())
 
     def gradients(self) -> list[Array]:
         """The gradient of each of ``parameters()``, in the same order."""
@@ -131,7 +140,7 @@ class CNN:
     # --- answers ------------------------------------------------------------------------------------
 
     def predict_proba(self, x: Array | IntArray, batch_size: int = 256) -> Array:
-        """Probability of each class.
+        """Probability of each class; the net is examined, not trained: running statistics, nothing dropped.
 
         Parameters
         ----------
@@ -145,7 +154,8 @@ class CNN:
         batches = []
         for start in range(0, max(1, len(x)), batch_size):
             batch = x[start : start + batch_size]
-            batches.append(softmax(self.logits(batch * PIXEL_SCALE if batch.dtype == np.uint8 else batch)))  # type: ignore[arg-type]
+            scaled: Array = batch * PIXEL_SCALE if batch.dtype == np.uint8 else batch  # type: ignore[assignment]
+            batches.append(softmax(self.logits(scaled, training=False)))
         return np.concatenate(batches)
 
     def predict(self, x: Array | IntArray, batch_size: int = 256) -> IntArray:
@@ -186,7 +196,7 @@ class CNN:
         CheckpointError
             If the file can not be written.
         """
-        arrays = {f"{position}.{name}": array for position, name, array in self._named_parameters()}
+        arrays = {f"{position}.{name}": array for position, name, array in self._named_arrays()}
         write_checkpoint(path, {"format": FORMAT, "architecture": self.config()}, arrays)
 
     @classmethod
@@ -227,22 +237,22 @@ class CNN:
                 f"{path} belongs to another architecture: expected {self.name} with {self.parameter_count:,} "
                 f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
             )
-        for mine, its in zip(self.parameters(), loaded.parameters(), strict=True):
+        for (_, _, mine), (_, _, its) in zip(self._named_arrays(), loaded._named_arrays(), strict=True):
             mine[...] = its
 
-    def _named_parameters(self) -> list[tuple[int, str, Array]]:
-        return [(k, name, array) for k, layer in enumerate(self.layers) for name, array in layer.parameters().items()]
+    def _named_arrays(self) -> list[tuple[int, str, Array]]:
+        arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
+        return [(k, name, array) for k, named in enumerate(arrays) for name, array in named.items()]
 
     def _take(self, arrays: dict[str, Any]) -> None:
-        """Set every parameter from the array of its name; CheckpointError if they do not fit exactly."""
-        expected = {f"{position}.{name}": array.shape for position, name, array in self._named_parameters()}
+        """Set every parameter and buffer from the array of its name; CheckpointError if they do not fit exactly."""
+        expected = {f"{position}.{name}": array.shape for position, name, array in self._named_arrays()}
         got = {key: array.shape for key, array in arrays.items()}
         if expected != got:
             raise CheckpointError(f"its architecture needs arrays {expected}, the file holds {got}.")
-        for position, name, _ in self._named_parameters():
-            (array,) = float_arrays("CNN.load", **{name: arrays[f"{position}.{name}"]})
-            setattr(self.layers[position], name, array)
-            setattr(self.layers[position], f"d_{name}", np.zeros_like(array))
+        for position, name, _ in self._named_arrays():
+            (array,) = float_arrays("CNN.load", array=arrays[f"{position}.{name}"])
+            self.layers[position].set_array(name, array)
 
     def __repr__(self) -> str:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"

@@ -234,7 +234,7 @@ def rewritten(change):
     def damage(path):
         net = small_net()
         header = {"format": 1, "architecture": json.loads(json.dumps(net.config()))}
-        arrays = {f"{k}.{name}": array for k, name, array in net._named_parameters()}
+        arrays = {f"{k}.{name}": array for k, name, array in net._named_arrays()}
         change(header, arrays)
         write_checkpoint(path, header, arrays)
 

@@ -14,7 +14,7 @@ class ReLU(Layer):
         # Where the output is positive the gradient passes: the output says it all.
         self._out: Array | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """x of any shape -> the same shape."""
         self._out = functional.relu(x)
         return self._out
@@ -37,7 +37,7 @@ class Softmax(Layer):
         # The Jacobian is written in the output alone.
         self._out: Array | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """Logits (N, classes) -> probabilities (N, classes)."""
         check_input("Softmax", x.shape[1:], "classes")
         self._out = functional.softmax(x)

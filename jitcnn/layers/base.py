@@ -1,6 +1,7 @@
 """What every layer is: a forward pass, its exact backward pass, and the arrays it learns."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -18,17 +19,21 @@ class Layer(ABC):
     """Base of all layers.
 
     A layer with parameters names them in ``parameter_names``; each name has an attribute of its own and
-    one with ``d_`` before it for the gradient, overwritten by every backward pass.
+    one with ``d_`` before it for the gradient, overwritten by every backward pass. What it keeps and does not learn by
+    gradients, such as running statistics, it names in ``buffer_names``. A layer made of layers gives them in ``inner``.
+    A layer whose forward pass draws random numbers keeps the generator in ``rng``.
     """
 
-    parameter_names: ClassVar[tuple[str, ...]] = ()
+    parameter_names: tuple[str, ...] = ()
+    buffer_names: ClassVar[tuple[str, ...]] = ()
+    rng: np.random.Generator | None = None
     config_names: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
     has_implementations: ClassVar[bool] = False
 
     @abstractmethod
-    def forward(self, x: Array) -> Array:
-        """Compute the output, and keep what ``backward`` needs."""
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """Compute the output, and keep what ``backward`` needs; ``training`` False when the net is examined or asked."""
 
     @abstractmethod
     def backward(self, d_out: Array) -> Array:
@@ -37,13 +42,46 @@ class Layer(ABC):
     def backward_parameters(self, d_out: Array) -> None:  # noqa: B027 (nothing to do without parameters)
         """Set the parameters' gradients only: enough for the first layer, whose input is not learnt."""
 
+    def inner(self) -> dict[str, "Layer"]:
+        """The layers that this one is made of, by name, in the order of their parameters."""
+        return {}
+
     def parameters(self) -> dict[str, Array]:
-        """The learnable arrays by name."""
-        return {name: getattr(self, name) for name in self.parameter_names}
+        """The learnable arrays by name; those of an inner layer as ``inner.name``."""
+        own = {name: getattr(self, name) for name in self.parameter_names}
+        return own | self._of_inner(lambda layer: layer.parameters())
 
     def gradients(self) -> dict[str, Array]:
         """The gradient of each parameter, by the parameter's name."""
-        return {name: getattr(self, f"d_{name}") for name in self.parameter_names}
+        own = {name: getattr(self, f"d_{name}") for name in self.parameter_names}
+        return own | self._of_inner(lambda layer: layer.gradients())
+
+    def buffers(self) -> dict[str, Array]:
+        """The arrays that are kept and not learnt by gradients, by name."""
+        own = {name: getattr(self, name) for name in self.buffer_names}
+        return own | self._of_inner(lambda layer: layer.buffers())
+
+    def generators(self) -> list[np.random.Generator]:
+        """The generators that its forward pass draws from; layers may share one."""
+        own = [] if self.rng is None else [self.rng]
+        return own + [generator for layer in self.inner().values() for generator in layer.generators()]
+
+    def set_array(self, name: str, array: Array) -> None:
+        """Put ``array`` in the place of a parameter or buffer; a parameter's gradient becomes zero."""
+        owner, _, rest = name.partition(".")
+        if rest:
+            self.inner()[owner].set_array(rest, array)
+            return
+        setattr(self, name, array)
+        if name in self.parameter_names:
+            setattr(self, f"d_{name}", np.zeros_like(array))
+
+    def _of_inner(self, arrays: Callable[["Layer"], dict[str, Array]]) -> dict[str, Array]:
+        return {f"{name}.{key}": array for name, layer in self.inner().items() for key, array in arrays(layer).items()}
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Multiplications with a weight that one input of ``input_shape`` (without N) costs."""
+        return 0
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -70,7 +70,7 @@ class Conv2D(Layer):
         # Both gradients are sums over the input, so the input is kept, and nothing of the output.
         self._x: Array | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
         out = functional.conv2d(x, self.weights, self.bias, self.stride, self.padding, impl=self.impl)
@@ -114,6 +114,11 @@ class Conv2D(Layer):
         check_input("Conv2D", input_shape, self.in_channels, "H", "W")
         _, size_out = window_grid((input_shape[1], input_shape[2]), self.kernel_size, self.stride, self.padding)
         return (self.out_channels, *size_out)
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Each weight once for each output pixel."""
+        _, H_out, W_out = self.output_shape(input_shape)
+        return self.weights.size * H_out * W_out
 
     @property
     def window(self) -> tuple[Pair, Pair]:

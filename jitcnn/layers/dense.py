@@ -55,7 +55,7 @@ class Dense(Layer):
         # d_weights is xᵀ · d_out: the input is kept, and nothing of the output.
         self._x: Array | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """x (N, in_features) -> (N, out_features)."""
         check_input("Dense", x.shape[1:], self.in_features)
         out = functional.dense(x, self.weights, self.bias)
@@ -87,6 +87,10 @@ class Dense(Layer):
         """(in_features,) -> (out_features,)."""
         check_input("Dense", input_shape, self.in_features)
         return (self.out_features,)
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """One for each weight."""
+        return self.weights.size
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ class Flatten(Layer):
     def __init__(self) -> None:
         self._x_shape: Shape | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """x (N, …) -> (N, product of the rest)."""
         if x.ndim < 2:
             raise ShapeError(f"Flatten expects input of shape (N, …), got {x.shape}.")

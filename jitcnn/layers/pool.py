@@ -41,7 +41,7 @@ class MaxPool2D(Layer):
         # The gradient goes to the winners alone, so their positions are kept, and not the input.
         self._winners: tuple[IntArray, Shape] | None = None
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, x: Array, training: bool = True) -> Array:
         """x (N, C, H, W) -> (N, C, H_out, W_out)."""
         check_input("MaxPool2D", x.shape[1:], "C", "H", "W")
         out, max_indices = functional.max_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
