@@ -69,8 +69,8 @@ class ConvReLUPool(FusedBlock):
         """Set the convolution's gradients."""
         x, winners = _kept(self._cache)
         conv = self.conv
-        conv.d_weights, conv.d_bias = functional.conv2d_relu_pool_backward_weights(
-            d_out, winners, x, conv.weights, conv.stride, conv.padding
+        conv.take_gradients(
+            *functional.conv2d_relu_pool_backward_weights(d_out, winners, x, conv.weights, conv.stride, conv.padding)
         )
 
     def rehearse_backward(self, N: int, input_shape: tuple[int, ...]) -> None:

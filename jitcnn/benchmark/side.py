@@ -155,7 +155,7 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
     def passes(label: str, layer: Any, images: int, shape: tuple[int, ...]) -> Iterator[Case]:
         x = tensor(arrays((images, *shape), request.dtype))
         d_out = tensor(arrays((images, *layer.output_shape(shape)), request.dtype))
-        weights, bias = tensor(layer.weights), tensor(layer.bias)
+        weights, bias = tensor(layer.weights), tensor(layer.bias) if layer.use_bias else None
         grid = layer.stride, layer.padding, (1, 1), False, (0, 0), 1
         backward = torch.ops.aten.convolution_backward
 
@@ -164,8 +164,9 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
                 torch.nn.functional.conv2d(x, weights, bias, layer.stride, layer.padding)
 
         yield f"{label}: forward", forward
-        yield f"{label}: d_weights", lambda: backward(d_out, x, weights, [len(bias)], *grid, (False, True, True))
-        yield f"{label}: d_x", lambda: backward(d_out, x, weights, [len(bias)], *grid, (True, False, False))
+        size, mask = [len(weights)], (False, True, layer.use_bias)
+        yield f"{label}: d_weights", lambda: backward(d_out, x, weights, size, *grid, mask)
+        yield f"{label}: d_x", lambda: backward(d_out, x, weights, size, *grid, (True, False, False))
 
     if request.cases == "zoo":
         for zoo in ZOO:
@@ -214,8 +215,11 @@ def _twin(torch: Any, layer: Layer) -> Any:
     nn = torch.nn
     match layer:
         case Conv2D():
-            twin = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding)
-            twin.weight.data, twin.bias.data = torch.from_numpy(layer.weights), torch.from_numpy(layer.bias)
+            sizes = layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding
+            twin = nn.Conv2d(*sizes, bias=layer.use_bias)
+            twin.weight.data = torch.from_numpy(layer.weights)
+            if layer.bias is not None:
+                twin.bias.data = torch.from_numpy(layer.bias)
         case Dense():
             twin = nn.Linear(layer.in_features, layer.out_features)
             twin.weight.data = torch.from_numpy(layer.weights.T.copy())

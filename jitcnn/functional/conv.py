@@ -15,7 +15,7 @@ CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": conv_naive, "loops": con
 
 
 def conv2d(
-    x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+    x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
 ) -> Array:
     """Slide every filter over every image.
 
@@ -26,7 +26,7 @@ def conv2d(
     ----------
     x : ndarray of shape (N, C_in, H, W), float32 or float64
     weights : ndarray of shape (C_out, C_in, K_h, K_w)
-    bias : ndarray of shape (C_out,)
+    bias : ndarray of shape (C_out,), or None for zeros
     stride : int or pair, in pixels
     padding : int or pair, in pixels of zeros on each side, "valid" or "same"
     impl : "auto", "naive", "loops" or "im2col"
@@ -49,7 +49,7 @@ def conv2d(
     Dumoulin and Visin (2016), arXiv:1603.07285.
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
-    x, weights, bias = float_arrays("conv2d", x=x, weights=weights, bias=bias)
+    x, weights, bias = conv_arrays("conv2d", x, weights, bias)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d", "bias", bias, weights.shape[0])
     out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
@@ -57,9 +57,9 @@ def conv2d(
     return out
 
 
-def conv2d_relu(x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+def conv2d_relu(x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
     """What ``conv2d`` and ``relu`` give one after another; parameters, result and errors as ``conv2d``."""
-    x, weights, bias = float_arrays("conv2d", x=x, weights=weights, bias=bias)
+    x, weights, bias = conv_arrays("conv2d", x, weights, bias)
     stride, pad, size_out = conv_grid(x, weights, stride, padding)
     has_shape("conv2d", "bias", bias, weights.shape[0])
     out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
@@ -134,12 +134,16 @@ def conv2d_backward(
     return d_x, *conv2d_backward_weights(d_out, x, weights, stride, padding, impl=impl)
 
 
-def conv2d_forward_naive(x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+def conv2d_forward_naive(
+    x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0
+) -> Array:
     """``conv2d`` by the blackboard loops."""
     return conv2d(x, weights, bias, stride, padding, impl="naive")
 
 
-def conv2d_forward_fast(x: Array, weights: Array, bias: Array, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+def conv2d_forward_fast(
+    x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0
+) -> Array:
     """``conv2d`` by im2col and one matrix product."""
     return conv2d(x, weights, bias, stride, padding, impl="im2col")
 
@@ -203,6 +207,15 @@ def col2im(
     has_shape("col2im", "col", col, C * FH * FW, N * size_out[0] * size_out[1])
     conv_im2col.col2im(col.reshape(C, FH, FW, N, *size_out), FH, FW, *stride, *pad, x)
     return x
+
+
+def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) -> tuple[Array, Array, Array]:
+    """The arrays in their common dtype and in C order; no bias is one of zeros."""
+    if bias is None:
+        x, weights = float_arrays(operation, x=x, weights=weights)
+        return x, weights, np.zeros(weights.shape[:1], weights.dtype)
+    x, weights, bias = float_arrays(operation, x=x, weights=weights, bias=bias)
+    return x, weights, bias
 
 
 def conv_grid(x: Array, weights: Array, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:

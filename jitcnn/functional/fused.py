@@ -8,7 +8,7 @@ from ..kernels import conv_fused
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair
 from .checks import float_arrays, has_shape
-from .conv import conv_grid
+from .conv import conv_arrays, conv_grid
 
 
 def fits_fused(pool_size: Pair) -> bool:
@@ -19,7 +19,7 @@ def fits_fused(pool_size: Pair) -> bool:
 def conv2d_relu_pool(
     x: Array,
     weights: Array,
-    bias: Array,
+    bias: Array | None,
     stride: IntOrPair = 1,
     padding: Padding = 0,
     pool_size: IntOrPair = 2,
@@ -42,7 +42,7 @@ def conv2d_relu_pool(
     ShapeError, DTypeError, ConfigError
         As ``conv2d``; also if the pool's window is larger than the convolution's plane, or than 1,024 pixels.
     """
-    x, weights, bias = float_arrays("conv2d_relu_pool", x=x, weights=weights, bias=bias)
+    x, weights, bias = conv_arrays("conv2d_relu_pool", x, weights, bias)
     stride, pad, size_conv = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool", "bias", bias, weights.shape[0])
     pool = pair(pool_size, "pool_size")

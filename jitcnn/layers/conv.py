@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import functional
 from ..arrays import Array
+from ..errors import ConfigError
 from ..functional.checks import pick
 from ..initializers import he_normal
 from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
@@ -23,6 +24,7 @@ class Conv2D(Layer):
     in_channels, out_channels : int
     kernel_size, stride : int or pair (height, width), in pixels
     padding : int or pair, in pixels of zeros on each side, "valid" (none) or "same" (⌈size / stride⌉)
+    use_bias : bool; without it, as before a batch normalisation, there is no ``bias`` among the parameters
     impl : "auto", "naive", "loops" or "im2col"
     rng : numpy random Generator for the He initialisation; a fresh one if not given
     dtype : np.float32 (to train) or np.float64 (to check gradients)
@@ -30,7 +32,7 @@ class Conv2D(Layer):
     Attributes
     ----------
     weights, d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
-    bias, d_bias : ndarray of shape (C_out,)
+    bias, d_bias : ndarray of shape (C_out,), or None with ``use_bias=False``
 
     Raises
     ------
@@ -38,9 +40,9 @@ class Conv2D(Layer):
         If a setting is out of range.
     """
 
-    parameter_names = ("weights", "bias")
+    parameter_names: tuple[str, ...] = ("weights", "bias")
     has_implementations = True
-    config_names = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
+    config_names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "use_bias")
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Conv2D(Layer):
         stride: IntOrPair = 1,
         padding: Padding = 0,
         *,
+        use_bias: bool = True,
         impl: str = "auto",
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
@@ -59,14 +62,21 @@ class Conv2D(Layer):
         self.kernel_size: Pair = pair(kernel_size, "kernel_size")
         self.stride: Pair = pair(stride, "stride")
         self.padding: Padding = check_padding(padding)
+        if not isinstance(use_bias, bool):
+            raise ConfigError(f"use_bias must be True or False, got {use_bias!r}.")
+        self.use_bias = use_bias
         pick(functional.CONV_IMPLEMENTATIONS, impl)
         self.impl = impl
         shape = (self.out_channels, self.in_channels, *self.kernel_size)
         dtype = check_dtype(dtype)
         self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
-        self.bias: Array = np.zeros(self.out_channels, dtype)
         self.d_weights: Array = np.zeros_like(self.weights)
-        self.d_bias: Array = np.zeros_like(self.bias)
+        self.bias: Array | None = None
+        self.d_bias: Array | None = None
+        if use_bias:
+            self.bias, self.d_bias = np.zeros(self.out_channels, dtype), np.zeros(self.out_channels, dtype)
+        else:
+            self.parameter_names = ("weights",)
         # Both gradients are sums over the input, so the input is kept, and nothing of the output.
         self._x: Array | None = None
 
@@ -85,7 +95,7 @@ class Conv2D(Layer):
         return out
 
     def backward(self, d_out: Array) -> Array:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets d_weights and d_bias."""
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets d_weights and, with a bias, d_bias."""
         self.backward_parameters(d_out)
         return self.backward_input(d_out)
 
@@ -96,10 +106,18 @@ class Conv2D(Layer):
         )
 
     def backward_parameters(self, d_out: Array) -> None:
-        """Set d_weights and d_bias."""
-        self.d_weights, self.d_bias = functional.conv2d_backward_weights(
-            d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
+        """Set d_weights and, with a bias, d_bias."""
+        self.take_gradients(
+            *functional.conv2d_backward_weights(
+                d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
+            )
         )
+
+    def take_gradients(self, d_weights: Array, d_bias: Array) -> None:
+        """Keep what a backward pass found; without a bias its gradient is dropped."""
+        self.d_weights = d_weights
+        if self.use_bias:
+            self.d_bias = d_bias
 
     def im2col(self, x: Array) -> Array:
         """Every window this layer sees as a column: (C_in·K_h·K_w, N·H_out·W_out)."""
