@@ -16,7 +16,7 @@ from .arrays import Array, IntArray
 from .errors import ConfigError
 from .functional.checks import FUSING
 from .functional.fused import fits_fused
-from .layers import Conv2D, Dense, Layer, MaxPool2D, ReLU
+from .layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
 
 Cache = TypeVar("Cache")
 
@@ -81,6 +81,26 @@ class ConvReLUPool(FusedBlock):
         self.backward(np.zeros((N, *shape), x.dtype))
 
 
+class NormReLU(FusedBlock):
+    """BatchNorm2D → ReLU: what is negative is cut off as it is written, forward and backward."""
+
+    def __init__(self, norm: BatchNorm2D, relu: ReLU) -> None:
+        self.layers = norm, relu
+        self.norm = norm
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """As the layers' ``forward``."""
+        return self.norm.forward_relu(x, training)
+
+    def backward(self, d_out: Array) -> Array:
+        """As the layers' ``backward``: the normalisation knows that a ReLU followed."""
+        return self.norm.backward(d_out)
+
+    def backward_parameters(self, d_out: Array) -> None:
+        """Set the normalisation's gradients."""
+        self.norm.backward_parameters(d_out)
+
+
 class WithReLU(FusedBlock):
     """Conv2D → ReLU or Dense → ReLU: the sums are cut off at zero as they are written."""
 
@@ -110,7 +130,7 @@ Step = Layer | FusedBlock
 def plan(layers: Sequence[Layer]) -> list[Step]:
     """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
 
-    Fused are a Dense with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a Conv2D with the ReLU
+    Fused are a Dense with the ReLU behind it, a BatchNorm2D with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a Conv2D with the ReLU
     behind it, and with both a MaxPool2D whose stride is its size and which has no padding.
     """
     steps: list[Step] = []
@@ -133,6 +153,8 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
             return ConvReLUPool(conv, relu, pool)
         case [Conv2D() as conv, ReLU() as relu, *_] if kinds[:2] == (Conv2D, ReLU) and conv.impl in FUSING:
             return WithReLU(conv, relu)
+        case [BatchNorm2D() as norm, ReLU() as relu, *_] if kinds[:2] == (BatchNorm2D, ReLU) and norm.impl in FUSING:
+            return NormReLU(norm, relu)
         case [Dense() as dense, ReLU() as relu, *_] if kinds[:2] == (Dense, ReLU):
             return WithReLU(dense, relu)
     return None

@@ -24,11 +24,15 @@ from .fused import (
     conv2d_relu_pool_backward_input,
     conv2d_relu_pool_backward_weights,
 )
+from .norm import NORM_IMPLEMENTATIONS, batch_norm2d, batch_norm2d_backward
 from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
 
 __all__ = [
     "CONV_IMPLEMENTATIONS",
+    "NORM_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
+    "batch_norm2d",
+    "batch_norm2d_backward",
     "col2im",
     "conv2d",
     "conv2d_backward",

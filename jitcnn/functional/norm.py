@@ -1,0 +1,131 @@
+"""Batch normalisation of images, alone or with a shortcut added and ReLU in the same pass."""
+
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ConfigError, ShapeError
+from ..kernels import norm_loops, norm_naive
+from ..kernels.memory import empty
+from .checks import float_arrays, has_shape, pick
+
+NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": norm_naive, "loops": norm_loops, "im2col": norm_loops}
+
+
+class Statistics(NamedTuple):
+    """Mean and variance of each channel (C,), and whether they are this batch's own."""
+
+    mean: Array
+    variance: Array
+    of_batch: bool
+
+
+def batch_norm2d(
+    x: Array,
+    scale: Array,
+    shift: Array,
+    running: Statistics | None = None,
+    epsilon: float = 1e-5,
+    *,
+    addend: Array | None = None,
+    relu: bool = False,
+    impl: str = "auto",
+) -> tuple[Array, Statistics]:
+    """out[:, c] = scale[c] · (x[:, c] - mean[c]) / √(variance[c] + ε) + shift[c], then + addend, then max(·, 0).
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C, H, W), float32 or float64
+    scale, shift : ndarray of shape (C,)
+    running : Statistics to normalise by; by default the batch's own
+    epsilon : float, > 0, added to the variance
+    addend : ndarray of x's shape, or None
+    relu : bool, whether what is negative becomes zero
+    impl : "auto", "naive" or "loops" ("im2col" runs as loops)
+
+    Returns
+    -------
+    out : ndarray of x's shape
+    statistics : Statistics
+        Those used; the variance is the biased one, as the formula has it.
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        If the arrays do not fit together, a channel of the batch has a single number, or epsilon is not positive.
+
+    References
+    ----------
+    Ioffe and Szegedy (2015), arXiv:1502.03167.
+    """
+    kernels = pick(NORM_IMPLEMENTATIONS, impl)
+    if not epsilon > 0:
+        raise ConfigError(f"epsilon must be a positive number, got {epsilon}.")
+    x, scale, shift = float_arrays("batch_norm2d", x=x, scale=scale, shift=shift)
+    has_shape("batch_norm2d", "x", x, "N", len(scale), "H", "W")
+    has_shape("batch_norm2d", "shift", shift, len(scale))
+    if addend is not None:
+        addend, _ = float_arrays("batch_norm2d", addend=addend, x=x)
+        has_shape("batch_norm2d", "addend", addend, *x.shape)
+    if running is None:
+        if x.size == x.shape[1]:
+            raise ShapeError(
+                f"batch_norm2d expects more than one number in each channel to train on, got x of shape {x.shape}: "
+                "a batch of one 1×1 image has no variance; use a larger batch."
+            )
+        running = Statistics(np.empty(len(scale), x.dtype), np.empty(len(scale), x.dtype), of_batch=True)
+    out = empty(x.shape, x.dtype)
+    more = np.empty((0, 0, 0, 0), x.dtype) if addend is None else addend
+    kernels.batch_norm_forward(
+        x, more, scale, shift, epsilon, running.of_batch, relu, running.mean, running.variance, out
+    )
+    return out, running
+
+
+def batch_norm2d_backward(
+    d_out: Array,
+    x: Array,
+    out: Array,
+    scale: Array,
+    statistics: Statistics,
+    epsilon: float = 1e-5,
+    *,
+    added: bool = False,
+    relu: bool = False,
+    impl: str = "auto",
+) -> tuple[Array, Array | None, Array, Array]:
+    """The gradients of ``batch_norm2d``.
+
+    Parameters
+    ----------
+    d_out, x, out : ndarray of shape (N, C, H, W), float32 or float64; out as ``batch_norm2d`` returned it
+    scale : ndarray of shape (C,)
+    statistics : as ``batch_norm2d`` returned them; the batch's own depend on x, and that is counted in
+    epsilon, relu, impl : as they went into ``batch_norm2d``
+    added : whether there was an addend
+
+    Returns
+    -------
+    d_x : ndarray of x's shape
+    d_addend : ndarray of x's shape, or None without an addend
+    d_scale, d_shift : ndarray of shape (C,)
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the arrays do not fit together.
+    """
+    kernels = pick(NORM_IMPLEMENTATIONS, impl)
+    d_out, x, out, scale = float_arrays("batch_norm2d_backward", d_out=d_out, x=x, out=out, scale=scale)
+    has_shape("batch_norm2d_backward", "x", x, "N", len(scale), "H", "W")
+    has_shape("batch_norm2d_backward", "d_out", d_out, *x.shape)
+    has_shape("batch_norm2d_backward", "out", out, *x.shape)
+    d_x, d_addend = empty(x.shape, x.dtype), empty(x.shape if added else (0, 0, 0, 0), x.dtype)
+    d_scale, d_shift = np.empty_like(scale), np.empty_like(scale)
+    mean, variance, of_batch = statistics
+    kernels.batch_norm_backward(
+        d_out, x, out, scale, epsilon, of_batch, relu, mean, variance, d_x, d_addend, d_scale, d_shift
+    )
+    return d_x, d_addend if added else None, d_scale, d_shift

@@ -1,0 +1,187 @@
+"""Batch normalisation, with the addition of a shortcut and ReLU in the same pass, channel by channel.
+
+A channel of the whole batch is a few hundred kilobytes: its statistics are found and it is normalised while it is in
+the cache. Sums run over a plane in the arrays' own precision, and over planes in double precision.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from .runtime import kernel, parallel_kernel
+
+Array = NDArray[Any]
+
+
+@kernel
+def _channel_mean(x: Array, c: int) -> float:
+    """Mean of x[:, c]."""
+    N, C, H, W = x.shape
+    flat, plane = x.ravel(), np.uintp(H * W)
+    total = 0.0
+    for n in range(N):
+        first, part = np.uintp((n * C + c) * H * W), x.dtype.type(0)
+        for p in range(plane):
+            part += flat[first + p]
+        total += part
+    return float(total / (N * H * W))
+
+
+@kernel
+def _channel_variance(x: Array, c: int, mean: float) -> float:
+    """Mean of (x[:, c] - mean)²."""
+    N, C, H, W = x.shape
+    flat, plane, centre = x.ravel(), np.uintp(H * W), x.dtype.type(mean)
+    total = 0.0
+    for n in range(N):
+        first, part = np.uintp((n * C + c) * H * W), x.dtype.type(0)
+        for p in range(plane):
+            part += (flat[first + p] - centre) * (flat[first + p] - centre)
+        total += part
+    return float(total / (N * H * W))
+
+
+@kernel
+def _normalise(x: Array, c: int, factor: float, offset: float, addend: Array, relu: bool, out: Array) -> None:
+    """out[:, c] = factor · x[:, c] + offset (+ addend[:, c]), not less than zero where ``relu``."""
+    N, C, H, W = x.shape
+    flat, more, to, plane = x.ravel(), addend.ravel(), out.ravel(), np.uintp(H * W)
+    number = x.dtype.type
+    slope, start, floor = number(factor), number(offset), number(0 if relu else -np.inf)
+    for n in range(N):
+        first = np.uintp((n * C + c) * H * W)
+        if len(more):
+            for p in range(first, first + plane):
+                value = slope * flat[p] + start + more[p]
+                to[p] = floor if value < floor else value
+        else:
+            for p in range(first, first + plane):
+                value = slope * flat[p] + start
+                to[p] = floor if value < floor else value
+
+
+@kernel
+def _forward_channel(
+    x: Array,
+    addend: Array,
+    scale: Array,
+    shift: Array,
+    epsilon: float,
+    training: bool,
+    relu: bool,
+    c: int,
+    mean: Array,
+    variance: Array,
+    out: Array,
+) -> None:
+    """``batch_norm_forward`` for one channel."""
+    if training:
+        mean[c] = _channel_mean(x, c)
+        variance[c] = _channel_variance(x, c, mean[c])
+    factor = scale[c] / np.sqrt(variance[c] + epsilon)
+    _normalise(x, c, factor, shift[c] - factor * mean[c], addend, relu, out)
+
+
+@parallel_kernel
+def batch_norm_forward(
+    x: Array,
+    addend: Array,
+    scale: Array,
+    shift: Array,
+    epsilon: float,
+    training: bool,
+    relu: bool,
+    mean: Array,
+    variance: Array,
+    out: Array,
+) -> None:
+    """x (N, C, H, W) -> out; mean and variance (C,) are set in training, and taken as they are else; addend as x, or empty."""
+    for c in prange(x.shape[1]):
+        _forward_channel(x, addend, scale, shift, epsilon, training, relu, np.intp(c), mean, variance, out)
+
+
+@kernel
+def _backward_channel(
+    d_out: Array,
+    x: Array,
+    out: Array,
+    scale: Array,
+    epsilon: float,
+    training: bool,
+    relu: bool,
+    c: int,
+    mean: Array,
+    variance: Array,
+    d_x: Array,
+    d_addend: Array,
+    d_scale: Array,
+    d_shift: Array,
+) -> None:
+    """``batch_norm_backward`` for one channel."""
+    N, C, H, W = x.shape
+    number, plane, count = x.dtype.type, np.uintp(H * W), N * H * W
+    flat, d_flat, kept, d_to, d_more = x.ravel(), d_out.ravel(), out.ravel(), d_x.ravel(), d_addend.ravel()
+    zero = number(0)
+    slope, centre = number(1 / np.sqrt(variance[c] + epsilon)), number(mean[c])
+    d_sum, d_product = 0.0, 0.0
+    for n in range(N):
+        first = np.uintp((n * C + c) * H * W)
+        part_sum, part_product = zero, zero
+        for p in range(first, first + plane):
+            # Where ReLU let nothing through, no gradient comes back.
+            g = d_flat[p] if not relu or kept[p] > zero else zero
+            part_sum += g
+            part_product += g * ((flat[p] - centre) * slope)
+        d_sum += part_sum
+        d_product += part_product
+    d_scale[c] = d_product
+    d_shift[c] = d_sum
+    # Mean and variance depend on x as well: what all pixels have in common, and what grows with x, cancels.
+    common, along = number(d_sum / count if training else 0), number(d_product / count if training else 0)
+    factor = number(scale[c]) * slope
+    for n in range(N):
+        first = np.uintp((n * C + c) * H * W)
+        for p in range(first, first + plane):
+            g = d_flat[p] if not relu or kept[p] > zero else zero
+            d_to[p] = factor * (g - common - (flat[p] - centre) * slope * along)
+        if len(d_more):
+            for p in range(first, first + plane):
+                d_more[p] = d_flat[p] if not relu or kept[p] > zero else zero
+
+
+@parallel_kernel
+def batch_norm_backward(
+    d_out: Array,
+    x: Array,
+    out: Array,
+    scale: Array,
+    epsilon: float,
+    training: bool,
+    relu: bool,
+    mean: Array,
+    variance: Array,
+    d_x: Array,
+    d_addend: Array,
+    d_scale: Array,
+    d_shift: Array,
+) -> None:
+    """d_out, x, out (N, C, H, W) -> d_x, d_addend (as x, or empty), d_scale and d_shift (C,)."""
+    for c in prange(x.shape[1]):
+        _backward_channel(
+            d_out,
+            x,
+            out,
+            scale,
+            epsilon,
+            training,
+            relu,
+            np.intp(c),
+            mean,
+            variance,
+            d_x,
+            d_addend,
+            d_scale,
+            d_shift,
+        )

@@ -1,0 +1,67 @@
+"""Batch normalisation as it stands in the paper: the oracle for the fast form.
+
+Ioffe and Szegedy (2015), arXiv:1502.03167. Each channel is brought to mean 0 and variance 1 over the batch, then scaled
+and shifted; ``addend`` (a shortcut) is added, and what is negative becomes zero where ``relu`` says so.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def batch_norm_forward(
+    x: Array,
+    addend: Array,
+    scale: Array,
+    shift: Array,
+    epsilon: float,
+    training: bool,
+    relu: bool,
+    mean: Array,
+    variance: Array,
+    out: Array,
+) -> None:
+    """x (N, C, H, W) -> out; mean and variance (C,) are set in training, and taken as they are else; addend as x, or empty."""
+    for c in range(x.shape[1]):
+        if training:
+            mean[c] = x[:, c].mean()
+            variance[c] = ((x[:, c] - mean[c]) ** 2).mean()
+        normalised = (x[:, c] - mean[c]) / np.sqrt(variance[c] + epsilon)
+        out[:, c] = scale[c] * normalised + shift[c]
+    if addend.size:
+        out += addend
+    if relu:
+        np.maximum(out, 0, out=out)
+
+
+def batch_norm_backward(
+    d_out: Array,
+    x: Array,
+    out: Array,
+    scale: Array,
+    epsilon: float,
+    training: bool,
+    relu: bool,
+    mean: Array,
+    variance: Array,
+    d_x: Array,
+    d_addend: Array,
+    d_scale: Array,
+    d_shift: Array,
+) -> None:
+    """d_out, x, out (N, C, H, W) -> d_x, d_addend (as x, or empty), d_scale and d_shift (C,)."""
+    d_sum = np.where(out > 0, d_out, 0) if relu else d_out
+    if d_addend.size:
+        d_addend[...] = d_sum
+    for c in range(x.shape[1]):
+        deviation = np.sqrt(variance[c] + epsilon)
+        normalised = (x[:, c] - mean[c]) / deviation
+        d_scale[c] = (d_sum[:, c] * normalised).sum()
+        d_shift[c] = d_sum[:, c].sum()
+        d_normalised = d_sum[:, c] * scale[c]
+        if training:  # mean and variance depend on x as well
+            d_normalised = d_normalised - d_normalised.mean() - normalised * (d_normalised * normalised).mean()
+        d_x[:, c] = d_normalised / deviation

@@ -1,0 +1,189 @@
+"""Residual blocks: a few layers that learn what to add to their input, out = ReLU(branch(x) + shortcut(x)).
+
+He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image Recognition", arXiv:1512.03385. The shortcut is the
+input itself, or a 1×1 convolution where the shape changes; every convolution is followed by batch normalisation and has
+no bias of its own. Normalisation and ReLU, and normalisation, sum and ReLU at the end, run as one pass each.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..shapes import Pair
+from .base import Layer, Shape, check_count, check_input
+from .conv import Conv2D
+from .norm import BatchNorm2D
+
+
+class _Residual(Layer):
+    """What both blocks share: a branch of convolutions, each with its normalisation, and a shortcut."""
+
+    has_implementations = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int,
+        branch: list[tuple[int, int]],
+        striding: int,
+        impl: str,
+        rng: np.random.Generator | None,
+        dtype: Any,
+    ) -> None:
+        """``branch``: kernel size and channels of each convolution; the one numbered ``striding`` takes the stride."""
+        self.in_channels = check_count("in_channels", in_channels)
+        self.out_channels = check_count("out_channels", out_channels)
+        self.stride = check_count("stride", stride)
+        self.impl = impl
+        rng = rng or np.random.default_rng()
+
+        def pair(channels: int, filters: int, size: int, step: int) -> tuple[Conv2D, BatchNorm2D]:
+            conv = Conv2D(channels, filters, size, step, size // 2, use_bias=False, impl=impl, rng=rng, dtype=dtype)
+            return conv, BatchNorm2D(filters, impl=impl, dtype=dtype)
+
+        self.branch: list[tuple[Conv2D, BatchNorm2D]] = []
+        for position, (size, filters) in enumerate(branch):
+            self.branch.append(pair(in_channels, filters, size, stride if position == striding else 1))
+            in_channels = filters
+        changes = self.stride > 1 or self.in_channels != self.out_channels
+        self.shortcut = pair(self.in_channels, self.out_channels, 1, self.stride) if changes else None
+
+    def inner(self) -> dict[str, Layer]:
+        """conv1, norm1, conv2 …, and shortcut_conv, shortcut_norm where the shape changes."""
+        layers: dict[str, Layer] = {}
+        for k, (conv, norm) in enumerate(self.branch, start=1):
+            layers |= {f"conv{k}": conv, f"norm{k}": norm}
+        if self.shortcut is not None:
+            layers |= {"shortcut_conv": self.shortcut[0], "shortcut_norm": self.shortcut[1]}
+        return layers
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
+        check_input(type(self).__name__, x.shape[1:], self.in_channels, "H", "W")
+        around = x
+        if self.shortcut is not None:
+            conv, norm = self.shortcut
+            around = norm.forward(conv.forward(x, training), training)
+        *first, (last_conv, last_norm) = self.branch
+        for conv, norm in first:
+            x = norm.forward_relu(conv.forward(x, training), training)
+        return last_norm.forward_fused(last_conv.forward(x, training), training, addend=around, relu=True)
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets the gradients of all inner layers."""
+        *first, (last_conv, last_norm) = self.branch
+        d_branch, d_around = last_norm.backward_fused(d_out)
+        d_branch = last_conv.backward(d_branch)
+        for conv, norm in reversed(first):
+            d_branch = conv.backward(norm.backward(d_branch))
+        assert d_around is not None  # the sum had an addend
+        if self.shortcut is not None:
+            conv, norm = self.shortcut
+            d_around = conv.backward(norm.backward(d_around))
+        d_branch += d_around
+        return d_branch
+
+    def backward_parameters(self, d_out: Array) -> None:
+        """Set the gradients of all inner layers."""
+        self.backward(d_out)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(C_in, H, W) -> (C_out, H_out, W_out)."""
+        check_input(type(self).__name__, input_shape, self.in_channels, "H", "W")
+        for conv, _ in self.branch:
+            input_shape = conv.output_shape(input_shape)
+        return input_shape
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Those of its convolutions."""
+        total = self.shortcut[0].multiply_adds(input_shape) if self.shortcut is not None else 0
+        for conv, _ in self.branch:
+            total += conv.multiply_adds(input_shape)
+            input_shape = conv.output_shape(input_shape)
+        return total
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """The window of the branch as a whole."""
+        size, step = 1, 1
+        for conv, _ in self.branch:
+            size += (conv.kernel_size[0] - 1) * step
+            step *= conv.stride[0]
+        return (size, size), (step, step)
+
+    @property
+    def label(self) -> str:
+        """Channels and stride, such as ``ResidualBlock 64→128/2``."""
+        step = f"/{self.stride}" if self.stride > 1 else ""
+        return f"{type(self).__name__} {self.in_channels}→{self.out_channels}{step}"
+
+
+class ResidualBlock(_Residual):
+    """Two 3×3 convolutions around which the input goes: out = ReLU(norm(conv(ReLU(norm(conv(x))))) + shortcut(x)).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    stride : int, of the first convolution and of the shortcut
+    impl : as ``Conv2D``
+    rng : numpy random Generator for the He initialisation; a fresh one if not given
+    dtype : np.float32 (to train) or np.float64 (to check gradients)
+
+    Raises
+    ------
+    ConfigError, DTypeError
+        If a setting is out of range.
+    """
+
+    config_names = ("in_channels", "out_channels", "stride")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        *,
+        impl: str = "auto",
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        branch = [(3, out_channels), (3, out_channels)]
+        super().__init__(in_channels, out_channels, stride, branch, 0, impl, rng, dtype)
+
+
+class BottleneckBlock(_Residual):
+    """1×1, 3×3 and 1×1 convolutions around which the input goes: narrow where the 3×3 works.
+
+    The stride is that of the 3×3 convolution, as in the variant that is in common use.
+
+    Parameters
+    ----------
+    in_channels, channels : int, channels are those of the 3×3 convolution
+    out_channels : int, four times as many by default
+    stride, impl, rng, dtype : as ``ResidualBlock``
+
+    Raises
+    ------
+    ConfigError, DTypeError
+        If a setting is out of range.
+    """
+
+    config_names = ("in_channels", "channels", "out_channels", "stride")
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        out_channels: int | None = None,
+        stride: int = 1,
+        *,
+        impl: str = "auto",
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.channels = check_count("channels", channels)
+        out_channels = 4 * self.channels if out_channels is None else out_channels
+        branch = [(1, self.channels), (3, self.channels), (1, out_channels)]
+        super().__init__(in_channels, out_channels, stride, branch, 1, impl, rng, dtype)

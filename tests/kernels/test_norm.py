@@ -1,0 +1,49 @@
+"""Batch normalisation by loops against the form of the paper."""
+
+import numpy as np
+import pytest
+from compare import assert_close
+
+from jitcnn.kernels import norm_loops, norm_naive
+
+MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+FUSED = pytest.mark.parametrize(("added", "relu"), [(False, False), (False, True), (True, True), (True, False)])
+
+
+def case(rng, dtype, added):
+    x, d_out = (rng.standard_normal((5, 3, 7, 6)).astype(dtype) + 2 for _ in range(2))
+    addend = rng.standard_normal(x.shape if added else (0, 0, 0, 0)).astype(dtype)
+    scale, shift, mean = (rng.standard_normal(3).astype(dtype) for _ in range(3))
+    return x, d_out - 2, addend, scale, shift, mean, rng.random(3).astype(dtype) + 1
+
+
+@MODES
+@FUSED
+def test_loops_equal_naive(training, added, relu, dtype, rng):
+    x, d_out, addend, scale, shift, mean, variance = case(rng, dtype, added)
+    results = []
+    for kernels in (norm_naive, norm_loops):
+        statistics, out = (mean.copy(), variance.copy()), np.full_like(x, np.nan)
+        kernels.batch_norm_forward(x, addend, scale, shift, 1e-5, training, relu, *statistics, out)
+        gradients = [np.full_like(a, np.nan) for a in (x, addend, scale, shift)]
+        kernels.batch_norm_backward(d_out, x, out, scale, 1e-5, training, relu, *statistics, *gradients)
+        results.append([out, *statistics, *gradients])
+    for result, expected in zip(results[1], results[0], strict=True):
+        assert_close(result, expected)
+
+
+def test_a_nan_stays_visible(rng):
+    x, _, addend, scale, shift, mean, variance = case(rng, np.float32, False)
+    x[1, 2, 3, 4] = np.nan
+    out = np.empty_like(x)
+    norm_loops.batch_norm_forward(x, addend, scale, shift, 1e-5, True, True, mean, variance, out)
+    assert np.isnan(out[:, 2]).all()
+    assert not np.isnan(out[:, :2]).any()
+
+
+def test_the_variance_of_numbers_far_from_zero_is_right(rng):
+    x = (1000 + rng.standard_normal((4, 1, 16, 16))).astype(np.float32)
+    mean, variance, none = np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros((0, 0, 0, 0), np.float32)
+    one = np.ones(1, np.float32)
+    norm_loops.batch_norm_forward(x, none, one, one, 1e-5, True, False, mean, variance, np.empty_like(x))
+    assert variance[0] == pytest.approx(x.astype(np.float64).var(), rel=1e-4)

@@ -1,0 +1,134 @@
+"""BatchNorm2D and the residual blocks that are made with it."""
+
+import numpy as np
+import pytest
+from compare import assert_close
+
+from jitcnn import gradient_check
+from jitcnn.errors import ConfigError, ShapeError
+from jitcnn.layers import BatchNorm2D, BottleneckBlock, ReLU, ResidualBlock
+from jitcnn.model import CNN
+
+MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+BLOCKS = pytest.mark.parametrize(
+    "block",
+    [
+        lambda **how: ResidualBlock(4, 4, **how),
+        lambda **how: ResidualBlock(4, 6, 2, **how),
+        lambda **how: BottleneckBlock(8, 2, **how),
+        lambda **how: BottleneckBlock(4, 3, 8, 2, **how),
+    ],
+    ids=["identity", "projection", "bottleneck", "bottleneck with projection"],
+)
+
+
+def awake(layer, rng):
+    """The layer, its normalisations with statistics, scale and shift that are not their first ones."""
+    for one in [layer, *layer.inner().values()]:
+        if isinstance(one, BatchNorm2D):
+            for name in ("scale", "shift", "running_mean"):
+                one.set_array(name, rng.standard_normal(one.channels) + 0.3)
+            one.set_array("running_variance", rng.random(one.channels) + 0.5)
+    return layer
+
+
+@MODES
+def test_the_gradient_of_a_normalisation_is_right(training, rng):
+    layer = awake(BatchNorm2D(3), rng)
+    assert gradient_check(layer, rng.standard_normal((4, 3, 3, 2)), training=training) < 1e-5
+
+
+@MODES
+@BLOCKS
+def test_the_gradient_of_a_residual_block_is_right(block, training, rng):
+    layer = awake(block(rng=rng), rng)
+    x = rng.standard_normal((2, layer.in_channels, 4, 4))
+    assert gradient_check(layer, x, training=training) < 1e-5
+
+
+def test_a_batch_comes_out_with_mean_shift_and_deviation_scale(rng):
+    layer = BatchNorm2D(2, dtype=np.float64)
+    layer.scale[:], layer.shift[:] = (2, 3), (5, -1)
+    out = layer.forward(7 + 4 * rng.standard_normal((8, 2, 5, 5)))
+    np.testing.assert_allclose(out.mean(axis=(0, 2, 3)), [5, -1], atol=1e-12)
+    np.testing.assert_allclose(out.std(axis=(0, 2, 3)), [2, 3], rtol=1e-5)
+
+
+def test_running_statistics_follow_the_batches_and_serve_in_evaluation(rng):
+    layer = BatchNorm2D(1, momentum=0.25, dtype=np.float64)
+    x = 3 + rng.standard_normal((4, 1, 2, 2))
+    layer.forward(x)
+    assert layer.running_mean[0] == pytest.approx(0.25 * x.mean())
+    assert layer.running_variance[0] == pytest.approx(0.75 + 0.25 * x.var(ddof=1))
+    before = layer.running_mean.copy()
+    out = layer.forward(x, training=False)
+    np.testing.assert_allclose(out, (x - layer.running_mean) / np.sqrt(layer.running_variance + 1e-5))
+    assert_close(layer.running_mean, before)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_normalisation_and_a_relu_run_as_one_and_give_the_same(training, dtype, rng):
+    layers = [awake(BatchNorm2D(3, dtype=dtype), rng), ReLU()]
+    for name, array in (layers[0].parameters() | layers[0].buffers()).items():
+        layers[0].set_array(name, array.astype(dtype))
+    x = rng.standard_normal((4, 3, 5, 5)).astype(dtype)
+    d_out = rng.standard_normal(x.shape).astype(dtype)
+    plain = layers[1].forward(layers[0].forward(x, False), training)
+    plain = layers[1].forward(layers[0].forward(x, training))
+    d_plain = layers[0].backward(layers[1].backward(d_out))
+    expected = [plain, d_plain, layers[0].d_scale, layers[0].d_shift]
+    net = CNN(layers)
+    assert len(net.steps()) == 1
+    out = net.forward(x, training)
+    d_x = net.backward(d_out)
+    for result, wanted in zip([out, d_x, layers[0].d_scale, layers[0].d_shift], expected, strict=True):
+        assert_close(result, wanted)
+
+
+def test_the_statistics_are_in_the_checkpoint(tmp_path, rng):
+    net = CNN([ResidualBlock(2, 3, 2, rng=rng), BatchNorm2D(3)], input_shape=(2, 6, 6))
+    x = rng.standard_normal((4, 2, 6, 6)).astype(np.float32)
+    net.forward(x)
+    net.save(tmp_path / "net.npz")
+    np.testing.assert_array_equal(CNN.load(tmp_path / "net.npz").forward(x, False), net.forward(x, False))
+
+
+def test_one_number_to_a_channel_can_not_be_trained_on():
+    with pytest.raises(
+        ShapeError, match=r"more than one number in each channel to train on, got x of shape \(1, 2, 1, 1\)"
+    ):
+        BatchNorm2D(2).forward(np.zeros((1, 2, 1, 1), np.float32))
+    BatchNorm2D(2).forward(np.zeros((1, 2, 1, 1), np.float32), training=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"epsilon": 0}, "epsilon must be a positive"), ({"momentum": 1.5}, "momentum must lie between 0 and 1, got 1.5")],
+)
+def test_bad_settings_are_told(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        BatchNorm2D(3, **settings)
+
+
+@MODES
+def test_a_normalisation_equals_torchs(training, rng):
+    torch = pytest.importorskip("torch")
+    layer = awake(BatchNorm2D(3, dtype=np.float64), rng)
+    twin = torch.nn.BatchNorm2d(3, dtype=torch.float64).train(training)
+    with torch.no_grad():
+        for mine, its in (
+            ("scale", "weight"),
+            ("shift", "bias"),
+            ("running_mean",) * 2,
+            ("running_variance", "running_var"),
+        ):
+            getattr(twin, its).copy_(torch.from_numpy(getattr(layer, mine)))
+    x, d_out = rng.standard_normal((2, 5, 3, 4, 4))
+    x_twin = torch.from_numpy(x).requires_grad_()
+    expected = twin(x_twin)
+    expected.backward(torch.from_numpy(d_out))
+    assert_close(layer.forward(x, training), expected.detach().numpy())
+    assert_close(layer.backward(d_out), x_twin.grad.numpy())
+    assert_close(layer.d_scale, twin.weight.grad.numpy())
+    assert_close(layer.running_mean, twin.running_mean.numpy())
+    assert_close(layer.running_variance, twin.running_var.numpy())
