@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from itertools import chain, count
+from math import prod
 from time import perf_counter
 from typing import Any
 
@@ -21,11 +22,12 @@ import numpy as np
 
 from ..arrays import IntArray
 from ..fusion import plan
-from ..layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
+from ..layers import Conv2D, Layer, MaxPool2D, ReLU, Softmax
 from ..model import CNN
 from ..models import MODELS
 from ..training import train_step
 from .layers import block_label
+from .torch_twin import torch_twin
 from .zoo import ZOO
 
 Case = tuple[str, Callable[[], object]]
@@ -33,8 +35,9 @@ Case = tuple[str, Callable[[], object]]
 # A case is repeated for so long, but at least so often.
 SECONDS, LEAST = 0.4, 7
 STEP, INFERENCE = "training step, batch {}", "inference, batch {}"
-INFERENCE_BATCHES = (256, 1)
-IMAGES = 6400  # that batches of a training step are drawn from
+# Larger images than these, in numbers, are examined one at a time, and no layer by itself.
+SMALL_IMAGE = 3 * 64 * 64
+IMAGES, PIXELS = 6400, 1 << 24  # that batches of a training step are drawn from, at most
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,22 @@ def arrays(shape: tuple[int, ...], dtype: str) -> Any:
 def digits(model: CNN) -> tuple[IntArray, IntArray]:
     """Images as dark as MNIST's, and labels; what they show does not matter here."""
     rng = np.random.default_rng(0)
-    images: IntArray = rng.integers(0, 256, (IMAGES, *(model.input_shape or ())), np.uint8)
+    shape = model.input_shape or ()
+    images: IntArray = rng.integers(0, 256, (min(IMAGES, PIXELS // prod(shape)), *shape), np.uint8)
     images[rng.random(images.shape) > 0.2] = 0
-    return images, rng.integers(0, 10, IMAGES)
+    return images, rng.integers(0, 10, len(images))
+
+
+def inference_batches(model: CNN) -> tuple[int, ...]:
+    """How many images are examined at once."""
+    return (256, 1) if prod(model.input_shape or ()) <= SMALL_IMAGE else (1,)
 
 
 def blocks(model: Any) -> Iterator[tuple[list[Layer], tuple[int, ...]]]:
-    """Every convolution, and every Conv2D → ReLU → MaxPool2D, of a net, with its input shape."""
+    """Every convolution, and every Conv2D → ReLU → MaxPool2D, of a net for small images, with its input shape."""
     shape = model.input_shape
+    if prod(shape) > SMALL_IMAGE:
+        return
     for position, layer in enumerate(model.layers):
         if isinstance(layer, Conv2D):
             yield [layer], shape
@@ -118,9 +129,9 @@ def jitcnn_cases(request: Request) -> Iterator[Case]:
     yield STEP.format(request.batch_size), step
     if request.cases == "step":
         return
-    for size in INFERENCE_BATCHES:
+    for size in inference_batches(model):
         x = arrays((size, *(model.input_shape or ())), request.dtype)
-        yield INFERENCE.format(size), partial(model.logits, x)
+        yield INFERENCE.format(size), partial(model.logits, x, training=False)
     for layers, shape in blocks(model):
         label = block_label(layers)
         if len(layers) == 1:
@@ -174,12 +185,12 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
         return
     model = MODELS[request.model](dtype=np.dtype(request.dtype).type)
     layers = [layer for layer in model.layers if not isinstance(layer, Softmax)]
-    net = torch.nn.Sequential(*(_twin(torch, layer) for layer in layers)).to(memory_format=layout)
+    net = torch_twin(torch, layers).to(memory_format=layout)
     images, labels = (torch.from_numpy(array) for array in digits(model))
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
 
     def step() -> None:
-        chosen = torch.randint(0, IMAGES, (request.batch_size,))
+        chosen = torch.randint(0, len(images), (request.batch_size,))
         x = images[chosen].to(getattr(torch, request.dtype)).div_(255).to(memory_format=layout)
         loss = torch.nn.functional.cross_entropy(net(x), labels[chosen])
         optimizer.zero_grad()
@@ -197,7 +208,8 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
 
         return run
 
-    for size in INFERENCE_BATCHES:
+    net.eval()
+    for size in inference_batches(model):
         x = tensor(arrays((size, *(model.input_shape or ())), request.dtype))
         yield INFERENCE.format(size), without_gradient(net, x)
     for some, shape in blocks(model):
@@ -205,34 +217,9 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
         if len(some) == 1:
             yield from passes(label, some[0], request.batch_size, shape)
         else:
-            part = torch.nn.Sequential(*(_twin(torch, layer) for layer in some)).to(memory_format=layout)
+            part = torch_twin(torch, some).to(memory_format=layout)
             x = tensor(arrays((request.batch_size, *shape), request.dtype))
             yield f"{label}: forward", without_gradient(part, x)
-
-
-def _twin(torch: Any, layer: Layer) -> Any:
-    """torch's layer of the same shape, with the same weights."""
-    nn = torch.nn
-    match layer:
-        case Conv2D():
-            sizes = layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding
-            twin = nn.Conv2d(*sizes, bias=layer.use_bias)
-            twin.weight.data = torch.from_numpy(layer.weights)
-            if layer.bias is not None:
-                twin.bias.data = torch.from_numpy(layer.bias)
-        case Dense():
-            twin = nn.Linear(layer.in_features, layer.out_features)
-            twin.weight.data = torch.from_numpy(layer.weights.T.copy())
-            twin.bias.data = torch.from_numpy(layer.bias)
-        case MaxPool2D():
-            twin = nn.MaxPool2d(layer.pool_size, layer.stride, layer.padding)
-        case ReLU():
-            twin = nn.ReLU()
-        case Flatten():
-            twin = nn.Flatten()
-        case _:
-            raise TypeError(f"torch has no twin of {layer} here")
-    return twin
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def test_the_second_start_compiles_nothing(monkeypatch):
 def test_our_side_answers_every_case(monkeypatch):
     monkeypatch.setattr(side, "SECONDS", 0)
     monkeypatch.setattr(side, "LEAST", 1)
-    monkeypatch.setattr(side, "INFERENCE_BATCHES", (2, 1))
+    monkeypatch.setattr(side, "inference_batches", lambda model: (2, 1))
     found = side.measure(side.jitcnn_cases(Request("jitcnn", batch_size=2)))
     assert list(found) == [
         "training step, batch 2",
@@ -63,7 +63,7 @@ def test_our_side_answers_every_case(monkeypatch):
 def test_both_sides_answer_the_same_cases(monkeypatch):
     monkeypatch.setattr(side, "SECONDS", 0)
     monkeypatch.setattr(side, "LEAST", 1)
-    monkeypatch.setattr(side, "INFERENCE_BATCHES", (2, 1))
+    monkeypatch.setattr(side, "inference_batches", lambda model: (2, 1))
     request = Request("torch", batch_size=2)
     assert list(side.measure(side.torch_cases(request))) == list(side.measure(side.jitcnn_cases(request)))
 

@@ -1,0 +1,80 @@
+"""A net's twin in torch, with the same weights: what it is measured against, and what the tests compare it with."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..layers import (
+    BatchNorm2D,
+    BottleneckBlock,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    ResidualBlock,
+)
+
+
+def torch_twin(torch: Any, layers: Iterable[Layer]) -> Any:
+    """A ``torch.nn.Sequential`` of the layers' twins; TypeError for a layer that torch has no twin of here."""
+    return torch.nn.Sequential(*(_twin(torch, layer) for layer in layers))
+
+
+def _twin(torch: Any, layer: Layer) -> Any:
+    nn = torch.nn
+    match layer:
+        case Conv2D():
+            twin = nn.Conv2d(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel_size,
+                layer.stride,
+                layer.padding,
+                bias=layer.use_bias,
+            )
+            twin.weight.data = _copy(torch, layer.weights)
+            if layer.use_bias:
+                twin.bias.data = _copy(torch, layer.bias)
+        case BatchNorm2D():
+            twin = nn.BatchNorm2d(layer.channels, layer.epsilon, layer.momentum)
+            twin.weight.data, twin.bias.data = _copy(torch, layer.scale), _copy(torch, layer.shift)
+            twin.running_mean, twin.running_var = _copy(torch, layer.running_mean), _copy(torch, layer.running_variance)
+        case ResidualBlock() | BottleneckBlock():
+            twin = _residual(torch, layer)
+        case Dense():
+            twin = nn.Linear(layer.in_features, layer.out_features)
+            twin.weight.data, twin.bias.data = _copy(torch, layer.weights.T), _copy(torch, layer.bias)
+        case MaxPool2D():
+            twin = nn.MaxPool2d(layer.pool_size, layer.stride, layer.padding)
+        case ReLU():
+            twin = nn.ReLU()
+        case Flatten():
+            twin = nn.Flatten()
+        case _:
+            raise TypeError(f"torch has no twin of {layer} here")
+    return twin
+
+
+def _copy(torch: Any, array: Any) -> Any:
+    return torch.from_numpy(np.array(array, order="C"))
+
+
+def _residual(torch: Any, layer: ResidualBlock | BottleneckBlock) -> Any:
+    nn = torch.nn
+
+    class Block(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            parts: list[Any] = []
+            for conv, norm in layer.branch:
+                parts += [_twin(torch, conv), _twin(torch, norm), nn.ReLU()]
+            self.branch = nn.Sequential(*parts[:-1])
+            self.shortcut = torch_twin(torch, layer.shortcut or ())
+
+        def forward(self, x: Any) -> Any:
+            return torch.relu(self.branch(x) + self.shortcut(x))
+
+    return Block()
