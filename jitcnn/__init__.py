@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
     from .model import CNN
-    from .optim import SGD
+    from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
     from .shapes import output_size
     from .training import fit, train_step
 
@@ -53,7 +53,7 @@ _HOMES = {
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "model": ("CNN",),
-    "optim": ("SGD",),
+    "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
     "shapes": ("output_size",),
     "training": ("fit", "train_step"),
 }
