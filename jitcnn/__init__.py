@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from .metrics import evaluate
     from .model import CNN
     from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
+    from .recipes import Recipe, load_recipe, recipe_names
+    from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
     from .shapes import output_size
-    from .training import fit, train_step
+    from .training import fit, fit_by, train_step
 
 _HOMES = {
     "data": ("Dataset", "load_dataset", "load_digits", "load_mnist"),
@@ -54,8 +56,10 @@ _HOMES = {
     "metrics": ("evaluate",),
     "model": ("CNN",),
     "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
+    "recipes": ("Recipe", "load_recipe", "recipe_names"),
+    "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),
     "shapes": ("output_size",),
-    "training": ("fit", "train_step"),
+    "training": ("fit", "fit_by", "train_step"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
