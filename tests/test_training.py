@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from jitcnn import CNN, SGD, Adam, Recipe, WeightAverage, evaluate, fit, fit_by, load_digits, train_step
+from jitcnn import CNN, SGD, Adam, Dense, Flatten, Recipe, WeightAverage, evaluate, fit, fit_by, load_digits, train_step
 from jitcnn.data.mnist import read_mnist
 from jitcnn.errors import ConfigError, TrainingError
-from jitcnn.models import mnist_cnn, mnist_dense
+from jitcnn.models import MODELS, mnist_cnn, mnist_dense
 from jitcnn.training import model_by, prepare
 
 
@@ -94,22 +94,26 @@ def test_training_ends_when_the_target_is_reached(few):
 # --- what a recipe may ask for ------------------------------------------------------------------------
 
 
+def small_net(seed=0, impl="auto"):
+    return CNN([Flatten(), Dense(784, 10, rng=np.random.default_rng(seed))], input_shape=(1, 28, 28), name="small")
+
+
 def bits(model):
     return [parameter.tobytes() for parameter in model.parameters()]
 
 
 def test_a_smoothed_loss_is_learnt_from_and_the_plain_one_examined(few):
-    plain, smoothed = mnist_dense(), mnist_dense()
+    plain, smoothed = small_net(), small_net()
     epochs = [fit(plain, few, epochs=1).epochs[0], fit(smoothed, few, epochs=1, label_smoothing=0.5).epochs[0]]
     assert bits(plain) != bits(smoothed)
     assert evaluate(smoothed, few.x_test, few.y_test).loss == epochs[1].test_loss
     x, y = few.x_train[:5] / np.float32(255), few.y_train[:5]
-    losses = [train_step(mnist_dense(), x, y, SGD(), label_smoothing) for label_smoothing in (0, 0.5)]
+    losses = [train_step(small_net(), x, y, SGD(), label_smoothing) for label_smoothing in (0, 0.5)]
     assert losses[0] != losses[1]
 
 
 def test_with_an_average_the_averaged_weights_are_examined_and_stay(few):
-    model, plain, average = mnist_dense(), mnist_dense(), WeightAverage(0.9)
+    model, plain, average = small_net(), small_net(), WeightAverage(0.9)
     seen = []
 
     def look(epoch):
@@ -129,17 +133,18 @@ def test_ctrl_c_leaves_the_averaged_weights(few):
         if batch == 2:
             raise KeyboardInterrupt
 
-    model, average = mnist_dense(), WeightAverage()
+    model, average = small_net(), WeightAverage()
     assert fit(model, few, average=average, on_batch=press).interrupted
     assert bits(model) == [array.tobytes() for array in average.averages]
 
 
-def test_a_recipe_trains_as_its_settings_do(few):
+def test_a_recipe_trains_as_its_settings_do(few, monkeypatch):
+    monkeypatch.setitem(MODELS, "small", small_net)
     recipe = Recipe(
-        2, 32, {"kind": "adam", "learning_rate": 0.002}, {"kind": "cosine"}, model="mnist-dense", label_smoothing=0.1,
+        2, 32, {"kind": "adam", "learning_rate": 0.002}, {"kind": "cosine"}, model="small", label_smoothing=0.1,
         average=0.9,
     )  # fmt: skip
-    by_recipe, by_hand = model_by(recipe, seed=3), mnist_dense(seed=3)
+    by_recipe, by_hand = model_by(recipe, seed=3), small_net(seed=3)
     prepare(by_recipe, 32, recipe)
     fit_by(recipe, by_recipe, few, seed=4)
     fit(
@@ -150,7 +155,7 @@ def test_a_recipe_trains_as_its_settings_do(few):
 
 
 def test_the_recipe_goes_into_the_models_file(few, tmp_path):
-    recipe, model = Recipe(1, 50, {"kind": "sgd"}), mnist_dense()
+    recipe, model = Recipe(1, 50, {"kind": "sgd"}), small_net()
     assert model.recipe is None
     fit_by(recipe, model, few)
     model.save(tmp_path / "net.npz")
@@ -161,6 +166,6 @@ def test_a_recipe_for_what_there_is_not_is_told(few):
     with pytest.raises(ConfigError, match="Recipe mine names the model 'resnet'; known are mnist-cnn, mnist-dense"):
         model_by(Recipe(1, 1, {"kind": "sgd"}, name="mine", model="resnet"))
     with pytest.raises(ConfigError, match=r"Recipe mine varies images by \{'shift': 2\}, which fit can not"):
-        fit_by(Recipe(1, 1, {"kind": "sgd"}, name="mine", augment={"shift": 2}), mnist_dense(), few)
+        fit_by(Recipe(1, 1, {"kind": "sgd"}, name="mine", augment={"shift": 2}), small_net(), few)
     with pytest.raises(ConfigError, match="label_smoothing must be at least 0 and below 1, got 2"):
-        fit(mnist_dense(), few, label_smoothing=2)
+        fit(small_net(), few, label_smoothing=2)

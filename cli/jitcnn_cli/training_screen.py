@@ -54,9 +54,8 @@ def run(
 
     data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar())
     data = data if limit is None else data.limited(limit)
-    chosen = choose_recipe(recipe, data.name).changed(
-        model=model_name, epochs=epochs, batch_size=batch_size, learning_rate=lr, momentum=momentum
-    )  # fmt: skip
+    given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
+    chosen = choose_recipe(recipe, data.name).changed(**given)
     if no_baseline or chosen.model == RIVAL:
         chosen = chosen.changed(rival=False)
     model = model_by(chosen, seed=seed, impl=impl)
@@ -72,6 +71,9 @@ def run(
         soft_wrap=True,
     )
     console.print("\n".join(chosen.lines()), soft_wrap=True)
+    changes = [name.replace("_", " ") for name, value in given.items() if value is not None]
+    if changes:
+        console.print(f"  by option  {', '.join(changes)}", soft_wrap=True)
     console.print(f"  also       He initialisation, pixels / 255, seed {seed}\n", soft_wrap=True)
 
     with compiling():

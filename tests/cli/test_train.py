@@ -43,6 +43,7 @@ def test_the_screen_tells_everything_in_order(run):
         "  schedule   constant",
         "  run        epochs 1, batch size 16, label smoothing 0, average none, rival on",
         "  augment    none",
+        "  by option  epochs\n",
         "He initialisation, pixels / 255, seed 0",
         "training mnist-cnn",
         "epoch  1 of 1   train loss",
@@ -113,6 +114,7 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
         "optimizer  adamw, learning rate 0.002, betas [0.9, 0.999], epsilon 1e-08, weight decay 0.01" in result.output
     )
     assert "epochs 2, batch size 16, label smoothing 0, average none, rival off" in result.output
+    assert "by option  batch size, learning rate\n" in result.output
     assert CNN.load(tmp_path / FILES[0]).name == "mnist-dense"
     result = runner.invoke(cli, [*train, "--epochs", "1"])
     assert result.exit_code == 1
