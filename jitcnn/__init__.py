@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
     from .model import CNN
-    from .optim import SGD
+    from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
+    from .recipes import Recipe, load_recipe, recipe_names
+    from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
     from .shapes import output_size
-    from .training import fit, train_step
+    from .training import fit, fit_by, train_step
 
 _HOMES = {
     "data": ("Dataset", "load_dataset", "load_digits", "load_mnist"),
@@ -53,9 +55,11 @@ _HOMES = {
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "model": ("CNN",),
-    "optim": ("SGD",),
+    "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
+    "recipes": ("Recipe", "load_recipe", "recipe_names"),
+    "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),
     "shapes": ("output_size",),
-    "training": ("fit", "train_step"),
+    "training": ("fit", "fit_by", "train_step"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

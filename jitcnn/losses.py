@@ -3,7 +3,7 @@
 import numpy as np
 
 from .arrays import Array, IntArray
-from .errors import DataError, DTypeError, ShapeError
+from .errors import ConfigError, DataError, DTypeError, ShapeError
 from .functional.checks import float_arrays, has_shape
 from .kernels import losses as kernels
 
@@ -42,15 +42,17 @@ def cross_entropy_gradient(predictions: Array, y: IntArray) -> Array:
     return d_predictions
 
 
-def softmax_cross_entropy(logits: Array, y: IntArray) -> tuple[float, Array]:
+def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0.0) -> tuple[float, Array]:
     """Cross-entropy of softmax(logits) and its gradient for the logits, without dividing by a probability.
 
-    With p = softmax(logits) the gradient is (p - one_hot(y)) / N, which no small p can spoil.
+    With p = softmax(logits) the gradient is (p - target) / N, which no small p can spoil. The target is
+    one_hot(y); with label smoothing it is (1 - label_smoothing) · one_hot(y) + label_smoothing / classes.
 
     Parameters
     ----------
     logits : ndarray of shape (N, classes), float32 or float64
     y : ndarray of shape (N,), integer class of each row
+    label_smoothing : float, 0 up to, but not including, 1: the share of belief spread over all classes
 
     Returns
     -------
@@ -62,15 +64,25 @@ def softmax_cross_entropy(logits: Array, y: IntArray) -> tuple[float, Array]:
     ------
     ShapeError, DTypeError, DataError
         As ``cross_entropy_loss``.
+    ConfigError
+        If ``label_smoothing`` is out of range.
 
     References
     ----------
-    Goodfellow, Bengio and Courville (2016), "Deep Learning", section 6.2.2.3.
+    Goodfellow, Bengio and Courville (2016), "Deep Learning", section 6.2.2.3; Szegedy et al. (2016), "Rethinking
+    the Inception Architecture for Computer Vision", arXiv:1512.00567, section 7.
     """
+    check_label_smoothing(label_smoothing)
     logits, _ = _checked("softmax_cross_entropy", logits, y)
     d_logits = np.empty_like(logits)
-    loss: float = kernels.softmax_cross_entropy(logits, y, d_logits)
+    loss: float = kernels.softmax_cross_entropy(logits, y, float(label_smoothing), d_logits)
     return loss, d_logits
+
+
+def check_label_smoothing(label_smoothing: float) -> None:
+    """ConfigError unless it is at least 0 and below 1."""
+    if not 0 <= label_smoothing < 1:
+        raise ConfigError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}.")
 
 
 def _checked(operation: str, scores: Array, y: IntArray) -> tuple[Array, IntArray]:

@@ -30,6 +30,11 @@ class CNN:
     input_shape : tuple without N, such as (1, 28, 28); if given, the layers are checked against it
     name : str, for tables and files
 
+    Attributes
+    ----------
+    recipe : dict of plain values, or None
+        How it was trained, if it was trained by a recipe; kept in its file.
+
     Raises
     ------
     ConfigError, ShapeError
@@ -39,6 +44,7 @@ class CNN:
     def __init__(self, layers: Sequence[Layer], *, input_shape: Shape | None = None, name: str = "cnn") -> None:
         self.layers = list(layers)
         self.name = name
+        self.recipe: dict[str, Any] | None = None
         self.input_shape = None if input_shape is None else tuple(input_shape)
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
@@ -189,7 +195,7 @@ class CNN:
         return cls(layers, input_shape=config["input_shape"], name=config["name"])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture and weights to one ``.npz`` file; an old file stays until the new one is whole.
+        """Write architecture, weights and recipe to one ``.npz`` file; an old file stays until the new one is whole.
 
         Raises
         ------
@@ -197,7 +203,7 @@ class CNN:
             If the file can not be written.
         """
         arrays = {f"{position}.{name}": array for position, name, array in self._named_arrays()}
-        write_checkpoint(path, {"format": FORMAT, "architecture": self.config()}, arrays)
+        write_checkpoint(path, {"format": FORMAT, "architecture": self.config(), "recipe": self.recipe}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> "CNN":
@@ -219,6 +225,9 @@ class CNN:
                 raise CheckpointError(f"format {header['format']} instead of {FORMAT}")
             model = cls.from_config(header["architecture"], impl=impl)
             model._take(arrays)
+            model.recipe = header.get("recipe")  # files of before recipes were kept hold none
+            if not isinstance(model.recipe, dict | None):
+                raise CheckpointError(f"its recipe is no table but {model.recipe!r}")
         except (KeyError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
             raise CheckpointError(f"{path} does not describe a network of this version of jitcnn: {error}") from error
         return model

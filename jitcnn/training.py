@@ -1,6 +1,7 @@
 """The training loop, and the record it leaves."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -17,8 +18,10 @@ from .errors import ConfigError, TrainingError
 from .losses import softmax_cross_entropy
 from .metrics import evaluate
 from .model import CNN
-from .optim import SGD
-from .recipes import Recipe, Schedule
+from .models import MODELS
+from .optim import SGD, Optimizer, WeightAverage
+from .recipes import Recipe
+from .schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class History:
         return asdict(self)
 
 
-def train_step(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> float:
+def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float = 0.0) -> float:
     """Learn from one batch: forward, loss, backward, update.
 
     Parameters
@@ -59,47 +62,67 @@ def train_step(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> float:
     model : CNN
     x : ndarray of shape (N, C, H, W), float, scaled
     y : ndarray of shape (N,), integer class of each image
-    optimizer : SGD
+    optimizer : Optimizer
+    label_smoothing : float, as ``softmax_cross_entropy`` takes it
 
     Returns
     -------
     float
         Mean cross-entropy of the batch before the update.
     """
-    return _learn(model, x, y, optimizer)[0]
+    return _learn(model, x, y, optimizer, label_smoothing)[0]
 
 
-def _learn(model: CNN, x: Array, y: IntArray, optimizer: SGD) -> tuple[float, Array]:
+def _learn(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float) -> tuple[float, Array]:
     logits = model.logits(x)
-    loss, d_logits = softmax_cross_entropy(logits, y)
+    loss, d_logits = softmax_cross_entropy(logits, y, label_smoothing)
     model.backward_logits(d_logits)
     optimizer.step(model.parameters(), model.gradients())
     return loss, logits
 
 
-def prepare(model: CNN, batch_size: int = 64) -> None:
-    """Learn from a batch of black images on a copy, so that every kernel is compiled or loaded; the model stays as it is."""
+def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto") -> CNN:
+    """The net that a recipe names, with the first weights of ``seed``; ConfigError if there is none of that name."""
+    if recipe.model not in MODELS:
+        raise ConfigError(f"Recipe {recipe.name} names the model {recipe.model!r}; known are {', '.join(MODELS)}.")
+    return MODELS[recipe.model](seed=seed, impl=impl)
+
+
+def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> None:
+    """Learn from a batch of black images on a copy, so that every kernel is compiled or loaded; the model stays as it is.
+
+    Parameters
+    ----------
+    model : CNN
+    batch_size : int
+    recipe : whose optimiser and weight average are made ready too; by default SGD alone
+    """
     if model.input_shape is None:
         return
     helper = compile_ahead.start(model, batch_size)
     black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
     copy = deepcopy(model)
+    optimizer = SGD() if recipe is None else recipe.make_optimizer()
     for x, y in minibatches(black, labels, batch_size):
         copy.logits(x)
         if helper is not None:
             helper.wait()
-        train_step(copy, x, y, SGD())
+        train_step(copy, x, y, optimizer)
+    if recipe is not None and recipe.average:
+        WeightAverage(recipe.average).update(copy.parameters() + copy.buffers())
 
 
 def fit(
     model: CNN,
     data: Dataset,
     *,
-    optimizer: SGD | None = None,
+    optimizer: Optimizer | None = None,
     epochs: int = 10,
     batch_size: int = 64,
     seed: int = 0,
     schedule: Schedule | None = None,
+    label_smoothing: float = 0.0,
+    average: WeightAverage | None = None,
     until: float | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -110,13 +133,16 @@ def fit(
     ----------
     model : CNN, changed in place
     data : Dataset
-    optimizer : SGD, by default with learning rate 0.01 and momentum 0.9
+    optimizer : Optimizer, by default SGD with learning rate 0.01 and momentum 0.9
     epochs, batch_size : int, at least 1
     seed : int, decides the order of the images
     schedule : learning rate as a function of the share of the training done, 0 … 1; by default the optimizer's
+    label_smoothing : float, as ``softmax_cross_entropy`` takes it; the training loss contains it, the test loss does not
+    average : WeightAverage of the weights after each step, which then are those that are examined and that stay in
+        the model at the end; by default the last weights
     until : test accuracy, 0 … 1, that ends the training after the epoch in which it is reached
     on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
-    on_epoch : called with the Epoch just ended
+    on_epoch : called with the Epoch just ended, while the model holds the weights that were examined
 
     Returns
     -------
@@ -127,7 +153,7 @@ def fit(
     Raises
     ------
     ConfigError
-        If epochs or batch_size is below 1.
+        If epochs or batch_size is below 1, or label_smoothing out of range.
     TrainingError
         If the loss becomes infinite or NaN.
     """
@@ -138,15 +164,21 @@ def fit(
     history = History()
     try:
         for epoch in range(1, epochs + 1):
-            history.epochs.append(
-                _run_epoch(model, data, optimizer, epoch, epochs, batch_size, rng, schedule, on_batch)
+            loss, accuracy, seconds = _learn_epoch(
+                model, data, optimizer, epoch, epochs, batch_size, rng, schedule, label_smoothing, average, on_batch
             )
-            if on_epoch is not None:
-                on_epoch(history.epochs[-1])
+            with nullcontext() if average is None else average.applied(model.parameters() + model.buffers()):
+                test = evaluate(model, data.x_test, data.y_test)
+                speed = len(data.x_train) / seconds
+                history.epochs.append(Epoch(epoch, loss, accuracy, test.loss, test.accuracy, seconds, speed))
+                if on_epoch is not None:
+                    on_epoch(history.epochs[-1])
             if until is not None and history.epochs[-1].test_accuracy >= until:
                 break
     except KeyboardInterrupt:
         history.interrupted = True
+    if average is not None:
+        average.put_into(model.parameters() + model.buffers())
     return history
 
 
@@ -160,32 +192,48 @@ def fit_by(
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
-    """``fit`` with the settings of a recipe; the other parameters, result and errors as there."""
+    """``fit`` with the settings of a recipe, which the model then holds; the other parameters, result and errors as there.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe varies the training images, which no one does here.
+    """
+    if recipe.augment:
+        raise ConfigError(
+            f"Recipe {recipe.name} varies images by {recipe.augment}, which fit can not; leave [augment] out."
+        )
+    model.recipe = recipe.as_dict()
     return fit(
         model,
         data,
-        optimizer=SGD(recipe.learning_rate, recipe.momentum),
+        optimizer=recipe.make_optimizer(),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         seed=seed,
-        schedule=recipe.schedule(),
+        schedule=recipe.make_schedule(),
+        label_smoothing=recipe.label_smoothing,
+        average=WeightAverage(recipe.average) if recipe.average else None,
         until=until,
         on_batch=on_batch,
         on_epoch=on_epoch,
     )
 
 
-def _run_epoch(
+def _learn_epoch(
     model: CNN,
     data: Dataset,
-    optimizer: SGD,
+    optimizer: Optimizer,
     epoch: int,
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
     schedule: Schedule | None,
+    label_smoothing: float,
+    average: WeightAverage | None,
     on_batch: Callable[[int, int, int], object] | None,
-) -> Epoch:
+) -> tuple[float, float, float]:
+    """Every training image once: mean loss, accuracy, seconds."""
     count = len(data.x_train)
     batches = -(-count // batch_size)
     total_loss, correct, seen = 0.0, 0, 0
@@ -193,17 +241,17 @@ def _run_epoch(
     for batch, (x, y) in enumerate(minibatches(data.x_train, data.y_train, batch_size, rng), start=1):
         if schedule is not None:
             optimizer.learning_rate = schedule((epoch - 1 + seen / count) / epochs)
-        loss, logits = _learn(model, x, y, optimizer)
+        loss, logits = _learn(model, x, y, optimizer, label_smoothing)
         if not isfinite(loss):
             raise TrainingError(
                 f"The loss became {loss} in epoch {epoch}, batch {batch} of {batches}: "
                 f"the learning rate {optimizer.learning_rate:g} is too high for this net; try a tenth of it."
             )
+        if average is not None:
+            average.update(model.parameters() + model.buffers())
         total_loss += loss * len(y)
         correct += int((logits.argmax(axis=1) == y).sum())
         seen += len(y)
         if on_batch is not None:
             on_batch(batch, batches, seen)
-    seconds = perf_counter() - start
-    test = evaluate(model, data.x_test, data.y_test)
-    return Epoch(epoch, total_loss / count, correct / count, test.loss, test.accuracy, seconds, count / seconds)
+    return total_loss / count, correct / count, perf_counter() - start

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jitcnn import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
-from jitcnn.errors import DataError, DTypeError, ShapeError
+from jitcnn.errors import ConfigError, DataError, DTypeError, ShapeError
 from jitcnn.functional import softmax, softmax_backward
 
 Y = np.array([2, 0, 1])
@@ -43,6 +43,42 @@ def test_certainty_of_the_wrong_class_is_finite():
     loss, d_logits = softmax_cross_entropy(np.array([[1e4, -1e4]]), np.array([1]))
     assert loss == pytest.approx(2e4)
     np.testing.assert_allclose(d_logits, [[1, -1]])
+
+
+def test_smoothed_loss_worked_by_hand():
+    """Two classes, logits ln 3 and 0, so p = 3/4 and 1/4; with 0.2 smoothed the targets are 0.9 and 0.1."""
+    loss, d_logits = softmax_cross_entropy(np.array([[log(3), 0.0]]), np.array([0]), label_smoothing=0.2)
+    assert loss == pytest.approx(-0.9 * log(0.75) - 0.1 * log(0.25))
+    np.testing.assert_allclose(d_logits, [[0.75 - 0.9, 0.25 - 0.1]])
+
+
+def test_the_smoothed_gradient_is_the_slope_of_the_smoothed_loss(rng):
+    logits, step = rng.standard_normal((3, 5)), 1e-6
+    _, d_logits = softmax_cross_entropy(logits, Y, 0.3)
+    for index in np.ndindex(3, 5):
+        up, down = logits.copy(), logits.copy()
+        up[index] += step
+        down[index] -= step
+        slope = (softmax_cross_entropy(up, Y, 0.3)[0] - softmax_cross_entropy(down, Y, 0.3)[0]) / (2 * step)
+        assert d_logits[index] == pytest.approx(slope, abs=1e-9)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
+def test_loss_and_gradient_are_those_of_torch(label_smoothing, rng):
+    torch = pytest.importorskip("torch")
+    logits = 3 * rng.standard_normal((3, 5))
+    loss, d_logits = softmax_cross_entropy(logits, Y, label_smoothing)
+    theirs = torch.tensor(logits, requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(theirs, torch.tensor(Y), label_smoothing=label_smoothing)
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(d_logits, theirs.grad.numpy(), atol=1e-14)
+
+
+@pytest.mark.parametrize("label_smoothing", [-0.1, 1, float("nan")])
+def test_a_smoothing_out_of_range_is_told(label_smoothing):
+    with pytest.raises(ConfigError, match="label_smoothing must be at least 0 and below 1, got"):
+        softmax_cross_entropy(np.zeros((3, 5)), Y, label_smoothing)
 
 
 @pytest.mark.parametrize("function", [cross_entropy_loss, cross_entropy_gradient, softmax_cross_entropy])

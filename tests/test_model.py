@@ -177,6 +177,11 @@ def test_a_saved_net_comes_back_bit_by_bit(dtype, x, tmp_path):
     train_step(loaded, x, Y, SGD())
 
 
+def test_a_file_of_before_recipes_were_kept_is_read(tmp_path):
+    rewritten(lambda header, arrays: None)(tmp_path / "net.npz")
+    assert CNN.load(tmp_path / "net.npz").recipe is None
+
+
 def test_saving_leaves_one_file_and_any_name_as_it_is(tmp_path):
     small_net().save(tmp_path / "net.model")
     assert [p.name for p in tmp_path.iterdir()] == ["net.model"]
@@ -260,6 +265,7 @@ DAMAGES = [
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(stride=0)), "stride must be"),
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
     (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
+    (rewritten(lambda header, arrays: header.update(recipe="fast")), "its recipe is no table but 'fast'"),
 ]
 
 

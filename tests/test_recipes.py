@@ -1,24 +1,268 @@
-"""Learning rates on the way, and ready-made settings."""
+"""Recipes: files, what they may say, and what they are told when they say something else."""
+
+import json
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 
+from jitcnn import recipes
+from jitcnn.data import DATASETS
 from jitcnn.errors import ConfigError
-from jitcnn.recipes import RECIPES, Recipe, one_cycle
+from jitcnn.models import MODELS
+from jitcnn.optim import SGD, Adam, AdamW
+from jitcnn.recipes import GROUPS, Recipe, choose_recipe, load_recipe, recipe_names
+
+SGD_TABLE = {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}
 
 
-def test_one_cycle_rises_in_a_line_to_its_peak_and_falls_to_almost_nothing():
-    schedule = one_cycle(1.0, warm_up=0.2)
-    assert [schedule(p) for p in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0.001, 0.5005, 1, 0.5005, 0.001])
+def recipe(epochs=10, optimizer=SGD_TABLE, **settings):
+    return Recipe(epochs, 64, optimizer, **settings)
 
 
-def test_a_constant_rate_stays():
-    assert [Recipe(1, 1, learning_rate=0.3).schedule()(p) for p in (0, 0.5, 1)] == [0.3] * 3
+@pytest.fixture
+def written(tmp_path):
+    """Write a recipe to a file that begins with all that must be there."""
+
+    def write(text, begin='epochs = 3\nbatch_size = 8\noptimizer = {kind = "sgd", learning_rate = 0.5}\n'):
+        path = tmp_path / "mine.toml"
+        path.write_text(begin + text, "utf-8")
+        return path
+
+    return write
 
 
-def test_every_recipe_knows_every_data_set():
-    assert {tuple(recipes) for recipes in RECIPES.values()} == {("mnist", "digits")}
+# --- those of the package -------------------------------------------------------------------------------
 
 
-def test_a_warm_up_out_of_range_is_told():
-    with pytest.raises(ConfigError, match="warm_up must lie between 0 and 1, got 1"):
-        one_cycle(0.1, warm_up=1)
+@pytest.mark.parametrize(
+    ("name", "epochs", "batch_size", "learning_rate", "kind"),
+    [
+        ("mnist-cnn", 10, 64, 0.01, "constant"),
+        ("mnist-fast", 2, 64, 0.1, "one_cycle"),
+        ("digits", 15, 16, 0.01, "constant"),
+        ("digits-fast", 8, 16, 0.05, "one_cycle"),
+    ],
+)
+def test_recipes_keep_the_numbers_that_were_measured(name, epochs, batch_size, learning_rate, kind):
+    it = load_recipe(name)
+    assert (it.epochs, it.batch_size, it.schedule["kind"]) == (epochs, batch_size, kind)
+    assert it.optimizer == {
+        "kind": "sgd", "learning_rate": learning_rate, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0,
+        "decoupled": False, "decay_bias": False,
+    }  # fmt: skip
+    assert (it.label_smoothing, it.average, it.augment, it.rival) == (0, 0, {}, True)
+    schedule = it.make_schedule()
+    assert schedule(0.2) == learning_rate
+    assert schedule(1) == pytest.approx(learning_rate * (1 if kind == "constant" else 0.001))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_of_the_package_name_themselves_and_what_there_is(name):
+    it = load_recipe(name)
+    assert it.name == name
+    assert it.description
+    assert it.model in MODELS
+    assert set(it.dataset) <= set(DATASETS)
+
+
+def test_every_kind_of_recipe_knows_every_data_set():
+    for kind, by_dataset in GROUPS.items():
+        assert list(by_dataset) == ["mnist", "digits"]
+        for dataset, name in by_dataset.items():
+            assert choose_recipe(kind, dataset) == load_recipe(name)
+            assert load_recipe(name).dataset == (dataset,)
+
+
+def test_a_recipe_chosen_by_name_is_the_same_for_every_data_set():
+    assert choose_recipe("mnist-fast", "digits") == load_recipe("mnist-fast")
+
+
+# --- what a recipe makes --------------------------------------------------------------------------------
+
+
+def test_a_file_of_ones_own_says_everything_it_can(written):
+    path = written(
+        """
+        dataset = ["mnist", "digits"]
+        model = "mnist-dense"
+        label_smoothing = 0.1
+        average = 0.99
+        rival = false
+        schedule = {kind = "step", milestone_epochs = [2], factor = 0.5, warm_up_epochs = 1}
+        augment = {shift = 2, rotate = 0.5}
+        """,
+        begin='description = "mine"\nepochs = 3\nbatch_size = 8\n'
+        'optimizer = {kind = "adamw", learning_rate = 1, betas = [0.8, 0.9], epsilon = 1e-6, weight_decay = 0.5}\n',
+    )
+    it = load_recipe(path)
+    assert load_recipe(str(path)) == it
+    assert (it.name, it.dataset, it.rival, it.augment) == (
+        "mine",
+        ("mnist", "digits"),
+        False,
+        {"shift": 2, "rotate": 0.5},
+    )
+    optimizer = it.make_optimizer()
+    assert isinstance(optimizer, AdamW)
+    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.decay_bias) == (1, 0.5, False)
+    assert (*optimizer.betas, optimizer.epsilon) == (0.8, 0.9, 1e-6)
+    schedule = it.make_schedule()
+    assert [schedule(p / 12) for p in (0, 2, 4, 7.9, 8, 12)] == pytest.approx([0.001, 0.5005, 1, 1, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ({"kind": "constant"}, [0.1, 0.1, 0.1, 0.1, 0.1]),
+        ({"kind": "constant", "warm_up": 0.5}, [0.0001, 0.05005, 0.1, 0.1, 0.1]),
+        ({"kind": "step", "milestones": [0.5, 0.75]}, [0.1, 0.1, 0.01, 0.001, 0.001]),
+        ({"kind": "cosine"}, [0.1, 0.0853553391, 0.05, 0.0146446609, 0]),
+        ({"kind": "cosine", "floor": 0.02, "warm_up_epochs": 5}, [0.0001, 0.05005, 0.1, 0.06, 0.02]),
+        ({"kind": "one_cycle", "warm_up": 0.5}, [0.0001, 0.05005, 0.1, 0.05005, 0.0001]),
+        ({"kind": "one_cycle", "warm_up_epochs": 5}, [0.0001, 0.05005, 0.1, 0.05005, 0.0001]),
+    ],
+)
+def test_every_schedule_from_its_table(schedule, expected):
+    rate = recipe(schedule=schedule).make_schedule()
+    assert [rate(share) for share in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("kind", "made"), [("sgd", SGD), ("adam", Adam), ("adamw", AdamW)])
+def test_a_kind_alone_has_the_defaults_of_its_optimiser(kind, made):
+    it = recipe(optimizer={"kind": kind})
+    optimizer = it.make_optimizer()
+    assert type(optimizer) is made
+    plain = made()
+    assert {**vars(optimizer), "betas": None} == {**vars(plain), "betas": None}
+    assert list(it.optimizer)[:2] == ["kind", "learning_rate"]
+
+
+def test_plain_values_make_the_same_recipe_again():
+    for name in recipe_names():
+        it = load_recipe(name)
+        assert Recipe.from_dict(json.loads(json.dumps(it.as_dict()))) == it
+    adam = recipe(optimizer={"kind": "adam"}, augment={"shift": 2})
+    assert Recipe.from_dict(json.loads(json.dumps(adam.as_dict()))) == adam
+
+
+def test_a_recipe_with_some_settings_other():
+    before = load_recipe("mnist-fast")
+    after = before.changed(epochs=5, learning_rate=0.2, momentum=0.5, batch_size=None, rival=False)
+    assert (after.epochs, after.batch_size, after.rival, after.name) == (5, 64, False, "mnist-fast")
+    assert (after.optimizer["learning_rate"], after.optimizer["momentum"]) == (0.2, 0.5)
+    assert before == load_recipe("mnist-fast")
+    with pytest.raises(FrozenInstanceError):
+        before.epochs = 3
+
+
+def test_the_lines_for_the_screen_hold_every_setting():
+    it = recipe(name="mine", description="for fun", schedule={"kind": "step", "milestone_epochs": [5]},
+                augment={"shift": 2}, average=0.99)  # fmt: skip
+    text = "\n".join(it.lines())
+    assert "recipe mine: for fun (data set any, net mnist-cnn)" in text
+    assert "milestone epochs [5]" in text
+    assert "average 0.99, rival on" in text
+    for table in (it.optimizer, it.schedule, it.augment):
+        for key in table:
+            assert key == "kind" or key.replace("_", " ") in text
+    assert len(it.lines()) <= 6
+
+
+# --- what a recipe is told ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 1", "unknown key 'colour' in a recipe; known are epochs, batch_size, optimizer, schedule, name, "),
+        ('schedule = {kind = "cosine", factor = 1}', r"unknown key 'factor' in \[schedule\] of kind cosine; known are kind, floor, warm_up, warm_up_epochs"),
+        ('schedule = {kind = "linear"}', r"kind in \[schedule\] must be one of constant, step, cosine, one_cycle, got 'linear'"),
+        ("schedule = {}", r"kind in \[schedule\] must be one of .*, got None"),
+        ('schedule = {kind = "step"}', r"\[schedule\] of kind step needs milestones, .* or milestone_epochs"),
+        ('schedule = {kind = "step", milestones = [1.5]}', r"milestones must be shares of the run .*, got \[1.5\]"),
+        ('schedule = {kind = "step", milestones = 0.5}', "milestones must be a list of numbers, got 0.5"),
+        ('schedule = {kind = "step", milestones = [0.1], warm_up = 0.2}', "milestones of a schedule must come after its warm-up"),
+        ('schedule = {kind = "step", milestone_epochs = [1, 3]}', "longer than the run: its milestone comes after 3 epochs, and the run has 3"),
+        ('schedule = {kind = "cosine", warm_up_epochs = 4}', "longer than the run: its warm-up ends after 4 epochs, and the run has 3"),
+        ('schedule = {kind = "cosine", warm_up_epochs = 1, warm_up = 0.1}', "takes warm_up or warm_up_epochs, got both"),
+        ('schedule = {kind = "cosine", warm_up = 1}', "warm_up must be at least 0 and below 1, a share of the run, got 1"),
+        ('schedule = {kind = "cosine", floor = 0.6}', "floor must lie between 0 and the learning rate, 0.5, got 0.6"),
+        ('schedule = "cosine"', "schedule must be a table, got 'cosine'"),
+        ("label_smoothing = 1", "label_smoothing must be at least 0 and below 1, got 1"),
+        ("label_smoothing = nan", "label_smoothing must be a number, got nan"),
+        ("average = 1.5", "decay of a weight average must lie between 0 and 1, got 1.5"),
+        ("rival = 1", "rival must be true or false, got 1"),
+        ("model = 3", "model must be a text, got 3"),
+        ("dataset = [1]", r"dataset must be a name or a list of names, got \[1\]"),
+        ('augment = {shift = "far"}', r"shift in \[augment\] must be a number, got 'far'"),
+    ],
+)  # fmt: skip
+def test_a_file_that_says_something_else_is_named_with_its_key(text, message, written):
+    path = written(text)
+    with pytest.raises(ConfigError, match=rf"^{re.escape(str(path))}: .*{message}") as told:
+        load_recipe(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("begin", "message"),
+    [
+        ("epochs = 3", "A recipe needs batch_size and optimizer; its keys are epochs, batch_size, "),
+        ("epochs = 0\nbatch_size = 8\noptimizer = {kind = 'sgd'}", "epochs must be an integer of at least 1, got 0"),
+        ("epochs = 3\nbatch_size = 2.5\noptimizer = {kind = 'sgd'}", "batch_size must be an integer of at least 1, got 2.5"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'rms'}", r"kind in \[optimizer\] must be one of sgd, adam, adamw, got 'rms'"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = ['sgd']}", r"kind in \[optimizer\] must be one of"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', momentum = 0.9}", r"unknown key 'momentum' in \[optimizer\] of kind adam; known are kind, learning_rate, betas, "),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', learning_rate = '0.1'}", "learning_rate must be a number, got '0.1'"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', learning_rate = 0}", "learning_rate must be a positive number, got 0"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', nesterov = 1}", "nesterov must be true or false, got 1"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', betas = [0.9]}", r"betas must be two numbers .*, got \[0.9\]"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', betas = 0.9}", "betas must be a list of numbers, got 0.9"),
+    ],
+)  # fmt: skip
+def test_a_file_without_the_essentials_is_told(begin, message, written):
+    with pytest.raises(ConfigError, match=f"mine.toml: {message}"):
+        load_recipe(written("", begin=begin))
+
+
+def test_a_file_that_is_no_toml_or_not_there_is_told(written, tmp_path):
+    with pytest.raises(ConfigError, match=r"mine.toml is no TOML file: Expected .=. after a key"):
+        load_recipe(written("epochs"))
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"bytes.toml is no TOML file: "):
+        load_recipe(tmp_path / "bytes.toml")
+    with pytest.raises(ConfigError, match=r"none.toml can not be read: No such file"):
+        load_recipe(tmp_path / "none.toml")
+
+
+def test_an_unknown_name_is_told_with_the_known_ones():
+    with pytest.raises(
+        ConfigError, match="no recipe 'resnet': known are standard, fast, digits, digits-fast, mnist-cnn, "
+    ):
+        load_recipe("resnet")
+    with pytest.raises(ConfigError, match="no fast recipe for the data set birds, only for mnist, digits; name one of"):
+        choose_recipe("fast", "birds")
+
+
+def test_an_override_that_makes_the_schedule_longer_than_the_run_is_told():
+    it = recipe(schedule={"kind": "cosine", "warm_up_epochs": 2})
+    with pytest.raises(
+        ConfigError, match="schedule is longer than the run: its warm-up ends after 2 epochs, and the run has 1"
+    ):
+        it.changed(epochs=1)
+    with pytest.raises(ConfigError, match=r"unknown key 'momentum' in \[optimizer\] of kind adam"):
+        recipe(optimizer={"kind": "adam"}).changed(momentum=0.5)
+
+
+def test_the_example_in_the_manual_is_a_recipe(tmp_path):
+    example = re.search(r"::\n\n(.*)", recipes.__doc__, re.DOTALL).group(1)
+    path = tmp_path / "example.toml"
+    path.write_text("\n".join(line[4:] for line in example.splitlines()), "utf-8")
+    assert load_recipe(path).augment == {"shift": 2}
+
+
+def test_recipes_are_files_beside_the_code_that_reads_them():
+    folder = Path(recipes.__file__).parent
+    assert recipe_names() == sorted(path.stem for path in folder.glob("*.toml"))

@@ -23,11 +23,26 @@ impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
     help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops, or im2col where that is quicker.",
 )  # fmt: skip
-RECIPES = ("standard", "fast")
-recipe_option = click.option(
-    "--recipe", type=click.Choice(RECIPES), default="standard", show_default=True,
-    help="fast: few epochs, in which the learning rate rises to a peak and falls to nothing.",
-)  # fmt: skip
+
+
+def recipe_option(default: str) -> Callable[[Command], Command]:
+    """How to train, and on what if that is left open."""
+    return click.option(
+        "--recipe", default=default, show_default=True, metavar="NAME|FILE.toml",
+        help="standard or fast, which depend on the data set (fast: few epochs, in which the learning rate rises to a peak "
+        "and falls to nothing), or one by name: mnist-cnn, mnist-fast, digits, digits-fast, or a file of your own.",
+    )  # fmt: skip
+
+
+def dataset_for(dataset: str, recipe: str) -> str:
+    """The data set to load: where it is left to ``auto``, the one that a recipe asks for by its own name is for."""
+    from jitcnn.recipes import GROUPS, load_recipe
+
+    if dataset != "auto" or recipe in GROUPS:
+        return dataset
+    return next(iter(load_recipe(recipe).dataset), dataset)
+
+
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1), help="Take only the first so many images of each half."
 )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import perf_counter
@@ -19,10 +19,10 @@ from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
 from jitcnn.model import CNN
-from jitcnn.models import MODELS
-from jitcnn.recipes import RECIPES, Recipe
+from jitcnn.recipes import Recipe, choose_recipe
 from jitcnn.shift import ShiftTest, shift_test
-from jitcnn.training import Epoch, History, fit_by, prepare
+from jitcnn.training import Epoch, History, fit_by, model_by, prepare
+from jitcnn_cli import options
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
 
 RIVAL = "mnist-dense"
@@ -34,7 +34,7 @@ def run(
     *,
     dataset: str,
     data_dir: str | None,
-    model_name: str,
+    model_name: str | None,
     impl: str,
     recipe: str,
     epochs: int | None,
@@ -52,36 +52,33 @@ def run(
     folder = _writable_folder(output)
     _show_what_runs(console, impl)
 
-    models = {model_name: MODELS[model_name](seed=seed, impl=impl)}
-    if not no_baseline and model_name != RIVAL:
-        models[RIVAL] = MODELS[RIVAL](seed=seed, impl=impl)
-    model = models[model_name]
+    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar())
+    data = data if limit is None else data.limited(limit)
+    given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
+    chosen = choose_recipe(recipe, data.name).changed(**given)
+    if no_baseline or chosen.model == RIVAL:
+        chosen = chosen.changed(rival=False)
+    model = model_by(chosen, seed=seed, impl=impl)
+    models = {model.name: model}
     console.print(model_table(model))
-    if RIVAL in models and model_name != RIVAL:
+    if chosen.rival:
+        models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl)
         console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
-
-    data, note = load_dataset(dataset, data_dir, DownloadBar())
     if note:
         console.print(note, style="yellow", soft_wrap=True)
-    data = data if limit is None else data.limited(limit)
     console.print(
         f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images ({data.source})",
         soft_wrap=True,
     )
-    given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
-    chosen = replace(RECIPES[recipe][data.name], **{name: value for name, value in given.items() if value is not None})
-    rate = (
-        f"learning rate {chosen.learning_rate:g}" if not chosen.cycle else f"one cycle up to {chosen.learning_rate:g}"
-    )
-    console.print(
-        f"configuration: SGD, {rate}, momentum {chosen.momentum:g}, batch {chosen.batch_size}, {chosen.epochs} epochs, "
-        f"He initialisation, pixels / 255, seed {seed}\n",
-        soft_wrap=True,
-    )
+    console.print("\n".join(chosen.lines()), soft_wrap=True)
+    changes = [name.replace("_", " ") for name, value in given.items() if value is not None]
+    if changes:
+        console.print(f"  by option  {', '.join(changes)}", soft_wrap=True)
+    console.print(f"  also       He initialisation, pixels / 255, seed {seed}\n", soft_wrap=True)
 
     with compiling():
-        prepare(model, chosen.batch_size)
-    settings = {"recipe": recipe, **asdict(chosen), "impl": impl, "seed": seed}
+        prepare(model, chosen.batch_size, chosen)
+    settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed}
     histories: dict[str, History] = {}
     for name, net in models.items():
         histories[name] = _train(console, net, data, chosen, seed)

@@ -10,9 +10,8 @@ from typing import Any
 
 from ..data import Dataset
 from ..model import CNN
-from ..models import MODELS
 from ..recipes import Recipe
-from ..training import Epoch, fit_by, prepare
+from ..training import Epoch, fit_by, model_by, prepare
 from .machine import environment
 
 
@@ -38,7 +37,6 @@ def race(
     *,
     target: float,
     seeds: int = 3,
-    model: str = "mnist-cnn",
     impl: str = "auto",
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[int, Epoch], object] | None = None,
@@ -48,10 +46,10 @@ def race(
     Parameters
     ----------
     data : Dataset; its test images are looked at after every epoch, and decide nothing but when to stop
-    recipe : Recipe
+    recipe : Recipe, which names the net too
     target : float, 0 … 1
     seeds : int, how many
-    model, impl : the net, and how it is computed
+    impl : how the net is computed
     on_batch : as ``fit``'s
     on_epoch : called with the seed and the Epoch just ended
 
@@ -62,8 +60,8 @@ def race(
     """
     runs: list[Run] = []
     for seed in range(seeds):
-        net = MODELS[model](seed=seed, impl=impl)
-        prepare(net, recipe.batch_size)
+        net = model_by(recipe, seed=seed, impl=impl)
+        prepare(net, recipe.batch_size, recipe)
         report = None if on_epoch is None else partial(on_epoch, seed)
         history = fit_by(recipe, net, data, seed=seed, until=target, on_batch=on_batch, on_epoch=report)
         accuracy = history.epochs[-1].test_accuracy if history.epochs else 0.0
@@ -100,7 +98,7 @@ def receipt(command: str, data: Dataset, recipe: Recipe, target: float, runs: li
         "train_images": len(data.x_train),
         "test_images": len(data.x_test),
         "target": target,
-        "recipe": asdict(recipe),
+        "recipe": recipe.as_dict(),
         "runs": [asdict(run) for run in runs],
         "mean_seconds": found and found[0],
         "standard_deviation": found and found[1],

@@ -11,9 +11,14 @@ Array = NDArray[Any]
 
 
 @kernel
-def softmax_cross_entropy(logits: Array, y: Array, d_logits: Array) -> Any:
-    """Mean of -ln softmax(logits)[n, y[n]] and its gradient d_logits, both (N, classes); y (N,)."""
+def softmax_cross_entropy(logits: Array, y: Array, label_smoothing: float, d_logits: Array) -> Any:
+    """Mean of -Σ target · ln softmax(logits) and its gradient d_logits, both (N, classes); y (N,).
+
+    The target of a row is label_smoothing / classes everywhere, and 1 - label_smoothing more at y[n].
+    """
     N, classes = logits.shape
+    off = label_smoothing / classes
+    on = 1 - label_smoothing + off
     loss = 0.0
     for n in range(N):
         largest = logits[n].max()
@@ -21,7 +26,11 @@ def softmax_cross_entropy(logits: Array, y: Array, d_logits: Array) -> Any:
         for c in range(classes):
             d_logits[n, c] = np.exp(logits[n, c] - largest)
             total += d_logits[n, c]
-        loss += np.log(total) - (logits[n, y[n]] - largest)
+        if off > 0:
+            for c in range(classes):
+                loss += (on if c == y[n] else off) * (np.log(total) - (logits[n, c] - largest))
+        else:
+            loss += np.log(total) - (logits[n, y[n]] - largest)
         for c in range(classes):
-            d_logits[n, c] = (d_logits[n, c] / total - (1 if c == y[n] else 0)) / N
+            d_logits[n, c] = (d_logits[n, c] / total - (on if c == y[n] else off)) / N
     return loss / N

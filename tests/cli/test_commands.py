@@ -62,6 +62,14 @@ def test_options_name_what_the_library_has():
     assert options.DATASETS == DATASETS
 
 
+def test_the_help_names_every_recipe(runner):
+    from jitcnn.recipes import GROUPS, recipe_names
+
+    for command in ("train", "race"):
+        text = " ".join(runner.invoke(cli, [command, "--help"]).output.split()).replace("- ", "-")
+        assert all(name in text for name in [*GROUPS, *recipe_names()])
+
+
 def test_version(runner):
     assert re.fullmatch(r"jitcnn \d+\.\d+\.\d+\n", runner.invoke(cli, ["--version"]).output)
 

@@ -26,6 +26,8 @@ def test_a_target_that_is_reached_ends_the_run(raced):
     assert [run["seed"] for run in receipt["runs"]] == [0, 1]
     assert all(run["epochs"] < receipt["recipe"]["epochs"] and run["accuracy"] >= 0.2 for run in receipt["runs"])
     assert receipt["mean_seconds"] > 0
+    assert receipt["recipe"]["name"] == "digits-fast"
+    assert "schedule   one cycle, warm up 0.2" in result.output
     assert {"command", "date", "processor", "cores", "threads", "versions"} <= set(receipt)
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from PIL import Image
 
-from jitcnn import CNN
+from jitcnn import CNN, load_recipe
 from jitcnn_cli.main import cli
 
 QUICK = ["train", "--dataset", "digits", "--epochs", "1", "--limit", "64"]
@@ -38,7 +38,13 @@ def test_the_screen_tells_everything_in_order(run):
         "Conv2D 32→64 3×3 │ ReLU",
         "rival mnist-dense (no convolution): 535,818 parameters",
         "data: digits, 64 training and 64 test images",
-        "configuration: SGD, learning rate 0.01, momentum 0.9, batch 16, 1 epochs",
+        "recipe digits: the textbook's settings on the embedded digits (data set digits, net mnist-cnn)",
+        "  optimizer  sgd, learning rate 0.01, momentum 0.9, nesterov off, weight decay 0, decoupled off",
+        "  schedule   constant",
+        "  run        epochs 1, batch size 16, label smoothing 0, average none, rival on",
+        "  augment    none",
+        "  by option  epochs\n",
+        "He initialisation, pixels / 255, seed 0",
         "training mnist-cnn",
         "epoch  1 of 1   train loss",
         "training mnist-dense",
@@ -72,10 +78,9 @@ def test_the_history_holds_the_figures_of_the_screen(run):
     )
     assert [len(h["epochs"]) for h in history["histories"].values()] == [1, 1]
     assert len(history["shift_test"]["rows"]) == 6
-    assert history["settings"] == {
-        "recipe": "standard", "epochs": 1, "batch_size": 16, "learning_rate": 0.01, "momentum": 0.9, "cycle": False,
-        "impl": "auto", "seed": 0,
-    }  # fmt: skip
+    recipe = load_recipe("digits").changed(epochs=1)
+    assert history["settings"] == {"recipe": recipe.as_dict(), "impl": "auto", "seed": 0}
+    assert CNN.load(folder / FILES[0]).recipe == recipe.as_dict()
     assert {"processor", "cores", "threads", "versions"} <= set(history)
 
 
@@ -89,9 +94,34 @@ def test_same_seed_same_model(run, runner, tmp_path):
 def test_the_dense_net_alone_has_no_rival_and_no_filters(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--model", "mnist-dense", "--output", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "rival" not in result.output
+    assert "rival mnist-dense" not in result.output
+    assert "rival off" in result.output
     assert FILES[2] not in result.output
     assert not (tmp_path / FILES[2]).exists()
+
+
+def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(runner, tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'dataset = "digits"\nmodel = "mnist-dense"\nepochs = 2\nbatch_size = 8\n[optimizer]\nkind = "adamw"\n'
+        '[schedule]\nkind = "cosine"\nwarm_up_epochs = 1\n'
+    )
+    train = ["train", "--recipe", str(own), "--limit", "64", "--output", str(tmp_path)]
+    result = runner.invoke(cli, [*train, "--lr", "0.002", "--batch-size", "16"])
+    assert result.exit_code == 0, result.output
+    assert "data: digits, 64 training" in result.output
+    assert (
+        "optimizer  adamw, learning rate 0.002, betas [0.9, 0.999], epsilon 1e-08, weight decay 0.01" in result.output
+    )
+    assert "epochs 2, batch size 16, label smoothing 0, average none, rival off" in result.output
+    assert "by option  batch size, learning rate\n" in result.output
+    assert CNN.load(tmp_path / FILES[0]).name == "mnist-dense"
+    result = runner.invoke(cli, [*train, "--epochs", "1"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == (
+        "Error: The schedule is longer than the run: its warm-up ends after 1 epochs, and the run has 1; "
+        "put it earlier or train for more epochs."
+    )
 
 
 def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, monkeypatch):
@@ -114,6 +144,8 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
         (["--lr", "-1"], 2, "-1.0 is not in the range"),
         (["--momentum", "1"], 2, "1.0 is not in the range"),
         (["--impl", "gpu"], 2, "'gpu' is not one of"),
+        (["--recipe", "slow"], 1, "There is no recipe 'slow': known are standard, fast, digits, .* that ends in .toml"),
+        (["--recipe", "none.toml"], 1, "The recipe none.toml can not be read: No such file"),
         (["--model", "resnet"], 2, "'resnet' is not one of"),
         (["--data-dir", "/none"], 2, "'/none' does not exist"),
     ],

@@ -14,9 +14,7 @@ from jitcnn_cli import options
     help="Test accuracy to reach, in per cent.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs, with seeds 0, 1, 2, …")
-@click.option(
-    "--recipe", type=click.Choice(options.RECIPES), default="fast", show_default=True, help="Settings to train by."
-)
+@options.recipe_option("fast")
 @options.dataset_option
 @options.data_dir_option
 @options.impl_option
@@ -57,21 +55,20 @@ def command(
     from jitcnn.data import load_dataset
     from jitcnn.files import atomic_write
     from jitcnn.kernels import runtime
-    from jitcnn.recipes import RECIPES
+    from jitcnn.recipes import choose_recipe
     from jitcnn_cli.console import DownloadBar, compiling, stdout, table
     from jitcnn_cli.main import INTERRUPTED
 
     console = stdout()
-    data, note = load_dataset(dataset, data_dir, DownloadBar())
+    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar())
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)
-    chosen = RECIPES[recipe][data.name]
+    chosen = choose_recipe(recipe, data.name)
     console.print(
-        f"race to {target:g} % on {data.name}: recipe {recipe}, {chosen.epochs} epochs, batch {chosen.batch_size}; "
-        f"{impl}, {runtime.thread_count()} threads, {processor()}",
-        soft_wrap=True,
+        f"race to {target:g} % on {data.name}: {impl}, {runtime.thread_count()} threads, {processor()}", soft_wrap=True
     )
+    console.print("\n".join(chosen.lines()), soft_wrap=True)
     with compiling():
         runs = races.race(
             data, chosen, target=target / 100, seeds=seeds, impl=impl,

@@ -14,12 +14,10 @@ from jitcnn_cli import options
     "--model",
     "model_name",
     type=click.Choice(options.MODELS),
-    default="mnist-cnn",
-    show_default=True,
-    help="Net to train.",
+    help="Net to train.  [default: the recipe's: mnist-cnn]",
 )
 @options.impl_option
-@options.recipe_option
+@options.recipe_option("standard")
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
@@ -52,7 +50,7 @@ from jitcnn_cli import options
 def command(**settings: Any) -> None:
     """Train a net, with every step on the screen.
 
-    Begins with the defaults: mnist-cnn on MNIST, or on the embedded digits where MNIST can not be had;
+    Begins with the defaults: the standard recipe, which is mnist-cnn on MNIST, or on the embedded digits where MNIST can not be had;
     its rival without convolutions is trained on the same images, so that the two can be compared.
 
     \b

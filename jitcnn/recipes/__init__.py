@@ -1,0 +1,348 @@
+"""How to train, as data: a recipe is a TOML file, one of those in this folder or anyone's own.
+
+A recipe in full, where all but ``epochs``, ``batch_size`` and ``[optimizer]`` may be left out::
+
+    description = "what it is for"
+    dataset = "mnist"                  # or several: ["mnist", "digits"]
+    model = "mnist-cnn"
+    rival = true                       # whether the net without convolutions is trained beside it
+    epochs = 10
+    batch_size = 64
+    label_smoothing = 0.1
+    average = 0.999                    # decay of the running average of the weights; 0 for none
+
+    [optimizer]
+    kind = "sgd"                       # adam, adamw: betas and epsilon instead of momentum, nesterov, decoupled
+    learning_rate = 0.1
+    momentum = 0.9
+    nesterov = true
+    weight_decay = 5e-4
+    decoupled = false
+    decay_bias = false
+
+    [schedule]
+    kind = "step"                      # constant; cosine: floor; one_cycle
+    milestone_epochs = [5, 8]          # or milestones = [0.5, 0.8], shares of the run
+    factor = 0.1
+    warm_up_epochs = 1                 # or warm_up = 0.1, a share of the run
+
+    [augment]
+    shift = 2
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.resources import files
+from inspect import signature
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..losses import check_label_smoothing
+from ..optim import OPTIMIZERS, Optimizer, WeightAverage
+from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
+
+# By what they are for, then by data set.
+GROUPS: dict[str, dict[str, str]] = {
+    "standard": {"mnist": "mnist-cnn", "digits": "digits"},
+    "fast": {"mnist": "mnist-fast", "digits": "digits-fast"},
+}
+
+Table = dict[str, Any]
+
+# Settings of each kind of schedule, and what they are when a recipe does not say.
+_SCHEDULES: dict[str, Table] = {
+    "constant": {"warm_up": 0.0},
+    "step": {"factor": 0.1, "warm_up": 0.0},
+    "cosine": {"floor": 0.0, "warm_up": 0.0},
+    "one_cycle": {"warm_up": 0.2},
+}
+_IN_EPOCHS = {"warm_up": "warm_up_epochs", "milestones": "milestone_epochs"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training; whatever is left out is filled in, so that a recipe always says everything.
+
+    Parameters
+    ----------
+    epochs, batch_size : int, at least 1
+    optimizer : dict; ``kind`` and settings of ``SGD``, ``Adam`` or ``AdamW``
+    schedule : dict; ``kind`` and settings; the learning rate that it begins with, or rises to, is the optimizer's
+    name, description : str
+    dataset : names of the data sets that it is for
+    model : name of the net to train
+    label_smoothing : float, as ``softmax_cross_entropy`` takes it
+    average : float, decay of the ``WeightAverage``; 0 for none
+    augment : dict of numbers, how training images are varied
+    rival : bool, whether the net without convolutions is trained too
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown, of the wrong type or out of range, or the schedule is longer than the run.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: Table
+    schedule: Table = field(default_factory=lambda: {"kind": "constant"})
+    name: str = "recipe"
+    description: str = ""
+    dataset: tuple[str, ...] = ()
+    model: str = "mnist-cnn"
+    label_smoothing: float = 0.0
+    average: float = 0.0
+    augment: Table = field(default_factory=dict)
+    rival: bool = True
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check_type(each.name, getattr(self, each.name))
+        names = (self.dataset,) if isinstance(self.dataset, str) else tuple(self.dataset)
+        object.__setattr__(self, "dataset", names)
+        object.__setattr__(self, "optimizer", _whole_optimizer(self.optimizer))
+        object.__setattr__(self, "schedule", _whole_schedule(self.schedule))
+        for key, value in self.augment.items():
+            if not _is_number(value):
+                raise ConfigError(f"{key} in [augment] must be a number, got {value!r}.")
+        check_label_smoothing(self.label_smoothing)
+        if self.average != 0:
+            WeightAverage(self.average)
+        self.make_schedule()
+
+    def make_optimizer(self) -> Optimizer:
+        """A new optimiser with these settings."""
+        settings = dict(self.optimizer)
+        return OPTIMIZERS[settings.pop("kind")](**settings)
+
+    def make_schedule(self) -> Schedule:
+        """The learning rate as a function of the share of the training done."""
+        kind, rate = self.schedule["kind"], self.optimizer["learning_rate"]
+        (warm_up,) = self._shares("warm_up", "warm-up ends")
+        if kind == "one_cycle":
+            return one_cycle(rate, warm_up)
+        if warm_up != 0 and not 0 < warm_up < 1:
+            raise ConfigError(f"warm_up must be at least 0 and below 1, a share of the run, got {warm_up}.")
+        if kind == "step":
+            milestones = self._shares("milestones", "milestone comes")
+            if min(milestones, default=1) <= warm_up:
+                raise ConfigError(
+                    "The milestones of a schedule must come after its warm-up; put them later or shorten it."
+                )
+            schedule = stepwise(
+                rate, [after_warm_up(milestone, warm_up) for milestone in milestones], self.schedule["factor"]
+            )
+        elif kind == "cosine":
+            schedule = cosine(rate, self.schedule["floor"])
+        else:
+            schedule = constant(rate)
+        return warmed_up(schedule, warm_up) if warm_up else schedule
+
+    def _shares(self, key: str, what: str) -> list[float]:
+        """A setting of the schedule, given as shares of the run or in epochs, as shares."""
+        in_epochs = _IN_EPOCHS[key] in self.schedule
+        value = self.schedule[_IN_EPOCHS[key] if in_epochs else key]
+        values = value if isinstance(value, list) else [value]
+        return [share_of_run(what, each, self.epochs) for each in values] if in_epochs else values
+
+    def changed(self, **settings: Any) -> "Recipe":
+        """The same recipe with some settings other, None for those that stay; learning_rate and momentum are the optimizer's.
+
+        Raises
+        ------
+        ConfigError
+            As the constructor.
+        """
+        given = {key: value for key, value in settings.items() if value is not None}
+        own = {each.name for each in fields(self)}
+        inner = {key: value for key, value in given.items() if key not in own}
+        return replace(
+            self, **{"optimizer": {**self.optimizer, **inner}, **{key: given[key] for key in given if key in own}}
+        )
+
+    def as_dict(self) -> Table:
+        """Plain values, for a file."""
+        return {**asdict(self), "dataset": list(self.dataset)}
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
+        """A recipe from plain values, as ``as_dict`` returns them and a TOML file holds them; errors as the constructor."""
+        known = [each.name for each in fields(cls)]
+        _check_keys("a recipe", settings, known)
+        missing = [key for key in ("epochs", "batch_size", "optimizer") if key not in settings]
+        if missing:
+            raise ConfigError(f"A recipe needs {' and '.join(missing)}; its keys are {', '.join(known)}.")
+        return cls(**settings)
+
+    def lines(self) -> list[str]:
+        """Every setting, in a few lines for a screen."""
+        run = {"epochs": self.epochs, "batch_size": self.batch_size, "label_smoothing": self.label_smoothing,
+               "average": self.average or "none", "rival": self.rival}  # fmt: skip
+        title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
+        return [
+            f"{title} (data set {', '.join(self.dataset) or 'any'}, net {self.model})",
+            f"  optimizer  {_spoken(self.optimizer)}",
+            f"  schedule   {_spoken(self.schedule)}",
+            f"  run        {_spoken(run)}",
+            f"  augment    {_spoken(self.augment) or 'none'}",
+        ]
+
+
+def recipe_names() -> list[str]:
+    """The recipes in this folder."""
+    return sorted(Path(entry.name).stem for entry in files(__name__).iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name_or_path : one of ``recipe_names()``, or a file whose name ends in ``.toml``
+
+    Raises
+    ------
+    ConfigError
+        If there is no such recipe, or its file says something that it can not mean; the sentence names the file.
+    """
+    source = str(os.fspath(name_or_path))
+    if source.endswith(".toml"):
+        file: Any = Path(source)
+    elif source in recipe_names():
+        file = files(__name__).joinpath(f"{source}.toml")
+    else:
+        known = ", ".join([*GROUPS, *recipe_names()])
+        raise ConfigError(f"There is no recipe {source!r}: known are {known}, or give a file that ends in .toml.")
+    try:
+        settings = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The recipe {source} can not be read: {error.strerror or error}; check the path.") from error
+    except ValueError as error:  # of the encoding, or of TOML
+        raise ConfigError(f"The recipe {source} is no TOML file: {error}.") from error
+    try:
+        return Recipe.from_dict({"name": Path(source).stem, **settings})
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def choose_recipe(name_or_path: str, dataset: str) -> Recipe:
+    """As ``load_recipe``, where "standard" and "fast" stand for the recipe of that kind for a data set.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that kind for the data set; else as ``load_recipe``.
+    """
+    if name_or_path not in GROUPS:
+        return load_recipe(name_or_path)
+    by_dataset = GROUPS[name_or_path]
+    if dataset not in by_dataset:
+        raise ConfigError(
+            f"There is no {name_or_path} recipe for the data set {dataset}, only for {', '.join(by_dataset)}; "
+            f"name one of {', '.join(recipe_names())}, or a file that ends in .toml."
+        )
+    return load_recipe(by_dataset[dataset])
+
+
+# --- what a key may hold -------------------------------------------------------------------------------
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_number, value))
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+_TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
+    "an integer of at least 1": (_is_count, ("epochs", "batch_size")),
+    "a number": (
+        _is_number,
+        ("label_smoothing", "average", "learning_rate", "momentum", "weight_decay", "epsilon", "factor", "floor",
+         "warm_up", "warm_up_epochs"),
+    ),
+    "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
+    "true or false": (lambda value: isinstance(value, bool), ("rival", "nesterov", "decoupled", "decay_bias")),
+    "a text": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
+    "a name or a list of names": (_are_names, ("dataset",)),
+    "a table": (_is_table, ("optimizer", "schedule", "augment")),
+}  # fmt: skip
+_TYPE_OF = {key: (wanted, is_right) for wanted, (is_right, keys) in _TYPES.items() for key in keys}
+
+
+def _check_type(key: str, value: object) -> None:
+    wanted, is_right = _TYPE_OF[key]
+    if not is_right(value):
+        raise ConfigError(f"{key} must be {wanted}, got {value!r}.")
+
+
+def _check_keys(where: str, settings: Mapping[str, Any], known: list[str]) -> None:
+    for key in settings:
+        if key not in known:
+            raise ConfigError(f"unknown key {key!r} in {where}; known are {', '.join(known)}.")
+
+
+def _kind_of(table: str, settings: Table, kinds: Mapping[str, Any]) -> str:
+    kind = settings.get("kind")
+    if kind not in [*kinds]:  # in a list, as a file may give what has no hash
+        raise ConfigError(f"kind in [{table}] must be one of {', '.join(kinds)}, got {kind!r}.")
+    return str(kind)
+
+
+def _whole_optimizer(given: Table) -> Table:
+    """The table with every setting of its kind, in the constructor's order."""
+    kind = _kind_of("optimizer", given, OPTIMIZERS)
+    settings = {name: parameter.default for name, parameter in signature(OPTIMIZERS[kind]).parameters.items()}
+    _check_keys(f"[optimizer] of kind {kind}", given, ["kind", *settings])
+    whole = {"kind": kind, **{key: given.get(key, default) for key, default in settings.items()}}
+    for key, value in whole.items():
+        _check_type(key, value)
+    whole = {key: [*value] if isinstance(value, tuple) else value for key, value in whole.items()}
+    OPTIMIZERS[kind](**{key: whole[key] for key in settings})  # whoever knows the ranges checks them
+    return whole
+
+
+def _whole_schedule(given: Table) -> Table:
+    """The table with every setting of its kind; in epochs what was given in epochs."""
+    kind = _kind_of("schedule", given, _SCHEDULES)
+    defaults = _SCHEDULES[kind]
+    shares = ["milestones", "warm_up"] if kind == "step" else ["warm_up"]
+    known = ["kind", *defaults, *shares, *(_IN_EPOCHS[key] for key in shares)]
+    _check_keys(f"[schedule] of kind {kind}", given, [*dict.fromkeys(known)])
+    for key, value in given.items():
+        _check_type(key, value)
+    for key in shares:
+        if key in given and _IN_EPOCHS[key] in given:
+            raise ConfigError(f"[schedule] takes {key} or {_IN_EPOCHS[key]}, got both; leave one out.")
+    if kind == "step" and not (given.get("milestones") or given.get("milestone_epochs")):
+        raise ConfigError("[schedule] of kind step needs milestones, as shares of the run, or milestone_epochs.")
+    filled = {key: default for key, default in defaults.items() if _IN_EPOCHS.get(key) not in given}
+    return {"kind": kind, **filled, **given}
+
+
+def _spoken(settings: Mapping[str, Any]) -> str:
+    """Settings in words: ``sgd, learning rate 0.01, nesterov off``."""
+    said = []
+    for key, value in settings.items():
+        text = (
+            ("on" if value else "off") if isinstance(value, bool) else f"{value:g}" if _is_number(value) else str(value)
+        )
+        said.append(text if key == "kind" else f"{key} {text}")
+    return ", ".join(said).replace("_", " ")
