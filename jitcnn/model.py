@@ -19,7 +19,7 @@ from .optim import SGD
 from .summary import Row, summary_rows, summary_text
 
 FORMAT = 1
-PREPARATIONS = ("ink", "crop")
+PREPARATIONS = ("ink", "fill", "crop")
 
 
 class CNN:
@@ -33,7 +33,7 @@ class CNN:
     mean, std : what is taken off pixels / 255, and what the rest is divided by: one number for each channel, or one
         for all; they are kept in the model's file, see ``normalise_by``
     class_names : what the classes are called; empty as long as nobody said
-    preparation : how a picture file becomes an input, "ink" or "crop", see ``data.images``; empty: "ink" for one channel
+    preparation : how a picture file becomes an input, "ink", "fill" or "crop", see ``data.images.read_for``
 
     Raises
     ------
@@ -65,8 +65,11 @@ class CNN:
         self._planned: list[tuple[Layer, Any]] = []
         self._steps: list[Step] = []
         self.normalise_by(mean, std)
-        if self.input_shape is not None:
-            self._check_fit(self.input_shape)
+        classes = self.num_classes
+        if self.class_names and classes not in (None, len(self.class_names)):
+            raise ConfigError(
+                f"{name} tells {classes} classes apart, got {len(self.class_names)} class_names: give one for each."
+            )
 
     def normalise_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
         """Take bytes as (pixels / 255 - mean) / std from now on, as ``Dataset.statistics`` gives them.
@@ -89,7 +92,7 @@ class CNN:
             )
         self.mean, self.std = mean, std
 
-    def _check_fit(self, shape: Shape) -> Shape:
+    def _output_shape(self, shape: Shape) -> Shape:
         """The shape of the output; ShapeError unless every layer takes what the one before it returns."""
         for position, layer in enumerate(self.layers):
             try:
@@ -165,7 +168,7 @@ class CNN:
     @property
     def num_classes(self) -> int | None:
         """How many classes it tells apart; None as long as ``input_shape`` is unknown."""
-        return None if self.input_shape is None else self._check_fit(self.input_shape)[-1]
+        return None if self.input_shape is None else self._output_shape(self.input_shape)[-1]
 
     @property
     def parameter_count(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import compile_ahead
 from .arrays import Array, IntArray
+from .data.augment import Augmentation
 from .data.batches import minibatches
 from .data.dataset import Dataset
 from .errors import ConfigError, TrainingError
@@ -101,6 +102,7 @@ def fit(
     seed: int = 0,
     schedule: Schedule | None = None,
     until: float | None = None,
+    augmentation: Augmentation | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
@@ -108,13 +110,14 @@ def fit(
 
     Parameters
     ----------
-    model : CNN, changed in place
+    model : CNN, changed in place; it takes over the names of the classes, and how pictures are prepared
     data : Dataset
     optimizer : SGD, by default with learning rate 0.01 and momentum 0.9
     epochs, batch_size : int, at least 1
     seed : int, decides the order of the images
     schedule : learning rate as a function of the share of the training done, 0 … 1; by default the optimizer's
     until : test accuracy, 0 … 1, that ends the training after the epoch in which it is reached
+    augmentation : how training images are changed at random
     on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
     on_epoch : called with the Epoch just ended
 
@@ -128,18 +131,22 @@ def fit(
     ------
     ConfigError
         If epochs or batch_size is below 1.
+    ShapeError, DataError
+        If the images or the number of classes do not fit the model.
     TrainingError
         If the loss becomes infinite or NaN.
     """
     if epochs < 1 or batch_size < 1:
         raise ConfigError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}.")
+    data.check_fit(model)
+    model.class_names, model.preparation = data.class_names, data.preparation
     optimizer = optimizer or SGD()
     rng = np.random.default_rng(seed)
     history = History()
     try:
         for epoch in range(1, epochs + 1):
             history.epochs.append(
-                _run_epoch(model, data, optimizer, epoch, epochs, batch_size, rng, schedule, on_batch)
+                _run_epoch(model, data, optimizer, epoch, epochs, batch_size, rng, schedule, augmentation, on_batch)
             )
             if on_epoch is not None:
                 on_epoch(history.epochs[-1])
@@ -184,13 +191,17 @@ def _run_epoch(
     batch_size: int,
     rng: np.random.Generator,
     schedule: Schedule | None,
+    augmentation: Augmentation | None,
     on_batch: Callable[[int, int, int], object] | None,
 ) -> Epoch:
     count = len(data.x_train)
     batches = -(-count // batch_size)
     total_loss, correct, seen = 0.0, 0, 0
     start = perf_counter()
-    for batch, (x, y) in enumerate(minibatches(data.x_train, data.y_train, batch_size, rng), start=1):
+    batches_of_epoch = minibatches(
+        data.x_train, data.y_train, batch_size, rng, augmentation=augmentation, mean=model.mean, std=model.std
+    )
+    for batch, (x, y) in enumerate(batches_of_epoch, start=1):
         if schedule is not None:
             optimizer.learning_rate = schedule((epoch - 1 + seen / count) / epochs)
         loss, logits = _learn(model, x, y, optimizer)

@@ -309,7 +309,10 @@ DAMAGES = [
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
     (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
     (rewritten(lambda header, arrays: header["architecture"].update(std=[0])), "with std above 0"),
-    (rewritten(lambda header, arrays: header["architecture"].update(preparation="boil")), "must be one of ink, crop"),
+    (
+        rewritten(lambda header, arrays: header["architecture"].update(preparation="boil")),
+        "must be one of ink, fill, crop",
+    ),
 ]
 
 
