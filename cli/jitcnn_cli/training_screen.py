@@ -34,6 +34,7 @@ def run(
     *,
     dataset: str,
     data_dir: str | None,
+    pictures: dict[str, Any],
     model_name: str,
     impl: str,
     recipe: str,
@@ -60,7 +61,9 @@ def run(
     if RIVAL in models and model_name != RIVAL:
         console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
 
-    data, note = load_dataset(dataset, data_dir, DownloadBar())
+    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed, **pictures)
+    for net in models.values():
+        data.check_fit(net)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)
@@ -69,7 +72,10 @@ def run(
         soft_wrap=True,
     )
     given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
-    chosen = replace(RECIPES[recipe][data.name], **{name: value for name, value in given.items() if value is not None})
+    chosen = replace(
+        RECIPES[recipe].get(data.name, RECIPES[recipe]["mnist"]),
+        **{name: value for name, value in given.items() if value is not None},
+    )
     rate = (
         f"learning rate {chosen.learning_rate:g}" if not chosen.cycle else f"one cycle up to {chosen.learning_rate:g}"
     )

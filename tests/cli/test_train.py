@@ -95,9 +95,9 @@ def test_the_dense_net_alone_has_no_rival_and_no_filters(runner, tmp_path):
 
 
 def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, monkeypatch):
-    from jitcnn.data import mnist
+    from jitcnn.data import idx_sets
 
-    monkeypatch.setattr(mnist, "mirrors_that_answer", lambda urls, seconds: [])
+    monkeypatch.setattr(idx_sets, "mirrors_that_answer", lambda urls, seconds: [])
     result = runner.invoke(cli, ["train", "--epochs", "1", "--limit", "32", "--no-baseline", "--output", str(tmp_path)])
     lines = [line for line in result.output.splitlines() if "MNIST is not on disk" in line]
     assert len(lines) == 1

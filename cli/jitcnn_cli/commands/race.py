@@ -1,5 +1,7 @@
 """``jitcnn race``: seconds until the target, and a receipt."""
 
+from typing import Any
+
 import click
 
 from jitcnn_cli import options
@@ -19,6 +21,7 @@ from jitcnn_cli import options
 )
 @options.dataset_option
 @options.data_dir_option
+@options.picture_options
 @options.impl_option
 @options.threads_option
 @options.limit_option
@@ -35,6 +38,7 @@ def command(
     recipe: str,
     dataset: str,
     data_dir: str | None,
+    pictures: dict[str, Any],
     impl: str,
     threads: int | None,
     limit: int | None,
@@ -62,11 +66,11 @@ def command(
     from jitcnn_cli.main import INTERRUPTED
 
     console = stdout()
-    data, note = load_dataset(dataset, data_dir, DownloadBar())
+    data, note = load_dataset(dataset, data_dir, DownloadBar(), **pictures)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)
-    chosen = RECIPES[recipe][data.name]
+    chosen = RECIPES[recipe].get(data.name, RECIPES[recipe]["mnist"])
     console.print(
         f"race to {target:g} % on {data.name}: recipe {recipe}, {chosen.epochs} epochs, batch {chosen.batch_size}; "
         f"{impl}, {runtime.thread_count()} threads, {processor()}",
