@@ -255,6 +255,7 @@ def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
     result = runner.invoke(cli, arguments)
     assert result.exit_code == 1
     assert "Error: mnist-cnn expects images 1×28×28, got 3×28×28 from pets" in result.output
+    assert "configuration" not in result.output
     result = runner.invoke(cli, [*arguments, "--channels", "1"])
     assert "Error: mnist-cnn tells 10 classes apart, pets has 2" in result.output
 

@@ -80,9 +80,10 @@ def test_the_weights_of_the_spline_sum_to_one():
     np.testing.assert_allclose(spline(13).sum(axis=1), 1, rtol=1e-6)
 
 
-def test_another_draw_gives_other_images_and_the_originals_stay(images):
+@pytest.mark.parametrize("settings", [EVERYTHING, Augmentation(crop=2)], ids=["all", "crop"])
+def test_another_draw_gives_other_images_and_the_originals_stay(settings, images):
     before, rng = images.copy(), np.random.default_rng(5)
-    first, second = EVERYTHING.apply(images, rng), EVERYTHING.apply(images, rng)
+    first, second = settings.apply(images, rng), settings.apply(images, rng)
     assert (first != second).any()
     np.testing.assert_array_equal(images, before)
     assert (first.shape, first.dtype) == (images.shape, np.uint8)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from jitcnn import CNN, Dense, Flatten
-from jitcnn.data.images import read_digit, read_for, read_picture
+from jitcnn.data.images import _open, read_digit, read_for, read_picture
 from jitcnn.errors import DataError, ShapeError
 
 
@@ -106,13 +106,15 @@ def test_a_picture_is_grey_or_colour_as_it_was_saved(mode, colour, expected, tmp
     assert read_picture(path, 4)[:, 2, 2].tolist() == expected
 
 
-@pytest.mark.parametrize(("colours", "channels"), [([(9, 9, 9), (200, 200, 200)], 1), ([(9, 9, 9), (200, 0, 0)], 3)])
-def test_a_palette_is_grey_if_all_its_colours_are(colours, channels, tmp_path):
-    picture = Image.new("P", (9, 7), 1)
+@pytest.mark.parametrize(
+    ("colours", "channels"), [([(9, 9, 9), (255, 0, 0), (200, 200, 200)], 1), ([(9, 9, 9), (0, 0, 0), (200, 0, 0)], 3)]
+)
+def test_a_palette_is_grey_if_all_colours_in_use_are(colours, channels, tmp_path):
+    picture = Image.new("P", (9, 7), 2)
     picture.putpalette([value for colour in colours for value in colour])
     picture.putpixel((0, 0), 0)
-    picture.save(tmp_path / "palette.gif")
-    assert len(read_picture(tmp_path / "palette.gif", 4)) == channels
+    picture.save(tmp_path / "palette.png")
+    assert len(read_picture(tmp_path / "palette.png", 4)) == channels
 
 
 def test_a_turned_photograph_is_set_upright(tmp_path):
@@ -129,6 +131,7 @@ def test_a_large_jpeg_is_decoded_small(tmp_path):
     with Image.open(tmp_path / "large.jpg") as picture:
         expected = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC), int)
     assert np.abs(read_picture(tmp_path / "large.jpg", 16)[0] - expected).mean() < 4
+    assert [_open(tmp_path / "large.jpg", least).size[0] for least in (16, 120, None)] == [100, 200, 800]
 
 
 def net(shape, preparation=""):
