@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data import Dataset, load_dataset, load_digits, load_mnist
+    from .data import Augmentation, Dataset, load_dataset, load_digits, load_mnist
     from .errors import (
         CheckpointError,
         ConfigError,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .training import fit, fit_by, train_step
 
 _HOMES = {
-    "data": ("Dataset", "load_dataset", "load_digits", "load_mnist"),
+    "data": ("Augmentation", "Dataset", "load_dataset", "load_digits", "load_mnist"),
     "errors": (
         "CheckpointError",
         "ConfigError",

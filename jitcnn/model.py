@@ -11,14 +11,15 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
 from .functional import softmax
 from .functional.checks import float_arrays
+from .functional.pixels import normalise
 from .fusion import FusedBlock, Step, plan
 from .layers import LAYERS, Layer, Softmax
 from .layers.base import Shape
 from .optim import SGD
 from .summary import Row, summary_rows, summary_text
 
-PIXEL_SCALE = np.float32(1 / 255)
 FORMAT = 1
+PREPARATIONS = ("ink", "fill", "crop")
 
 
 class CNN:
@@ -29,6 +30,10 @@ class CNN:
     layers : sequence of Layer, from the input upwards
     input_shape : tuple without N, such as (1, 28, 28); if given, the layers are checked against it
     name : str, for tables and files
+    mean, std : what is taken off pixels / 255, and what the rest is divided by: one number for each channel, or one
+        for all; they are kept in the model's file, see ``normalise_by``
+    class_names : what the classes are called; empty as long as nobody said
+    preparation : how a picture file becomes an input, "ink", "fill" or "crop", see ``data.images.read_for``
 
     Attributes
     ----------
@@ -38,28 +43,69 @@ class CNN:
     Raises
     ------
     ConfigError, ShapeError
-        If there is no layer, something in the list is none, or two neighbours do not fit together.
+        If there is no layer, something in the list is none, two neighbours do not fit together, or mean and std are
+        no such numbers.
     """
 
-    def __init__(self, layers: Sequence[Layer], *, input_shape: Shape | None = None, name: str = "cnn") -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        input_shape: Shape | None = None,
+        name: str = "cnn",
+        mean: Sequence[float] = (0.0,),
+        std: Sequence[float] = (1.0,),
+        class_names: Sequence[str] = (),
+        preparation: str = "",
+    ) -> None:
         self.layers = list(layers)
         self.name = name
         self.recipe: dict[str, Any] | None = None
+        self.class_names = tuple(map(str, class_names))
+        self.preparation = preparation
+        if preparation not in ("", *PREPARATIONS):
+            raise ConfigError(f"preparation must be one of {', '.join(PREPARATIONS)}, got {preparation!r}.")
         self.input_shape = None if input_shape is None else tuple(input_shape)
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
         self._planned: list[tuple[Layer, Any]] = []
         self._steps: list[Step] = []
-        if self.input_shape is not None:
-            self._check_fit(self.input_shape)
+        self.normalise_by(mean, std)
+        classes = self.num_classes
+        if self.class_names and classes not in (None, len(self.class_names)):
+            raise ConfigError(
+                f"{name} tells {classes} classes apart, got {len(self.class_names)} class_names: give one for each."
+            )
 
-    def _check_fit(self, shape: Shape) -> None:
-        """Raise ShapeError unless every layer takes what the one before it returns."""
+    def normalise_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Take bytes as (pixels / 255 - mean) / std from now on, as ``Dataset.statistics`` gives them.
+
+        Raises
+        ------
+        ConfigError
+            If they are not one finite number for each channel, or one for all; or a std is not above 0.
+        """
+        try:
+            mean, std = tuple(map(float, mean)), tuple(map(float, std))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{self.name} expects mean and std to be numbers, got {mean!r} and {std!r}.") from error
+        channels = self.input_shape[0] if self.input_shape is not None and len(self.input_shape) == 3 else None
+        fit = len(mean) == len(std) > 0 and (len(mean) == 1 or channels in (None, len(mean)))
+        if not fit or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
+            raise ConfigError(
+                f"{self.name} expects mean and std to be one finite number for each of {channels or 'its'} channels, or "
+                f"one for all, with std above 0, got {mean} and {std}."
+            )
+        self.mean, self.std = mean, std
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        """The shape of the output; ShapeError unless every layer takes what the one before it returns."""
         for position, layer in enumerate(self.layers):
             try:
                 shape = layer.output_shape(shape)
             except ShapeError as error:
                 raise ShapeError(f"Layer {position} of {self.name} does not fit the one before it: {error}") from error
+        return shape
 
     # --- forward and backward ---------------------------------------------------------------------
 
@@ -135,6 +181,11 @@ class CNN:
         return [gradient for layer in self.layers for gradient in layer.gradients().values()]
 
     @property
+    def num_classes(self) -> int | None:
+        """How many classes it tells apart; None as long as ``input_shape`` is unknown."""
+        return None if self.input_shape is None else self._output_shape(self.input_shape)[-1]
+
+    @property
     def parameter_count(self) -> int:
         """How many numbers are learnt."""
         return sum(parameter.size for parameter in self.parameters())
@@ -150,7 +201,7 @@ class CNN:
 
         Parameters
         ----------
-        x : ndarray of shape (N, C, H, W): uint8 pixels, divided by 255 here, or float, scaled already
+        x : ndarray of shape (N, C, H, W): uint8 pixels, normalised here by ``mean`` and ``std``, or float, as it is
         batch_size : int, how many images run at once
 
         Returns
@@ -160,8 +211,9 @@ class CNN:
         batches = []
         for start in range(0, max(1, len(x)), batch_size):
             batch = x[start : start + batch_size]
-            scaled: Array = batch * PIXEL_SCALE if batch.dtype == np.uint8 else batch  # type: ignore[assignment]
-            batches.append(softmax(self.logits(scaled, training=False)))
+            if batch.dtype == np.uint8:
+                batch = normalise(batch, self.mean, self.std)  # type: ignore[arg-type]
+            batches.append(softmax(self.logits(batch, training=False)))  # type: ignore[arg-type]
         return np.concatenate(batches)
 
     def predict(self, x: Array | IntArray, batch_size: int = 256) -> IntArray:
@@ -181,10 +233,14 @@ class CNN:
         return f"{self.name}\n{summary_text(self.summary_rows())}"
 
     def config(self) -> dict[str, Any]:
-        """The architecture as plain values."""
+        """The architecture, and what belongs to its input and output, as plain values."""
         return {
             "name": self.name,
             "input_shape": self.input_shape,
+            "mean": self.mean,
+            "std": self.std,
+            "class_names": self.class_names,
+            "preparation": self.preparation,
             "layers": [{"layer": type(layer).__name__, **layer.config()} for layer in self.layers],
         }
 
@@ -192,7 +248,8 @@ class CNN:
     def from_config(cls, config: dict[str, Any], *, impl: str = "auto") -> "CNN":
         """Build a net of the architecture that ``config`` gave, with fresh weights."""
         layers = [_build_layer(layer, impl) for layer in config["layers"]]
-        return cls(layers, input_shape=config["input_shape"], name=config["name"])
+        extras = {key: config[key] for key in ("mean", "std", "class_names", "preparation") if key in config}
+        return cls(layers, input_shape=config["input_shape"], name=config["name"], **extras)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and recipe to one ``.npz`` file; an old file stays until the new one is whole.
@@ -233,7 +290,7 @@ class CNN:
         return model
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Take the weights out of a file of the same architecture.
+        """Take the weights, and the normalisation they were learnt with, out of a file of the same architecture.
 
         Raises
         ------
@@ -248,6 +305,7 @@ class CNN:
             )
         for (_, _, mine), (_, _, its) in zip(self._named_arrays(), loaded._named_arrays(), strict=True):
             mine[...] = its
+        self.mean, self.std = loaded.mean, loaded.std
 
     def _named_arrays(self) -> list[tuple[int, str, Array]]:
         arrays = [layer.parameters() | layer.buffers() for layer in self.layers]

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import compile_ahead
 from .arrays import Array, IntArray
+from .data.augment import Augmentation
 from .data.batches import minibatches
 from .data.dataset import Dataset
 from .errors import ConfigError, TrainingError
@@ -124,6 +125,7 @@ def fit(
     label_smoothing: float = 0.0,
     average: WeightAverage | None = None,
     until: float | None = None,
+    augmentation: Augmentation | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
@@ -131,7 +133,7 @@ def fit(
 
     Parameters
     ----------
-    model : CNN, changed in place
+    model : CNN, changed in place; it takes over the names of the classes, and how pictures are prepared
     data : Dataset
     optimizer : Optimizer, by default SGD with learning rate 0.01 and momentum 0.9
     epochs, batch_size : int, at least 1
@@ -141,6 +143,7 @@ def fit(
     average : WeightAverage of the weights after each step, which then are those that are examined and that stay in
         the model at the end; by default the last weights
     until : test accuracy, 0 … 1, that ends the training after the epoch in which it is reached
+    augmentation : how training images are changed at random
     on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
     on_epoch : called with the Epoch just ended, while the model holds the weights that were examined
 
@@ -154,19 +157,24 @@ def fit(
     ------
     ConfigError
         If epochs or batch_size is below 1, or label_smoothing out of range.
+    ShapeError, DataError
+        If the images or the number of classes do not fit the model.
     TrainingError
         If the loss becomes infinite or NaN.
     """
     if epochs < 1 or batch_size < 1:
         raise ConfigError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}.")
+    data.check_fit(model)
+    model.class_names, model.preparation = data.class_names, data.preparation
     optimizer = optimizer or SGD()
     rng = np.random.default_rng(seed)
     history = History()
     try:
         for epoch in range(1, epochs + 1):
             loss, accuracy, seconds = _learn_epoch(
-                model, data, optimizer, epoch, epochs, batch_size, rng, schedule, label_smoothing, average, on_batch
-            )
+                model, data, optimizer, epoch, epochs, batch_size, rng, schedule, label_smoothing, average,
+                augmentation, on_batch,
+            )  # fmt: skip
             with nullcontext() if average is None else average.applied(model.parameters() + model.buffers()):
                 test = evaluate(model, data.x_test, data.y_test)
                 speed = len(data.x_train) / seconds
@@ -197,13 +205,12 @@ def fit_by(
     Raises
     ------
     ConfigError
-        If the recipe varies the training images, which no one does here.
+        If the recipe varies the training images in a way that ``Augmentation`` does not know.
     """
-    if recipe.augment:
-        raise ConfigError(
-            f"Recipe {recipe.name} varies images by {recipe.augment}, which fit can not; leave [augment] out."
-        )
+    augmentation = Augmentation.from_mapping(recipe.augment) if recipe.augment else None
     model.recipe = recipe.as_dict()
+    if recipe.normalise:
+        model.normalise_by(*data.statistics())
     return fit(
         model,
         data,
@@ -215,6 +222,7 @@ def fit_by(
         label_smoothing=recipe.label_smoothing,
         average=WeightAverage(recipe.average) if recipe.average else None,
         until=until,
+        augmentation=augmentation,
         on_batch=on_batch,
         on_epoch=on_epoch,
     )
@@ -231,6 +239,7 @@ def _learn_epoch(
     schedule: Schedule | None,
     label_smoothing: float,
     average: WeightAverage | None,
+    augmentation: Augmentation | None,
     on_batch: Callable[[int, int, int], object] | None,
 ) -> tuple[float, float, float]:
     """Every training image once: mean loss, accuracy, seconds."""
@@ -238,7 +247,10 @@ def _learn_epoch(
     batches = -(-count // batch_size)
     total_loss, correct, seen = 0.0, 0, 0
     start = perf_counter()
-    for batch, (x, y) in enumerate(minibatches(data.x_train, data.y_train, batch_size, rng), start=1):
+    batches_of_epoch = minibatches(
+        data.x_train, data.y_train, batch_size, rng, augmentation=augmentation, mean=model.mean, std=model.std
+    )
+    for batch, (x, y) in enumerate(batches_of_epoch, start=1):
         if schedule is not None:
             optimizer.learning_rate = schedule((epoch - 1 + seen / count) / epochs)
         loss, logits = _learn(model, x, y, optimizer, label_smoothing)

@@ -104,6 +104,33 @@ def test_predict_takes_bytes_in_batches_and_scales_them(rng):
     assert net.predict(pixels, batch_size=3).tolist() == expected.argmax(axis=1).tolist()
 
 
+def test_bytes_are_normalised_by_the_models_own_constants(rng):
+    net, pixels = small_net(), rng.integers(0, 256, (3, 1, 6, 6), np.uint8)
+    net.normalise_by([0.2], [0.5])
+    expected = net.forward((pixels / np.float32(255) - np.float32(0.2)) / np.float32(0.5))
+    np.testing.assert_allclose(net.predict_proba(pixels), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        ((0.1, 0.2), (1, 1), r"one finite number for each of 1 channels, or one for all, .* got \(0.1, 0.2\)"),
+        ((0.1,), (), "expects mean and std to be one finite number"),
+        ((0.1,), (0,), "with std above 0, got"),
+        ((float("nan"),), (1,), "expects mean and std to be one finite number"),
+        (("grey",), (1,), "expects mean and std to be numbers, got"),
+    ],
+)
+def test_constants_that_do_not_fit_are_told(mean, std, message):
+    with pytest.raises(ConfigError, match=message):
+        small_net().normalise_by(mean, std)
+
+
+def test_a_net_knows_how_many_classes_it_tells_apart():
+    assert small_net().num_classes == 3
+    assert CNN([Dense(3, 2)]).num_classes is None
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -180,6 +207,27 @@ def test_a_saved_net_comes_back_bit_by_bit(dtype, x, tmp_path):
 def test_a_file_of_before_recipes_were_kept_is_read(tmp_path):
     rewritten(lambda header, arrays: None)(tmp_path / "net.npz")
     assert CNN.load(tmp_path / "net.npz").recipe is None
+
+
+def test_a_file_keeps_what_belongs_to_input_and_output(tmp_path):
+    net = small_net()
+    net.normalise_by((0.25,), (0.5,))
+    net.class_names, net.preparation = ("cat", "dog", "owl"), "crop"
+    net.save(tmp_path / "net.npz")
+    loaded = CNN.load(tmp_path / "net.npz")
+    assert (loaded.mean, loaded.std) == ((0.25,), (0.5,))
+    assert (loaded.class_names, loaded.preparation) == (("cat", "dog", "owl"), "crop")
+    other = small_net(seed=2)
+    other.load_weights(tmp_path / "net.npz")
+    assert (other.mean, other.std) == ((0.25,), (0.5,))
+
+
+def test_a_file_from_before_there_were_constants_is_read(tmp_path):
+    path = tmp_path / "net.npz"
+    old = ("mean", "std", "class_names", "preparation")
+    rewritten(lambda header, arrays: [header["architecture"].pop(key) for key in old])(path)
+    loaded = CNN.load(path)
+    assert (loaded.mean, loaded.std, loaded.class_names, loaded.preparation) == ((0,), (1,), (), "")
 
 
 def test_saving_leaves_one_file_and_any_name_as_it_is(tmp_path):
@@ -266,6 +314,11 @@ DAMAGES = [
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
     (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
     (rewritten(lambda header, arrays: header.update(recipe="fast")), "its recipe is no table but 'fast'"),
+    (rewritten(lambda header, arrays: header["architecture"].update(std=[0])), "with std above 0"),
+    (
+        rewritten(lambda header, arrays: header["architecture"].update(preparation="boil")),
+        "must be one of ink, fill, crop",
+    ),
 ]
 
 

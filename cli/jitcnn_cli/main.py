@@ -12,7 +12,7 @@ from jitcnn.errors import JitCNNError
 COMMANDS = {
     "train": "Train a net, with every step on the screen.",
     "evaluate": "Examine a saved net on test images.",
-    "predict": "Read digits from picture files.",
+    "predict": "Tell what picture files show.",
     "summary": "Show a net layer by layer.",
     "bench": "Time the implementations against each other.",
     "race": "Train to a target, and tell how long it took.",

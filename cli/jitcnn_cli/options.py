@@ -1,7 +1,9 @@
 """Options that several commands share, and what they mean to the library."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -9,16 +11,52 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 IMPLEMENTATIONS = ("auto", "fused", "loops", "im2col", "naive")
 MODELS = ("mnist-cnn", "mnist-dense")
-DATASETS = ("auto", "mnist", "digits")
+DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "cifar10", "digits")
+FETCHED = DATASETS[1:-1]
+
+
+def _dataset_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if value not in DATASETS and not Path(value).is_dir():
+        raise click.BadParameter(f"{value!r} is neither one of {', '.join(DATASETS)} nor a folder of pictures.")
+    return value
+
 
 dataset_option = click.option(
-    "--dataset", type=click.Choice(DATASETS), default="auto", show_default=True,
-    help="auto: MNIST if it is on disk or can be fetched, else the embedded digits.",
+    "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=_dataset_name, default="auto", show_default=True,
+    help="auto: MNIST if it is on disk or can be fetched, else the embedded digits. A folder: your own pictures, "
+    "with one sub-folder for each class.",
 )  # fmt: skip
 data_dir_option = click.option(
     "--data-dir", type=click.Path(exists=True, file_okay=False),
     help="Folder that holds the data files; without it $JITCNN_DATA_DIR and the user's cache are looked into.",
 )  # fmt: skip
+_PICTURE_OPTIONS = {
+    "image_size": click.option(
+        "--image-size", type=click.IntRange(min=1), help="Side of the pictures of a folder, in pixels, once scaled and cut square."
+    ),
+    "channels": click.option(
+        "--channels", type=click.IntRange(1, 3), help="Take the pictures of a folder as grey (1) or as colour (3)."
+    ),
+    "test_share": click.option(
+        "--test-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2, show_default=True,
+        help="Share of a folder's pictures, in each class, to be examined on; --seed decides which.",
+    ),
+    "skip_broken": click.option("--skip-broken", is_flag=True, help="Go on without pictures of a folder that can not be read."),
+}  # fmt: skip
+
+
+def picture_options(command: Command) -> Command:
+    """The options of a folder of pictures, handed to the command in one: ``pictures``, the settings of ``load_folder``."""
+
+    @wraps(command)
+    def bundled(*arguments: Any, **settings: Any) -> Any:
+        return command(*arguments, pictures={name: settings.pop(name) for name in _PICTURE_OPTIONS}, **settings)
+
+    for option in reversed(_PICTURE_OPTIONS.values()):
+        option(bundled)
+    return cast(Command, bundled)
+
+
 impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
     help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops, or im2col where that is quicker.",

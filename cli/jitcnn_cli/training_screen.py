@@ -34,6 +34,7 @@ def run(
     *,
     dataset: str,
     data_dir: str | None,
+    pictures: dict[str, Any],
     model_name: str | None,
     impl: str,
     recipe: str,
@@ -52,7 +53,7 @@ def run(
     folder = _writable_folder(output)
     _show_what_runs(console, impl)
 
-    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar())
+    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar(), seed=seed, **pictures)
     data = data if limit is None else data.limited(limit)
     given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
     chosen = choose_recipe(recipe, data.name).changed(**given)
@@ -64,6 +65,8 @@ def run(
     if chosen.rival:
         models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl)
         console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
+    for net in models.values():
+        data.check_fit(net)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     console.print(

@@ -1,17 +1,24 @@
-"""Mini-batches: shuffled, gathered from bytes, scaled as they are handed out."""
+"""Mini-batches: shuffled, gathered from bytes, changed at random if wished, normalised as they are handed out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ..arrays import Array, IntArray
-from ..kernels.batches import gather
-from ..kernels.memory import empty
-from ..model import PIXEL_SCALE
+from ..errors import ConfigError
+from ..functional.pixels import normalise
+from .augment import Augmentation
 
 
 def minibatches(
-    images: IntArray, labels: IntArray, batch_size: int, rng: np.random.Generator | None = None
+    images: IntArray,
+    labels: IntArray,
+    batch_size: int,
+    rng: np.random.Generator | None = None,
+    *,
+    augmentation: Augmentation | None = None,
+    mean: Sequence[float] = (0.0,),
+    std: Sequence[float] = (1.0,),
 ) -> Iterator[tuple[Array, IntArray]]:
     """Batch after batch until every image was there once; the last batch may be smaller.
 
@@ -21,16 +28,25 @@ def minibatches(
     labels : ndarray of shape (N,), int64
     batch_size : int
     rng : numpy random Generator that shuffles, or None to keep the order
+    augmentation : how the images are changed, by the same ``rng``; None leaves them as they are
+    mean, std : one number for each channel, or one for all; by default pixels / 255 stay as they are
 
     Yields
     ------
-    x : ndarray of shape (≤ batch_size, C, H, W), float32, pixels / 255
+    x : ndarray of shape (≤ batch_size, C, H, W), float32, (pixels / 255 - mean) / std
     y : ndarray of shape (≤ batch_size,), int64
+
+    Raises
+    ------
+    ConfigError
+        If there is an augmentation and no ``rng``.
     """
-    pixels = images.reshape(len(images), -1)
+    if augmentation is not None and rng is None:
+        raise ConfigError("minibatches expects an rng where there is an augmentation, got None.")
     order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        x = empty((len(chosen), *images.shape[1:]), PIXEL_SCALE.dtype)
-        gather(pixels, chosen, PIXEL_SCALE, x.reshape(len(chosen), -1))
-        yield x, labels[chosen]
+        if augmentation is None or rng is None:
+            yield normalise(images, mean, std, chosen), labels[chosen]
+        else:
+            yield normalise(augmentation.apply(images[chosen], rng), mean, std), labels[chosen]

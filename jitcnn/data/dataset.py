@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..arrays import IntArray
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, ShapeError
+from ..model import CNN
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,13 @@ class Dataset:
     name, source : str, what it is and where it came from
     x_train, x_test : ndarray of shape (N, C, H, W), uint8
     y_train, y_test : ndarray of shape (N,), int64
+    class_names : what the classes 0, 1, … are called; by default "0", "1", … up to the largest label
+    preparation : how a picture file becomes such an image, see ``data.images.read_for``
 
     Raises
     ------
     DataError
-        If images and labels differ in number.
+        If images and labels differ in number, or a label is no class.
     """
 
     name: str
@@ -28,6 +33,8 @@ class Dataset:
     y_train: IntArray
     x_test: IntArray
     y_test: IntArray
+    class_names: tuple[str, ...] = ()
+    preparation: str = ""
 
     def __post_init__(self) -> None:
         for half, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
@@ -36,6 +43,70 @@ class Dataset:
                     f"{self.name}: expected one label for each {half} image, got {len(x)} images and {len(y)} labels; "
                     "take both files from the same source."
                 )
+        smallest = min(int(y.min(initial=0)) for y in (self.y_train, self.y_test))
+        largest = max(int(y.max(initial=0)) for y in (self.y_train, self.y_test))
+        if not self.class_names:
+            object.__setattr__(self, "class_names", tuple(map(str, range(largest + 1))))
+        if smallest < 0 or largest >= len(self.class_names):
+            wrong = smallest if smallest < 0 else largest
+            raise DataError(
+                f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, one for each class, got {wrong}."
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Channels, height and width of an image."""
+        return self.x_train.shape[1:]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return self.image_shape[0]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image_shape[1], self.image_shape[2]
+
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of the training pixels / 255, channel by channel, for ``CNN.normalise_by``.
+
+        A channel of one value throughout has the deviation 1, so that it can be divided by.
+        """
+        counts = np.zeros((self.channels, 256))
+        for start in range(0, len(self.x_train), 500):  # few at a time: bincount makes integers of 8 bytes out of bytes
+            for channel in range(self.channels):
+                counts[channel] += np.bincount(self.x_train[start : start + 500, channel].ravel(), minlength=256)
+        values, share = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
+        means = share @ values
+        deviations = np.sqrt((share * (values - means[:, None]) ** 2).sum(axis=1))
+        return tuple(means.tolist()), tuple((deviations + (deviations == 0)).tolist())
+
+    def check_fit(self, model: CNN) -> None:
+        """Refuse a model for other images or another number of classes, before anything is computed.
+
+        Raises
+        ------
+        ShapeError, DataError
+            If the model takes images of another shape, or tells another number of classes apart.
+        """
+        if model.input_shape is None:
+            return
+        if self.image_shape != model.input_shape:
+            raise ShapeError(
+                f"{model.name} expects images {_shape(model.input_shape)}, got {_shape(self.image_shape)} from "
+                f"{self.name}: choose a net or a data set that fits the other."
+            )
+        if self.num_classes != model.num_classes:
+            raise DataError(
+                f"{model.name} tells {model.num_classes} classes apart, {self.name} has {self.num_classes}: "
+                "choose a net or a data set that fits the other."
+            )
 
     def limited(self, count: int) -> "Dataset":
         """The same set with at most ``count`` training and ``count`` test images; ConfigError below 1."""
@@ -48,3 +119,7 @@ class Dataset:
             x_test=self.x_test[:count],
             y_test=self.y_test[:count],
         )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

@@ -28,6 +28,8 @@ def load_digits() -> Dataset:
         y_train=labels[:TRAIN_COUNT],
         x_test=images[TRAIN_COUNT:],
         y_test=labels[TRAIN_COUNT:],
+        class_names=tuple("0123456789"),
+        preparation="ink",
     )
 
 

@@ -1,6 +1,7 @@
-"""A picture file of a digit → what the net was trained on, prepared as MNIST was.
+"""A picture file → what the net was trained on.
 
-MNIST's digits were fitted into 20×20 pixels and centred by their mass in 28×28, white on black.
+Digits are prepared as MNIST's were: fitted into 20×20 pixels and centred by their mass in 28×28, white on black.
+Other pictures are scaled until the shorter side fits, and cut to the middle square.
 """
 
 import os
@@ -9,18 +10,76 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..arrays import Array, IntArray
-from ..errors import DataError
+from ..errors import DataError, ShapeError
+from ..model import CNN
 
-LARGEST = 50_000_000  # pixels; a digit needs no more, and a crafted file may claim any number
+LARGEST = 50_000_000  # pixels; no net needs more, and a crafted file may claim any number
+DIGIT_SHARE = 20 / 28  # of the image's side, which the longer side of a digit fills
 
 
-def read_digit(path: str | os.PathLike[str], size: int = 28) -> IntArray:
+def read_for(model: CNN, path: str | os.PathLike[str]) -> IntArray:
+    """Read a picture file as ``model`` takes it: its size, its channels, its way of preparation.
+
+    Parameters
+    ----------
+    model : CNN for square images (C, S, S); its ``preparation`` is "ink" (a digit: ``read_digit``), "fill" (the same,
+        but filling the image, as Fashion-MNIST does) or "crop" (``read_picture``); empty means "ink" for one channel
+    path : a PNG, JPEG or other picture file
+
+    Returns
+    -------
+    ndarray of shape (1, C, S, S), uint8
+
+    Raises
+    ------
+    ShapeError, DataError
+        If the net takes no square images of 1 or 3 channels; if the file is no picture, or shows nothing.
+    """
+    shape = model.input_shape
+    if shape is None or len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
+        raise ShapeError(
+            f"predict expects a net for square images of 1 or 3 channels, (C, S, S), got {model.name} for {shape}."
+        )
+    channels, size = shape[:2]
+    if channels == 1 and model.preparation != "crop":
+        return read_digit(path, size, 1.0 if model.preparation == "fill" else DIGIT_SHARE)
+    return read_picture(path, size, channels)[None]
+
+
+def read_picture(path: str | os.PathLike[str], size: int | None = None, channels: int | None = None) -> IntArray:
+    """Read a picture of any size, scaled until its shorter side is ``size``, and cut to the middle square.
+
+    Parameters
+    ----------
+    path : a PNG, JPEG or other picture file; what is transparent counts as white paper
+    size : int, height and width of the result in pixels; by default 28 for grey and 32 for colour
+    channels : 1 for grey, 3 for colour; by default what the picture is
+
+    Returns
+    -------
+    ndarray of shape (C, size, size), uint8
+
+    Raises
+    ------
+    DataError
+        If the file is no picture, or too large.
+    """
+    picture = _open(path, None if size is None else 2 * size)
+    if channels is not None:
+        picture = picture.convert("L" if channels == 1 else "RGB")
+    side = size or (28 if picture.mode == "L" else 32)
+    square = np.asarray(ImageOps.fit(picture, (side, side)))
+    return np.ascontiguousarray(square[None] if square.ndim == 2 else square.transpose(2, 0, 1))
+
+
+def read_digit(path: str | os.PathLike[str], size: int = 28, share: float = DIGIT_SHARE) -> IntArray:
     """Read a picture of one digit, dark on light or light on dark, of any size.
 
     Parameters
     ----------
     path : a PNG, JPEG or other picture file
     size : int, height and width of the result in pixels
+    share : float, of that size, which the longer side of the digit gets
 
     Returns
     -------
@@ -31,17 +90,17 @@ def read_digit(path: str | os.PathLike[str], size: int = 28) -> IntArray:
     DataError
         If the file is no picture, or the picture is of one colour.
     """
-    ink = _ink(_grey(path))
+    ink = _ink(np.asarray(_open(path).convert("L"), np.float64) / 255)
     if not ink.any():
         raise DataError(f"{path} shows nothing: expected a digit, dark on light or light on dark, got one even colour.")
-    return prepare_ink(ink, size)
+    return prepare_ink(ink, size, share)
 
 
-def prepare_ink(ink: Array, size: int = 28) -> IntArray:
+def prepare_ink(ink: Array, size: int = 28, share: float = DIGIT_SHARE) -> IntArray:
     """Ink (H, W) of 0 … 1, with some of it not zero -> (1, 1, size, size) uint8, as MNIST was prepared."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    box = round(size * 20 / 28)
+    box = round(size * share)
     scale = box / max(cut.shape)
     height, width = (max(1, round(side * scale)) for side in cut.shape)
     small = np.asarray(
@@ -59,15 +118,26 @@ def prepare_ink(ink: Array, size: int = 28) -> IntArray:
     return image
 
 
-def _grey(path: str | os.PathLike[str]) -> Array:
-    """The picture in grey levels of 0 … 1; what is transparent counts as white paper."""
+def _open(path: str | os.PathLike[str], least: int | None = None) -> Image.Image:
+    """The picture upright, in grey ("L") or colour ("RGB"); what is transparent counts as white paper.
+
+    ``least`` pixels on each side are enough: a JPEG is then decoded at an eighth, a quarter or half of its size.
+    """
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > LARGEST:
                 raise DataError(
                     f"{path} is {picture.width}×{picture.height} pixels: expected at most {LARGEST:,} in all."
                 )
-            upright = ImageOps.exif_transpose(picture).convert("RGBA")
+            if least is not None:
+                picture.draft(picture.mode, (least, least))
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # 16 bits, which Pillow would clip
+                return Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
+            grey = upright.mode in ("1", "L", "LA", "La") or (
+                upright.mode in ("P", "PA") and _has_grey_palette(upright)
+            )
+            upright = upright.convert("RGBA")
     except DataError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -75,7 +145,14 @@ def _grey(path: str | os.PathLike[str]) -> Array:
             f"{path} is not a picture that can be read: expected PNG, JPEG or the like ({error})."
         ) from error
     paper = Image.new("RGBA", upright.size, "white")
-    return np.asarray(Image.alpha_composite(paper, upright).convert("L"), np.float64) / 255
+    return Image.alpha_composite(paper, upright).convert("L" if grey else "RGB")
+
+
+def _has_grey_palette(picture: Image.Image) -> bool:
+    """Whether all colours of a palette are greys."""
+    palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    used = palette[np.unique(np.asarray(picture.getchannel(0)))]
+    return bool((used == used[:, :1]).all())
 
 
 def _ink(grey: Array) -> Array:

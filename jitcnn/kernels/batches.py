@@ -1,4 +1,4 @@
-"""A batch of images from bytes, gathered and scaled in one pass."""
+"""A batch of images from bytes: gathered, scaled and normalised in one pass."""
 
 from typing import Any
 
@@ -12,13 +12,15 @@ Array = NDArray[Any]
 
 
 @kernel
-def _scale_image(image: Array, scale: float, x: Array) -> None:
-    for i in range(np.uintp(len(x))):
-        x[i] = image[i] * scale
+def _normalise_image(image: Array, scale: float, mean: Array, std: Array, x: Array) -> None:
+    C, S = image.shape
+    for c in range(np.uintp(C)):
+        for i in range(np.uintp(S)):
+            x[c, i] = (image[c, i] * scale - mean[c]) / std[c]
 
 
 @parallel_kernel
-def gather(images: Array, chosen: Array, scale: float, x: Array) -> None:
-    """x[k] = images[chosen[k]] · scale; images (N, S) uint8, chosen (B,), x (B, S), scale a number of its dtype."""
+def gather(images: Array, chosen: Array, scale: float, mean: Array, std: Array, x: Array) -> None:
+    """x[k] = (images[chosen[k]] · scale - mean) / std; images (N, C, S) uint8, mean and std (C,), x (B, C, S)."""
     for k in prange(len(chosen)):
-        _scale_image(images[chosen[k]], scale, x[k])
+        _normalise_image(images[chosen[k]], scale, mean, std, x[k])

@@ -10,6 +10,7 @@ A recipe in full, where all but ``epochs``, ``batch_size`` and ``[optimizer]`` m
     batch_size = 64
     label_smoothing = 0.1
     average = 0.999                    # decay of the running average of the weights; 0 for none
+    normalise = true                   # pixels by mean and deviation of the training images, channel by channel
 
     [optimizer]
     kind = "sgd"                       # adam, adamw: betas and epsilon instead of momentum, nesterov, decoupled
@@ -26,8 +27,9 @@ A recipe in full, where all but ``epochs``, ``batch_size`` and ``[optimizer]`` m
     factor = 0.1
     warm_up_epochs = 1                 # or warm_up = 0.1, a share of the run
 
-    [augment]
+    [augment]                          # see jitcnn.Augmentation
     shift = 2
+    flip = true
 """
 
 import os
@@ -77,7 +79,8 @@ class Recipe:
     model : name of the net to train
     label_smoothing : float, as ``softmax_cross_entropy`` takes it
     average : float, decay of the ``WeightAverage``; 0 for none
-    augment : dict of numbers, how training images are varied
+    normalise : bool, whether pixels are brought to mean 0 and deviation 1 by the training images' own
+    augment : dict of numbers, true and false: how ``Augmentation`` varies training images
     rival : bool, whether the net without convolutions is trained too
 
     Raises
@@ -96,6 +99,7 @@ class Recipe:
     model: str = "mnist-cnn"
     label_smoothing: float = 0.0
     average: float = 0.0
+    normalise: bool = False
     augment: Table = field(default_factory=dict)
     rival: bool = True
 
@@ -107,8 +111,8 @@ class Recipe:
         object.__setattr__(self, "optimizer", _whole_optimizer(self.optimizer))
         object.__setattr__(self, "schedule", _whole_schedule(self.schedule))
         for key, value in self.augment.items():
-            if not _is_number(value):
-                raise ConfigError(f"{key} in [augment] must be a number, got {value!r}.")
+            if not (_is_number(value) or isinstance(value, bool)):
+                raise ConfigError(f"{key} in [augment] must be a number, true or false, got {value!r}.")
         check_label_smoothing(self.label_smoothing)
         if self.average != 0:
             WeightAverage(self.average)
@@ -181,7 +185,7 @@ class Recipe:
     def lines(self) -> list[str]:
         """Every setting, in a few lines for a screen."""
         run = {"epochs": self.epochs, "batch_size": self.batch_size, "label_smoothing": self.label_smoothing,
-               "average": self.average or "none", "rival": self.rival}  # fmt: skip
+               "average": self.average or "none", "normalise": self.normalise, "rival": self.rival}  # fmt: skip
         title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
         return [
             f"{title} (data set {', '.join(self.dataset) or 'any'}, net {self.model})",
@@ -230,22 +234,11 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
 
 
 def choose_recipe(name_or_path: str, dataset: str) -> Recipe:
-    """As ``load_recipe``, where "standard" and "fast" stand for the recipe of that kind for a data set.
-
-    Raises
-    ------
-    ConfigError
-        If there is none of that kind for the data set; else as ``load_recipe``.
-    """
+    """As ``load_recipe``, where "standard" and "fast" stand for the recipe of that kind for a data set; else for MNIST's."""
     if name_or_path not in GROUPS:
         return load_recipe(name_or_path)
     by_dataset = GROUPS[name_or_path]
-    if dataset not in by_dataset:
-        raise ConfigError(
-            f"There is no {name_or_path} recipe for the data set {dataset}, only for {', '.join(by_dataset)}; "
-            f"name one of {', '.join(recipe_names())}, or a file that ends in .toml."
-        )
-    return load_recipe(by_dataset[dataset])
+    return load_recipe(by_dataset.get(dataset, by_dataset["mnist"]))
 
 
 # --- what a key may hold -------------------------------------------------------------------------------
@@ -279,7 +272,7 @@ _TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
          "warm_up", "warm_up_epochs"),
     ),
     "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
-    "true or false": (lambda value: isinstance(value, bool), ("rival", "nesterov", "decoupled", "decay_bias")),
+    "true or false": (lambda value: isinstance(value, bool), ("normalise", "rival", "nesterov", "decoupled", "decay_bias")),
     "a text": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
     "a name or a list of names": (_are_names, ("dataset",)),
     "a table": (_is_table, ("optimizer", "schedule", "augment")),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jitcnn import CNN, Dense, Flatten, fit, load_dataset
 from jitcnn.models import MODELS
 from jitcnn_cli import options
 from jitcnn_cli.main import COMMANDS, cli
@@ -45,7 +46,7 @@ def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeyp
     text = runner.invoke(cli, [*command, "--help"]).output
     example = re.search(r"Example:\n\s+jitcnn (.*)", text).group(1)
     if command == ["data", "fetch"]:
-        monkeypatch.setattr("jitcnn.data.mnist.mirrors_that_answer", lambda urls, seconds: [])
+        monkeypatch.setattr("jitcnn.data.idx_sets.mirrors_that_answer", lambda urls, seconds: [])
         result = runner.invoke(cli, shlex.split(example))
         assert "No MNIST mirror answered" in result.output
         return
@@ -195,7 +196,82 @@ def test_a_second_warmup_compiles_nothing(runner):
     assert "compiling" not in result.output
 
 
-def test_data_list_tells_where_mnist_is(runner, empty_cache, mnist_dir, monkeypatch):
-    assert "jitcnn data fetch" in runner.invoke(cli, ["data", "list"]).output
+def test_data_list_tells_where_each_set_is(runner, empty_cache, mnist_dir, monkeypatch):
+    nowhere = runner.invoke(cli, ["data", "list"]).output
+    assert [name in nowhere for name in options.FETCHED] == [True] * 4
+    assert nowhere.count("not here: jitcnn data fetch") == 4
     monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
-    assert "jitcnn data fetch" not in runner.invoke(cli, ["data", "list"]).output
+    assert runner.invoke(cli, ["data", "list"]).output.count("not here: jitcnn data fetch") == 3
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """A folder of blue cats and red dogs, and a net that tells them apart by their colour."""
+    folder = tmp_path / "pets"
+    for name, colour in (("cat", "blue"), ("dog", "red")):
+        (folder / name).mkdir(parents=True)
+        for k in range(5):
+            Image.new("RGB", (20 + k, 30), colour).save(folder / name / f"{k}.png")
+    net = CNN([Flatten(), Dense(48, 2)], input_shape=(3, 4, 4), name="colours")
+    data, _ = load_dataset(folder, image_size=4)
+    net.normalise_by(*data.statistics())
+    fit(net, data, epochs=5)
+    net.save(tmp_path / "colours.npz")
+    return folder
+
+
+def test_predict_needs_no_flags_and_tells_names(runner, pets):
+    result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "dog" / "0.png")])
+    assert re.search(r"0.png: dog \(\d+\.\d% sure\)", result.output), result.output
+    result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "cat" / "0.png"), "--json"])
+    answer = json.loads(result.output)
+    assert (answer["prediction"], answer["class"]) == (0, "cat")
+
+
+def test_evaluate_brings_a_folder_to_the_nets_size_and_tells_names(runner, pets):
+    result = runner.invoke(cli, ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)])
+    assert "colours on pets: 2 of 2 correct" in result.output
+    assert re.search(r"│ cat +│ +1 │ +100.0% │", result.output), result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--dataset", "letters"], 2, "'letters' is neither one of auto, mnist, fashion-mnist"),
+        (["--dataset", "digits"], 1, "colours expects images 3×4×4, got 1×28×28 from digits"),
+        (["--dataset", "{pets}", "--channels", "2"], 1, "channels must be 1 (grey) or 3 (colour), got 2"),
+        (["--dataset", "{pets}", "--channels", "1"], 1, "colours expects images 3×4×4, got 1×4×4 from pets"),
+        (["--dataset", "{pets}", "--test-share", "1"], 2, "1.0 is not in the range"),
+    ],
+)
+def test_data_that_do_not_fit_are_told(arguments, code, message, runner, pets):
+    arguments = [argument.format(pets=pets) for argument in arguments]
+    result = runner.invoke(cli, ["evaluate", str(pets.parent / "colours.npz"), *arguments])
+    assert (result.exit_code, message in " ".join(result.output.split())) == (code, True), result.output
+
+
+def test_another_number_of_classes_is_told(runner, pets):
+    (pets / "eel").mkdir()
+    for k in range(2):
+        Image.new("RGB", (20, 30), "grey").save(pets / "eel" / f"{k}.png")
+    result = runner.invoke(cli, ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)])
+    assert "colours tells 2 classes apart, pets has 3: choose a net or a data set that fits the other" in result.output
+
+
+def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
+    arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--output", str(pets.parent / "out")]
+    result = runner.invoke(cli, arguments)
+    assert result.exit_code == 1
+    assert "Error: mnist-cnn expects images 1×28×28, got 3×28×28 from pets" in result.output
+    assert "configuration" not in result.output
+    result = runner.invoke(cli, [*arguments, "--channels", "1"])
+    assert "Error: mnist-cnn tells 10 classes apart, pets has 2" in result.output
+
+
+def test_a_broken_picture_is_skipped_with_the_flag_alone(runner, pets):
+    (pets / "cat" / "3.png").write_text("hello")
+    arguments = ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)]
+    assert "3.png is not a picture that can be read" in runner.invoke(cli, arguments).output
+    result = runner.invoke(cli, [*arguments, "--skip-broken"])
+    assert result.exit_code == 0, result.output
+    assert "1 broken picture skipped" in result.output

@@ -41,7 +41,7 @@ def test_the_screen_tells_everything_in_order(run):
         "recipe digits: the textbook's settings on the embedded digits (data set digits, net mnist-cnn)",
         "  optimizer  sgd, learning rate 0.01, momentum 0.9, nesterov off, weight decay 0, decoupled off",
         "  schedule   constant",
-        "  run        epochs 1, batch size 16, label smoothing 0, average none, rival on",
+        "  run        epochs 1, batch size 16, label smoothing 0, average none, normalise off, rival on",
         "  augment    none",
         "  by option  epochs\n",
         "He initialisation, pixels / 255, seed 0",
@@ -113,7 +113,7 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
     assert (
         "optimizer  adamw, learning rate 0.002, betas [0.9, 0.999], epsilon 1e-08, weight decay 0.01" in result.output
     )
-    assert "epochs 2, batch size 16, label smoothing 0, average none, rival off" in result.output
+    assert "epochs 2, batch size 16, label smoothing 0, average none, normalise off, rival off" in result.output
     assert "by option  batch size, learning rate\n" in result.output
     assert CNN.load(tmp_path / FILES[0]).name == "mnist-dense"
     result = runner.invoke(cli, [*train, "--epochs", "1"])
@@ -125,9 +125,9 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
 
 
 def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, monkeypatch):
-    from jitcnn.data import mnist
+    from jitcnn.data import idx_sets
 
-    monkeypatch.setattr(mnist, "mirrors_that_answer", lambda urls, seconds: [])
+    monkeypatch.setattr(idx_sets, "mirrors_that_answer", lambda urls, seconds: [])
     result = runner.invoke(cli, ["train", "--epochs", "1", "--limit", "32", "--no-baseline", "--output", str(tmp_path)])
     lines = [line for line in result.output.splitlines() if "MNIST is not on disk" in line]
     assert len(lines) == 1

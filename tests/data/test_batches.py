@@ -1,9 +1,11 @@
-"""Every image once, scaled, with its label."""
+"""Every image once, normalised, with its label."""
 
 import numpy as np
 import pytest
 
+from jitcnn.data.augment import Augmentation
 from jitcnn.data.batches import minibatches
+from jitcnn.errors import ConfigError
 
 IMAGES = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
 LABELS = np.arange(10)
@@ -18,3 +20,26 @@ def test_every_image_comes_once_with_its_label(rng):
     assert (list(y) == list(range(10))) == (rng is None)
     assert x.dtype == np.float32
     np.testing.assert_allclose(x[:, 0, 0, 0], y / 255, rtol=1e-6)
+
+
+def test_mean_and_std_are_taken_off_channel_by_channel(rng):
+    images = rng.integers(0, 256, (5, 3, 4, 2), np.uint8)
+    ((x, _),) = minibatches(images, np.arange(5), 5, mean=(0.1, 0.2, 0.3), std=(0.5, 1, 2))
+    mean, std = (np.array(values).reshape(3, 1, 1) for values in ((0.1, 0.2, 0.3), (0.5, 1, 2)))
+    np.testing.assert_allclose(x, (images / 255 - mean) / std, atol=1e-6)
+
+
+def test_an_augmentation_changes_the_images_after_they_were_shuffled(rng):
+    images = rng.integers(0, 256, (7, 1, 6, 5), np.uint8)
+    settings = Augmentation(shift=1, flip=True)
+    batches = list(minibatches(images, np.arange(7), 4, np.random.default_rng(3), augmentation=settings))
+    twin = np.random.default_rng(3)
+    order = twin.permutation(7)
+    for (x, y), chosen in zip(batches, (order[:4], order[4:]), strict=True):
+        np.testing.assert_array_equal(y, chosen)
+        np.testing.assert_allclose(x, settings.apply(images[chosen], twin) / np.float32(255), rtol=1e-6)
+
+
+def test_an_augmentation_without_chance_is_told():
+    with pytest.raises(ConfigError, match="expects an rng where there is an augmentation"):
+        next(minibatches(IMAGES, LABELS, 4, augmentation=Augmentation(flip=True)))

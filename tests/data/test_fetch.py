@@ -1,58 +1,22 @@
 """Downloads from a server of our own that behaves as badly as servers do."""
 
-import gzip
 import hashlib
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 
 import pytest
 from data.test_mnist import CONTENTS
 
-from jitcnn.data import mnist
 from jitcnn.data.fetch import fetch_file, mirrors_that_answer
+from jitcnn.data.idx_sets import MNIST
 from jitcnn.data.mnist import fetch_mnist, find_mnist, read_mnist
 from jitcnn.errors import DataError
-
-
-class Handler(BaseHTTPRequestHandler):
-    """/good, /garbage, /short, /missing and /busy each serve the small MNIST in their own manner."""
-
-    def do_HEAD(self):
-        self.answer(body=False)
-
-    def do_GET(self):
-        self.answer(body=True)
-
-    def answer(self, body):
-        manner, name = self.path.strip("/").split("/")
-        if manner in ("missing", "busy"):
-            self.send_error(404 if manner == "missing" else 503)
-            return
-        packed = gzip.compress(CONTENTS[name.removesuffix(".gz")])
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(packed)))
-        self.end_headers()
-        if body:
-            self.wfile.write({"good": packed, "garbage": b"?" * len(packed), "short": packed[:-9]}[manner])
-
-    def log_message(self, *_):
-        """Be silent."""
-
-
-@pytest.fixture
-def server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(autouse=True)
 def _small_mnist(monkeypatch, empty_cache):
     for name, contents in CONTENTS.items():
-        monkeypatch.setitem(mnist.FILES, name, hashlib.sha256(contents).hexdigest())
+        monkeypatch.setitem(MNIST.sha256, name, hashlib.sha256(contents).hexdigest())
 
 
 class Progress:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jitcnn.data.images import read_digit
-from jitcnn.errors import DataError
+from jitcnn import CNN, Dense, Flatten
+from jitcnn.data.images import _open, read_digit, read_for, read_picture
+from jitcnn.errors import DataError, ShapeError
 
 
 def drawn(path, size=(200, 300), paper=255, ink=20, box=(60, 40, 100, 240), mode="L"):
@@ -74,3 +75,83 @@ def test_a_giant_picture_is_refused(tmp_path):
     Image.new("1", (10_000, 10_000)).save(tmp_path / "giant.png")
     with pytest.raises(DataError, match="10000×10000 pixels: expected at most 50,000,000"):
         read_digit(tmp_path / "giant.png")
+
+
+def test_a_picture_is_scaled_and_cut_to_the_middle_square(tmp_path):
+    picture = Image.new("RGB", (90, 30), "red")
+    picture.paste("lime", (30, 0, 60, 30))
+    picture.save(tmp_path / "wide.png")
+    image = read_picture(tmp_path / "wide.png", 10)
+    assert image.shape == (3, 10, 10)
+    assert (image[1, :, 1:-1] > 200).all()
+    assert (image[0, :, 1:-1] < 60).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("L", 40, [40]),
+        ("1", 1, [255]),
+        ("LA", (40, 255), [40]),
+        ("LA", (40, 0), [255]),
+        ("RGB", (10, 20, 30), [10, 20, 30]),
+        ("RGBA", (10, 20, 30, 0), [255, 255, 255]),
+        ("CMYK", (255, 0, 0, 0), [0, 255, 255]),
+        ("I;16", 40 * 257, [40]),
+    ],
+)
+def test_a_picture_is_grey_or_colour_as_it_was_saved(mode, colour, expected, tmp_path):
+    path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
+    Image.new(mode, (9, 7), colour).save(path)
+    assert read_picture(path, 4)[:, 2, 2].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("colours", "channels"), [([(9, 9, 9), (255, 0, 0), (200, 200, 200)], 1), ([(9, 9, 9), (0, 0, 0), (200, 0, 0)], 3)]
+)
+def test_a_palette_is_grey_if_all_colours_in_use_are(colours, channels, tmp_path):
+    picture = Image.new("P", (9, 7), 2)
+    picture.putpalette([value for colour in colours for value in colour])
+    picture.putpixel((0, 0), 0)
+    picture.save(tmp_path / "palette.png")
+    assert len(read_picture(tmp_path / "palette.png", 4)) == channels
+
+
+def test_a_turned_photograph_is_set_upright(tmp_path):
+    picture = Image.new("RGB", (40, 40), "red")
+    picture.paste("lime", (0, 0, 40, 20))
+    exif = picture.getexif()
+    exif[0x0112] = 3  # upside down
+    picture.save(tmp_path / "turned.png", exif=exif)
+    assert read_picture(tmp_path / "turned.png", 8)[1, [0, -1], 4].tolist() == [0, 255]
+
+
+def test_a_large_jpeg_is_decoded_small(tmp_path):
+    Image.effect_mandelbrot((800, 800), (-2, -1.5, 1, 1.5), 40).save(tmp_path / "large.jpg", quality=95)
+    with Image.open(tmp_path / "large.jpg") as picture:
+        expected = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC), int)
+    assert np.abs(read_picture(tmp_path / "large.jpg", 16)[0] - expected).mean() < 4
+    assert [_open(tmp_path / "large.jpg", least).size[0] for least in (16, 120, None)] == [100, 200, 800]
+
+
+def net(shape, preparation=""):
+    return CNN([Flatten(), Dense(int(np.prod(shape)), 2)], input_shape=shape, preparation=preparation, name="net")
+
+
+def test_a_net_for_one_channel_gets_ink_unless_it_learnt_from_whole_pictures(tmp_path):
+    path = drawn(tmp_path / "one.png")
+    np.testing.assert_array_equal(read_for(net((1, 14, 14)), path), read_digit(path, 14))
+    np.testing.assert_array_equal(read_for(net((1, 14, 14), "ink"), path), read_digit(path, 14))
+    np.testing.assert_array_equal(read_for(net((1, 14, 14), "crop"), path), read_picture(path, 14, 1)[None])
+    filled = read_for(net((1, 14, 14), "fill"), path)[0, 0]
+    assert np.flatnonzero(filled.any(axis=1))[[0, -1]].tolist() == [0, 13]
+
+
+def test_a_net_for_colour_gets_colour(tmp_path):
+    assert read_for(net((3, 8, 8)), drawn(tmp_path / "one.png")).shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (1, 8, 9), (64,)])
+def test_a_net_that_takes_no_pictures_is_told(shape, tmp_path):
+    with pytest.raises(ShapeError, match="expects a net for square images of 1 or 3 channels"):
+        read_for(net(shape), drawn(tmp_path / "one.png"))

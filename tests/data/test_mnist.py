@@ -8,7 +8,8 @@ import pytest
 from data.test_idx import idx_bytes
 
 from jitcnn import load_mnist
-from jitcnn.data import load_dataset, mnist
+from jitcnn.data import idx_sets, load_dataset
+from jitcnn.data.idx_sets import MNIST
 from jitcnn.data.mnist import find_mnist, read_mnist
 from jitcnn.errors import ConfigError, DataError
 
@@ -24,12 +25,12 @@ CONTENTS = {
 def small_mnist(monkeypatch, empty_cache):
     """Take the small files above for the real ones."""
     for name, contents in CONTENTS.items():
-        monkeypatch.setitem(mnist.FILES, name, hashlib.sha256(contents).hexdigest())
+        monkeypatch.setitem(MNIST.sha256, name, hashlib.sha256(contents).hexdigest())
 
 
 @pytest.fixture
 def no_network(monkeypatch):
-    monkeypatch.setattr(mnist, "mirrors_that_answer", lambda urls, seconds: [])
+    monkeypatch.setattr(idx_sets, "mirrors_that_answer", lambda urls, seconds: [])
 
 
 def write(folder, change=None, spell=str, packed=True):
@@ -100,7 +101,7 @@ def test_other_bytes_in_the_cache_are_set_aside(empty_cache):
 @pytest.mark.usefixtures("small_mnist")
 def test_images_and_labels_of_different_counts_are_told(tmp_path, monkeypatch):
     labels = idx_bytes(np.array([4, 5, 6], np.uint8))
-    monkeypatch.setitem(mnist.FILES, "t10k-labels-idx1-ubyte", hashlib.sha256(labels).hexdigest())
+    monkeypatch.setitem(MNIST.sha256, "t10k-labels-idx1-ubyte", hashlib.sha256(labels).hexdigest())
     write(tmp_path, {"t10k-labels-idx1-ubyte": labels})
     with pytest.raises(DataError, match="one label for each test image, got 2 images and 3 labels"):
         read_mnist(tmp_path)
@@ -123,7 +124,9 @@ def test_auto_takes_mnist_where_it_is(tmp_path):
 
 
 def test_unknown_sets_are_told():
-    with pytest.raises(ConfigError, match="dataset must be one of auto, mnist, digits, got 'letters'"):
+    with pytest.raises(
+        ConfigError, match=r"dataset must be one of auto, mnist, .*, digits, or a folder .*, got 'letters'"
+    ):
         load_dataset("letters")
 
 

@@ -2,6 +2,8 @@
 
 import click
 
+from jitcnn_cli import options
+
 
 @click.group("data")
 def command() -> None:
@@ -16,27 +18,29 @@ def list_datasets() -> None:
     Example:
       jitcnn data list
     """
-    from jitcnn.data import find_mnist, load_digits
+    from jitcnn.data import find_dataset
     from jitcnn_cli.console import stdout, table
 
-    digits = load_digits()
-    folder = find_mnist()
-    shown = table(None, "name", "training", "test", "image", "where", left=1)
-    shown.add_row("digits", f"{len(digits.x_train):,}", f"{len(digits.x_test):,}", "1×28×28", "inside the package")
-    shown.add_row("mnist", "60,000", "10,000", "1×28×28", str(folder) if folder else "not here: jitcnn data fetch")
+    shown = table(None, "name", "training", "test", "image", "classes", left=1)
+    shown.add_column("where", overflow="fold")
+    shown.add_row("digits", "1,437", "360", "1×28×28", "10", "inside the package")
+    for name in options.FETCHED:
+        folder = find_dataset(name)
+        counts = ("50,000", "10,000", "3×32×32") if name == "cifar10" else ("60,000", "10,000", "1×28×28")
+        shown.add_row(name, *counts, "10", str(folder) if folder else f"not here: jitcnn data fetch {name}")
     stdout().print(shown)
 
 
 @command.command("fetch")
-@click.argument("name", type=click.Choice(["mnist"]), default="mnist")
+@click.argument("name", type=click.Choice(options.FETCHED), default="mnist")
 def fetch(name: str) -> None:
-    """Bring a data set into the user's cache folder, checked byte by byte; files already there are kept.
+    """Bring a data set into the user's cache folder, checked; files already there are kept.
 
     \b
     Example:
       jitcnn data fetch mnist
     """
-    from jitcnn.data.mnist import fetch_mnist
+    from jitcnn.data import fetch_dataset
     from jitcnn_cli.console import DownloadBar
 
-    click.echo(f"{name} is complete in {fetch_mnist(DownloadBar())}")
+    click.echo(f"{name} is complete in {fetch_dataset(name, DownloadBar())}")

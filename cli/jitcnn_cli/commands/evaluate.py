@@ -1,6 +1,7 @@
 """``jitcnn evaluate``: examine a saved net."""
 
 import json
+from typing import Any
 
 import click
 
@@ -11,14 +12,27 @@ from jitcnn_cli import options
 @click.argument("model", type=click.Path())
 @options.dataset_option
 @options.data_dir_option
+@options.picture_options
+@options.seed_option
 @options.impl_option
 @options.limit_option
 @options.threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    model: str, dataset: str, data_dir: str | None, impl: str, limit: int | None, threads: int | None, as_json: bool
+    model: str,
+    dataset: str,
+    data_dir: str | None,
+    pictures: dict[str, Any],
+    seed: int,
+    impl: str,
+    limit: int | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
-    """Examine the net in the file MODEL on test images, digit by digit.
+    """Examine the net in the file MODEL on test images, class by class.
+
+    The pictures of a folder become what the net takes; give --seed and --test-share as in the training, so that
+    it is examined on pictures that it did not learn from.
 
     \b
     Example:
@@ -33,7 +47,11 @@ def command(
 
     console = stdout()
     net = CNN.load(model, impl=impl)
-    data, note = load_dataset(dataset, data_dir, DownloadBar())
+    if net.input_shape is not None:
+        own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
+        pictures |= {name: value for name, value in own.items() if pictures[name] is None}
+    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed, **pictures)
+    data.check_fit(net)
     data = data if limit is None else data.limited(limit)
     if as_json:
         result = evaluate(net, data.x_test, data.y_test)
@@ -59,10 +77,10 @@ def command(
     )
     answers = net.predict(data.x_test)
     shown = table(None, "class", "images", "correct", "most often taken for")
-    for digit in np.unique(data.y_test):
-        given = answers[data.y_test == digit]
-        wrong = given[given != digit]
+    for label in np.unique(data.y_test):
+        given = answers[data.y_test == label]
+        wrong = given[given != label]
         values, counts = np.unique(wrong, return_counts=True)
-        mistaken = f"{values[counts.argmax()]} ({counts.max()}×)" if len(wrong) else "–"
-        shown.add_row(str(digit), f"{len(given):,}", f"{1 - len(wrong) / len(given):.1%}", mistaken)
+        mistaken = f"{data.class_names[values[counts.argmax()]]} ({counts.max()}×)" if len(wrong) else "–"
+        shown.add_row(data.class_names[label], f"{len(given):,}", f"{1 - len(wrong) / len(given):.1%}", mistaken)
     console.print(shown)

@@ -1,4 +1,4 @@
-"""``jitcnn predict``: read digits from picture files."""
+"""``jitcnn predict``: tell what picture files show."""
 
 import json
 
@@ -13,10 +13,10 @@ from jitcnn_cli import options
 @options.impl_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image.")
 def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> None:
-    """Read one digit from each picture with the net in the file MODEL.
+    """Tell what each picture shows with the net in the file MODEL, which knows how to prepare it.
 
-    A picture may be PNG, JPEG or the like, of any size, dark on light or light on dark. The digit is cut
-    out, fitted and centred by its mass, as MNIST's digits were.
+    A picture may be PNG, JPEG or the like, of any size. A digit, dark on light or light on dark, is cut out, fitted
+    and centred by its mass, as MNIST's digits were; other pictures are scaled and cut to the middle square.
 
     \b
     Example:
@@ -24,27 +24,23 @@ def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> No
     """
     from rich.bar import Bar
 
-    from jitcnn.data.images import read_digit
-    from jitcnn.errors import ShapeError
+    from jitcnn.data.images import read_for
     from jitcnn.model import CNN
     from jitcnn_cli.console import compiling, stdout, table
 
     net = CNN.load(model, impl=impl)
-    shape = net.input_shape
-    if shape is None or len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2]:
-        raise ShapeError(f"predict expects a net for square grey images (1, S, S), got {net.name} for {shape}.")
     console = stdout()
     for path in images:
-        picture = read_digit(path, shape[1])
+        picture = read_for(net, path)
         with compiling():
             probabilities = net.predict_proba(picture)[0]
+        names = net.class_names or tuple(map(str, range(len(probabilities))))
         best = int(probabilities.argmax())
         if as_json:
-            click.echo(
-                json.dumps({"image": path, "prediction": best, "probabilities": [float(p) for p in probabilities]})
-            )
+            answer = {"image": path, "prediction": best, "class": names[best]}
+            click.echo(json.dumps({**answer, "probabilities": [float(p) for p in probabilities]}))
             continue
-        shown = table(f"{path}: {best} ({probabilities[best]:.1%} sure)", "class", "probability", "")
-        for digit, probability in enumerate(probabilities):
-            shown.add_row(str(digit), f"{probability:.2%}", Bar(1, 0, float(probability), width=30))
+        shown = table(f"{path}: {names[best]} ({probabilities[best]:.1%} sure)", "class", "probability", "")
+        for name, probability in zip(names, probabilities, strict=True):
+            shown.add_row(name, f"{probability:.2%}", Bar(1, 0, float(probability), width=30))
         console.print(shown)

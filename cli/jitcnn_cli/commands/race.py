@@ -1,5 +1,7 @@
 """``jitcnn race``: seconds until the target, and a receipt."""
 
+from typing import Any
+
 import click
 
 from jitcnn_cli import options
@@ -17,6 +19,7 @@ from jitcnn_cli import options
 @options.recipe_option("fast")
 @options.dataset_option
 @options.data_dir_option
+@options.picture_options
 @options.impl_option
 @options.threads_option
 @options.limit_option
@@ -33,6 +36,7 @@ def command(
     recipe: str,
     dataset: str,
     data_dir: str | None,
+    pictures: dict[str, Any],
     impl: str,
     threads: int | None,
     limit: int | None,
@@ -60,7 +64,7 @@ def command(
     from jitcnn_cli.main import INTERRUPTED
 
     console = stdout()
-    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar())
+    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar(), **pictures)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)

@@ -10,6 +10,7 @@ from jitcnn_cli import options
 @click.command("train")
 @options.dataset_option
 @options.data_dir_option
+@options.picture_options
 @click.option(
     "--model",
     "model_name",

@@ -1,0 +1,93 @@
+"""Images changed at random, but never by a random number drawn in here: the same numbers give the same bits."""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from .runtime import kernel, parallel_kernel
+
+Array = NDArray[Any]
+
+
+@kernel
+def _pixel(plane: Array, ih: int, iw: int) -> Any:
+    """One pixel of a plane (H, W); black outside of it."""
+    H, W = plane.shape
+    if ih < 0 or ih >= H or iw < 0 or iw >= W:
+        return np.float32(0)
+    return np.float32(plane[np.uintp(ih), np.uintp(iw)])
+
+
+@kernel
+def _resample_image(image: Array, turn: Array, control: Array, spread_h: Array, spread_w: Array, out: Array) -> None:
+    C, H, W = image.shape
+    G = spread_h.shape[1]
+    one, half = np.float32(1), np.float32(0.5)
+    # The smoothed field is a product of the two axes: first along the rows of the few control points.
+    smooth = np.zeros((2, G, W), np.float32)
+    for axis in range(np.uintp(2)):
+        for gh in range(np.uintp(G)):
+            for gw in range(np.uintp(G)):
+                for ow in range(np.uintp(W)):
+                    smooth[axis, gh, ow] += control[axis, gh, gw] * spread_w[gw, ow]
+    from_h, from_w = np.empty(W, np.float32), np.empty(W, np.float32)
+    for oh in range(np.uintp(H)):
+        for ow in range(np.uintp(W)):
+            from_h[ow] = turn[0] * np.float32(oh) + turn[1] * np.float32(ow) + turn[2]
+            from_w[ow] = turn[3] * np.float32(oh) + turn[4] * np.float32(ow) + turn[5]
+        for gh in range(np.uintp(G)):
+            for ow in range(np.uintp(W)):
+                from_h[ow] += spread_h[oh, gh] * smooth[0, gh, ow]
+                from_w[ow] += spread_h[oh, gh] * smooth[1, gh, ow]
+        for ow in range(np.uintp(W)):
+            # bilinear: the four pixels around the place, weighted by how near they are
+            top, left = np.floor(from_h[ow]), np.floor(from_w[ow])
+            down, right = from_h[ow] - top, from_w[ow] - left
+            ih, iw = np.intp(top), np.intp(left)
+            for c in range(np.uintp(C)):
+                above = (one - right) * _pixel(image[c], ih, iw) + right * _pixel(image[c], ih, iw + 1)
+                below = (one - right) * _pixel(image[c], ih + 1, iw) + right * _pixel(image[c], ih + 1, iw + 1)
+                out[c, oh, ow] = np.uint8((one - down) * above + down * below + half)
+
+
+@parallel_kernel
+def resample(images: Array, turns: Array, controls: Array, spread_h: Array, spread_w: Array, out: Array) -> None:
+    """Read every pixel of out (N, C, H, W) at a place of images (N, C, H, W), uint8, between their pixels.
+
+    The place is turn · (oh, ow, 1) + displacement; turns (N, 6); controls (N, 2, G, G) are displacements at control
+    points, spread over the pixels by spread_h (H, G) and spread_w (G, W).
+    """
+    for n in prange(len(images)):
+        k = np.intp(n)
+        _resample_image(images[k], turns[k], controls[k], spread_h, spread_w, out[k])
+
+
+@kernel
+def _cut_image(image: Array, moves: Array, side: int, out: Array) -> None:
+    C, H, W = image.shape
+    down, right, flipped, hole_h, hole_w = moves
+    for c in range(C):
+        for oh in range(H):
+            ih = oh + down
+            in_hole = hole_h <= oh < hole_h + side
+            for ow in range(W):
+                iw = (W - 1 - ow if flipped else ow) + right
+                outside = ih < 0 or ih >= H or iw < 0 or iw >= W
+                if outside or (in_hole and hole_w <= ow < hole_w + side):
+                    out[c, oh, ow] = 0
+                else:
+                    out[c, oh, ow] = image[c, np.uintp(ih), np.uintp(iw)]
+
+
+@parallel_kernel
+def cut(images: Array, moves: Array, side: int, out: Array) -> None:
+    """Padded crop, flip and hole in one copy: images and out (N, C, H, W) uint8.
+
+    moves (N, 5), int64: where the crop begins (down, right; negative is padding), whether it is flipped, and the
+    top left corner of a black square of ``side`` pixels.
+    """
+    for n in prange(len(images)):
+        k = np.intp(n)
+        _cut_image(images[k], moves[k], side, out[k])

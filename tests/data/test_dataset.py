@@ -1,0 +1,76 @@
+"""What a data set knows of itself, and which nets it refuses."""
+
+import numpy as np
+import pytest
+
+from jitcnn import CNN, Dense, Flatten, evaluate, fit
+from jitcnn.data.dataset import Dataset
+from jitcnn.errors import DataError, ShapeError
+
+
+def dataset(y_train=(0, 2, 1), y_test=(1, 0), **settings):
+    rng = np.random.default_rng(1)
+    halves = [(rng.integers(0, 256, (len(y), 2, 4, 3), np.uint8), np.array(y, np.int64)) for y in (y_train, y_test)]
+    return Dataset("few", "here", *halves[0], *halves[1], **settings)
+
+
+def net(classes=3, shape=(2, 4, 3)):
+    return CNN([Flatten(), Dense(int(np.prod(shape)), classes)], input_shape=shape, name="net")
+
+
+def test_classes_are_called_by_their_numbers_unless_they_have_names():
+    assert dataset().class_names == ("0", "1", "2")
+    named = dataset(class_names=("cat", "dog", "owl", "yak")).limited(1)
+    assert (named.num_classes, named.class_names[3]) == (4, "yak")
+
+
+def test_channels_and_size_are_those_of_the_images():
+    data = dataset()
+    assert (data.channels, data.size, data.image_shape) == (2, (4, 3), (2, 4, 3))
+
+
+def test_statistics_are_numpys():
+    data = dataset(y_train=[0] * 1100)
+    mean, std = data.statistics()
+    np.testing.assert_allclose(mean, (data.x_train / 255).mean(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(std, (data.x_train / 255).std(axis=(0, 2, 3)), rtol=1e-12)
+
+
+def test_a_channel_of_one_value_can_be_divided_by_its_deviation():
+    data = dataset()
+    data.x_train[:, 1] = 51
+    mean, std = data.statistics()
+    assert (mean[1], std[1]) == (pytest.approx(0.2), 1.0)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_that_are_no_classes_are_told(label):
+    with pytest.raises(DataError, match=f"few: expected labels 0 to 1, one for each class, got {label}"):
+        dataset((0, 1, label), class_names=("a", "b"))
+
+
+def test_another_number_of_classes_is_told_before_anything_is_computed(monkeypatch):
+    monkeypatch.setattr(CNN, "logits", lambda *_: pytest.fail("computed"))
+    with pytest.raises(DataError, match="net tells 5 classes apart, few has 3: choose a net or a data set"):
+        fit(net(5), dataset())
+    with pytest.raises(DataError, match="net tells 2 classes apart, expected labels 0 to 1, got 2"):
+        evaluate(net(2), dataset().x_train, dataset().y_train)
+
+
+def test_images_of_another_shape_are_told():
+    with pytest.raises(ShapeError, match="net expects images 1×28×28, got 2×4×3 from few: choose a net or a data set"):
+        fit(net(shape=(1, 28, 28)), dataset())
+
+
+def test_a_net_takes_over_names_and_preparation_and_learns_normalised_images():
+    data, seen = dataset(class_names=("cat", "dog", "owl"), preparation="crop"), []
+    model = net()
+    model.normalise_by(*data.statistics())
+    logits = model.logits
+    model.logits = lambda x, training=True: seen.append(x.copy()) or logits(x)
+    fit(model, data, epochs=1)
+    assert (model.class_names, model.preparation) == (("cat", "dog", "owl"), "crop")
+    learnt, examined = seen
+    np.testing.assert_allclose(learnt.mean(axis=(0, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(learnt.std(axis=(0, 2, 3)), 1, atol=1e-5)
+    np.testing.assert_allclose(model.predict_proba(data.x_test).argmax(axis=1), logits(examined).argmax(axis=1))
