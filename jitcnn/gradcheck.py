@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ConfigError, GradientError
-from .layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
+from .layers import AvgPool2D, Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer, MaxPool2D, ReLU, Softmax
 from .model import CNN
 
 
@@ -164,6 +164,9 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield 'Conv2D 4×4, stride 3, "same"', Conv2D(3, 4, 4, 3, "same", impl=impl, rng=rng), images
     yield "MaxPool2D 2×2, stride 2", MaxPool2D(2, 2, impl=impl), images
     yield "MaxPool2D 3×3, stride 2, padding 1", MaxPool2D(3, 2, 1, impl=impl), images
+    yield "AvgPool2D 2×2, stride 2", AvgPool2D(2, 2, impl=impl), images
+    yield 'AvgPool2D 3×2, stride 2, "same"', AvgPool2D((3, 2), 2, "same", impl=impl), images
+    yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
     yield "Dense", Dense(5, 4, rng=rng), rows
     yield "ReLU", ReLU(), images
     yield "Softmax", Softmax(), rows

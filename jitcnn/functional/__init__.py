@@ -24,11 +24,21 @@ from .fused import (
     conv2d_relu_pool_backward_input,
     conv2d_relu_pool_backward_weights,
 )
-from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
+from .pool import (
+    POOL_IMPLEMENTATIONS,
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 
 __all__ = [
     "CONV_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "col2im",
     "conv2d",
     "conv2d_backward",
@@ -44,6 +54,8 @@ __all__ = [
     "dense_backward_input",
     "dense_backward_weights",
     "dense_relu",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
     "im2col",
     "max_pool2d",
     "max_pool2d_backward",
