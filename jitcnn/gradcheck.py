@@ -11,7 +11,22 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ConfigError, GradientError
-from .layers import AvgPool2D, Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer, MaxPool2D, ReLU, Softmax
+from .layers import (
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Dropout2D,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from .model import CNN
 
 
@@ -169,7 +184,12 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
     yield "Dense", Dense(5, 4, rng=rng), rows
     yield "ReLU", ReLU(), images
+    yield "LeakyReLU 0.2", LeakyReLU(0.2), images
+    yield "Tanh", Tanh(), images
+    yield "Sigmoid", Sigmoid(), images
     yield "Softmax", Softmax(), rows
+    yield "Dropout 0.3", Dropout(0.3, rng), images
+    yield "Dropout2D 0.3", Dropout2D(0.3, rng), images
     yield "Flatten", Flatten(), images
     net = CNN(
         [

@@ -1,9 +1,10 @@
 """The layers, and the register by which a saved model finds them again: whatever is imported and named here."""
 
-from .activations import ReLU, Softmax
+from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
 from .conv import Conv2D
 from .dense import Dense
+from .dropout import Dropout, Dropout2D
 from .flatten import Flatten
 from .pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 
@@ -12,12 +13,17 @@ __all__ = [
     "AvgPool2D",
     "Conv2D",
     "Dense",
+    "Dropout",
+    "Dropout2D",
     "Flatten",
     "GlobalAvgPool2D",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "ReLU",
+    "Sigmoid",
     "Softmax",
+    "Tanh",
 ]
 
 LAYERS: dict[str, type[Layer]] = {name: globals()[name] for name in __all__ if name not in ("LAYERS", "Layer")}
