@@ -21,7 +21,22 @@ import numpy as np
 
 from ..arrays import IntArray
 from ..fusion import plan
-from ..layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
+from ..layers import (
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Dropout2D,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from ..model import CNN
 from ..models import MODELS
 from ..training import train_step
@@ -222,8 +237,22 @@ def _twin(torch: Any, layer: Layer) -> Any:
             twin.bias.data = torch.from_numpy(layer.bias)
         case MaxPool2D():
             twin = nn.MaxPool2d(layer.pool_size, layer.stride, layer.padding)
+        case AvgPool2D():
+            twin = nn.AvgPool2d(layer.pool_size, layer.stride, layer.padding)
+        case GlobalAvgPool2D():
+            twin = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case ReLU():
             twin = nn.ReLU()
+        case LeakyReLU():
+            twin = nn.LeakyReLU(layer.slope)
+        case Tanh():
+            twin = nn.Tanh()
+        case Sigmoid():
+            twin = nn.Sigmoid()
+        case Dropout2D():
+            twin = nn.Dropout2d(layer.rate)
+        case Dropout():
+            twin = nn.Dropout(layer.rate)
         case Flatten():
             twin = nn.Flatten()
         case _:
