@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         im2col,
     )
     from .gradcheck import gradient_check
-    from .layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
+    from .layers import *
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
     from .model import CNN
@@ -51,7 +51,6 @@ _HOMES = {
     ),
     "functional": ("col2im", "conv2d_backward", "conv2d_forward_fast", "conv2d_forward_naive", "im2col"),
     "gradcheck": ("gradient_check",),
-    "layers": ("Conv2D", "Dense", "Flatten", "Layer", "MaxPool2D", "ReLU", "Softmax"),
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "model": ("CNN",),
@@ -63,10 +62,10 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: PLE0604 (built from the table, so that no name stands twice)
-    *_HOME_OF,
-    "__version__",
-]
+
+def _layer_names() -> list[str]:
+    """The layers' names stand in their own register alone, and reading it loads them."""
+    return ["Layer", *import_module(".layers", __name__).LAYERS]
 
 
 def __getattr__(name: str) -> Any:
@@ -74,10 +73,14 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("jitcnn")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'jitcnn' has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    if name == "__all__":
+        return [*_HOME_OF, *_layer_names(), "__version__"]
+    if name in _HOME_OF:
+        return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    if name[0].isupper() and name in _layer_names():  # as a layer is written: asking for a module loads nothing else
+        return getattr(import_module(".layers", __name__), name)
+    raise AttributeError(f"module 'jitcnn' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))

@@ -11,7 +11,25 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ConfigError, GradientError
-from .layers import BatchNorm2D, BottleneckBlock, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, ResidualBlock, Softmax
+from .layers import (
+    AvgPool2D,
+    BatchNorm2D,
+    BottleneckBlock,
+    Conv2D,
+    Dense,
+    Dropout,
+    Dropout2D,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    ResidualBlock,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from .model import CNN
 
 
@@ -168,9 +186,17 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield "BatchNorm2D", BatchNorm2D(3, impl=impl), images
     yield "ResidualBlock, stride 2", ResidualBlock(3, 4, 2, impl=impl, rng=rng), images
     yield "BottleneckBlock", BottleneckBlock(3, 2, 3, impl=impl, rng=rng), images
+    yield "AvgPool2D 2×2, stride 2", AvgPool2D(2, 2, impl=impl), images
+    yield 'AvgPool2D 3×2, stride 2, "same"', AvgPool2D((3, 2), 2, "same", impl=impl), images
+    yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
     yield "Dense", Dense(5, 4, rng=rng), rows
     yield "ReLU", ReLU(), images
+    yield "LeakyReLU 0.2", LeakyReLU(0.2), images
+    yield "Tanh", Tanh(), images
+    yield "Sigmoid", Sigmoid(), images
     yield "Softmax", Softmax(), rows
+    yield "Dropout 0.3", Dropout(0.3, rng), images
+    yield "Dropout2D 0.3", Dropout2D(0.3, rng), images
     yield "Flatten", Flatten(), images
     net = CNN(
         [

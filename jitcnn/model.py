@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -245,9 +246,17 @@ class CNN:
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], *, impl: str = "auto") -> "CNN":
-        """Build a net of the architecture that ``config`` gave, with fresh weights."""
-        layers = [_build_layer(layer, impl) for layer in config["layers"]]
+    def from_config(cls, config: dict[str, Any], *, impl: str = "auto", seed: int | None = None) -> "CNN":
+        """Build a net of the architecture that ``config`` gave, with fresh weights.
+
+        Parameters
+        ----------
+        config : as ``config()`` returned it
+        impl : "auto", "naive", "loops" or "im2col", for the layers that have several
+        seed : int, decides the first weights and what is dropped, through one generator for all layers; None for chance
+        """
+        rng = np.random.default_rng(seed)
+        layers = [_build_layer(layer, impl, rng) for layer in config["layers"]]
         extras = {key: config[key] for key in ("mean", "std", "class_names", "preparation") if key in config}
         return cls(layers, input_shape=config["input_shape"], name=config["name"], **extras)
 
@@ -325,11 +334,12 @@ class CNN:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"
 
 
-def _build_layer(config: dict[str, Any], impl: str) -> Layer:
+def _build_layer(config: dict[str, Any], impl: str, rng: np.random.Generator) -> Layer:
     """One layer from its part of an architecture."""
     settings = dict(config)
     kind = settings.pop("layer")
     if kind not in LAYERS:
         raise CheckpointError(f"unknown layer {kind!r}; known are {', '.join(LAYERS)}.")
     build: Callable[..., Layer] = LAYERS[kind]
-    return build(**settings, impl=impl) if LAYERS[kind].has_implementations else build(**settings)
+    offered = {"impl": impl, "rng": rng}
+    return build(**settings, **{name: offered[name] for name in offered.keys() & signature(build).parameters})

@@ -56,5 +56,9 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not loaded_by("import jitcnn, jitcnn_cli.main") & {"numba", "numpy", "matplotlib", "rich", "PIL", "requests"}
 
 
+def test_asking_for_a_module_loads_no_layers():
+    assert "numba" not in loaded_by("from jitcnn import errors")
+
+
 def test_training_loads_no_plotting():
     assert not loaded_by("from jitcnn import fit") & {"matplotlib", "rich", "click"}

@@ -10,14 +10,22 @@ import pytest
 from jitcnn import (
     CNN,
     SGD,
+    AvgPool2D,
     Conv2D,
     Dense,
+    Dropout,
+    Dropout2D,
     Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
     MaxPool2D,
     ReLU,
+    Sigmoid,
     Softmax,
+    Tanh,
     cross_entropy_gradient,
     cross_entropy_loss,
+    gradient_check,
     train_step,
 )
 from jitcnn.checkpoint import write_checkpoint
@@ -188,6 +196,64 @@ def test_summary_without_an_input_shape_leaves_shapes_open():
     assert "?" in CNN([Conv2D(1, 3, 3)]).summary()
 
 
+# --- the architecture ---
+
+
+def varied_net(rng=None):
+    """A net of the layers that ``small_net`` has not."""
+    return CNN(
+        [
+            Conv2D(1, 3, 3, rng=rng),
+            LeakyReLU(0.2),
+            AvgPool2D(),
+            Dropout2D(0.25, rng),
+            Conv2D(3, 4, 2, rng=rng),
+            Tanh(),
+            GlobalAvgPool2D(),
+            Dropout(0.5, rng),
+            Dense(4, 3, rng=rng),
+            Sigmoid(),
+        ],
+        input_shape=(1, 6, 6),
+        name="varied",
+    )
+
+
+def test_the_seed_of_a_net_from_a_config_decides_weights_and_what_is_dropped(x):
+    config = json.loads(json.dumps(varied_net().config()))
+    first, second, other, by_chance = (CNN.from_config(config, seed=seed) for seed in (5, 5, 6, None))
+    assert repr(first.layers) == repr(varied_net().layers)
+    for _ in range(2):
+        np.testing.assert_array_equal(first.forward(x), second.forward(x))
+    for another in (other, by_chance):
+        assert (another.parameters()[0] != first.parameters()[0]).any()
+        assert (another.forward(x) != first.forward(x)).any()
+
+
+def test_the_layers_of_a_net_from_a_config_share_one_generator():
+    assert len(CNN.from_config(varied_net().config(), seed=0).generators()) == 1
+
+
+def test_dropping_layers_rest_while_a_net_answers(x):
+    net = varied_net()
+    np.testing.assert_array_equal(net.predict_proba(x), net.predict_proba(x))
+    assert (net.forward(x) != net.forward(x)).any()
+
+
+def test_gradients_of_a_net_that_drops_are_exact(rng):
+    assert gradient_check(varied_net(np.random.default_rng(2)), rng.random((2, 1, 6, 6))) < 1e-5
+
+
+def test_summary_gives_dropout_a_row_and_activations_their_column():
+    rows = [(row.label, row.activation, row.output_shape) for row in varied_net().summary_rows()]
+    assert rows[:3] == [
+        ("Conv2D 1→3 3×3", "LeakyReLU 0.2", "3×4×4"),
+        ("AvgPool2D 2×2/2", "", "3×2×2"),
+        ("Dropout2D 0.25", "", "3×2×2"),
+    ]
+    assert rows[-2:] == [("Dropout 0.5", "", "4"), ("Dense 4→3", "Sigmoid", "3")]
+
+
 # --- the file -----------------------------------------------------------------------------------------
 
 
@@ -349,3 +415,9 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         small_net(seed=2).save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_net_that_drops_answers_alike_when_it_comes_back(x, tmp_path):
+    net = varied_net()
+    net.save(tmp_path / "net.npz")
+    np.testing.assert_array_equal(CNN.load(tmp_path / "net.npz").predict_proba(x), net.predict_proba(x))

@@ -6,15 +6,22 @@ from typing import Any
 import numpy as np
 
 from ..layers import (
+    AvgPool2D,
     BatchNorm2D,
     BottleneckBlock,
     Conv2D,
     Dense,
+    Dropout,
+    Dropout2D,
     Flatten,
+    GlobalAvgPool2D,
     Layer,
+    LeakyReLU,
     MaxPool2D,
     ReLU,
     ResidualBlock,
+    Sigmoid,
+    Tanh,
 )
 
 
@@ -49,8 +56,22 @@ def _twin(torch: Any, layer: Layer) -> Any:
             twin.weight.data, twin.bias.data = _copy(torch, layer.weights.T), _copy(torch, layer.bias)
         case MaxPool2D():
             twin = nn.MaxPool2d(layer.pool_size, layer.stride, layer.padding)
+        case AvgPool2D():
+            twin = nn.AvgPool2d(layer.pool_size, layer.stride, layer.padding)
+        case GlobalAvgPool2D():
+            twin = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case ReLU():
             twin = nn.ReLU()
+        case LeakyReLU():
+            twin = nn.LeakyReLU(layer.slope)
+        case Tanh():
+            twin = nn.Tanh()
+        case Sigmoid():
+            twin = nn.Sigmoid()
+        case Dropout2D():
+            twin = nn.Dropout2d(layer.rate)
+        case Dropout():
+            twin = nn.Dropout(layer.rate)
         case Flatten():
             twin = nn.Flatten()
         case _:

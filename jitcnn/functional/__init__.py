@@ -5,7 +5,18 @@ An operation computes in numpy's common dtype of its arguments: float64 images t
 give float64. Integers are refused.
 """
 
-from .activations import relu, relu_backward, softmax, softmax_backward
+from .activations import (
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    softmax,
+    softmax_backward,
+    tanh,
+    tanh_backward,
+)
 from .conv import (
     CONV_IMPLEMENTATIONS,
     col2im,
@@ -19,18 +30,29 @@ from .conv import (
     im2col,
 )
 from .dense import dense, dense_backward_input, dense_backward_weights, dense_relu
+from .dropout import dropout
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward_input,
     conv2d_relu_pool_backward_weights,
 )
 from .norm import NORM_IMPLEMENTATIONS, batch_norm2d, batch_norm2d_backward
-from .pool import POOL_IMPLEMENTATIONS, max_pool2d, max_pool2d_backward
+from .pool import (
+    POOL_IMPLEMENTATIONS,
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 
 __all__ = [
     "CONV_IMPLEMENTATIONS",
     "NORM_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "batch_norm2d",
     "batch_norm2d_backward",
     "col2im",
@@ -48,11 +70,20 @@ __all__ = [
     "dense_backward_input",
     "dense_backward_weights",
     "dense_relu",
+    "dropout",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
     "im2col",
+    "leaky_relu",
+    "leaky_relu_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
     "softmax",
     "softmax_backward",
+    "tanh",
+    "tanh_backward",
 ]

@@ -1,4 +1,4 @@
-"""ReLU and softmax, with their gradients."""
+"""Activations, with their gradients."""
 
 import numpy as np
 
@@ -22,6 +22,65 @@ def relu_backward(d_out: Array, out: Array) -> Array:
     has_shape("relu_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
     activations.relu_backward(d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
+    return d_x
+
+
+def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+    """x where it is positive, slope · x elsewhere, for an array of any shape; slope from 0 to 1."""
+    (x,) = float_arrays("leaky_relu", x=x)
+    out = empty(x.shape, x.dtype)
+    activations.leaky_relu_forward(x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
+    return out
+
+
+def leaky_relu_backward(d_out: Array, out: Array, slope: float = 0.01) -> Array:
+    """``d_out`` where ``leaky_relu`` gave something positive, slope · d_out elsewhere; both of one shape."""
+    d_out, out = float_arrays("leaky_relu_backward", d_out=d_out, out=out)
+    has_shape("leaky_relu_backward", "d_out", d_out, *out.shape)
+    d_x = empty(out.shape, out.dtype)
+    activations.leaky_relu_backward(d_out.reshape(-1), out.reshape(-1), out.dtype.type(slope), d_x.reshape(-1))
+    return d_x
+
+
+# numpy computes e^x in vectors, numba number by number: 64×6×28×28 in float32 take 0.11 ms for tanh and 0.23 for sigmoid,
+# in a kernel on two threads 4.9 and 0.72. In pieces on threads of Python numpy was no quicker.
+
+
+def tanh(x: Array) -> Array:
+    """(e^x - e^-x) / (e^x + e^-x), element by element, for an array of any shape."""
+    (x,) = float_arrays("tanh", x=x)
+    out = empty(x.shape, x.dtype)
+    np.tanh(x, out=out)
+    return out
+
+
+def tanh_backward(d_out: Array, out: Array) -> Array:
+    """d_out · (1 - out²), where ``out`` is what ``tanh`` returned; both of one shape."""
+    d_out, out = float_arrays("tanh_backward", d_out=d_out, out=out)
+    has_shape("tanh_backward", "d_out", d_out, *out.shape)
+    d_x = empty(out.shape, out.dtype)
+    activations.tanh_backward(d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
+    return d_x
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x), element by element, for an array of any shape."""
+    (x,) = float_arrays("sigmoid", x=x)
+    out = empty(x.shape, x.dtype)
+    np.negative(x, out=out)
+    with np.errstate(over="ignore"):  # far below zero e^-x is infinite and 1 / (1 + e^-x) zero: that is right
+        np.exp(out, out=out)
+    out += 1
+    np.reciprocal(out, out=out)
+    return out
+
+
+def sigmoid_backward(d_out: Array, out: Array) -> Array:
+    """d_out · out · (1 - out), where ``out`` is what ``sigmoid`` returned; both of one shape."""
+    d_out, out = float_arrays("sigmoid_backward", d_out=d_out, out=out)
+    has_shape("sigmoid_backward", "d_out", d_out, *out.shape)
+    d_x = empty(out.shape, out.dtype)
+    activations.sigmoid_backward(d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
     return d_x
 
 

@@ -1,12 +1,12 @@
-"""Max pooling and its gradient."""
+"""Max, average and global average pooling, with their gradients."""
 
 from types import ModuleType
 
 import numpy as np
 
 from ..arrays import Array, IntArray
-from ..errors import ConfigError
-from ..kernels import pool_im2col, pool_loops, pool_naive
+from ..errors import ConfigError, ShapeError
+from ..kernels import plane_means, pool_im2col, pool_loops, pool_naive
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
 from .checks import float_arrays, has_shape, pick
@@ -90,6 +90,92 @@ def max_pool2d_backward(
     has_shape("max_pool2d_backward", "d_out", d_out, *d_x.shape[:2], *size_out)
     has_shape("max_pool2d_backward", "max_indices", max_indices, *d_out.shape)
     kernels.max_pool2d_backward(d_out, max_indices, *pool, *stride, *pad, d_x)
+    return d_x
+
+
+def avg_pool2d(
+    x: Array, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
+) -> Array:
+    """Mean of each window; padding counts as zeros, so every sum is divided by the size of a whole window.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C, H, W), float32 or float64
+    pool_size, stride, padding, impl : as ``max_pool2d``
+
+    Returns
+    -------
+    ndarray of shape (N, C, H_out, W_out), dtype of x
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``max_pool2d``.
+    """
+    kernels = pick(POOL_IMPLEMENTATIONS, impl)
+    (x,) = float_arrays("avg_pool2d", x=x)
+    has_shape("avg_pool2d", "x", x, "N", "C", "H", "W")
+    pool, stride, pad, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
+    out = empty((*x.shape[:2], *size_out), x.dtype)
+    kernels.avg_pool2d_forward(x, *pool, *stride, *pad, out)
+    return out
+
+
+def avg_pool2d_backward(
+    d_out: Array,
+    x_shape: tuple[int, ...],
+    pool_size: IntOrPair = 2,
+    stride: IntOrPair = 2,
+    padding: Padding = 0,
+    *,
+    impl: str = "auto",
+) -> Array:
+    """Each output's gradient is shared equally among the pixels of its window; what falls on padding is lost.
+
+    Parameters
+    ----------
+    d_out : ndarray of shape (N, C, H_out, W_out), float32 or float64
+    x_shape : tuple (N, C, H, W)
+    pool_size, stride, padding, impl : as they went into ``avg_pool2d``
+
+    Returns
+    -------
+    d_x : ndarray of shape ``x_shape``
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``avg_pool2d``; also if ``d_out`` is not of the shape that ``avg_pool2d`` returned.
+    """
+    kernels = pick(POOL_IMPLEMENTATIONS, impl)
+    (d_out,) = float_arrays("avg_pool2d_backward", d_out=d_out)
+    has_shape("avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
+    pool, stride, pad, size_out = _grid((x_shape[2], x_shape[3]), pool_size, stride, padding)
+    has_shape("avg_pool2d_backward", "d_out", d_out, *x_shape[:2], *size_out)
+    d_x = empty(x_shape, d_out.dtype)
+    kernels.avg_pool2d_backward(d_out, *pool, *stride, *pad, d_x)
+    return d_x
+
+
+def global_avg_pool2d(x: Array) -> Array:
+    """Mean of each plane: x (N, C, H, W), float32 or float64 -> (N, C); ShapeError or DTypeError for any other x."""
+    (x,) = float_arrays("global_avg_pool2d", x=x)
+    has_shape("global_avg_pool2d", "x", x, "N", "C", "H", "W")
+    N, C, H, W = x.shape
+    if H * W == 0:
+        raise ShapeError(f"global_avg_pool2d expects planes of at least one pixel, got x of shape {x.shape}.")
+    out = empty((N, C), x.dtype)
+    plane_means.mean_of_planes(x.reshape(N * C, H * W), out.reshape(-1))
+    return out
+
+
+def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
+    """d_out (N, C) -> d_x of ``x_shape`` (N, C, H, W): each gradient is shared equally among its plane."""
+    (d_out,) = float_arrays("global_avg_pool2d_backward", d_out=d_out)
+    has_shape("global_avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
+    has_shape("global_avg_pool2d_backward", "d_out", d_out, *x_shape[:2])
+    d_x = empty(x_shape, d_out.dtype)
+    plane_means.share_among_planes(d_out.reshape(-1), d_x.reshape(d_out.size, x_shape[2] * x_shape[3]))
     return d_x
 
 

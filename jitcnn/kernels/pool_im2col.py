@@ -1,4 +1,4 @@
-"""Max pooling on columns: every window becomes a column, the winner is the argmax of each."""
+"""Pooling on columns: every window becomes a column, and each has its argmax or its mean taken."""
 
 from typing import Any
 
@@ -59,4 +59,24 @@ def max_pool2d_backward(
     col[...] = 0
     np.put_along_axis(col, tap[:, None], d_out.transpose(1, 0, 2, 3)[:, None], axis=1)
     col = col.reshape(C, pool_h, pool_w, N, H_out, W_out)
+    col2im(col, pool_h, pool_w, stride_h, stride_w, pad_top, pad_left, d_x)
+
+
+def avg_pool2d_forward(
+    x: Array, pool_h: int, pool_w: int, stride_h: int, stride_w: int, pad_top: int, pad_left: int, out: Array
+) -> None:
+    """x (N, C, H, W) -> out (N, C, H_out, W_out), the mean of each window."""
+    N, C, H_out, W_out = out.shape
+    col = empty((C, pool_h, pool_w, N, H_out, W_out), x.dtype)
+    im2col(x, pool_h, pool_w, stride_h, stride_w, pad_top, pad_left, col)
+    np.mean(col, axis=(1, 2), out=out.transpose(1, 0, 2, 3))
+
+
+def avg_pool2d_backward(
+    d_out: Array, pool_h: int, pool_w: int, stride_h: int, stride_w: int, pad_top: int, pad_left: int, d_x: Array
+) -> None:
+    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
+    N, C, H_out, W_out = d_out.shape
+    share = (d_out / (pool_h * pool_w)).transpose(1, 0, 2, 3)[:, None, None]
+    col = np.broadcast_to(share, (C, pool_h, pool_w, N, H_out, W_out))
     col2im(col, pool_h, pool_w, stride_h, stride_w, pad_top, pad_left, d_x)

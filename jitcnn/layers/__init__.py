@@ -1,39 +1,34 @@
-"""The layers, and the register by which a saved model finds them again."""
+"""The layers, and the register by which a saved model finds them again: whatever is imported and named here."""
 
-from .activations import ReLU, Softmax
+from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
 from .conv import Conv2D
 from .dense import Dense
+from .dropout import Dropout, Dropout2D
 from .flatten import Flatten
 from .norm import BatchNorm2D
-from .pool import MaxPool2D
+from .pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
 from .residual import BottleneckBlock, ResidualBlock
-
-LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        Conv2D,
-        MaxPool2D,
-        BatchNorm2D,
-        ResidualBlock,
-        BottleneckBlock,
-        Flatten,
-        Dense,
-        ReLU,
-        Softmax,
-    )
-}
 
 __all__ = [
     "LAYERS",
+    "AvgPool2D",
     "BatchNorm2D",
     "BottleneckBlock",
     "Conv2D",
     "Dense",
+    "Dropout",
+    "Dropout2D",
     "Flatten",
+    "GlobalAvgPool2D",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "ReLU",
     "ResidualBlock",
+    "Sigmoid",
     "Softmax",
+    "Tanh",
 ]
+
+LAYERS: dict[str, type[Layer]] = {name: globals()[name] for name in __all__ if name not in ("LAYERS", "Layer")}

@@ -140,6 +140,13 @@ def check_count(name: str, value: object) -> int:
     return int(value)
 
 
+def check_fraction(name: str, value: object) -> float:
+    """``value`` as a number from 0 to below 1; ConfigError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+        raise ConfigError(f"{name} must be a number of at least 0 and below 1, got {value!r}.")
+    return float(value)
+
+
 def check_dtype(dtype: Any) -> type:
     """``dtype`` as np.float32 or np.float64; DTypeError otherwise."""
     for allowed in (np.float32, np.float64):

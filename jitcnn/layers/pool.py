@@ -1,6 +1,8 @@
-"""Max pooling layer: keep the largest value of each window, forget where exactly it stood.
+"""Pooling layers: keep the largest value of each window, or its mean, and forget where exactly it stood.
 
-out[n, c, oh, ow] = max_{i, j} x[n, c, oh·s + i - p, ow·s + j - p]
+MaxPool2D: out[n, c, oh, ow] = max_{i, j} x[n, c, oh·s + i - p, ow·s + j - p]
+AvgPool2D: out[n, c, oh, ow] = Σ_{i, j} x[n, c, oh·s + i - p, ow·s + j - p] / (P_h·P_w)
+GlobalAvgPool2D: out[n, c] = Σ_{ih, iw} x[n, c, ih, iw] / (H·W)
 """
 
 import numpy as np
@@ -12,7 +14,39 @@ from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
 from .base import Layer, Shape, check_input, window_label
 
 
-class MaxPool2D(Layer):
+class _Pool2D(Layer):
+    """What pooling by windows has in common: the settings and the shapes."""
+
+    has_implementations = True
+    config_names = ("pool_size", "stride", "padding")
+
+    def __init__(
+        self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
+    ) -> None:
+        self.pool_size: Pair = pair(pool_size, "pool_size")
+        self.stride: Pair = pair(stride, "stride")
+        self.padding: Padding = check_padding(padding)
+        pick(functional.POOL_IMPLEMENTATIONS, impl)
+        self.impl = impl
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        check_input(type(self).__name__, input_shape, "C", "H", "W")
+        _, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
+        return (input_shape[0], *size_out)
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """Pool size and stride."""
+        return self.pool_size, self.stride
+
+    @property
+    def label(self) -> str:
+        """Window, such as ``MaxPool2D 2×2/2``."""
+        return f"{type(self).__name__} {window_label(self.window, self.padding)}"
+
+
+class MaxPool2D(_Pool2D):
     """Two-dimensional max pooling.
 
     Parameters
@@ -27,17 +61,10 @@ class MaxPool2D(Layer):
         If a setting is out of range.
     """
 
-    has_implementations = True
-    config_names = ("pool_size", "stride", "padding")
-
     def __init__(
         self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
     ) -> None:
-        self.pool_size: Pair = pair(pool_size, "pool_size")
-        self.stride: Pair = pair(stride, "stride")
-        self.padding: Padding = check_padding(padding)
-        pick(functional.POOL_IMPLEMENTATIONS, impl)
-        self.impl = impl
+        super().__init__(pool_size, stride, padding, impl=impl)
         # The gradient goes to the winners alone, so their positions are kept, and not the input.
         self._winners: tuple[IntArray, Shape] | None = None
 
@@ -61,18 +88,64 @@ class MaxPool2D(Layer):
         max_indices, x_shape = self._kept(self._winners)
         return np.stack(np.divmod(max_indices, x_shape[3]), axis=-1)
 
+
+class AvgPool2D(_Pool2D):
+    """Two-dimensional average pooling; padding counts as zeros, every sum is divided by the size of a whole window.
+
+    Parameters
+    ----------
+    pool_size, stride : int or pair (height, width), in pixels
+    padding : int or pair, in pixels of zeros on each side, "valid" or "same"
+    impl : "auto", "naive", "loops" or "im2col"
+
+    Raises
+    ------
+    ConfigError
+        If a setting is out of range.
+    """
+
+    def __init__(
+        self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
+    ) -> None:
+        super().__init__(pool_size, stride, padding, impl=impl)
+        # The gradient is shared whatever the numbers were: only the shape is kept.
+        self._x_shape: Shape | None = None
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """x (N, C, H, W) -> (N, C, H_out, W_out)."""
+        check_input("AvgPool2D", x.shape[1:], "C", "H", "W")
+        out = functional.avg_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
+        self._x_shape = x.shape
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
+        x_shape = self._kept(self._x_shape)
+        return functional.avg_pool2d_backward(d_out, x_shape, self.pool_size, self.stride, self.padding, impl=self.impl)
+
+
+class GlobalAvgPool2D(Layer):
+    """The mean of every plane, (N, C, H, W) -> (N, C): each channel says how much it found, not where.
+
+    Lin, Chen and Yan (2014), "Network In Network", arXiv:1312.4400.
+    """
+
+    def __init__(self) -> None:
+        # As AvgPool2D: only the shape is kept.
+        self._x_shape: Shape | None = None
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """x (N, C, H, W) -> (N, C)."""
+        check_input("GlobalAvgPool2D", x.shape[1:], "C", "H", "W")
+        out = functional.global_avg_pool2d(x)
+        self._x_shape = x.shape
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, C) -> d_x (N, C, H, W)."""
+        return functional.global_avg_pool2d_backward(d_out, self._kept(self._x_shape))
+
     def output_shape(self, input_shape: Shape) -> Shape:
-        """(C, H, W) -> (C, H_out, W_out)."""
-        check_input("MaxPool2D", input_shape, "C", "H", "W")
-        _, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
-        return (input_shape[0], *size_out)
-
-    @property
-    def window(self) -> tuple[Pair, Pair]:
-        """Pool size and stride."""
-        return self.pool_size, self.stride
-
-    @property
-    def label(self) -> str:
-        """Window, such as ``MaxPool2D 2×2/2``."""
-        return f"MaxPool2D {window_label(self.window, self.padding)}"
+        """(C, H, W) -> (C,)."""
+        check_input("GlobalAvgPool2D", input_shape, "C", "H", "W")
+        return input_shape[:1]

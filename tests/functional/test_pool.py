@@ -1,10 +1,17 @@
-"""Max pooling by hand, and on bad input."""
+"""Pooling by hand, and on bad input."""
 
 import numpy as np
 import pytest
 
 from jitcnn.errors import ConfigError, ShapeError
-from jitcnn.functional import max_pool2d, max_pool2d_backward
+from jitcnn.functional import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 
 
 @pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
@@ -31,3 +38,35 @@ def test_a_gradient_of_the_wrong_shape_is_told():
     _, max_indices = max_pool2d(np.zeros((1, 1, 4, 4)))
     with pytest.raises(ShapeError, match=r"d_out of shape \(1, 1, 2, 2\), got \(1, 1, 3, 2\)"):
         max_pool2d_backward(np.zeros((1, 1, 3, 2)), max_indices, (1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
+def test_averages_worked_by_hand(impl):
+    x = np.array([[[[1, 2, 5, 3], [4, 1, 1, 1], [7, 7, 0, 9], [0, 2, 8, 0]]]], np.float32)
+    assert avg_pool2d(x, impl=impl).tolist() == [[[[2, 2.5], [4, 4.25]]]]
+    assert avg_pool2d(x, 4, 4, 2, impl=impl).tolist() == [[[[8 / 16, 10 / 16], [16 / 16, 17 / 16]]]]
+    d_x = avg_pool2d_backward(np.array([[[[4, 8]]]], np.float32), (1, 1, 2, 3), 2, 1, impl=impl)
+    assert d_x[0, 0].tolist() == [[1, 3, 2], [1, 3, 2]]
+
+
+def test_global_averages_worked_by_hand():
+    x = np.array([[[[1.0, 2, 3]], [[4, 5, 9]]]])
+    assert global_avg_pool2d(x).tolist() == [[2, 6]]
+    assert global_avg_pool2d_backward(np.array([[3.0, 6]]), x.shape).tolist() == [[[[1, 1, 1]], [[2, 2, 2]]]]
+
+
+def test_shapes_that_averages_can_not_take_are_told():
+    with pytest.raises(ConfigError, match="must be less than pool_size"):
+        avg_pool2d(np.zeros((1, 1, 4, 4)), 2, 2, 2)
+    with pytest.raises(ShapeError, match="kernel of size 5 does not fit into 4 pixels"):
+        avg_pool2d(np.zeros((1, 1, 4, 4)), 5)
+    with pytest.raises(ShapeError, match=r"avg_pool2d_backward expects d_out of shape \(1, 1, 2, 2\)"):
+        avg_pool2d_backward(np.zeros((1, 1, 3, 2)), (1, 1, 4, 4))
+    with pytest.raises(ShapeError, match=r"avg_pool2d_backward expects x_shape of shape \(N, C, H, W\), got \(1, 4\)"):
+        avg_pool2d_backward(np.zeros((1, 1, 2, 2)), (1, 4))
+    with pytest.raises(ShapeError, match=r"global_avg_pool2d expects x of shape \(N, C, H, W\), got \(2, 3\)"):
+        global_avg_pool2d(np.zeros((2, 3)))
+    with pytest.raises(ShapeError, match="expects planes of at least one pixel"):
+        global_avg_pool2d(np.zeros((2, 3, 0, 4)))
+    with pytest.raises(ShapeError, match=r"global_avg_pool2d_backward expects d_out of shape \(2, 3\)"):
+        global_avg_pool2d_backward(np.zeros((3, 2)), (2, 3, 4, 4))

@@ -1,9 +1,10 @@
-"""Every implementation of max pooling against the blackboard form."""
+"""Every implementation of pooling against the blackboard form."""
 
 import numpy as np
 import pytest
+from compare import assert_close
 
-from jitcnn.kernels import pool_im2col, pool_loops, pool_naive
+from jitcnn.kernels import plane_means, pool_im2col, pool_loops, pool_naive
 from jitcnn.shapes import window_grid
 
 FAST = pytest.mark.parametrize("kernels", [pool_loops, pool_im2col], ids=["loops", "im2col"])
@@ -81,3 +82,37 @@ def test_padding_never_wins(kernels):
         out, max_indices = forward(kernels, x, (2, 2), (2, 2), (1, 1))
         assert (out == value).all()
         assert max_indices.tolist() == [[[[0, 1], [2, 3]]]]
+
+
+@FAST
+@GRIDS
+def test_averages_equal_naive(kernels, pool, stride, padding, dtype, rng):
+    x = rng.standard_normal((4, 3, 9, 8)).astype(dtype)
+    pad, size_out = window_grid((9, 8), pool, stride, padding)
+    out, expected = (np.full((4, 3, *size_out), np.nan, dtype) for _ in range(2))
+    kernels.avg_pool2d_forward(x, *pool, *stride, *pad, out)
+    pool_naive.avg_pool2d_forward(x, *pool, *stride, *pad, expected)
+    assert_close(out, expected)
+
+
+@FAST
+@GRIDS
+def test_shares_of_averages_equal_naive(kernels, pool, stride, padding, dtype, rng):
+    pad, size_out = window_grid((9, 8), pool, stride, padding)
+    d_out = rng.standard_normal((4, 3, *size_out)).astype(dtype)
+    d_x, expected = (np.full((4, 3, 9, 8), np.nan, dtype) for _ in range(2))
+    kernels.avg_pool2d_backward(d_out, *pool, *stride, *pad, d_x)
+    pool_naive.avg_pool2d_backward(d_out, *pool, *stride, *pad, expected)
+    assert_close(d_x, expected)
+
+
+def test_means_of_planes_are_averages_over_one_window(dtype, rng):
+    x, d_out = rng.standard_normal((6, 3, 5, 4)).astype(dtype), rng.standard_normal((6, 3)).astype(dtype)
+    out, expected = np.empty(18, dtype), np.empty((6, 3, 1, 1), dtype)
+    plane_means.mean_of_planes(x.reshape(18, 20), out)
+    pool_naive.avg_pool2d_forward(x, 5, 4, 1, 1, 0, 0, expected)
+    assert_close(out, expected.reshape(18))
+    d_x, d_expected = np.empty((18, 20), dtype), np.empty_like(x)
+    plane_means.share_among_planes(d_out.reshape(18), d_x)
+    pool_naive.avg_pool2d_backward(d_out.reshape(6, 3, 1, 1), 5, 4, 1, 1, 0, 0, d_expected)
+    assert_close(d_x, d_expected.reshape(18, 20))

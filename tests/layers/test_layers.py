@@ -3,17 +3,48 @@
 import numpy as np
 import pytest
 
-from jitcnn import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, gradient_check
+import jitcnn
+from jitcnn import (
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Dropout2D,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    gradient_check,
+)
 from jitcnn.errors import ConfigError, DTypeError, ShapeError
 from jitcnn.gradcheck import standard_checks
+from jitcnn.layers import LAYERS, Layer
 
 IMPLS = ("naive", "loops", "im2col")
 CHECKS = [(impl, name, layer, x) for impl in IMPLS for name, layer, x in standard_checks(impl)]
+SINGLE = [check for check in CHECKS if isinstance(check[2], Layer)]
 
 
 @pytest.mark.parametrize(("impl", "name", "layer", "x"), CHECKS, ids=[f"{c[0]}-{c[1]}" for c in CHECKS])
 def test_backward_is_the_gradient_of_forward(impl, name, layer, x):
     assert gradient_check(layer, x) < 1e-5
+
+
+@pytest.mark.parametrize(("impl", "name", "layer", "x"), SINGLE, ids=[f"{c[0]}-{c[1]}" for c in SINGLE])
+def test_backward_is_the_gradient_of_forward_in_evaluation(impl, name, layer, x):
+    assert gradient_check(layer, x, training=False) < 1e-5
+
+
+def test_every_registered_layer_is_checked_and_has_a_name_in_the_package():
+    for kind in LAYERS.values():
+        assert any(type(layer) is kind for _, _, layer, _ in CHECKS), kind
+        assert getattr(jitcnn, kind.__name__) is kind
+        assert kind.__name__ in dir(jitcnn)
+        assert kind.__name__ in jitcnn.__all__
 
 
 @pytest.mark.parametrize(
@@ -23,9 +54,16 @@ def test_backward_is_the_gradient_of_forward(impl, name, layer, x):
         (Conv2D(3, 5, 4, padding="same"), (3, 9, 8)),
         (Conv2D(3, 5, 4, padding="valid"), (3, 9, 8)),
         (MaxPool2D(3, 2, 1), (3, 9, 8)),
+        (AvgPool2D((3, 2), 2, "same"), (3, 9, 8)),
+        (GlobalAvgPool2D(), (3, 9, 8)),
         (Flatten(), (3, 9, 8)),
         (Dense(7, 4), (7,)),
         (ReLU(), (3, 9, 8)),
+        (LeakyReLU(), (3, 9, 8)),
+        (Tanh(), (3, 9, 8)),
+        (Sigmoid(), (3, 9, 8)),
+        (Dropout(), (7,)),
+        (Dropout2D(), (3, 9, 8)),
         (Softmax(), (7,)),
     ],
     ids=repr,
@@ -95,6 +133,12 @@ def test_same_generator_same_weights():
         (lambda: Conv2D(1, 1, 3, dtype=np.int32), DTypeError, "dtype must be float32 or float64"),
         (lambda: MaxPool2D(0), ConfigError, "pool_size must be"),
         (lambda: MaxPool2D(2, 0), ConfigError, "stride must be"),
+        (lambda: AvgPool2D(0), ConfigError, "pool_size must be"),
+        (lambda: AvgPool2D(2, 2, -1), ConfigError, "padding must be"),
+        (lambda: AvgPool2D(impl="gpu"), ConfigError, "impl must be one of"),
+        (lambda: LeakyReLU(-0.1), ConfigError, "slope must be a number of at least 0 and below 1, got -0.1"),
+        (lambda: LeakyReLU(1), ConfigError, "slope must be"),
+        (lambda: LeakyReLU("steep"), ConfigError, "slope must be"),
         (lambda: Dense(3, -1), ConfigError, "out_features must be"),
         (lambda: Dense(True, 1), ConfigError, "in_features must be"),
     ],
@@ -111,6 +155,8 @@ def test_settings_out_of_range_are_told(build, error, message):
         (Conv2D(3, 4, 3), (3, 9, 8), "Conv2D expects input of shape"),
         (Conv2D(3, 4, 9), (2, 3, 9, 8), "kernel of size 9 does not fit into 8 pixels"),
         (MaxPool2D(), (2, 4), r"MaxPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
+        (AvgPool2D(), (2, 4), r"AvgPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
+        (GlobalAvgPool2D(), (2, 4), r"GlobalAvgPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
         (Dense(3, 2), (2, 4), r"Dense expects input of shape \(N, 3\), got \(N, 4\)"),
         (Softmax(), (2, 3, 4), "Softmax expects input of shape"),
         (Flatten(), (2,), r"Flatten expects input of shape \(N, …\), got \(2,\)"),
@@ -122,7 +168,9 @@ def test_inputs_of_the_wrong_shape_are_told(layer, shape, message):
         layer.forward(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("layer", [Conv2D(3, 4, 3), MaxPool2D(), Dense(3, 2), ReLU(), Softmax()], ids=repr)
+@pytest.mark.parametrize(
+    "layer", [Conv2D(3, 4, 3), MaxPool2D(), AvgPool2D(), GlobalAvgPool2D(), Dense(3, 2), ReLU(), Softmax()], ids=repr
+)
 def test_integers_are_refused(layer):
     shape = (2, 3) if isinstance(layer, Dense | Softmax) else (2, 3, 6, 6)
     with pytest.raises(DTypeError, match="float32 or float64, got int64"):
@@ -134,8 +182,13 @@ def test_integers_are_refused(layer):
     [
         (Conv2D(1, 1, 3), (1, 1, 2, 2)),
         (MaxPool2D(), (1, 1, 2, 2)),
+        (AvgPool2D(), (1, 1, 2, 2)),
+        (GlobalAvgPool2D(), (1, 1)),
         (Dense(3, 2), (1, 2)),
         (ReLU(), (1,)),
+        (LeakyReLU(), (1,)),
+        (Tanh(), (1,)),
+        (Sigmoid(), (1,)),
         (Softmax(), (1, 2)),
         (Flatten(), (1, 2)),
     ],
@@ -152,8 +205,13 @@ def test_backward_without_forward_is_told(layer, d_out):
         (Flatten(), (2, 3, 4, 4), (2, 47)),
         (Dense(3, 2), (2, 3), (2, 3)),
         (ReLU(), (2, 3), (2, 2)),
+        (LeakyReLU(), (2, 3), (2, 2)),
+        (Tanh(), (2, 3), (2, 2)),
+        (Sigmoid(), (2, 3), (2, 2)),
         (Conv2D(3, 4, 3), (2, 3, 5, 5), (2, 4, 2, 3)),
         (MaxPool2D(), (2, 3, 4, 4), (2, 3, 2, 3)),
+        (AvgPool2D(), (2, 3, 4, 4), (2, 3, 2, 3)),
+        (GlobalAvgPool2D(), (2, 3, 4, 4), (3, 2)),
     ],
     ids=repr,
 )
@@ -168,3 +226,4 @@ def test_labels_tell_kernel_stride_and_padding():
     assert Conv2D(3, 64, 7, 2, 3).label == "Conv2D 3→64 7×7/2 pad 3"
     assert Conv2D(3, 64, (1, 7), (1, 2), "same").label == "Conv2D 3→64 1×7/1×2 pad same"
     assert MaxPool2D(3, 2, (0, 1)).label == "MaxPool2D 3×3/2 pad 0×1"
+    assert AvgPool2D().label == "AvgPool2D 2×2/2"

@@ -1,0 +1,106 @@
+"""Dropout: while the net is trained, some of what a layer says is not heard, so that no unit relies on one other.
+
+out = x / (1 - rate) where kept, 0 elsewhere; in evaluation out = x. The mean stays the same either way.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import functional
+from ..arrays import Array
+from ..functional.checks import float_arrays, has_shape
+from .base import Layer, Shape, check_fraction, check_input
+
+
+class Dropout(Layer):
+    """Drops single numbers; in evaluation the identity.
+
+    Parameters
+    ----------
+    rate : float from 0 to below 1, how likely a number is dropped
+    rng : numpy random Generator that decides which; a fresh one if not given
+
+    Raises
+    ------
+    ConfigError
+        If ``rate`` is out of range.
+
+    References
+    ----------
+    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), "Dropout: a simple way to prevent neural networks
+    from overfitting", JMLR 15.
+    """
+
+    config_names = ("rate",)
+    rng: np.random.Generator
+
+    def __init__(self, rate: float = 0.5, rng: np.random.Generator | None = None) -> None:
+        self.rate = check_fraction("rate", rate)
+        self.rng = rng or np.random.default_rng()
+        # The mask, one byte for each number dropped or kept; None where nothing was dropped.
+        self._mask: tuple[Shape, NDArray[Any] | None] | None = None
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """x of any shape -> the same shape; ``training`` draws a new mask."""
+        (x,) = float_arrays(type(self).__name__, x=x)
+        mask, out = None, x
+        if training:
+            # float32 whatever x is: float64 images drop the same pixels.
+            mask = self.rng.random(self._units(x.shape), np.float32) >= self.rate
+            out = functional.dropout(x, mask, self.rate)
+        self._mask = x.shape, mask
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out -> d_x, both of the input's shape, through the mask of the last forward pass."""
+        x_shape, mask = self._kept(self._mask)
+        has_shape(f"{type(self).__name__}.backward", "d_out", d_out, *x_shape)
+        return d_out if mask is None else functional.dropout(d_out, mask, self.rate)
+
+    def _units(self, x_shape: Shape) -> Shape:
+        """Shape of the mask: what is dropped or kept as one."""
+        return x_shape
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        return input_shape
+
+    @property
+    def label(self) -> str:
+        """Name and rate, such as ``Dropout 0.5``."""
+        return f"{type(self).__name__} {self.rate:g}"
+
+
+class Dropout2D(Dropout):
+    """Drops whole planes: neighbouring pixels say the same, so that dropping some of them hides nothing.
+
+    Parameters
+    ----------
+    rate : float from 0 to below 1, how likely a plane is dropped
+    rng : numpy random Generator that decides which; a fresh one if not given
+
+    Raises
+    ------
+    ConfigError
+        If ``rate`` is out of range.
+
+    References
+    ----------
+    Tompson, Goroshin, Jain, LeCun and Bregler (2015), "Efficient object localization using convolutional networks",
+    arXiv:1411.4280.
+    """
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """x (N, C, H, W) -> the same shape; ``training`` draws a new mask."""
+        check_input("Dropout2D", x.shape[1:], "C", "H", "W")
+        return super().forward(x, training)
+
+    def _units(self, x_shape: Shape) -> Shape:
+        return x_shape[:2]
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(C, H, W) -> (C, H, W)."""
+        check_input("Dropout2D", input_shape, "C", "H", "W")
+        return input_shape
