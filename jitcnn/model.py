@@ -1,24 +1,26 @@
 """``CNN``: layers in a row, forward and back."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from .architecture import NetDescription, build_layers, describe, net_of_format_1, parse_net
 from .arrays import Array, IntArray
 from .checkpoint import read_checkpoint, write_checkpoint
 from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
 from .functional import softmax
 from .functional.checks import float_arrays
 from .fusion import FusedBlock, Step, plan
-from .layers import LAYERS, Layer, Softmax
+from .initializers import Blank, Seed
+from .layers import Layer, Softmax
 from .layers.base import Shape
 from .optim import SGD
 from .summary import Row, summary_rows, summary_text
 
 PIXEL_SCALE = np.float32(1 / 255)
-FORMAT = 1
+FORMAT = 2  # 1 named the layers in JSON
 
 
 class CNN:
@@ -174,19 +176,30 @@ class CNN:
         """The layers as a table: sizes, parameters, and how much of the input each unit sees."""
         return f"{self.name}\n{summary_text(self.summary_rows())}"
 
-    def config(self) -> dict[str, Any]:
-        """The architecture as plain values."""
-        return {
-            "name": self.name,
-            "input_shape": self.input_shape,
-            "layers": [{"layer": type(layer).__name__, **layer.config()} for layer in self.layers],
-        }
+    def describe(self) -> str:
+        """The architecture as TOML, which ``parse_net`` reads and ``CNN.from_description`` builds again."""
+        return describe(self.name, self.input_shape, self.layers)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], *, impl: str = "auto") -> "CNN":
-        """Build a net of the architecture that ``config`` gave, with fresh weights."""
-        layers = [_build_layer(layer, impl) for layer in config["layers"]]
-        return cls(layers, input_shape=config["input_shape"], name=config["name"])
+    def from_description(
+        cls, description: NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32
+    ) -> "CNN":
+        """Build a net with fresh weights from what ``parse_net`` read.
+
+        Parameters
+        ----------
+        description : NetDescription
+        seed : int, or a numpy random Generator, decides the first weights
+        impl : "auto", "naive", "loops" or "im2col", for the layers that have several
+        dtype : np.float32 or np.float64
+
+        Raises
+        ------
+        ConfigError, ShapeError
+            If a setting is out of range, or a layer does not take the shape that arrives.
+        """
+        layers = build_layers(description, seed=seed, impl=impl, dtype=dtype)
+        return cls(layers, input_shape=description.input_shape, name=description.name)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture and weights to one ``.npz`` file; an old file stays until the new one is whole.
@@ -197,7 +210,7 @@ class CNN:
             If the file can not be written.
         """
         arrays = {f"{position}.{name}": array for position, name, array in self._named_arrays()}
-        write_checkpoint(path, {"format": FORMAT, "architecture": self.config()}, arrays)
+        write_checkpoint(path, {"format": FORMAT, "net": self.describe()}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> "CNN":
@@ -215,9 +228,14 @@ class CNN:
         """
         header, arrays = read_checkpoint(path)
         try:
-            if header["format"] != FORMAT:
-                raise CheckpointError(f"format {header['format']} instead of {FORMAT}")
-            model = cls.from_config(header["architecture"], impl=impl)
+            match header["format"]:
+                case 2:
+                    net = parse_net(header["net"], "its net")
+                case 1:
+                    net = net_of_format_1(header["architecture"], "its net")
+                case other:
+                    raise CheckpointError(f"format {other} instead of {FORMAT}")
+            model = cls.from_description(net, seed=Blank(), impl=impl)
             model._take(arrays)
         except (KeyError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
             raise CheckpointError(f"{path} does not describe a network of this version of jitcnn: {error}") from error
@@ -256,13 +274,3 @@ class CNN:
 
     def __repr__(self) -> str:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"
-
-
-def _build_layer(config: dict[str, Any], impl: str) -> Layer:
-    """One layer from its part of an architecture."""
-    settings = dict(config)
-    kind = settings.pop("layer")
-    if kind not in LAYERS:
-        raise CheckpointError(f"unknown layer {kind!r}; known are {', '.join(LAYERS)}.")
-    build: Callable[..., Layer] = LAYERS[kind]
-    return build(**settings, impl=impl) if LAYERS[kind].has_implementations else build(**settings)

@@ -20,7 +20,7 @@ from jitcnn import (
     cross_entropy_loss,
     train_step,
 )
-from jitcnn.checkpoint import write_checkpoint
+from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError, ConfigError, DataError, DTypeError, ShapeError
 from jitcnn.models import mnist_cnn, mnist_dense
 
@@ -230,15 +230,45 @@ def compressed(path):
         archive.writestr("header.npy", b"\0" * 10**6)
 
 
-def rewritten(change):
+def format_1(net):
+    """The header that files of format 1 have."""
+    layers = [{"layer": type(layer).__name__, **layer.config()} for layer in net.layers]
+    return {"format": 1, "architecture": {"name": net.name, "input_shape": net.input_shape, "layers": layers}}
+
+
+def rewritten(change, header_of=format_1):
     def damage(path):
         net = small_net()
-        header = {"format": 1, "architecture": json.loads(json.dumps(net.config()))}
+        header = json.loads(json.dumps(header_of(net)))
         arrays = {f"{k}.{name}": array for k, name, array in net._named_arrays()}
         change(header, arrays)
         write_checkpoint(path, header, arrays)
 
     return damage
+
+
+def another_net(old, new):
+    """A file of today's format, with ``old`` replaced by ``new`` in its net."""
+    return rewritten(
+        lambda header, _: header.update(net=header["net"].replace(old, new)),
+        lambda net: {"format": 2, "net": net.describe()},
+    )
+
+
+def test_a_file_of_format_1_is_read(tmp_path, x):
+    net = small_net()
+    write_checkpoint(
+        tmp_path / "old.npz", format_1(net), {f"{k}.{name}": array for k, name, array in net._named_arrays()}
+    )
+    loaded = CNN.load(tmp_path / "old.npz")
+    assert repr(loaded.layers) == repr(net.layers)
+    np.testing.assert_array_equal(loaded.predict_proba(x), net.predict_proba(x))
+
+
+def test_a_file_carries_its_net_as_toml(tmp_path):
+    small_net().save(tmp_path / "net.npz")
+    header, _ = read_checkpoint(tmp_path / "net.npz")
+    assert header == {"format": 2, "net": small_net().describe()}
 
 
 DAMAGES = [
@@ -252,7 +282,7 @@ DAMAGES = [
     (rewritten(lambda header, arrays: arrays.pop("0.bias")), "its architecture needs arrays"),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "in float32 or float64"),
-    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 1"),
+    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 2"),
     (
         rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
         "unknown layer 'Evil'",
@@ -260,6 +290,16 @@ DAMAGES = [
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(stride=0)), "stride must be"),
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
     (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
+    (another_net('"ReLU"', '"Evil"'), "its net, line 12: layer 2 of 6: unknown layer 'Evil'"),
+    (another_net('"ReLU"', "[1]"), r"unknown layer \[1\]"),
+    (another_net("stride = 1", "stride = 0"), "stride must be"),
+    (another_net("stride = 1", "colour = 1"), "unknown key 'colour'"),
+    (another_net("out_channels = 3", "out_channels = 4"), "its architecture needs arrays"),
+    (another_net("out_features = 3", "out_features = 3000000000000000000"), "can not be built with"),
+    (another_net("out_features = 3", "out_features = 4\nclasses ="), "is not valid TOML"),
+    (another_net("name", "\0name"), "is not valid TOML"),
+    (rewritten(lambda header, arrays: header.update(format=2, net=3)), "does not describe"),
+    (rewritten(lambda header, arrays: header.update(format=2)), "does not describe"),
 ]
 
 

@@ -40,6 +40,7 @@ class Conv2D(Layer):
 
     parameter_names = ("weights", "bias")
     has_implementations = True
+    input_axes = ("in_channels", "H", "W")
     config_names = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
 
     def __init__(
@@ -65,8 +66,8 @@ class Conv2D(Layer):
         dtype = check_dtype(dtype)
         self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
         self.bias: Array = np.zeros(self.out_channels, dtype)
-        self.d_weights: Array = np.zeros_like(self.weights)
-        self.d_bias: Array = np.zeros_like(self.bias)
+        self.d_weights: Array = np.zeros(shape, dtype)
+        self.d_bias: Array = np.zeros(self.out_channels, dtype)
         # Both gradients are sums over the input, so the input is kept, and nothing of the output.
         self._x: Array | None = None
 
