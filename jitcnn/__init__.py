@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .architecture import NetDescription, parse_net
     from .data import Dataset, load_dataset, load_digits, load_mnist
     from .errors import (
         CheckpointError,
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
     from .model import CNN
+    from .models import MODELS, find_net
     from .optim import SGD
     from .shapes import output_size
     from .training import fit, train_step
 
 _HOMES = {
+    "architecture": ("NetDescription", "parse_net"),
     "data": ("Dataset", "load_dataset", "load_digits", "load_mnist"),
     "errors": (
         "CheckpointError",
@@ -53,6 +56,7 @@ _HOMES = {
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "model": ("CNN",),
+    "models": ("MODELS", "find_net"),
     "optim": ("SGD",),
     "shapes": ("output_size",),
     "training": ("fit", "train_step"),

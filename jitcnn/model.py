@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .initializers import Blank, Seed
 from .layers import Layer, Softmax
 from .layers.base import Shape
 from .optim import SGD
-from .summary import Row, summary_rows, summary_text
+from .summary import Row, summary_rows, summary_text, total
 
 PIXEL_SCALE = np.float32(1 / 255)
 FORMAT = 2  # 1 named the layers in JSON
@@ -175,6 +176,19 @@ class CNN:
     def summary(self) -> str:
         """The layers as a table: sizes, parameters, and how much of the input each unit sees."""
         return f"{self.name}\n{summary_text(self.summary_rows())}"
+
+    def summary_record(self) -> dict[str, Any]:
+        """The summary as plain values: one row for each layer, and the totals."""
+        rows = self.summary_rows()
+        last = total(rows)
+        return {
+            "name": self.name,
+            "input_shape": self.input_shape,
+            "parameters": last.parameter_count,
+            "multiply_adds": last.multiply_adds,
+            "activation_bytes": last.activation_bytes,
+            "layers": [asdict(row) for row in rows],
+        }
 
     def describe(self) -> str:
         """The architecture as TOML, which ``parse_net`` reads and ``CNN.from_description`` builds again."""

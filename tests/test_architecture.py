@@ -1,15 +1,20 @@
 """Nets as data: TOML to layers and back, and every way in which it can be wrong."""
 
+import re
+from pathlib import Path
+from textwrap import dedent
+
 import numpy as np
 import pytest
 
-from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, architecture
 from jitcnn.architecture import describe, parse_net, read_net
 from jitcnn.errors import ConfigError, DTypeError, ShapeError
 from jitcnn.initializers import Blank
 from jitcnn.layers import LAYERS, Layer
 from jitcnn.models import mnist_cnn
 
+ROOT = Path(__file__).parents[1]
 MY_NET = """\
 name = "mine"
 input_shape = [1, 9, 8]
@@ -153,6 +158,15 @@ def test_every_layer_tells_what_is_inferred_and_takes_what_it_tells(kind):
         assert (name in settings) == (name in kind.input_axes)
 
 
+def test_the_nets_of_the_manual_can_be_built():
+    (in_readme,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    in_module = dedent(
+        architecture.__doc__[architecture.__doc__.index("    name") : architecture.__doc__.index("\nA layer")]
+    )
+    for text in (in_readme, in_module):
+        assert build(text).forward(np.zeros((1, 1, 28, 28), np.float32)).shape == (1, 10)
+
+
 # --- errors -------------------------------------------------------------------------------------------
 
 CHANGES = [
@@ -262,7 +276,6 @@ def test_files_that_can_not_be_read_are_told(tmp_path):
 def test_blank_weights_are_zero_and_cost_no_memory():
     text = MY_NET.replace("classes = 4", "").replace("out_features = 4", "out_features = 200000")
     assert not any(parameter.any() for parameter in build(MY_NET, seed=Blank()).parameters())
-    from pathlib import Path
 
     def resident():
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

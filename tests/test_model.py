@@ -1,6 +1,7 @@
 """The container: forward, backward, updates, answers, and its file."""
 
 import json
+import re
 import zipfile
 from math import log
 
@@ -23,6 +24,7 @@ from jitcnn import (
 from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError, ConfigError, DataError, DTypeError, ShapeError
 from jitcnn.models import mnist_cnn, mnist_dense
+from jitcnn.summary import compact
 
 Y = np.array([0, 1, 2, 1])
 
@@ -137,14 +139,6 @@ def test_neighbours_that_do_not_fit_are_named():
         CNN([Conv2D(1, 3, 3), Flatten(), Dense(9, 2)], input_shape=(1, 4, 4))
 
 
-@pytest.mark.parametrize(("factory", "count"), [(mnist_cnn, 225_034), (mnist_dense, 535_818)])
-def test_ready_made_nets_have_their_parameters(factory, count):
-    model = factory()
-    assert model.parameter_count == count
-    assert f"total parameters: {count:,}" in model.summary()
-    assert model.forward(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
-
-
 def test_same_seed_same_weights_another_seed_others():
     first, second, third = mnist_dense(seed=1), mnist_dense(seed=1), mnist_dense(seed=2)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
@@ -154,11 +148,37 @@ def test_same_seed_same_weights_another_seed_others():
 
 def test_summary_tells_shapes_activations_and_receptive_fields():
     lines = mnist_cnn().summary().splitlines()
-    assert lines[5].split() == ["Conv2D", "32→64", "3×3", "ReLU", "64×11×11", "18,496", "8×8", "fused"]
+    assert re.split(" {2,}", lines[5]) == [
+        "Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused",
+    ]  # fmt: skip
+    assert lines[11].split() == ["total", "225,034", "2.63", "M", "146", "kB"]
+
+
+def test_a_summary_counts_what_one_image_costs(monkeypatch):
+    record = small_net().summary_record()
+    assert record["layers"][0] == {
+        "label": "Conv2D 1→3 3×3", "activation": "ReLU", "output_shape": (3, 4, 4), "parameter_count": 30,
+        "multiply_adds": 9 * 3 * 16, "activation_bytes": 4 * 48, "receptive_field": (3, 3), "runs": "fused",
+    }  # fmt: skip
+    assert (record["parameters"], record["multiply_adds"]) == (30 + 39, 9 * 3 * 16 + 36)
+    assert record["activation_bytes"] == 4 * (48 + 12 + 0 + 3)
+    assert (record["name"], record["input_shape"]) == ("small", (1, 6, 6))
 
 
 def test_summary_without_an_input_shape_leaves_shapes_open():
-    assert "?" in CNN([Conv2D(1, 3, 3)]).summary()
+    net = CNN([Conv2D(1, 3, 3)])
+    assert net.summary().splitlines()[3].split() == ["Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "loops"]
+    assert net.summary_record()["multiply_adds"] is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "–"), (None, "?"), (7, "7"), (999, "999"), (1000, "1 k"), (999_499, "999 k"), (999_500, "1 M"),
+     (15_470_264_320, "15.5 G"), (2e15, "2e+03 T")],
+)  # fmt: skip
+def test_compact_numbers_have_three_digits(number, text):
+    assert compact(number) == text
+    assert compact(86_528, "B") == "86.5 kB"
 
 
 # --- the file -----------------------------------------------------------------------------------------

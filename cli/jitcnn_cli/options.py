@@ -8,9 +8,12 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 IMPLEMENTATIONS = ("auto", "fused", "loops", "im2col", "naive")
-MODELS = ("mnist-cnn", "mnist-dense")
 DATASETS = ("auto", "mnist", "digits")
 
+model_option = click.option(
+    "--model", "model_name", metavar="NET", default="mnist-cnn", show_default=True,
+    help="A name that `jitcnn models` lists, or the path of a net of your own, ending in .toml.",
+)  # fmt: skip
 dataset_option = click.option(
     "--dataset", type=click.Choice(DATASETS), default="auto", show_default=True,
     help="auto: MNIST if it is on disk or can be fetched, else the embedded digits.",

@@ -19,7 +19,7 @@ from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
 from jitcnn.model import CNN
-from jitcnn.models import MODELS
+from jitcnn.models import MODELS, find_net
 from jitcnn.recipes import RECIPES, Recipe
 from jitcnn.shift import ShiftTest, shift_test
 from jitcnn.training import Epoch, History, fit_by, prepare
@@ -52,18 +52,18 @@ def run(
     folder = _writable_folder(output)
     _show_what_runs(console, impl)
 
-    models = {model_name: MODELS[model_name](seed=seed, impl=impl)}
-    if not no_baseline and model_name != RIVAL:
-        models[RIVAL] = MODELS[RIVAL](seed=seed, impl=impl)
-    model = models[model_name]
+    model = find_net(model_name, seed=seed, impl=impl)
+    models = {model.name: model}
     console.print(model_table(model))
-    if RIVAL in models and model_name != RIVAL:
+    if not no_baseline and model.name != RIVAL and model.input_shape == MODELS[RIVAL].input_shape:
+        models[RIVAL] = MODELS[RIVAL](seed=seed, impl=impl)
         console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
 
     data, note = load_dataset(dataset, data_dir, DownloadBar())
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)
+    _check_fit(model, data)
     console.print(
         f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images ({data.source})",
         soft_wrap=True,
@@ -136,6 +136,24 @@ def _writable_folder(output: str) -> Path:
         raise ConfigError(
             f"--output {output} can not be written: {error.strerror or error}; name another folder."
         ) from error
+
+
+def _check_fit(model: CNN, data: Dataset) -> None:
+    """ConfigError unless the net takes these images and knows their classes."""
+    images, classes = data.x_train.shape[1:], int(data.y_train.max()) + 1
+    shape = model.input_shape or images
+    if shape != images:
+        raise ConfigError(
+            f"{model.name} takes images of shape {shape}, those of {data.name} have {images}: choose another --dataset "
+            "or change the net's input_shape."
+        )
+    for layer in model.layers:
+        shape = layer.output_shape(shape)
+    if len(shape) != 1 or shape[0] < classes:
+        raise ConfigError(
+            f"{model.name} gives {shape} for each image, {data.name} has {classes} classes: let its last layer give "
+            f"({classes},)."
+        )
 
 
 def _show_what_runs(console: Console, impl: str) -> None:

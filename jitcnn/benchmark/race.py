@@ -10,7 +10,7 @@ from typing import Any
 
 from ..data import Dataset
 from ..model import CNN
-from ..models import MODELS
+from ..models import find_net
 from ..recipes import Recipe
 from ..training import Epoch, fit_by, prepare
 from .machine import environment
@@ -62,7 +62,7 @@ def race(
     """
     runs: list[Run] = []
     for seed in range(seeds):
-        net = MODELS[model](seed=seed, impl=impl)
+        net = find_net(model, seed=seed, impl=impl)
         prepare(net, recipe.batch_size)
         report = None if on_epoch is None else partial(on_epoch, seed)
         history = fit_by(recipe, net, data, seed=seed, until=target, on_batch=on_batch, on_epoch=report)

@@ -10,14 +10,7 @@ from jitcnn_cli import options
 @click.command("train")
 @options.dataset_option
 @options.data_dir_option
-@click.option(
-    "--model",
-    "model_name",
-    type=click.Choice(options.MODELS),
-    default="mnist-cnn",
-    show_default=True,
-    help="Net to train.",
-)
+@options.model_option
 @options.impl_option
 @options.recipe_option
 @click.option(
