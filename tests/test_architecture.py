@@ -167,6 +167,51 @@ def test_the_nets_of_the_manual_can_be_built():
         assert build(text).forward(np.zeros((1, 1, 28, 28), np.float32)).shape == (1, 10)
 
 
+class Block(Layer):
+    """Two convolutions in one layer, as a residual block has them."""
+
+    has_implementations = True
+    input_axes = ("in_channels", "H", "W")
+    config_names = ("in_channels", "out_channels")
+
+    def __init__(self, in_channels, out_channels, *, impl="auto", rng=None, dtype=np.float32):
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.first = Conv2D(in_channels, out_channels, 3, padding=1, impl=impl, rng=rng, dtype=dtype)
+        self.second = Conv2D(out_channels, out_channels, 3, padding=1, impl=impl, rng=rng, dtype=dtype)
+
+    def inner(self):
+        return {"first": self.first, "second": self.second}
+
+    def forward(self, x, training=True):
+        return self.second.forward(self.first.forward(x))
+
+    def backward(self, d_out):
+        return self.first.backward(self.second.backward(d_out))
+
+    def output_shape(self, input_shape):
+        return self.second.output_shape(self.first.output_shape(input_shape))
+
+    def multiply_adds(self, input_shape):
+        return self.first.multiply_adds(input_shape) + self.second.multiply_adds(self.first.output_shape(input_shape))
+
+    def activations(self, input_shape):
+        return 2 * super().activations(input_shape)
+
+
+def test_a_layer_made_of_layers_is_one_table_and_one_row_with_their_sums(monkeypatch, tmp_path):
+    monkeypatch.setitem(LAYERS, "Block", Block)
+    net = build('input_shape = [2, 5, 4]\n[[layer]]\nkind = "Block"\nout_channels = 3', seed=4, impl="im2col")
+    assert net.layers[0].second.impl == "im2col"
+    (row,) = net.summary_rows()
+    assert (row.parameter_count, row.multiply_adds) == (9 * 3 * (2 + 3) + 6, 9 * 3 * (2 + 3) * 20)
+    assert row.activation_bytes == 4 * 2 * 3 * 20
+    assert net.describe().count("[[layer]]") == 1
+    net.save(tmp_path / "block.npz")
+    loaded = CNN.load(tmp_path / "block.npz")
+    for mine, its in zip(loaded.parameters(), net.parameters(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
 # --- errors -------------------------------------------------------------------------------------------
 
 CHANGES = [
