@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .architecture import NetDescription, parse_net
     from .data import Augmentation, Dataset, load_dataset, load_digits, load_mnist
     from .errors import (
         CheckpointError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
     from .model import CNN
+    from .models import MODELS, find_net
     from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
     from .recipes import Recipe, load_recipe, recipe_names
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from .training import fit, fit_by, train_step
 
 _HOMES = {
+    "architecture": ("NetDescription", "parse_net"),
     "data": ("Augmentation", "Dataset", "load_dataset", "load_digits", "load_mnist"),
     "errors": (
         "CheckpointError",
@@ -54,6 +57,7 @@ _HOMES = {
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "model": ("CNN",),
+    "models": ("MODELS", "find_net"),
     "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),
     "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),

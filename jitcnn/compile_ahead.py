@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 
+from .architecture import parse_net
 from .errors import JitCNNError
 from .fusion import ConvReLUPool, FusedBlock
+from .initializers import Blank
 from .kernels import runtime
 from .model import CNN
 
@@ -21,7 +23,7 @@ def start(model: CNN, batch_size: int) -> "subprocess.Popen[bytes] | None":
         return None
     if not any(isinstance(step, ConvReLUPool) for step in model.steps()):
         return None
-    request = json.dumps([model.config(), batch_size])
+    request = json.dumps([model.describe(), batch_size])
     environment = {**os.environ, "NUMBA_CACHE_DIR": runtime.cache_folder()}
     command = [sys.executable, "-m", "jitcnn.compile_ahead", request]
     try:
@@ -47,9 +49,9 @@ def rehearse_backward(model: CNN, batch_size: int) -> None:
 
 def main() -> None:
     """Compile what the request on the command line asks for; whatever goes wrong, the first process does it itself."""
-    config, batch_size = json.loads(sys.argv[1])
+    text, batch_size = json.loads(sys.argv[1])
     try:
-        rehearse_backward(CNN.from_config(config), batch_size)
+        rehearse_backward(CNN.from_description(parse_net(text), seed=Blank()), batch_size)
     except JitCNNError as error:
         sys.exit(str(error))
 

@@ -1,5 +1,8 @@
 """What can go wrong, by name: every error a user may meet is a ``JitCNNError``."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class JitCNNError(Exception):
     """Base of all errors that a caller can mend; its text is one sentence."""
@@ -35,3 +38,10 @@ class TrainingError(JitCNNError, ArithmeticError):
 
 class DisagreementError(JitCNNError, ArithmeticError):
     """Two implementations of one operation give different results."""
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The known word nearest to ``word``, in parentheses after a space; empty if none is near."""
+    by_lower_case = {name.lower(): name for name in known}
+    near = get_close_matches(str(word).lower(), by_lower_case, n=1)
+    return f" (did you mean {by_lower_case[near[0]]!r}?)" if near else ""

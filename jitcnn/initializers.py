@@ -4,6 +4,15 @@ import numpy as np
 
 from .arrays import Array
 
+Seed = int | np.random.Generator
+
+
+class Blank(np.random.Generator):
+    """In the place of a generator where first weights are of no use: zeros, which take no memory until they are written."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
 
 def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dtype: type = np.float32) -> Array:
     """Normal numbers of standard deviation √(2 / fan_in), for layers followed by a ReLU.
@@ -19,6 +28,8 @@ def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dty
     ----------
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers", arXiv:1502.01852.
     """
+    if isinstance(rng, Blank):
+        return np.zeros(shape, dtype)
     weights: Array = (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(dtype)
     return weights
 
@@ -39,5 +50,7 @@ def xavier_uniform(
     ----------
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
     """
+    if isinstance(rng, Blank):
+        return np.zeros(shape, dtype)
     bound = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, shape).astype(dtype)

@@ -1,12 +1,13 @@
 """``CNN``: layers in a row, forward and back."""
 
 import os
-from collections.abc import Callable, Sequence
-from inspect import signature
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from .architecture import NetDescription, build_layers, describe, net_of_format_1, parse_net
 from .arrays import Array, IntArray
 from .checkpoint import read_checkpoint, write_checkpoint
 from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
@@ -14,12 +15,13 @@ from .functional import softmax
 from .functional.checks import float_arrays
 from .functional.pixels import normalise
 from .fusion import FusedBlock, Step, plan
-from .layers import LAYERS, Layer, Softmax
+from .initializers import Blank, Seed
+from .layers import Layer, Softmax
 from .layers.base import Shape
 from .optim import SGD
-from .summary import Row, summary_rows, summary_text
+from .summary import Row, summary_rows, summary_text, total
 
-FORMAT = 1
+FORMAT = 2  # 1 named the layers in JSON
 PREPARATIONS = ("ink", "fill", "crop")
 
 
@@ -233,32 +235,44 @@ class CNN:
         """The layers as a table: sizes, parameters, and how much of the input each unit sees."""
         return f"{self.name}\n{summary_text(self.summary_rows())}"
 
-    def config(self) -> dict[str, Any]:
-        """The architecture, and what belongs to its input and output, as plain values."""
+    def summary_record(self) -> dict[str, Any]:
+        """The summary as plain values: one row for each layer, and the totals."""
+        rows = self.summary_rows()
+        last = total(rows)
         return {
             "name": self.name,
             "input_shape": self.input_shape,
-            "mean": self.mean,
-            "std": self.std,
-            "class_names": self.class_names,
-            "preparation": self.preparation,
-            "layers": [{"layer": type(layer).__name__, **layer.config()} for layer in self.layers],
+            "parameters": last.parameter_count,
+            "multiply_adds": last.multiply_adds,
+            "activation_bytes": last.activation_bytes,
+            "layers": [asdict(row) for row in rows],
         }
 
+    def describe(self) -> str:
+        """The architecture as TOML, which ``parse_net`` reads and ``CNN.from_description`` builds again."""
+        return describe(self.name, self.input_shape, self.layers)
+
     @classmethod
-    def from_config(cls, config: dict[str, Any], *, impl: str = "auto", seed: int | None = None) -> "CNN":
-        """Build a net of the architecture that ``config`` gave, with fresh weights.
+    def from_description(
+        cls, description: NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, **around: Any
+    ) -> "CNN":
+        """Build a net with fresh weights from what ``parse_net`` read.
 
         Parameters
         ----------
-        config : as ``config()`` returned it
+        description : NetDescription
+        seed : int, or a numpy random Generator, decides the first weights
         impl : "auto", "naive", "loops" or "im2col", for the layers that have several
-        seed : int, decides the first weights and what is dropped, through one generator for all layers; None for chance
+        dtype : np.float32 or np.float64
+        around : mean, std, class_names, preparation, as the constructor takes them
+
+        Raises
+        ------
+        ConfigError, ShapeError
+            If a setting is out of range, or a layer does not take the shape that arrives.
         """
-        rng = np.random.default_rng(seed)
-        layers = [_build_layer(layer, impl, rng) for layer in config["layers"]]
-        extras = {key: config[key] for key in ("mean", "std", "class_names", "preparation") if key in config}
-        return cls(layers, input_shape=config["input_shape"], name=config["name"], **extras)
+        layers = build_layers(description, seed=seed, impl=impl, dtype=dtype)
+        return cls(layers, input_shape=description.input_shape, name=description.name, **around)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and recipe to one ``.npz`` file; an old file stays until the new one is whole.
@@ -269,7 +283,9 @@ class CNN:
             If the file can not be written.
         """
         arrays = {f"{position}.{name}": array for position, name, array in self._named_arrays()}
-        write_checkpoint(path, {"format": FORMAT, "architecture": self.config(), "recipe": self.recipe}, arrays)
+        around = {name: getattr(self, name) for name in ("mean", "std", "class_names", "preparation")}
+        header = {"format": FORMAT, "net": self.describe(), "input": around, "recipe": self.recipe}
+        write_checkpoint(path, header, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> "CNN":
@@ -287,9 +303,14 @@ class CNN:
         """
         header, arrays = read_checkpoint(path)
         try:
-            if header["format"] != FORMAT:
-                raise CheckpointError(f"format {header['format']} instead of {FORMAT}")
-            model = cls.from_config(header["architecture"], impl=impl)
+            match header["format"]:
+                case 2:
+                    net = parse_net(header["net"], "its net")
+                case 1:
+                    net = net_of_format_1(header["architecture"], "its net")
+                case other:
+                    raise CheckpointError(f"format {other} instead of {FORMAT}")
+            model = cls.from_description(net, seed=Blank(), impl=impl, **header.get("input", {}))
             model._take(arrays)
             model.recipe = header.get("recipe")  # files of before recipes were kept hold none
             if not isinstance(model.recipe, dict | None):
@@ -332,14 +353,3 @@ class CNN:
 
     def __repr__(self) -> str:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"
-
-
-def _build_layer(config: dict[str, Any], impl: str, rng: np.random.Generator) -> Layer:
-    """One layer from its part of an architecture."""
-    settings = dict(config)
-    kind = settings.pop("layer")
-    if kind not in LAYERS:
-        raise CheckpointError(f"unknown layer {kind!r}; known are {', '.join(LAYERS)}.")
-    build: Callable[..., Layer] = LAYERS[kind]
-    offered = {"impl": impl, "rng": rng}
-    return build(**settings, **{name: offered[name] for name in offered.keys() & signature(build).parameters})

@@ -1,4 +1,4 @@
-"""A stack of layers as a table: one row per layer, its activation beside it."""
+"""A stack of layers as a table: one row per layer, with the activation behind it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,31 @@ from .layers import Layer
 from .layers.base import Shape
 from .shapes import receptive_field
 
+HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
+LEGEND = "mult-adds, memory of the outputs: for one image, in float32\nfield: receptive field, in pixels"
+FLOAT32_BYTES = 4
+PREFIXES = ("", "k", "M", "G", "T")
+
 
 @dataclass
 class Row:
-    """One line of the table."""
+    """One line of the table, for one input; what depends on the input's shape is None while that is not known.
+
+    ``activation_bytes`` is the memory of the layer's output in float32; an activation overwrites it or runs with it.
+    """
 
     label: str
     activation: str
-    output_shape: str
+    output_shape: Shape | None
     parameter_count: int
-    receptive_field: str
+    multiply_adds: int | None
+    activation_bytes: int | None
+    receptive_field: Shape | None
     runs: str
 
 
 def summary_rows(layers: Iterable[Layer], input_shape: Shape | None, fused: Sequence[Layer] = ()) -> list[Row]:
-    """The rows of a stack; shapes and receptive fields read "?" while the input's shape is not known.
+    """The rows of a stack.
 
     Parameters
     ----------
@@ -34,39 +44,73 @@ def summary_rows(layers: Iterable[Layer], input_shape: Shape | None, fused: Sequ
     shape = input_shape
     for layer in layers:
         windows.append(layer.window)
-        field: tuple[int, ...] | None = receptive_field(windows)
-        if shape is not None:
+        field: Shape | None = None
+        adds = memory = None
+        if shape is not None and input_shape is not None:
+            adds, memory = layer.multiply_adds(shape), FLOAT32_BYTES * layer.activations(shape)
             shape = layer.output_shape(shape)
-        if input_shape is None:
-            field = None
-        elif shape is not None and len(shape) == 1:  # behind Flatten every unit sees everything
-            field = input_shape[1:] or input_shape
+            # behind Flatten every unit sees everything
+            field = receptive_field(windows) if len(shape) > 1 else input_shape[1:] or input_shape
         if layer.is_activation and rows:
             rows[-1].activation = layer.label
             continue
         count = sum(parameter.size for parameter in layer.parameters().values())
         runs = "fused" if layer in fused else layer.runs_as
-        rows.append(Row(layer.label, "", _times(shape), count, _times(field), runs))
+        rows.append(Row(layer.label, "", shape, count, adds, memory, field, runs))
     return rows
 
 
+def cells(row: Row) -> tuple[str, ...]:
+    """A row's texts, one for each column of ``HEAD``."""
+    return (
+        f"{row.label} + {row.activation}" if row.activation else row.label,
+        times(row.output_shape),
+        f"{row.parameter_count:,}" if row.parameter_count else "–",
+        compact(row.multiply_adds),
+        compact(row.activation_bytes, "B"),
+        times(row.receptive_field),
+        row.runs,
+    )
+
+
+def total(rows: Sequence[Row]) -> Row:
+    """The last line: what the rows come to."""
+    counts = [row.multiply_adds for row in rows if row.multiply_adds is not None]
+    memory = [row.activation_bytes for row in rows if row.activation_bytes is not None]
+    known = len(counts) == len(rows)
+    return Row(
+        "total", "", None, sum(row.parameter_count for row in rows),
+        sum(counts) if known else None, sum(memory) if known else None, None, "",
+    )  # fmt: skip
+
+
 def summary_text(rows: list[Row]) -> str:
-    """The table as plain text, with the total of parameters below."""
-    head = ("layer", "activation", "output", "parameters", "receptive field", "runs as")
-    table = [head] + [
-        (r.label, r.activation, r.output_shape, f"{r.parameter_count:,}", r.receptive_field, r.runs) for r in rows
-    ]
-    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
+    """The table as plain text, the totals and what the columns mean below."""
+    last = total(rows)
+    bottom = ("total", "", f"{last.parameter_count:,}", *cells(last)[3:5], "", "")
+    table = [HEAD, *map(cells, rows), bottom]
+    widths = [max(len(line[column]) for line in table) for column in range(len(HEAD))]
     lines = [
         "  ".join(
-            cell.rjust(width) if column == 3 else cell.ljust(width)
+            cell.ljust(width) if column in (0, 1, 6) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in table
     ]
-    total = sum(r.parameter_count for r in rows)
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], f"total parameters: {total:,}"])
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], LEGEND])
 
 
-def _times(sizes: Iterable[int] | None) -> str:
+def times(sizes: Iterable[int] | None) -> str:
+    """Sizes as ``32×26×26``."""
     return "?" if sizes is None else "×".join(map(str, sizes))
+
+
+def compact(number: float | None, unit: str = "") -> str:
+    """Three digits and a prefix, such as ``1.85 M``; a dash for nothing."""
+    if not number:
+        return "?" if number is None else "–"
+    power = 0
+    while number >= 999.5 and power < len(PREFIXES) - 1:
+        number, power = number / 1000, power + 1
+    return f"{number:.3g} {PREFIXES[power]}{unit}".rstrip()

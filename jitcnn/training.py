@@ -19,7 +19,7 @@ from .errors import ConfigError, TrainingError
 from .losses import softmax_cross_entropy
 from .metrics import evaluate
 from .model import CNN
-from .models import MODELS
+from .models import find_net
 from .optim import SGD, Optimizer, WeightAverage
 from .recipes import Recipe
 from .schedules import Schedule
@@ -82,11 +82,9 @@ def _learn(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smooth
     return loss, logits
 
 
-def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto") -> CNN:
-    """The net that a recipe names, with the first weights of ``seed``; ConfigError if there is none of that name."""
-    if recipe.model not in MODELS:
-        raise ConfigError(f"Recipe {recipe.name} names the model {recipe.model!r}; known are {', '.join(MODELS)}.")
-    return MODELS[recipe.model](seed=seed, impl=impl)
+def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto", num_classes: int | None = None) -> CNN:
+    """The net that a recipe names, or whose file it names, as ``find_net`` returns it and with its errors."""
+    return find_net(recipe.model, seed=seed, impl=impl, num_classes=num_classes)
 
 
 def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> None:

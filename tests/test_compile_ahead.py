@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from jitcnn import CNN, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
+from jitcnn.architecture import parse_net
 from jitcnn.kernels import runtime, winners
 from jitcnn.models import mnist_cnn
 
@@ -24,8 +25,8 @@ def test_a_helper_is_started_when_nothing_is_compiled_yet(asked):
     compile_ahead.start(mnist_cnn(), 64)
     ((*_, module, request),) = asked
     assert module == "jitcnn.compile_ahead"
-    config, batch_size = json.loads(request)
-    assert repr(CNN.from_config(config)) == repr(mnist_cnn())
+    text, batch_size = json.loads(request)
+    assert repr(CNN.from_description(parse_net(text)).layers) == repr(mnist_cnn().layers)
     assert batch_size == 64
 
 
@@ -57,7 +58,7 @@ def test_the_helper_runs_every_backward_kernel_of_fused_pooling(monkeypatch):
     for name in ("add_winners_to_filters", "add_winners_to_windows"):
         kernel = getattr(winners, name)
         monkeypatch.setattr(conv_fused, name, lambda *a, name=name, kernel=kernel: called.append(name) or kernel(*a))
-    monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.config(), 5])])
+    monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.describe(), 5])])
     compile_ahead.main()
     assert set(called) == {"add_winners_to_filters", "add_winners_to_windows"}
 

@@ -25,7 +25,9 @@ NAMES = [
     "cross_entropy_gradient",
     "gradient_check",
     "output_size",
+    "find_net",
     "load_mnist",
+    "parse_net",
     "train_step",
 ]
 

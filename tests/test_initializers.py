@@ -1,8 +1,9 @@
 """First weights: their spread is what the papers ask for."""
 
 import numpy as np
+import pytest
 
-from jitcnn.initializers import he_normal, xavier_uniform
+from jitcnn.initializers import Blank, he_normal, xavier_uniform
 
 
 def test_he_normal_has_variance_two_over_fan_in(rng, dtype):
@@ -23,3 +24,9 @@ def test_xavier_uniform_fills_its_interval(rng):
 def test_same_seed_same_weights():
     first, second = (he_normal((3, 4), 4, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("draw", [lambda rng: he_normal((3, 2), 3, rng), lambda rng: xavier_uniform((3, 2), 3, 2, rng)])
+def test_a_blank_draws_zeros_and_passes_for_a_generator(draw):
+    blank = np.random.default_rng(Blank())
+    np.testing.assert_array_equal(draw(blank), np.zeros((3, 2), np.float32), strict=True)

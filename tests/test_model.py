@@ -1,6 +1,7 @@
 """The container: forward, backward, updates, answers, and its file."""
 
 import json
+import re
 import zipfile
 from math import log
 
@@ -26,11 +27,13 @@ from jitcnn import (
     cross_entropy_gradient,
     cross_entropy_loss,
     gradient_check,
+    parse_net,
     train_step,
 )
-from jitcnn.checkpoint import write_checkpoint
+from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError, ConfigError, DataError, DTypeError, ShapeError
 from jitcnn.models import mnist_cnn, mnist_dense
+from jitcnn.summary import compact
 
 Y = np.array([0, 1, 2, 1])
 
@@ -172,14 +175,6 @@ def test_neighbours_that_do_not_fit_are_named():
         CNN([Conv2D(1, 3, 3), Flatten(), Dense(9, 2)], input_shape=(1, 4, 4))
 
 
-@pytest.mark.parametrize(("factory", "count"), [(mnist_cnn, 225_034), (mnist_dense, 535_818)])
-def test_ready_made_nets_have_their_parameters(factory, count):
-    model = factory()
-    assert model.parameter_count == count
-    assert f"total parameters: {count:,}" in model.summary()
-    assert model.forward(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
-
-
 def test_same_seed_same_weights_another_seed_others():
     first, second, third = mnist_dense(seed=1), mnist_dense(seed=1), mnist_dense(seed=2)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
@@ -189,11 +184,37 @@ def test_same_seed_same_weights_another_seed_others():
 
 def test_summary_tells_shapes_activations_and_receptive_fields():
     lines = mnist_cnn().summary().splitlines()
-    assert lines[5].split() == ["Conv2D", "32→64", "3×3", "ReLU", "64×11×11", "18,496", "8×8", "fused"]
+    assert re.split(" {2,}", lines[5]) == [
+        "Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused",
+    ]  # fmt: skip
+    assert lines[11].split() == ["total", "225,034", "2.63", "M", "146", "kB"]
+
+
+def test_a_summary_counts_what_one_image_costs(monkeypatch):
+    record = small_net().summary_record()
+    assert record["layers"][0] == {
+        "label": "Conv2D 1→3 3×3", "activation": "ReLU", "output_shape": (3, 4, 4), "parameter_count": 30,
+        "multiply_adds": 9 * 3 * 16, "activation_bytes": 4 * 48, "receptive_field": (3, 3), "runs": "fused",
+    }  # fmt: skip
+    assert (record["parameters"], record["multiply_adds"]) == (30 + 39, 9 * 3 * 16 + 36)
+    assert record["activation_bytes"] == 4 * (48 + 12 + 0 + 3)
+    assert (record["name"], record["input_shape"]) == ("small", (1, 6, 6))
 
 
 def test_summary_without_an_input_shape_leaves_shapes_open():
-    assert "?" in CNN([Conv2D(1, 3, 3)]).summary()
+    net = CNN([Conv2D(1, 3, 3)])
+    assert net.summary().splitlines()[3].split() == ["Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "loops"]
+    assert net.summary_record()["multiply_adds"] is None
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "–"), (None, "?"), (7, "7"), (999, "999"), (1000, "1 k"), (999_499, "999 k"), (999_500, "1 M"),
+     (15_470_264_320, "15.5 G"), (2e15, "2e+03 T")],
+)  # fmt: skip
+def test_compact_numbers_have_three_digits(number, text):
+    assert compact(number) == text
+    assert compact(86_528, "B") == "86.5 kB"
 
 
 # --- the architecture ---
@@ -220,18 +241,17 @@ def varied_net(rng=None):
 
 
 def test_the_seed_of_a_net_from_a_config_decides_weights_and_what_is_dropped(x):
-    config = json.loads(json.dumps(varied_net().config()))
-    first, second, other, by_chance = (CNN.from_config(config, seed=seed) for seed in (5, 5, 6, None))
+    net = parse_net(varied_net().describe())
+    first, second, other = (CNN.from_description(net, seed=seed) for seed in (5, 5, 6))
     assert repr(first.layers) == repr(varied_net().layers)
     for _ in range(2):
         np.testing.assert_array_equal(first.forward(x), second.forward(x))
-    for another in (other, by_chance):
-        assert (another.parameters()[0] != first.parameters()[0]).any()
-        assert (another.forward(x) != first.forward(x)).any()
+    assert (other.parameters()[0] != first.parameters()[0]).any()
+    assert (other.forward(x) != first.forward(x)).any()
 
 
 def test_the_layers_of_a_net_from_a_config_share_one_generator():
-    assert len(CNN.from_config(varied_net().config(), seed=0).generators()) == 1
+    assert len(CNN.from_description(parse_net(varied_net().describe())).generators()) == 1
 
 
 def test_dropping_layers_rest_while_a_net_answers(x):
@@ -247,11 +267,11 @@ def test_gradients_of_a_net_that_drops_are_exact(rng):
 def test_summary_gives_dropout_a_row_and_activations_their_column():
     rows = [(row.label, row.activation, row.output_shape) for row in varied_net().summary_rows()]
     assert rows[:3] == [
-        ("Conv2D 1→3 3×3", "LeakyReLU 0.2", "3×4×4"),
-        ("AvgPool2D 2×2/2", "", "3×2×2"),
-        ("Dropout2D 0.25", "", "3×2×2"),
+        ("Conv2D 1→3 3×3", "LeakyReLU 0.2", (3, 4, 4)),
+        ("AvgPool2D 2×2/2", "", (3, 2, 2)),
+        ("Dropout2D 0.25", "", (3, 2, 2)),
     ]
-    assert rows[-2:] == [("Dropout 0.5", "", "4"), ("Dense 4→3", "Sigmoid", "3")]
+    assert rows[-2:] == [("Dropout 0.5", "", (4,)), ("Dense 4→3", "Sigmoid", (3,))]
 
 
 # --- the file -----------------------------------------------------------------------------------------
@@ -290,8 +310,7 @@ def test_a_file_keeps_what_belongs_to_input_and_output(tmp_path):
 
 def test_a_file_from_before_there_were_constants_is_read(tmp_path):
     path = tmp_path / "net.npz"
-    old = ("mean", "std", "class_names", "preparation")
-    rewritten(lambda header, arrays: [header["architecture"].pop(key) for key in old])(path)
+    rewritten(lambda header, arrays: None)(path)
     loaded = CNN.load(path)
     assert (loaded.mean, loaded.std, loaded.class_names, loaded.preparation) == ((0,), (1,), (), "")
 
@@ -349,15 +368,45 @@ def compressed(path):
         archive.writestr("header.npy", b"\0" * 10**6)
 
 
-def rewritten(change):
+def format_1(net):
+    """The header that files of format 1 have."""
+    layers = [{"layer": type(layer).__name__, **layer.config()} for layer in net.layers]
+    return {"format": 1, "architecture": {"name": net.name, "input_shape": net.input_shape, "layers": layers}}
+
+
+def rewritten(change, header_of=format_1):
     def damage(path):
         net = small_net()
-        header = {"format": 1, "architecture": json.loads(json.dumps(net.config()))}
+        header = json.loads(json.dumps(header_of(net)))
         arrays = {f"{k}.{name}": array for k, name, array in net._named_arrays()}
         change(header, arrays)
         write_checkpoint(path, header, arrays)
 
     return damage
+
+
+def another_net(old, new):
+    """A file of today's format, with ``old`` replaced by ``new`` in its net."""
+    return rewritten(
+        lambda header, _: header.update(net=header["net"].replace(old, new)),
+        lambda net: {"format": 2, "net": net.describe()},
+    )
+
+
+def test_a_file_of_format_1_is_read(tmp_path, x):
+    net = small_net()
+    write_checkpoint(
+        tmp_path / "old.npz", format_1(net), {f"{k}.{name}": array for k, name, array in net._named_arrays()}
+    )
+    loaded = CNN.load(tmp_path / "old.npz")
+    assert repr(loaded.layers) == repr(net.layers)
+    np.testing.assert_array_equal(loaded.predict_proba(x), net.predict_proba(x))
+
+
+def test_a_file_carries_its_net_as_toml(tmp_path):
+    small_net().save(tmp_path / "net.npz")
+    header, _ = read_checkpoint(tmp_path / "net.npz")
+    assert (header["format"], header["net"]) == (2, small_net().describe())
 
 
 DAMAGES = [
@@ -371,7 +420,7 @@ DAMAGES = [
     (rewritten(lambda header, arrays: arrays.pop("0.bias")), "its architecture needs arrays"),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "in float32 or float64"),
-    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 1"),
+    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 2"),
     (
         rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
         "unknown layer 'Evil'",
@@ -380,11 +429,20 @@ DAMAGES = [
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
     (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
     (rewritten(lambda header, arrays: header.update(recipe="fast")), "its recipe is no table but 'fast'"),
-    (rewritten(lambda header, arrays: header["architecture"].update(std=[0])), "with std above 0"),
-    (
-        rewritten(lambda header, arrays: header["architecture"].update(preparation="boil")),
-        "must be one of ink, fill, crop",
-    ),
+    (rewritten(lambda header, arrays: header.update(input={"std": [0]})), "with std above 0"),
+    (rewritten(lambda header, arrays: header.update(input={"preparation": "boil"})), "must be one of ink, fill, crop"),
+    (rewritten(lambda header, arrays: header.update(input={"colour": 1})), "unexpected keyword argument 'colour'"),
+    (rewritten(lambda header, arrays: header.update(input=[1])), "does not describe"),
+    (another_net('"ReLU"', '"Evil"'), "its net, line 13: layer 2 of 6: unknown layer 'Evil'"),
+    (another_net('"ReLU"', "[1]"), r"unknown layer \[1\]"),
+    (another_net("stride = 1", "stride = 0"), "stride must be"),
+    (another_net("stride = 1", "colour = 1"), "unknown key 'colour'"),
+    (another_net("out_channels = 3", "out_channels = 4"), "its architecture needs arrays"),
+    (another_net("out_features = 3", "out_features = 3000000000000000000"), "can not be built with"),
+    (another_net("out_features = 3", "out_features = 4\nclasses ="), "is not valid TOML"),
+    (another_net("name", "\0name"), "is not valid TOML"),
+    (rewritten(lambda header, arrays: header.update(format=2, net=3)), "does not describe"),
+    (rewritten(lambda header, arrays: header.update(format=2)), "does not describe"),
 ]
 
 

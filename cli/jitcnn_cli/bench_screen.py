@@ -19,7 +19,7 @@ from jitcnn.benchmark.zoo import ZOO
 from jitcnn.errors import ConfigError
 from jitcnn.files import atomic_write
 from jitcnn.kernels import runtime
-from jitcnn.models import MODELS
+from jitcnn.models import find_net
 from jitcnn_cli.console import Bar, stdout, table
 
 COMPILED = ("loops", "fused")
@@ -99,7 +99,7 @@ def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> l
         contests = zoo_contests(ZOO, ["loops", "im2col"], seed=seed, dtype=number)
     else:
         impls = IMPLEMENTATIONS if impl == "all" else ["naive"] if impl == "naive" else ["naive", impl]
-        model = MODELS[request.model](seed=seed, dtype=number)
+        model = find_net(request.model, seed=seed, dtype=number)
         contests = model_contests(model, impls, batch_size=request.batch_size, seed=seed, dtype=number)
     timings = bench_layers(contests, rounds=rounds, on_layer=lambda label: bar.show(0, label))
     return [timing for timing in timings if impl in ("all", timing.impl)]

@@ -34,19 +34,22 @@ def table(title: str | None, *columns: str, left: int = 1) -> Table:
 
 def model_table(model: Any) -> Table:
     """The architecture: one row per layer."""
-    drawn = table(
-        f"{model.name}: {model.parameter_count:,} parameters",
-        "layer",
-        "activation",
-        "output",
-        "parameters",
-        "receptive field",
-        "runs as",
-        left=3,
-    )
-    for row in model.summary_rows():
-        count = f"{row.parameter_count:,}" if row.parameter_count else "–"
-        drawn.add_row(row.label, row.activation, row.output_shape, count, row.receptive_field, row.runs)
+    from jitcnn.summary import HEAD, LEGEND, cells, total
+
+    # No upright lines, and headers of two lines: whole on 80 columns; of a deep net the long labels are folded.
+    drawn = Table(
+        title=f"{model.name}: {model.parameter_count:,} parameters", title_justify="left", title_style="bold",
+        caption=LEGEND, caption_justify="left",
+        box=box.HORIZONTALS, padding=(0, 1, 0, 0), pad_edge=False, show_footer=True,
+    )  # fmt: skip
+    rows = model.summary_rows()
+    for position, (name, last) in enumerate(zip(HEAD, cells(total(rows)), strict=True)):
+        drawn.add_column(
+            name.replace("-", "-\n").replace(" ", "\n"), "" if last == "?" else last,
+            justify="left" if position in (0, 1, len(HEAD) - 1) else "right", no_wrap=position > 0, vertical="top",
+        )  # fmt: skip
+    for row in rows:
+        drawn.add_row(*cells(row))
     return drawn
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": "Examine a saved net on test images.",
     "predict": "Tell what picture files show.",
     "summary": "Show a net layer by layer.",
+    "models": "List the ready-made nets.",
     "bench": "Time the implementations against each other.",
     "race": "Train to a target, and tell how long it took.",
     "gradcheck": "Prove every backward pass numerically.",

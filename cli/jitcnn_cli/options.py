@@ -10,7 +10,6 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 IMPLEMENTATIONS = ("auto", "fused", "loops", "im2col", "naive")
-MODELS = ("mnist-cnn", "mnist-dense")
 DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "cifar10", "digits")
 FETCHED = DATASETS[1:-1]
 
@@ -19,6 +18,14 @@ def _dataset_name(_ctx: click.Context, _param: click.Parameter, value: str) -> s
     if value not in DATASETS and not Path(value).is_dir():
         raise click.BadParameter(f"{value!r} is neither one of {', '.join(DATASETS)} nor a folder of pictures.")
     return value
+
+
+def model_option(default: str | None) -> Callable[[Command], Command]:
+    """``--model``; by default the recipe's net where there is none."""
+    return click.option(
+        "--model", "model_name", metavar="NET", default=default, show_default=default or "the recipe's",
+        help="A name that `jitcnn models` lists, or the path of a net of your own, ending in .toml.",
+    )  # fmt: skip
 
 
 dataset_option = click.option(

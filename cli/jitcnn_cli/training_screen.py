@@ -19,6 +19,7 @@ from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
 from jitcnn.model import CNN
+from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
 from jitcnn.shift import ShiftTest, shift_test
 from jitcnn.training import Epoch, History, fit_by, model_by, prepare
@@ -57,13 +58,13 @@ def run(
     data = data if limit is None else data.limited(limit)
     given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
     chosen = choose_recipe(recipe, data.name).changed(**given)
-    if no_baseline or chosen.model == RIVAL:
+    model = model_by(chosen, seed=seed, impl=impl, num_classes=data.num_classes)
+    if no_baseline or model.name == RIVAL or model.input_shape != MODELS[RIVAL].input_shape:
         chosen = chosen.changed(rival=False)
-    model = model_by(chosen, seed=seed, impl=impl)
     models = {model.name: model}
     console.print(model_table(model))
     if chosen.rival:
-        models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl)
+        models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl, num_classes=data.num_classes)
         console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
     for net in models.values():
         data.check_fit(net)

@@ -114,10 +114,10 @@ import json, sys
 from time import perf_counter
 start = perf_counter()
 from jitcnn.kernels.runtime import CompileClock
-from jitcnn.models import MODELS
+from jitcnn.models import find_net
 from jitcnn.training import prepare
 with CompileClock() as clock:
-    prepare(MODELS[sys.argv[1]](impl=sys.argv[2]))
+    prepare(find_net(sys.argv[1], impl=sys.argv[2]))
 print(json.dumps([perf_counter() - start, clock.kernels]))
 """
 

@@ -24,7 +24,7 @@ from ..arrays import IntArray
 from ..fusion import plan
 from ..layers import Conv2D, Layer, MaxPool2D, ReLU, Softmax
 from ..model import CNN
-from ..models import MODELS
+from ..models import find_net
 from ..training import train_step
 from .layers import block_label
 from .torch_twin import torch_twin
@@ -117,7 +117,7 @@ def jitcnn_cases(request: Request) -> Iterator[Case]:
         for zoo in ZOO:
             yield from _our_passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
         return
-    model = MODELS[request.model](dtype=np.dtype(request.dtype).type)
+    model = find_net(request.model, dtype=np.dtype(request.dtype).type)
     images, labels = digits(model)
     optimizer, rng = SGD(), np.random.default_rng(0)
     batches = chain.from_iterable(minibatches(images, labels, request.batch_size, rng) for _ in count())
@@ -183,7 +183,7 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
         for zoo in ZOO:
             yield from passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
         return
-    model = MODELS[request.model](dtype=np.dtype(request.dtype).type)
+    model = find_net(request.model, dtype=np.dtype(request.dtype).type)
     layers = [layer for layer in model.layers if not isinstance(layer, Softmax)]
     net = torch_twin(torch, layers).to(memory_format=layout)
     images, labels = (torch.from_numpy(array) for array in digits(model))

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import prod
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -21,13 +22,15 @@ class Layer(ABC):
     A layer with parameters names them in ``parameter_names``; each name has an attribute of its own and
     one with ``d_`` before it for the gradient, overwritten by every backward pass. What it keeps and does not learn by
     gradients, such as running statistics, it names in ``buffer_names``. A layer made of layers gives them in ``inner``.
-    A layer whose forward pass draws random numbers keeps the generator in ``rng``.
+    A layer whose forward pass draws random numbers keeps the generator in ``rng``. A layer that takes inputs of a certain
+    number of axes may name them in ``input_axes``; the names that are settings too can then be inferred from an input.
     """
 
     parameter_names: tuple[str, ...] = ()
     buffer_names: ClassVar[tuple[str, ...]] = ()
     rng: np.random.Generator | None = None
     config_names: ClassVar[tuple[str, ...]] = ()
+    input_axes: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
     has_implementations: ClassVar[bool] = False
 
@@ -74,10 +77,14 @@ class Layer(ABC):
             return
         setattr(self, name, array)
         if name in self.parameter_names:
-            setattr(self, f"d_{name}", np.zeros_like(array))
+            setattr(self, f"d_{name}", np.zeros(array.shape, array.dtype))
 
     def _of_inner(self, arrays: Callable[["Layer"], dict[str, Array]]) -> dict[str, Array]:
         return {f"{name}.{key}": array for name, layer in self.inner().items() for key, array in arrays(layer).items()}
+
+    def activations(self, input_shape: Shape) -> int:
+        """How many numbers one input of ``input_shape`` (without N) leaves in arrays of their own: those of the output."""
+        return prod(self.output_shape(input_shape))
 
     def multiply_adds(self, input_shape: Shape) -> int:
         """Multiplications with a weight that one input of ``input_shape`` (without N) costs."""

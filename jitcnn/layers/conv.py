@@ -42,6 +42,7 @@ class Conv2D(Layer):
 
     parameter_names: tuple[str, ...] = ("weights", "bias")
     has_implementations = True
+    input_axes = ("in_channels", "H", "W")
     config_names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "use_bias")
 
     def __init__(
@@ -70,7 +71,7 @@ class Conv2D(Layer):
         shape = (self.out_channels, self.in_channels, *self.kernel_size)
         dtype = check_dtype(dtype)
         self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
-        self.d_weights: Array = np.zeros_like(self.weights)
+        self.d_weights: Array = np.zeros(shape, dtype)
         self.bias: Array | None = None
         self.d_bias: Array | None = None
         if use_bias:

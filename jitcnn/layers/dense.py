@@ -34,6 +34,7 @@ class Dense(Layer):
     """
 
     parameter_names = ("weights", "bias")
+    input_axes = ("in_features",)
     config_names = ("in_features", "out_features")
 
     def __init__(
@@ -50,8 +51,8 @@ class Dense(Layer):
         shape = (self.in_features, self.out_features)
         self.weights: Array = he_normal(shape, self.in_features, rng or np.random.default_rng(), dtype)
         self.bias: Array = np.zeros(self.out_features, dtype)
-        self.d_weights: Array = np.zeros_like(self.weights)
-        self.d_bias: Array = np.zeros_like(self.bias)
+        self.d_weights: Array = np.zeros(shape, dtype)
+        self.d_bias: Array = np.zeros(self.out_features, dtype)
         # d_weights is xᵀ · d_out: the input is kept, and nothing of the output.
         self._x: Array | None = None
 

@@ -32,3 +32,7 @@ class Flatten(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C·H·W,)."""
         return (prod(input_shape),)
+
+    def activations(self, input_shape: Shape) -> int:
+        """None: the output is the input, seen otherwise."""
+        return 0

@@ -56,6 +56,7 @@ class BatchNorm2D(Layer):
 
     parameter_names = ("scale", "shift")
     buffer_names = ("running_mean", "running_variance")
+    input_axes = ("channels", "H", "W")
     config_names = ("channels", "epsilon", "momentum")
     has_implementations = True
 

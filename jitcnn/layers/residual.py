@@ -5,6 +5,7 @@ input itself, or a 1×1 convolution where the shape changes; every convolution i
 no bias of its own. Normalisation and ReLU, and normalisation, sum and ReLU at the end, run as one pass each.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ class _Residual(Layer):
     """What both blocks share: a branch of convolutions, each with its normalisation, and a shortcut."""
 
     has_implementations = True
+    input_axes = ("in_channels", "H", "W")
 
     def __init__(
         self,
@@ -104,6 +106,14 @@ class _Residual(Layer):
             input_shape = conv.output_shape(input_shape)
         return total
 
+    def activations(self, input_shape: Shape) -> int:
+        """The outputs of its convolutions and normalisations."""
+        count = 2 * prod(self.output_shape(input_shape)) if self.shortcut is not None else 0
+        for conv, _ in self.branch:
+            input_shape = conv.output_shape(input_shape)
+            count += 2 * prod(input_shape)
+        return count
+
     @property
     def window(self) -> tuple[Pair, Pair]:
         """The window of the branch as a whole."""
@@ -160,7 +170,7 @@ class BottleneckBlock(_Residual):
 
     Parameters
     ----------
-    in_channels, channels : int, channels are those of the 3×3 convolution
+    in_channels, width : int, width are the channels of the 3×3 convolution
     out_channels : int, four times as many by default
     stride, impl, rng, dtype : as ``ResidualBlock``
 
@@ -170,12 +180,12 @@ class BottleneckBlock(_Residual):
         If a setting is out of range.
     """
 
-    config_names = ("in_channels", "channels", "out_channels", "stride")
+    config_names = ("in_channels", "width", "out_channels", "stride")
 
     def __init__(
         self,
         in_channels: int,
-        channels: int,
+        width: int,
         out_channels: int | None = None,
         stride: int = 1,
         *,
@@ -183,7 +193,7 @@ class BottleneckBlock(_Residual):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ) -> None:
-        self.channels = check_count("channels", channels)
-        out_channels = 4 * self.channels if out_channels is None else out_channels
-        branch = [(1, self.channels), (3, self.channels), (1, out_channels)]
+        self.width = check_count("width", width)
+        out_channels = 4 * self.width if out_channels is None else out_channels
+        branch = [(1, self.width), (3, self.width), (1, out_channels)]
         super().__init__(in_channels, out_channels, stride, branch, 1, impl, rng, dtype)

@@ -36,7 +36,7 @@ def test_scaling_compares_with_the_first_number_of_threads(monkeypatch):
 
 
 def test_the_second_start_compiles_nothing(monkeypatch):
-    monkeypatch.setattr(duel, "START", duel.START.replace("prepare(MODELS", "(lambda net: None)(MODELS"))
+    monkeypatch.setattr(duel, "START", duel.START.replace("prepare(find_net", "(lambda net: None)(find_net"))
     start = duel.start_up("mnist-cnn", "loops")
     assert start.kernels == 0
     assert start.cached_seconds > 0

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from jitcnn import CNN, Dense, Flatten, fit, load_dataset
-from jitcnn.models import MODELS
+from jitcnn.models import MODELS, mnist_cnn, mnist_dense
 from jitcnn_cli import options
 from jitcnn_cli.main import COMMANDS, cli
 
@@ -42,16 +42,19 @@ def test_help_is_there(command, runner):
 def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeypatch, model_file, seven, empty_cache):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "output").mkdir()
+    (tmp_path / "my_net.toml").write_text(mnist_dense().describe())
     (tmp_path / "output" / "cnn_mnist_model.npz").write_bytes(model_file.read_bytes())
     text = runner.invoke(cli, [*command, "--help"]).output
-    example = re.search(r"Example:\n\s+jitcnn (.*)", text).group(1)
+    examples = re.findall(r"^  +jitcnn (.*)", text[text.index("Example:") :], re.MULTILINE)
     if command == ["data", "fetch"]:
         monkeypatch.setattr("jitcnn.data.idx_sets.mirrors_that_answer", lambda urls, seconds: [])
-        result = runner.invoke(cli, shlex.split(example))
+        result = runner.invoke(cli, shlex.split(examples[0]))
         assert "No MNIST mirror answered" in result.output
         return
-    result = runner.invoke(cli, shlex.split(example))
-    assert result.exit_code == 0, result.output
+    assert examples
+    for example in examples:
+        result = runner.invoke(cli, shlex.split(example))
+        assert result.exit_code == 0, result.output
 
 
 def test_options_name_what_the_library_has():
@@ -59,7 +62,6 @@ def test_options_name_what_the_library_has():
     from jitcnn.functional import CONV_IMPLEMENTATIONS
 
     assert set(options.IMPLEMENTATIONS) == {"auto", "fused", *CONV_IMPLEMENTATIONS}
-    assert tuple(MODELS) == options.MODELS
     assert options.DATASETS == DATASETS
 
 
@@ -119,7 +121,10 @@ def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, s
         (["evaluate", "none.npz"], "Expected a model file at none.npz, found none"),
         (["predict", "{model}", "none.png"], "none.png is not a picture that can be read"),
         (["predict", __file__, "none.png"], "is not a whole jitcnn model file"),
-        (["summary", "resnet"], "Expected a model file at resnet, found none"),
+        (["summary", "mnist_cnn"], "There is no net named 'mnist_cnn' (did you mean 'mnist-cnn'?): `jitcnn models`"),
+        (["summary", "none.npz"], "Expected a model file at none.npz, found none"),
+        (["summary", "none.toml"], "Expected the description of a net at none.toml, found none"),
+        (["bench", "--model", "mnist"], "There is no net named 'mnist'"),
     ],
 )
 def test_bad_files_are_told_in_one_line(arguments, message, runner, model_file):
@@ -132,6 +137,76 @@ def test_bad_files_are_told_in_one_line(arguments, message, runner, model_file):
 def test_summary_shows_a_net_and_a_file(runner, model_file):
     for model in ("mnist-cnn", str(model_file)):
         assert "mnist-cnn: 225,034 parameters" in runner.invoke(cli, ["summary", model]).output
+
+
+def test_summary_speaks_json_and_toml(runner, tmp_path):
+    told = json.loads(runner.invoke(cli, ["summary", "mnist-dense", "--json"]).output)
+    assert (told["parameters"], told["multiply_adds"]) == (535_818, 535_040)
+    text = runner.invoke(cli, ["summary", "mnist-cnn", "--toml"]).output
+    assert text == mnist_cnn().describe()
+    (tmp_path / "mine.toml").write_text(text.replace("out_channels = 64", "out_channels = 7"))
+    assert "Conv2D 32→7 3×3" in runner.invoke(cli, ["summary", str(tmp_path / "mine.toml")]).output
+
+
+DEEP = """
+name = "deep"
+input_shape = [3, 224, 224]
+[[layer]]
+kind = "Conv2D"
+out_channels = 128
+kernel_size = 3
+padding = 1
+[[layer]]
+kind = "ReLU"
+[[layer]]
+kind = "Conv2D"
+out_channels = 128
+kernel_size = 3
+padding = 1
+[[layer]]
+kind = "ReLU"
+[[layer]]
+kind = "MaxPool2D"
+pool_size = 16
+stride = 16
+[[layer]]
+kind = "Flatten"
+[[layer]]
+kind = "Dense"
+out_features = 4096
+"""
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_the_summary_of_a_deep_net_fits_the_screen(columns, runner, tmp_path, monkeypatch):
+    from jitcnn_cli import console
+
+    monkeypatch.setattr(console, "PLAIN_WIDTH", columns)
+    (tmp_path / "deep.toml").write_text(DEEP)
+    lines = runner.invoke(cli, ["summary", str(tmp_path / "deep.toml")]).output.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "…" not in "".join(lines)
+    assert re.search(r"^ total +102,915,712 +7\.67 G +51\.5 MB *$", "\n".join(lines), re.MULTILINE), lines
+    folded = any(line.split()[:1] == ["pad"] for line in lines)
+    assert folded == (columns == 80)
+
+
+def test_models_lists_every_net(runner):
+    shown = runner.invoke(cli, ["models"]).output
+    told = [json.loads(line) for line in runner.invoke(cli, ["models", "--json"]).output.splitlines()]
+    assert [net["name"] for net in told] == list(MODELS)
+    for net in told:
+        assert net["name"] in shown
+        assert f"{net['parameters']:,}" in shown
+        assert {"year", "paper", "input_shape", "multiply_adds"} <= set(net)
+
+
+def test_bench_takes_a_net_of_ones_own(runner, tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text('input_shape = [1, 6, 5]\n[[layer]]\nkind = "Conv2D"\nout_channels = 2\nkernel_size = 3\n')
+    arguments = ["--impl", "loops", "--rounds", "1", "--batch-size", "1", "--json", "-"]
+    result = runner.invoke(cli, ["bench", "--model", str(path), *arguments])
+    assert {timing["layer"] for timing in json.loads(result.stdout)["timings"]} == {"Conv2D 1→2 3×3"}
 
 
 def test_gradcheck_fails_on_a_wrong_gradient(runner, monkeypatch):
@@ -263,9 +338,14 @@ def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
     result = runner.invoke(cli, arguments)
     assert result.exit_code == 1
     assert "Error: mnist-cnn expects images 1×28×28, got 3×28×28 from pets" in result.output
-    assert "configuration" not in result.output
-    result = runner.invoke(cli, [*arguments, "--channels", "1"])
-    assert "Error: mnist-cnn tells 10 classes apart, pets has 2" in result.output
+    assert "compiling" not in result.output
+
+
+def test_a_ready_made_net_takes_as_many_classes_as_the_pictures_have(runner, pets):
+    arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--channels", "1", "--epochs", "1"]
+    result = runner.invoke(cli, [*arguments, "--output", str(pets.parent / "out")])
+    assert result.exit_code == 0, result.output
+    assert CNN.load(pets.parent / "out" / "cnn_mnist_model.npz").num_classes == 2
 
 
 def test_a_broken_picture_is_skipped_with_the_flag_alone(runner, pets):

@@ -34,8 +34,8 @@ def test_the_screen_tells_everything_in_order(run):
         "jitcnn 0.",
         "implementation auto (fused where it can, else loops)",
         "mnist-cnn: 225,034 parameters",
+        "Conv2D 32→64 3×3 + ReLU",
         "receptive field",
-        "Conv2D 32→64 3×3 │ ReLU",
         "rival mnist-dense (no convolution): 535,818 parameters",
         "data: digits, 64 training and 64 test images",
         "recipe digits: the textbook's settings on the embedded digits (data set digits, net mnist-cnn)",
@@ -124,6 +124,63 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
     )
 
 
+MY_NET = """
+name = "mine"
+input_shape = [1, 28, 28]
+
+[[layer]]
+kind = "MaxPool2D"
+pool_size = 4
+stride = 4
+
+[[layer]]
+kind = "Flatten"
+
+[[layer]]
+kind = "Dense"
+out_features = 10
+"""
+
+
+@pytest.fixture
+def my_net(tmp_path):
+    def write(text=MY_NET):
+        path = tmp_path / "my_net.toml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_a_net_of_ones_own_is_trained_and_kept(runner, tmp_path, my_net):
+    arguments = [*QUICK, "--model", my_net(), "--seed", "3", "--impl", "im2col", "--output", str(tmp_path / "out")]
+    result = runner.invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert "mine: 500 parameters" in result.output
+    assert "mine reads" in result.output
+    assert "rival mnist-dense" in result.output
+    assert CNN.load(tmp_path / "out" / FILES[0]).describe().startswith('name = "mine"\ninput_shape = [1, 28, 28]')
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "out_features = 10",
+            "out_features = 9",
+            r"mine tells 9 classes apart, digits has 10: choose a net or a data set",
+        ),
+        ("[1, 28, 28]", "[1, 32, 32]", "mine expects images 1×32×32, got 1×28×28 from digits"),
+        ("input_shape = [1, 28, 28]", "", "a net expects an input_shape such as [1, 28, 28], got none"),
+        ('"Flatten"', '"ReLU"', "my_net.toml, line 13: layer 3 of 3 (Dense) expects input of shape (N, in_features)"),
+    ],
+)
+def test_a_net_that_does_not_fit_is_told_in_one_line(old, new, message, runner, tmp_path, my_net):
+    result = runner.invoke(cli, [*QUICK, "--model", my_net(MY_NET.replace(old, new)), "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert message in result.output.splitlines()[-1]
+
+
 def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, monkeypatch):
     from jitcnn.data import idx_sets
 
@@ -146,7 +203,8 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
         (["--impl", "gpu"], 2, "'gpu' is not one of"),
         (["--recipe", "slow"], 1, "There is no recipe 'slow': known are standard, fast, digits, .* that ends in .toml"),
         (["--recipe", "none.toml"], 1, "The recipe none.toml can not be read: No such file"),
-        (["--model", "resnet"], 2, "'resnet' is not one of"),
+        (["--model", "mnist-ccn"], 1, "no net named 'mnist-ccn' .did you mean 'mnist-cnn'"),
+        (["--model", "none.toml"], 1, "Expected the description of a net at none.toml, found none"),
         (["--data-dir", "/none"], 2, "'/none' does not exist"),
     ],
 )

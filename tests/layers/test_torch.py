@@ -42,4 +42,6 @@ def test_a_layer_and_torchs_agree(layer, training, dtype, rng):
 def test_what_is_kept_is_scaled_as_torch_scales_it(layer):
     x = np.ones((20, 30, 2, 2), np.float32)
     assert_close(np.unique(layer.forward(x)), np.unique(torch_twin(torch, [layer])(torch.tensor(x)).numpy()))
-    np.testing.assert_array_equal(layer.forward(x, training=False), torch_twin(torch, [layer]).eval()(torch.tensor(x)).numpy())
+    np.testing.assert_array_equal(
+        layer.forward(x, training=False), torch_twin(torch, [layer]).eval()(torch.tensor(x)).numpy()
+    )

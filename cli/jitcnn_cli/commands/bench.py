@@ -15,14 +15,7 @@ from jitcnn_cli import options
     show_default=True,
     help="Which to time.",
 )
-@click.option(
-    "--model",
-    "model_name",
-    type=click.Choice(options.MODELS),
-    default="mnist-cnn",
-    show_default=True,
-    help="Whose layers.",
-)
+@options.model_option("mnist-cnn")
 @click.option(
     "--shapes",
     type=click.Choice(["model", "zoo"]),

@@ -11,12 +11,7 @@ from jitcnn_cli import options
 @options.dataset_option
 @options.data_dir_option
 @options.picture_options
-@click.option(
-    "--model",
-    "model_name",
-    type=click.Choice(options.MODELS),
-    help="Net to train.  [default: the recipe's: mnist-cnn]",
-)
+@options.model_option(None)
 @options.impl_option
 @options.recipe_option("standard")
 @click.option(

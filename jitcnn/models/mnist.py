@@ -1,15 +1,17 @@
-"""The ready-made nets."""
+"""The first net of this project, and its rival without a convolution."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
-from .model import CNN
+from ..initializers import Seed
+from ..layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
+from ..model import CNN
+from .registry import net
 
 
-def mnist_cnn(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+@net("mnist-cnn", year=2026, paper="this project", input_shape=(1, 28, 28), parameters=225_034, multiply_adds=2_631_040)
+def mnist_cnn(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int = 10) -> CNN:
     """Two convolutions with pooling, then two dense layers, for images (1, 28, 28): 225,034 parameters.
 
     Parameters
@@ -17,6 +19,7 @@ def mnist_cnn(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN
     seed : int, decides the first weights
     impl : "auto", "naive", "loops" or "im2col"
     dtype : np.float32 or np.float64
+    num_classes : int
     """
     rng = np.random.default_rng(seed)
     return CNN(
@@ -30,7 +33,7 @@ def mnist_cnn(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN
             Flatten(),
             Dense(1600, 128, rng=rng, dtype=dtype),
             ReLU(),
-            Dense(128, 10, rng=rng, dtype=dtype),
+            Dense(128, num_classes, rng=rng, dtype=dtype),
             Softmax(),
         ],
         input_shape=(1, 28, 28),
@@ -38,7 +41,8 @@ def mnist_cnn(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN
     )
 
 
-def mnist_dense(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+@net("mnist-dense", year=2026, paper="this project", input_shape=(1, 28, 28), parameters=535_818, multiply_adds=535_040)
+def mnist_dense(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int = 10) -> CNN:
     """The rival without a convolution, for images (1, 28, 28): 784→512→256→10, 535,818 parameters.
 
     Parameters
@@ -46,6 +50,7 @@ def mnist_dense(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> C
     seed : int, decides the first weights
     impl : taken for the sake of one signature; a dense layer has one implementation
     dtype : np.float32 or np.float64
+    num_classes : int
     """
     rng = np.random.default_rng(seed)
     return CNN(
@@ -55,12 +60,9 @@ def mnist_dense(seed: int = 0, impl: str = "auto", dtype: Any = np.float32) -> C
             ReLU(),
             Dense(512, 256, rng=rng, dtype=dtype),
             ReLU(),
-            Dense(256, 10, rng=rng, dtype=dtype),
+            Dense(256, num_classes, rng=rng, dtype=dtype),
             Softmax(),
         ],
         input_shape=(1, 28, 28),
         name="mnist-dense",
     )
-
-
-MODELS: dict[str, Callable[..., CNN]] = {"mnist-cnn": mnist_cnn, "mnist-dense": mnist_dense}

@@ -1,0 +1,41 @@
+"""``jitcnn models``: which nets there are."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+
+@click.command("models")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per net.")
+def command(as_json: bool) -> None:
+    """List the ready-made nets, each with its paper, and what one image costs.
+
+    \b
+    Example:
+      jitcnn models
+    """
+    from jitcnn.models import MODELS
+    from jitcnn.summary import compact, times
+    from jitcnn_cli.console import stdout, table
+
+    if as_json:
+        for net in MODELS.values():
+            record = asdict(net)
+            del record["factory"]
+            click.echo(json.dumps(record))
+        return
+    shown = table(None, "net", "year", "paper", "input", "parameters", "mult-adds", left=4)
+    shown.columns[2].no_wrap = False
+    for net in MODELS.values():
+        shown.add_row(
+            net.name,
+            str(net.year),
+            net.paper,
+            times(net.input_shape),
+            f"{net.parameters:,}",
+            compact(net.multiply_adds),
+        )
+    console = stdout()
+    console.print(shown)
+    console.print("`jitcnn summary NET` shows the layers of one.", soft_wrap=True)

@@ -1,0 +1,31 @@
+"""The ready-made nets."""
+
+from .alexnet import alexnet, cifar_alexnet
+from .lenet import lenet5, lenet5_relu
+from .mnist import mnist_cnn, mnist_dense
+from .registry import MODELS, Net, find_net
+from .resnet import resnet18, resnet20, resnet32, resnet34, resnet50, resnet56
+from .vgg import cifar_vgg, vgg11, vgg13, vgg16, vgg19
+
+__all__ = [
+    "MODELS",
+    "Net",
+    "alexnet",
+    "cifar_alexnet",
+    "cifar_vgg",
+    "find_net",
+    "lenet5",
+    "lenet5_relu",
+    "mnist_cnn",
+    "mnist_dense",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet50",
+    "resnet56",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+]

@@ -1,0 +1,114 @@
+"""ResNet: blocks that learn what to add to their input; large ones for 224×224 pixels, slim ones for CIFAR-10.
+
+He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..initializers import Seed
+from ..layers import (
+    BatchNorm2D,
+    BottleneckBlock,
+    Conv2D,
+    Dense,
+    GlobalAvgPool2D,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    ResidualBlock,
+    Softmax,
+)
+from ..model import CNN
+from .registry import net
+
+PAPER = "He et al., Deep Residual Learning for Image Recognition"
+
+
+@net("resnet18", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=11_689_512, multiply_adds=1_814_073_344)
+def resnet18(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """ResNet of eight blocks of two convolutions, for images (3, 224, 224).
+
+    Parameters
+    ----------
+    num_classes : int
+    seed : int, decides the first weights
+    impl : "auto", "naive", "loops" or "im2col"
+    dtype : np.float32 or np.float64
+    """
+    return _resnet("resnet18", (2, 2, 2, 2), False, num_classes, seed, impl, dtype)
+
+
+@net("resnet34", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=21_797_672, multiply_adds=3_663_761_408)
+def resnet34(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """ResNet of sixteen blocks of two convolutions; parameters as ``resnet18``."""
+    return _resnet("resnet34", (3, 4, 6, 3), False, num_classes, seed, impl, dtype)
+
+
+@net("resnet50", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=25_557_032, multiply_adds=4_089_184_256)
+def resnet50(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """ResNet of sixteen bottleneck blocks of three convolutions; parameters as ``resnet18``."""
+    return _resnet("resnet50", (3, 4, 6, 3), True, num_classes, seed, impl, dtype)
+
+
+def _resnet(
+    name: str, blocks: Sequence[int], bottleneck: bool, num_classes: int, seed: Seed, impl: str, dtype: Any
+) -> CNN:
+    rng = np.random.default_rng(seed)
+    layers: list[Layer] = [
+        Conv2D(3, 64, 7, 2, 3, use_bias=False, impl=impl, rng=rng, dtype=dtype),
+        BatchNorm2D(64, impl=impl, dtype=dtype),
+        ReLU(),
+        MaxPool2D(3, 2, 1, impl=impl),
+    ]
+    arriving = 64
+    for stage, count in enumerate(blocks):
+        channels = 64 * 2**stage
+        for position in range(count):
+            stride = 2 if stage > 0 and position == 0 else 1
+            if bottleneck:
+                layers.append(BottleneckBlock(arriving, channels, stride=stride, impl=impl, rng=rng, dtype=dtype))
+                arriving = 4 * channels
+            else:
+                layers.append(ResidualBlock(arriving, channels, stride, impl=impl, rng=rng, dtype=dtype))
+                arriving = channels
+    layers += [GlobalAvgPool2D(), Dense(arriving, num_classes, rng=rng, dtype=dtype), Softmax()]
+    return CNN(layers, input_shape=(3, 224, 224), name=name)
+
+
+@net("resnet20", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=272_474, multiply_adds=40_813_184)
+def resnet20(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """ResNet of nine slim blocks for images (3, 32, 32), with projections where the size changes; parameters as ``resnet18``."""
+    return _cifar_resnet("resnet20", 3, num_classes, seed, impl, dtype)
+
+
+@net("resnet32", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=466_906, multiply_adds=69_124_736)
+def resnet32(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """ResNet of fifteen slim blocks for images (3, 32, 32); parameters as ``resnet18``."""
+    return _cifar_resnet("resnet32", 5, num_classes, seed, impl, dtype)
+
+
+@net("resnet56", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=855_770, multiply_adds=125_747_840)
+def resnet56(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """ResNet of twenty-seven slim blocks for images (3, 32, 32); parameters as ``resnet18``."""
+    return _cifar_resnet("resnet56", 9, num_classes, seed, impl, dtype)
+
+
+def _cifar_resnet(name: str, blocks: int, num_classes: int, seed: Seed, impl: str, dtype: Any) -> CNN:
+    """Three stages of 16, 32 and 64 channels, so many blocks each."""
+    rng = np.random.default_rng(seed)
+    layers: list[Layer] = [
+        Conv2D(3, 16, 3, 1, 1, use_bias=False, impl=impl, rng=rng, dtype=dtype),
+        BatchNorm2D(16, impl=impl, dtype=dtype),
+        ReLU(),
+    ]
+    arriving = 16
+    for channels in (16, 32, 64):
+        for position in range(blocks):
+            stride = 2 if channels > 16 and position == 0 else 1
+            layers.append(ResidualBlock(arriving, channels, stride, impl=impl, rng=rng, dtype=dtype))
+            arriving = channels
+    layers += [GlobalAvgPool2D(), Dense(64, num_classes, rng=rng, dtype=dtype), Softmax()]
+    return CNN(layers, input_shape=(3, 32, 32), name=name)

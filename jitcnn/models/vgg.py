@@ -1,0 +1,99 @@
+"""VGG: nothing but 3×3 convolutions, in five blocks with a pool behind each; and a small one for CIFAR-10.
+
+Simonyan and Zisserman (2014), "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..initializers import Seed
+from ..layers import BatchNorm2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU, Softmax
+from ..model import CNN
+from .registry import net
+
+PAPER = "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition"
+# Channels of the five blocks, and how many convolutions each has.
+CHANNELS = (64, 128, 256, 512, 512)
+
+
+@net("vgg11", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=132_863_336, multiply_adds=7_609_090_048)
+def vgg11(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """VGG with 8 convolutions and 3 dense layers (configuration A), for images (3, 224, 224).
+
+    Parameters
+    ----------
+    num_classes : int
+    seed : int, decides the first weights and what is dropped
+    impl : "auto", "naive", "loops" or "im2col"
+    dtype : np.float32 or np.float64
+    """
+    return _vgg("vgg11", (1, 1, 2, 2, 2), num_classes, seed, impl, dtype)
+
+
+@net("vgg13", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=133_047_848, multiply_adds=11_308_466_176)
+def vgg13(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """VGG with 10 convolutions (configuration B); parameters as ``vgg11``."""
+    return _vgg("vgg13", (2, 2, 2, 2, 2), num_classes, seed, impl, dtype)
+
+
+@net("vgg16", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=138_357_544, multiply_adds=15_470_264_320)
+def vgg16(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """VGG with 13 convolutions (configuration D); parameters as ``vgg11``."""
+    return _vgg("vgg16", (2, 2, 3, 3, 3), num_classes, seed, impl, dtype)
+
+
+@net("vgg19", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=143_667_240, multiply_adds=19_632_062_464)
+def vgg19(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """VGG with 16 convolutions (configuration E); parameters as ``vgg11``."""
+    return _vgg("vgg19", (2, 2, 4, 4, 4), num_classes, seed, impl, dtype)
+
+
+def _vgg(name: str, convolutions: Sequence[int], num_classes: int, seed: Seed, impl: str, dtype: Any) -> CNN:
+    rng = np.random.default_rng(seed)
+    layers: list[Layer] = []
+    channels = 3
+    for filters, count in zip(CHANNELS, convolutions, strict=True):
+        for _ in range(count):
+            layers += [Conv2D(channels, filters, 3, 1, 1, impl=impl, rng=rng, dtype=dtype), ReLU()]
+            channels = filters
+        layers.append(MaxPool2D(2, 2, impl=impl))
+    layers += [
+        Flatten(),
+        Dense(512 * 7 * 7, 4096, rng=rng, dtype=dtype),
+        ReLU(),
+        Dropout(0.5, rng=rng),
+        Dense(4096, 4096, rng=rng, dtype=dtype),
+        ReLU(),
+        Dropout(0.5, rng=rng),
+        Dense(4096, num_classes, rng=rng, dtype=dtype),
+        Softmax(),
+    ]
+    return CNN(layers, input_shape=(3, 224, 224), name=name)
+
+
+@net("cifar-vgg", year=2014, paper=PAPER, input_shape=(3, 32, 32), parameters=814_570, multiply_adds=39_160_320)
+def cifar_vgg(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """Six 3×3 convolutions with batch normalisation in three blocks, for images (3, 32, 32); parameters as ``vgg11``."""
+    rng = np.random.default_rng(seed)
+    layers: list[Layer] = []
+    channels = 3
+    for filters in (32, 64, 128):
+        for _ in range(2):
+            layers += [
+                Conv2D(channels, filters, 3, 1, 1, use_bias=False, impl=impl, rng=rng, dtype=dtype),
+                BatchNorm2D(filters, impl=impl, dtype=dtype),
+                ReLU(),
+            ]
+            channels = filters
+        layers.append(MaxPool2D(2, 2, impl=impl))
+    layers += [
+        Flatten(),
+        Dense(2048, 256, rng=rng, dtype=dtype),
+        ReLU(),
+        Dropout(0.3, rng=rng),
+        Dense(256, num_classes, rng=rng, dtype=dtype),
+        Softmax(),
+    ]
+    return CNN(layers, input_shape=(3, 32, 32), name="cifar-vgg")

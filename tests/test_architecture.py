@@ -1,0 +1,334 @@
+"""Nets as data: TOML to layers and back, and every way in which it can be wrong."""
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, architecture
+from jitcnn.architecture import describe, parse_net, read_net
+from jitcnn.errors import ConfigError, DTypeError, ShapeError
+from jitcnn.initializers import Blank
+from jitcnn.layers import LAYERS, Layer
+from jitcnn.models import mnist_cnn
+
+ROOT = Path(__file__).parents[1]
+MY_NET = """\
+name = "mine"
+input_shape = [1, 9, 8]
+classes = 4
+
+[[layer]]
+kind = "Conv2D"
+out_channels = 3
+kernel_size = [4, 2]
+padding = "same"
+
+[[layer]]
+kind = "ReLU"
+
+[[layer]]  # halves
+kind = "MaxPool2D"
+
+[[layer]]
+kind = "Flatten"
+
+[[layer]]
+kind = "Dense"
+out_features = 4
+"""
+
+
+def build(text, **settings):
+    return CNN.from_description(parse_net(text, "my_net.toml"), **settings)
+
+
+def test_channels_and_features_follow_from_the_shape_that_arrives():
+    net = build(MY_NET)
+    assert (net.name, net.input_shape) == ("mine", (1, 9, 8))
+    expected = [Conv2D(1, 3, (4, 2), padding="same"), ReLU(), MaxPool2D(), Flatten(), Dense(48, 4)]
+    assert repr(net.layers) == repr(expected)
+    assert net.forward(np.zeros((2, 1, 9, 8), np.float32)).shape == (2, 4)
+
+
+def test_seed_implementation_and_dtype_reach_every_layer():
+    net = build(MY_NET, seed=3, impl="im2col", dtype=np.float64)
+    assert [net.layers[0].impl, net.layers[2].impl] == ["im2col", "im2col"]
+    rng = np.random.default_rng(3)
+    np.testing.assert_array_equal(
+        net.layers[0].weights, Conv2D(1, 3, (4, 2), rng=rng, dtype=np.float64).weights, strict=True
+    )
+    np.testing.assert_array_equal(net.layers[4].weights, Dense(48, 4, rng=rng, dtype=np.float64).weights, strict=True)
+
+
+def test_a_description_gives_the_bits_of_the_net_it_was_taken_from():
+    described = build(mnist_cnn().describe(), seed=5)
+    for mine, its in zip(described.parameters(), mnist_cnn(seed=5).parameters(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_a_description_reads_like_what_one_would_write():
+    text = build(MY_NET).describe()
+    written = MY_NET.replace("  # halves", "")
+    written = written.replace('padding = "same"', 'stride = 1\npadding = "same"\nuse_bias = true')
+    assert text == written.replace('"MaxPool2D"', '"MaxPool2D"\npool_size = 2\nstride = 2\npadding = 0')
+
+
+LAYER_LISTS = [
+    [Conv2D(2, 3, (4, 1), (1, 2), (0, 3)), MaxPool2D(3, 1, "valid"), ReLU()],
+    [Flatten(), Dense(2, 3)],
+]
+
+
+@pytest.mark.parametrize("layers", LAYER_LISTS)
+def test_a_net_without_an_input_shape_names_every_setting(layers):
+    text = describe("open", None, layers)
+    assert "input_shape" not in text
+    assert "classes" not in text
+    net = build(text)
+    assert repr(net.layers) == repr(layers)
+    assert net.input_shape is None
+
+
+@pytest.mark.parametrize("name", ["", "é → ∞ 🙂", 'quote " and \\', "line\nbreak\x7f\x00", "'''"])
+def test_any_name_comes_back(name):
+    assert parse_net(describe(name, None, [ReLU()])).name == name
+
+
+class Exotic(Layer):
+    """A layer as others might write one: settings of every kind, one of them inferred."""
+
+    input_axes = ("features",)
+    config_names = ("features", "rate", "names", "on", "size", "nothing")
+
+    def __init__(self, features, rate, names=(), on=True, size=(2, 2), nothing=None):
+        self.features, self.rate, self.names, self.on, self.size, self.nothing = (
+            features,
+            rate,
+            names,
+            on,
+            size,
+            nothing,
+        )
+        if rate > 1:
+            raise ConfigError(f"rate must be at most 1, got {rate}.")
+
+    def forward(self, x, training=True):
+        return x
+
+    def backward(self, d_out):
+        return d_out
+
+    def output_shape(self, input_shape):
+        return input_shape
+
+
+@pytest.fixture
+def exotic(monkeypatch):
+    monkeypatch.setitem(LAYERS, "Exotic", Exotic)
+    return '[[layer]]\nkind = "Exotic"\n'
+
+
+@pytest.mark.parametrize("rate", [1e-05, 0.1, np.float64(0.1), -1e300, float("-inf"), np.int64(1)])
+def test_settings_of_every_kind_come_back(rate, exotic):
+    layer = Exotic(7, rate, ("a", "b"), False, (2, 2))
+    (back,) = build(describe("net", (7,), [layer])).layers
+    assert (back.features, back.rate, tuple(back.names), back.on) == (7, rate, ("a", "b"), False)
+    assert (tuple(back.size), back.nothing) == ((2, 2), None)
+
+
+def test_a_setting_that_toml_has_no_form_for_is_told():
+    with pytest.raises(ConfigError, match="written as TOML, which has no form for <object"):
+        describe("net", (7,), [Exotic(7, 0.1, on=object())])
+
+
+def test_a_constructor_that_trips_over_a_setting_is_told(exotic):
+    with pytest.raises(ConfigError, match=r"layer 1 of 1 \(Exotic\) can not be built with {'rate': 'much'}: '>' not"):
+        build(f'input_shape = [3]\n{exotic}rate = "much"')
+
+
+@pytest.mark.parametrize("kind", LAYERS.values())
+def test_every_layer_tells_what_is_inferred_and_takes_what_it_tells(kind):
+    from inspect import signature
+
+    settings = signature(kind).parameters
+    assert set(kind.config_names) <= set(settings)
+    for name in ("in_channels", "in_features", "channels", "features"):
+        assert (name in settings) == (name in kind.input_axes)
+
+
+def test_the_nets_of_the_manual_can_be_built():
+    (in_readme,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    in_module = dedent(
+        architecture.__doc__[architecture.__doc__.index("    name") : architecture.__doc__.index("\nA layer")]
+    )
+    for text in (in_readme, in_module):
+        assert build(text).forward(np.zeros((1, 1, 28, 28), np.float32)).shape == (1, 10)
+
+
+class Block(Layer):
+    """Two convolutions in one layer, as a residual block has them."""
+
+    has_implementations = True
+    input_axes = ("in_channels", "H", "W")
+    config_names = ("in_channels", "out_channels")
+
+    def __init__(self, in_channels, out_channels, *, impl="auto", rng=None, dtype=np.float32):
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.first = Conv2D(in_channels, out_channels, 3, padding=1, impl=impl, rng=rng, dtype=dtype)
+        self.second = Conv2D(out_channels, out_channels, 3, padding=1, impl=impl, rng=rng, dtype=dtype)
+
+    def inner(self):
+        return {"first": self.first, "second": self.second}
+
+    def forward(self, x, training=True):
+        return self.second.forward(self.first.forward(x))
+
+    def backward(self, d_out):
+        return self.first.backward(self.second.backward(d_out))
+
+    def output_shape(self, input_shape):
+        return self.second.output_shape(self.first.output_shape(input_shape))
+
+    def multiply_adds(self, input_shape):
+        return self.first.multiply_adds(input_shape) + self.second.multiply_adds(self.first.output_shape(input_shape))
+
+    def activations(self, input_shape):
+        return 2 * super().activations(input_shape)
+
+
+def test_a_layer_made_of_layers_is_one_table_and_one_row_with_their_sums(monkeypatch, tmp_path):
+    monkeypatch.setitem(LAYERS, "Block", Block)
+    net = build('input_shape = [2, 5, 4]\n[[layer]]\nkind = "Block"\nout_channels = 3', seed=4, impl="im2col")
+    assert net.layers[0].second.impl == "im2col"
+    (row,) = net.summary_rows()
+    assert (row.parameter_count, row.multiply_adds) == (9 * 3 * (2 + 3) + 6, 9 * 3 * (2 + 3) * 20)
+    assert row.activation_bytes == 4 * 2 * 3 * 20
+    assert net.describe().count("[[layer]]") == 1
+    net.save(tmp_path / "block.npz")
+    loaded = CNN.load(tmp_path / "block.npz")
+    for mine, its in zip(loaded.parameters(), net.parameters(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+# --- errors -------------------------------------------------------------------------------------------
+
+CHANGES = [
+    ("[1, 9, 8]", "[1, 9, 8", ConfigError, r"my_net.toml is not valid TOML: Unclosed array \(at line 3, column 1\)"),
+    ("classes = 4", "clases = 4", ConfigError, r"my_net.toml: unknown key 'clases'; above its \[\[layer\]\] tables"),
+    ("[1, 9, 8]", "28", ConfigError, r"input_shape must be a list such as \[1, 28, 28\], got 28"),
+    ("[1, 9, 8]", "[]", ConfigError, r"input_shape must be a list such as \[1, 28, 28\], got \[\]"),
+    ("[1, 9, 8]", "[1, true, 8]", ConfigError, "every size in input_shape must be an integer .* got True"),
+    ("classes = 4", "classes = 0", ConfigError, "classes must be an integer of at least 1, got 0"),
+    ('"mine"', "7", ConfigError, "name must be a text, got 7"),
+    (MY_NET, 'name = "empty"', ConfigError, r"expects at least one \[\[layer\]\] table, got None"),
+    (MY_NET, "layer = [1]", ConfigError, r"expects at least one \[\[layer\]\] table, got \[1\]"),
+    ('kind = "Conv2D"\n', "", ConfigError, "my_net.toml, line 5: layer 1 of 5 has no kind: add a line"),
+    (
+        '"ReLU"',
+        '"Relu"',
+        ConfigError,
+        "line 11: layer 2 of 5: unknown layer 'Relu' .did you mean 'ReLU'..; known are A",
+    ),
+    ('"ReLU"', "3", ConfigError, "unknown layer 3; known are"),
+    (
+        "out_features",
+        "features",
+        ConfigError,
+        r"line 20: layer 5 of 5 \(Dense\): unknown key .*; it takes out_features",
+    ),
+    ("kernel_size", "kernelsize", ConfigError, "'kernelsize' .did you mean 'kernel_size'..; it takes out_channels, k"),
+    ('"ReLU"', '"ReLU"\nslope = 1', ConfigError, "unknown key 'slope'; it takes none"),
+    ('"ReLU"', '"ReLU"\nimpl = "auto"', ConfigError, "unknown key 'impl'"),
+    ("out_features = 4\n", "", ConfigError, r"layer 5 of 5 \(Dense\): out_features is missing; it takes out_features"),
+    ("out_features = 4", "out_features = 0", ConfigError, r"layer 5 of 5 \(Dense\): out_features must be an integer"),
+    ("[4, 2]", '"big"', ConfigError, r"line 5: layer 1 of 5 \(Conv2D\): kernel_size must be an integer"),
+    ("[4, 2]", "2020-01-01", ConfigError, "kernel_size must be an integer"),
+    ('"same"', "{ left = 1 }", ConfigError, "padding must be"),
+    (
+        "input_shape = [1, 9, 8]",
+        "",
+        ConfigError,
+        r"\(Conv2D\): in_channels can not be inferred; give the net an input_s",
+    ),
+    (
+        "[1, 9, 8]",
+        "[9, 8]",
+        ShapeError,
+        r"line 5: .* \(Conv2D\) expects .* \(N, in_channels, H, W\), got \(N, 9, 8\)\.",
+    ),
+    (
+        '"Flatten"',
+        '"ReLU"',
+        ShapeError,
+        r"line 20: .* \(N, in_features\), got \(N, 3, 4, 4\); put a Flatten before it\.",
+    ),
+    (
+        '[4, 2]\npadding = "same"',
+        "9",
+        ShapeError,
+        r"my_net.toml, line 5: layer 1 of 5 \(Conv2D\) does not take the shape \(1, 9, 8\) that arrives: A kernel of size 9",
+    ),
+    (
+        "out_channels = 3",
+        "in_channels = 2\nout_channels = 3",
+        ShapeError,
+        r"the shape \(1, 9, 8\) that arrives: Conv2D expects",
+    ),
+    ("classes = 4", "classes = 10", ShapeError, r"line 20: .*\(Dense\) gives the shape \(4,\), expected \(10,\)"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "error", "message"), CHANGES, ids=[str(k) for k in range(len(CHANGES))])
+def test_what_is_wrong_is_told_with_its_place(old, new, error, message):
+    assert MY_NET.count(old) == 1
+    with pytest.raises(error, match=message) as told:
+        build(MY_NET.replace(old, new))
+    assert "\n" not in str(told.value)
+
+
+def test_an_implementation_or_dtype_that_there_is_not_is_told():
+    with pytest.raises(ConfigError, match=r"line 5: layer 1 of 5 \(Conv2D\): impl must be one of"):
+        build(MY_NET, impl="gpu")
+    with pytest.raises(DTypeError, match="dtype must be float32 or float64"):
+        build(MY_NET, dtype=np.int32)
+
+
+def test_layers_that_are_not_written_as_tables_have_no_line():
+    with pytest.raises(ConfigError, match=r"my_net.toml: layer 1 of 1: unknown layer 'Evil'"):
+        build('layer = [{kind = "Evil"}]')
+
+
+def test_a_file_gives_its_name_to_a_net_without_one(tmp_path):
+    path = tmp_path / "lenet.toml"
+    path.write_text('[[layer]]\r\nkind = "ReLU"\r\n', encoding="utf-8-sig")
+    assert read_net(path).name == "lenet"
+
+
+def test_files_that_can_not_be_read_are_told(tmp_path):
+    (tmp_path / "my_net.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(ConfigError, match="can not be read as text: 'utf-8' codec"):
+        read_net(tmp_path / "my_net.toml")
+    with pytest.raises(
+        ConfigError, match=r"Expected the .* at .*my_nett.toml, found none .did you mean '.*my_net.toml'..\."
+    ):
+        read_net(tmp_path / "my_nett.toml")
+    with pytest.raises(ConfigError, match="can not be read as text"):
+        read_net(tmp_path)
+
+
+def test_blank_weights_are_zero_and_cost_no_memory():
+    text = MY_NET.replace("classes = 4", "").replace("out_features = 4", "out_features = 200000")
+    assert not any(parameter.any() for parameter in build(MY_NET, seed=Blank()).parameters())
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("no /proc here")
+    before = resident()
+    net = build(text, seed=Blank())
+    assert net.parameter_count > 9_000_000
+    assert resident() - before < 8e6

@@ -1,0 +1,53 @@
+"""The ready-made nets: what their entries say is what they are."""
+
+import numpy as np
+import pytest
+
+from jitcnn import CNN, parse_net
+from jitcnn.errors import ConfigError
+from jitcnn.initializers import Blank
+from jitcnn.models import MODELS, find_net, mnist_cnn
+
+
+@pytest.fixture(params=MODELS)
+def entry(request):
+    return MODELS[request.param]
+
+
+def test_an_entry_knows_what_it_builds(entry):
+    model = entry(seed=Blank())
+    told = model.summary_record()
+    assert (told["name"], told["input_shape"]) == (entry.name, entry.input_shape)
+    assert (told["parameters"], told["multiply_adds"]) == (entry.parameters, entry.multiply_adds)
+    assert entry.year > 1900
+    assert entry.paper
+
+
+def test_a_net_built_again_from_its_description_is_the_same(entry):
+    model = entry(seed=Blank())
+    again = CNN.from_description(parse_net(model.describe()), seed=Blank())
+    assert repr(again.layers) == repr(model.layers)
+    assert (again.name, again.input_shape) == (model.name, model.input_shape)
+
+
+def test_settings_reach_a_net_found_by_its_name():
+    found, made = find_net("mnist-cnn", 3, "im2col", np.float64), mnist_cnn(3, "im2col", np.float64)
+    assert found.layers[0].impl == "im2col"
+    np.testing.assert_array_equal(found.parameters()[0], made.parameters()[0], strict=True)
+
+
+def test_a_net_found_by_its_path_is_the_one_described(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(mnist_cnn().describe())
+    found = find_net(str(path), seed=3)
+    np.testing.assert_array_equal(found.parameters()[0], mnist_cnn(3).parameters()[0])
+
+
+def test_a_name_that_there_is_not_is_told():
+    with pytest.raises(ConfigError, match=r"no net named 'MNIST_CNN' \(did you mean 'mnist-cnn'\?\): `jitcnn models`"):
+        find_net("MNIST_CNN")
+
+
+def test_the_ready_made_nets_give_ten_classes():
+    for name in ("mnist-cnn", "mnist-dense"):
+        assert find_net(name).forward(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
