@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jitcnn import CNN, parse_net
+from jitcnn import CNN, parse_net, softmax_cross_entropy
 from jitcnn.errors import ConfigError
 from jitcnn.initializers import Blank
 from jitcnn.models import MODELS, find_net, mnist_cnn
@@ -51,3 +51,47 @@ def test_a_name_that_there_is_not_is_told():
 def test_the_ready_made_nets_give_ten_classes():
     for name in ("mnist-cnn", "mnist-dense"):
         assert find_net(name).forward(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("lenet5", 61_706),
+        ("alexnet", 61_100_840),
+        ("vgg11", 132_863_336),
+        ("vgg13", 133_047_848),
+        ("vgg16", 138_357_544),
+        ("vgg19", 143_667_240),
+        ("resnet18", 11_689_512),
+        ("resnet34", 21_797_672),
+        ("resnet50", 25_557_032),
+    ],
+)
+def test_a_net_has_as_many_parameters_as_published(name, count):
+    assert MODELS[name].parameters == count
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5-relu", "resnet20", "cifar-vgg"])
+def test_a_net_equals_its_twin_in_torch(name, rng):
+    torch = pytest.importorskip("torch")
+    from jitcnn.benchmark.torch_twin import torch_twin
+    from jitcnn.layers import Dropout
+
+    model = MODELS[name](dtype=np.float64)
+    layers = [layer for layer in model.layers[:-1] if not isinstance(layer, Dropout)]
+    twin = torch_twin(torch, layers)
+    x = rng.random((3, *model.input_shape))
+    y = rng.integers(0, 10, 3)
+    net = CNN(layers, input_shape=model.input_shape)
+    expected = twin(torch.from_numpy(x))
+    torch.nn.functional.cross_entropy(expected, torch.from_numpy(y)).backward()
+    logits = net.logits(x)
+    _, d_logits = softmax_cross_entropy(logits, y)
+    net.backward_logits(d_logits)
+    np.testing.assert_allclose(logits, expected.detach().numpy(), rtol=1e-9, atol=1e-9)
+    first = next(iter(twin.parameters()))
+    np.testing.assert_allclose(net.gradients()[0], first.grad.numpy(), rtol=1e-7, atol=1e-9)
+    twin.eval()
+    with torch.no_grad():
+        examined = twin(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(net.logits(x, training=False), examined, rtol=1e-9, atol=1e-9)
