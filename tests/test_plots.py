@@ -18,8 +18,8 @@ def test_every_filter_gets_a_picture_of_its_weights(rng):
 
 
 def test_filters_of_many_channels_are_refused():
-    with pytest.raises(ShapeError, match=r"shape \(C_out, 1, K_h, K_w\), got \(2, 3, 3, 3\)"):
-        filters_figure(np.zeros((2, 3, 3, 3)))
+    with pytest.raises(ShapeError, match=r"shape \(C_out, 1 or 3, K_h, K_w\), got \(2, 2, 3, 3\)"):
+        filters_figure(np.zeros((2, 2, 3, 3)))
 
 
 def test_curves_show_the_figures_of_every_epoch():
@@ -34,3 +34,12 @@ def test_a_figure_is_saved_as_a_whole_picture(tmp_path):
         picture.load()
         assert min(picture.size) > 100
     assert [p.name for p in tmp_path.iterdir()] == ["filters.png"]
+
+
+def test_filters_of_three_channels_are_shown_in_colour():
+    weights = np.zeros((2, 3, 3, 3), np.float32)
+    weights[1, 0], weights[1, 2] = 2, -2
+    figure = filters_figure(weights)
+    dark, red = (axis.images[0].get_array() for axis in figure.axes[:2])
+    np.testing.assert_allclose(dark, 0.5)
+    np.testing.assert_allclose(red[0, 0], [1, 0.5, 0])

@@ -78,7 +78,8 @@ def run(
     changes = [name.replace("_", " ") for name, value in given.items() if value is not None]
     if changes:
         console.print(f"  by option  {', '.join(changes)}", soft_wrap=True)
-    console.print(f"  also       He initialisation, pixels / 255, seed {seed}\n", soft_wrap=True)
+    centred = ", then by mean and deviation of the training images" if chosen.normalise else ""
+    console.print(f"  also       He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
 
     with compiling():
         prepare(model, chosen.batch_size, chosen)
@@ -99,7 +100,8 @@ def run(
     with _writing(folder):
         model.save(folder / MODEL_FILE)
         files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
-        if isinstance(model.layers[0], Conv2D) and not stopped:
+        first = model.layers[0]
+        if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:
             _save_filters(model, folder / FILTERS_FILE)
             console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
             files[FILTERS_FILE] = "what the first layer looks for"
