@@ -83,7 +83,7 @@ def im2col_bar() -> Bar:
     shares = []
     with one_blas_thread():
         for _ in range(9):
-            whole = seconds(lambda: conv_im2col.conv2d_forward(x, weights, bias, 1, 1, 0, 0, out))
+            whole = seconds(lambda: conv_im2col.conv2d_forward(x, weights, bias, (1, 1), (1, 1), (0, 0), out))
             shares.append(seconds(product) / whole)
     runtime.set_threads(runtime.most_threads())
     return Bar("`im2col` forward: share of time inside the matmul", "60 %", "80 %", f"{median(shares):.0%}")

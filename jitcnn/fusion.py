@@ -130,8 +130,9 @@ Step = Layer | FusedBlock
 def plan(layers: Sequence[Layer]) -> list[Step]:
     """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
 
-    Fused are a Dense with the ReLU behind it, a BatchNorm2D with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a Conv2D with the ReLU
-    behind it, and with both a MaxPool2D whose stride is its size and which has no padding.
+    Fused are a Dense with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a BatchNorm2D with the
+    ReLU behind it, a Conv2D with the ReLU behind it, and with both, if it has neither dilation nor groups, a MaxPool2D
+    whose stride is its size and which has no padding.
     """
     steps: list[Step] = []
     waiting = list(layers)
@@ -148,7 +149,7 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
     kinds = tuple(type(layer) for layer in layers[:3])
     match layers[:3]:
         case [Conv2D() as conv, ReLU() as relu, MaxPool2D() as pool] if (
-            kinds == (Conv2D, ReLU, MaxPool2D) and conv.impl in FUSING and _stand_side_by_side(pool)
+            kinds == (Conv2D, ReLU, MaxPool2D) and conv.impl in FUSING and _plain(conv) and _stand_side_by_side(pool)
         ):
             return ConvReLUPool(conv, relu, pool)
         case [Conv2D() as conv, ReLU() as relu, *_] if kinds[:2] == (Conv2D, ReLU) and conv.impl in FUSING:
@@ -158,6 +159,11 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
         case [Dense() as dense, ReLU() as relu, *_] if kinds[:2] == (Dense, ReLU):
             return WithReLU(dense, relu)
     return None
+
+
+def _plain(conv: Conv2D) -> bool:
+    """Whether every filter sees all channels, pixel by pixel: nothing else is pooled in the same pass."""
+    return conv.dilation == (1, 1) and conv.groups == 1
 
 
 def _stand_side_by_side(pool: MaxPool2D) -> bool:

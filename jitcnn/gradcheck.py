@@ -181,6 +181,8 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield "Conv2D 3×3", Conv2D(3, 4, 3, impl=impl, rng=rng), images
     yield "Conv2D 3×2, stride 2, padding 1", Conv2D(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), images
     yield 'Conv2D 4×4, stride 3, "same"', Conv2D(3, 4, 4, 3, "same", impl=impl, rng=rng), images
+    apart = Conv2D(3, 6, (3, 2), 2, 1, dilation=2, groups=3, use_bias=False, impl=impl, rng=rng)
+    yield "Conv2D 3×2, stride 2, padding 1, dilation 2, groups 3, no bias", apart, images
     yield "MaxPool2D 2×2, stride 2", MaxPool2D(2, 2, impl=impl), images
     yield "MaxPool2D 3×3, stride 2, padding 1", MaxPool2D(3, 2, 1, impl=impl), images
     yield "BatchNorm2D", BatchNorm2D(3, impl=impl), images

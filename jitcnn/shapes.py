@@ -36,33 +36,41 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
     return int(both[0]), int(both[1])
 
 
-def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> int:
-    """How many windows fit along one axis: ⌊(size + 2·padding - kernel_size) / stride⌋ + 1.
+def span(kernel_size: int, dilation: int) -> int:
+    """Pixels from the first to the last that a kernel meets, taking every ``dilation``-th: (kernel_size - 1)·dilation + 1."""
+    return (kernel_size - 1) * dilation + 1
+
+
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """How many windows fit along one axis: ⌊(size + 2·padding - span) / stride⌋ + 1, span = (kernel_size - 1)·dilation + 1.
 
     Parameters
     ----------
-    size, kernel_size, stride, padding : int, in pixels; ``padding`` on each side
+    size, kernel_size, stride, padding, dilation : int, in pixels; ``padding`` on each side
 
     Raises
     ------
     ConfigError
-        If ``kernel_size`` or ``stride`` is below 1, or ``padding`` below 0.
+        If ``kernel_size``, ``stride`` or ``dilation`` is below 1, or ``padding`` below 0.
     ShapeError
         If the kernel is larger than the padded axis.
     """
     kernel_size, _ = pair(kernel_size, "kernel_size")
     stride, _ = pair(stride, "stride")
     padding, _ = pair(padding, "padding", least=0)
-    return _windows(size, size + 2 * padding, kernel_size, stride)
+    dilation, _ = pair(dilation, "dilation")
+    return _windows(size, size + 2 * padding, kernel_size, stride, dilation)
 
 
-def _windows(size: int, padded_size: int, kernel_size: int, stride: int) -> int:
-    if kernel_size > padded_size:
+def _windows(size: int, padded_size: int, kernel_size: int, stride: int, dilation: int) -> int:
+    spanned = span(kernel_size, dilation)
+    if spanned > padded_size:
+        dilated = f" ({kernel_size} dilated by {dilation})" if dilation > 1 else ""
         raise ShapeError(
-            f"A kernel of size {kernel_size} does not fit into {size} pixels padded to {padded_size}: "
+            f"A kernel of size {spanned}{dilated} does not fit into {size} pixels padded to {padded_size}: "
             "use a smaller kernel, more padding or a larger image."
         )
-    return (padded_size - kernel_size) // stride + 1
+    return (padded_size - spanned) // stride + 1
 
 
 def check_padding(padding: Padding) -> Padding:
@@ -74,12 +82,14 @@ def check_padding(padding: Padding) -> Padding:
     return pair(padding, "padding", least=0)
 
 
-def window_grid(image: Pair, kernel: Pair, stride: Pair, padding: Padding) -> tuple[Pair, Pair]:
+def window_grid(
+    image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
+) -> tuple[Pair, Pair]:
     """Where a sliding window stands on an image.
 
     Parameters
     ----------
-    image, kernel, stride : pair of int, (height, width) in pixels
+    image, kernel, stride, dilation : pair of int, (height, width) in pixels
     padding : int or pair on each side, "valid" (none), or "same" (⌈size / stride⌉ outputs; an odd
         pixel of padding goes below and to the right)
 
@@ -97,11 +107,12 @@ def window_grid(image: Pair, kernel: Pair, stride: Pair, padding: Padding) -> tu
     padding = check_padding(padding)
     if padding == "same":
         size_out = (-(-image[0] // stride[0]), -(-image[1] // stride[1]))
-        missing = [max(0, (o - 1) * s + k - i) for i, k, s, o in zip(image, kernel, stride, size_out, strict=True)]
+        spanned = span(kernel[0], dilation[0]), span(kernel[1], dilation[1])
+        missing = [max(0, (o - 1) * s + k - i) for i, k, s, o in zip(image, spanned, stride, size_out, strict=True)]
         return (missing[0] // 2, missing[1] // 2), size_out
     pad_h, pad_w = (0, 0) if isinstance(padding, str) else pair(padding, "padding", least=0)
-    H_out = _windows(image[0], image[0] + 2 * pad_h, kernel[0], stride[0])
-    W_out = _windows(image[1], image[1] + 2 * pad_w, kernel[1], stride[1])
+    H_out = _windows(image[0], image[0] + 2 * pad_h, kernel[0], stride[0], dilation[0])
+    W_out = _windows(image[1], image[1] + 2 * pad_w, kernel[1], stride[1], dilation[1])
     return (pad_h, pad_w), (H_out, W_out)
 
 
@@ -112,7 +123,8 @@ def receptive_field(windows: Iterable[tuple[Pair, Pair]]) -> Pair:
 
     Parameters
     ----------
-    windows : pairs (kernel, stride), each itself a (height, width) pair, from the input upwards
+    windows : pairs (kernel, stride), each itself a (height, width) pair, from the input upwards; of a
+        dilated kernel its ``span``
     """
     field = [1, 1]
     jump = [1, 1]

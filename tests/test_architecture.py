@@ -72,7 +72,8 @@ def test_a_description_gives_the_bits_of_the_net_it_was_taken_from():
 def test_a_description_reads_like_what_one_would_write():
     text = build(MY_NET).describe()
     written = MY_NET.replace("  # halves", "")
-    written = written.replace('padding = "same"', 'stride = 1\npadding = "same"\nuse_bias = true')
+    settings = 'stride = 1\npadding = "same"\ndilation = 1\ngroups = 1\nuse_bias = true'
+    written = written.replace('padding = "same"', settings)
     assert text == written.replace('"MaxPool2D"', '"MaxPool2D"\npool_size = 2\nstride = 2\npadding = 0')
 
 

@@ -29,6 +29,8 @@ def test_conv_relu_pool_and_dense_relu_run_as_one():
         three(padding=1),
         [Conv2D(1, 2, 3), ReLU(), MaxPool2D(impl="im2col")],
         three(pool_size=40, stride=40),
+        [Conv2D(1, 2, 3, dilation=2), ReLU(), MaxPool2D()],
+        [Conv2D(2, 2, 3, groups=2), ReLU(), MaxPool2D()],
         [Conv2D(1, 2, 3), ReLU(), Conv2D(2, 1, 1)],
     ],
     ids=str,

@@ -433,7 +433,7 @@ DAMAGES = [
     (rewritten(lambda header, arrays: header.update(input={"preparation": "boil"})), "must be one of ink, fill, crop"),
     (rewritten(lambda header, arrays: header.update(input={"colour": 1})), "unexpected keyword argument 'colour'"),
     (rewritten(lambda header, arrays: header.update(input=[1])), "does not describe"),
-    (another_net('"ReLU"', '"Evil"'), "its net, line 13: layer 2 of 6: unknown layer 'Evil'"),
+    (another_net('"ReLU"', '"Evil"'), "its net, line 15: layer 2 of 6: unknown layer 'Evil'"),
     (another_net('"ReLU"', "[1]"), r"unknown layer \[1\]"),
     (another_net("stride = 1", "stride = 0"), "stride must be"),
     (another_net("stride = 1", "colour = 1"), "unknown key 'colour'"),

@@ -10,34 +10,46 @@ from jitcnn.shapes import pair, receptive_field, window_grid
 
 
 @pytest.mark.parametrize(
-    ("sizes", "expected"), [((28, 3), 26), ((26, 2, 2), 13), ((5, 5), 1), ((224, 11, 4, 2), 55), ((7, 3, 2, 1), 4)]
+    ("sizes", "expected"),
+    [((28, 3), 26), ((26, 2, 2), 13), ((5, 5), 1), ((224, 11, 4, 2), 55), ((7, 3, 2, 1), 4), ((7, 3, 1, 0, 2), 3)],
 )
 def test_output_size_worked_by_hand(sizes, expected):
     assert output_size(*sizes) == expected
 
 
-@given(size=st.integers(1, 40), kernel=st.integers(1, 9), stride=st.integers(1, 5), padding=st.integers(0, 4))
-def test_output_size_equals_counting_the_places_of_the_window(size, kernel, stride, padding):
-    places = [start for start in range(0, size + 2 * padding, stride) if start + kernel <= size + 2 * padding]
+STEPS = st.integers(1, 5)
+
+
+@given(size=st.integers(1, 40), kernel=st.integers(1, 9), stride=STEPS, padding=st.integers(0, 4), dilation=STEPS)
+def test_output_size_equals_counting_the_places_of_the_window(size, kernel, stride, padding, dilation):
+    padded = range(size + 2 * padding)
+    places = [start for start in padded[::stride] if all(start + k * dilation in padded for k in range(kernel))]
     if places:
-        assert output_size(size, kernel, stride, padding) == len(places)
+        assert output_size(size, kernel, stride, padding, dilation) == len(places)
     else:
         with pytest.raises(ShapeError, match="does not fit"):
-            output_size(size, kernel, stride, padding)
+            output_size(size, kernel, stride, padding, dilation)
 
 
-@given(size=st.integers(1, 40), kernel=st.integers(1, 9), stride=st.integers(1, 5))
-def test_same_padding_gives_size_over_stride_rounded_up(size, kernel, stride):
-    (pad, _), (size_out, _) = window_grid((size, size), (kernel, kernel), (stride, stride), "same")
+@given(size=st.integers(1, 40), kernel=st.integers(1, 9), stride=STEPS, dilation=STEPS)
+def test_same_padding_gives_size_over_stride_rounded_up(size, kernel, stride, dilation):
+    settings = (stride, stride), "same", (dilation, dilation)
+    (pad, _), (size_out, _) = window_grid((size, size), (kernel, kernel), *settings)
     assert size_out == -(-size // stride)
-    assert 0 <= pad < kernel
+    below = (size_out - 1) * stride + (kernel - 1) * dilation - pad - (size - 1)
+    assert pad <= max(0, below) <= pad + 1  # as much below as above, or one pixel more
+
+
+def test_same_padding_of_a_dilated_kernel_by_hand():
+    """Three taps, two pixels apart, span five: two pixels on each side, and an even span's odd pixel goes last."""
+    assert window_grid((7, 7), (3, 2), (1, 1), "same", (2, 3)) == ((2, 1), (7, 7))
 
 
 def test_odd_same_padding_goes_below_and_right():
     assert window_grid((5, 5), (4, 2), (1, 1), "same") == ((1, 0), (5, 5))
 
 
-@pytest.mark.parametrize("bad", [{"kernel_size": 0}, {"stride": 0}, {"padding": -1}])
+@pytest.mark.parametrize("bad", [{"kernel_size": 0}, {"stride": 0}, {"padding": -1}, {"dilation": 0}])
 def test_output_size_refuses_what_makes_no_sense(bad):
     with pytest.raises(ConfigError, match=f"{next(iter(bad))} must be an integer of at least"):
         output_size(**{"size": 5, "kernel_size": 3, **bad})

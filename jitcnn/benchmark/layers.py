@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from math import prod
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -77,10 +76,8 @@ class Contest:
 def multiply_adds(layer: Layer, input_shape: tuple[int, ...]) -> int | None:
     """Multiply-adds of one image through a layer, forward; None for layers that do not multiply."""
     match layer:
-        case Conv2D():
-            return prod(layer.output_shape(input_shape)) * layer.in_channels * prod(layer.kernel_size)
-        case Dense():
-            return layer.in_features * layer.out_features
+        case Conv2D() | Dense():
+            return layer.multiply_adds(input_shape)
     return None
 
 
@@ -237,7 +234,7 @@ def _timing(
     buffer = 0
     if impl == "im2col" and isinstance(layer, Conv2D):
         _, H_out, W_out = layer.output_shape(contest.x.shape[1:])
-        buffer = columns_size(images, layer.weights[0].size, H_out, W_out) * contest.x.itemsize
+        buffer = columns_size(images, layer.weights[0].size, H_out, W_out, layer.groups) * contest.x.itemsize
     naive = medians.get((direction, "naive"))
     return Timing(
         contest.label, direction, impl, images, seconds * 1e3, gflops, moved, buffer, difference,

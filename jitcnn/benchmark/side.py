@@ -167,12 +167,12 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
         x = tensor(arrays((images, *shape), request.dtype))
         d_out = tensor(arrays((images, *layer.output_shape(shape)), request.dtype))
         weights, bias = tensor(layer.weights), tensor(layer.bias) if layer.use_bias else None
-        grid = layer.stride, layer.padding, (1, 1), False, (0, 0), 1
+        grid = layer.stride, layer.padding, layer.dilation, False, (0, 0), layer.groups
         backward = torch.ops.aten.convolution_backward
 
         def forward() -> None:
             with torch.no_grad():
-                torch.nn.functional.conv2d(x, weights, bias, layer.stride, layer.padding)
+                torch.nn.functional.conv2d(x, weights, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
 
         yield f"{label}: forward", forward
         size, mask = [len(weights)], (False, True, layer.use_bias)

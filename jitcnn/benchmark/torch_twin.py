@@ -34,14 +34,8 @@ def _twin(torch: Any, layer: Layer) -> Any:
     nn = torch.nn
     match layer:
         case Conv2D():
-            twin = nn.Conv2d(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel_size,
-                layer.stride,
-                layer.padding,
-                bias=layer.use_bias,
-            )
+            sizes = layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding
+            twin = nn.Conv2d(*sizes, layer.dilation, layer.groups, bias=layer.use_bias)
             twin.weight.data = _copy(torch, layer.weights)
             if layer.use_bias:
                 twin.bias.data = _copy(torch, layer.bias)

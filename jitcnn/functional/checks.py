@@ -55,6 +55,17 @@ def fits_shape(shape: Shape, expected: tuple[int | str, ...]) -> bool:
     return True
 
 
+def check_groups(groups: int, C_in: int, C_out: int) -> int:
+    """``groups`` as an int; ConfigError unless both numbers of channels fall into so many equal parts."""
+    whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
+    if not whole or groups < 1 or C_in % groups or C_out % groups:
+        raise ConfigError(
+            f"groups must be an integer of at least 1 that divides the {C_in} channels going in and the {C_out} coming "
+            f"out, got {groups!r}."
+        )
+    return int(groups)
+
+
 def alone(impl: str) -> str:
     """By what a layer runs that no neighbour joins: the loops, unless its ``impl`` names something else."""
     return "loops" if impl in FUSING else impl

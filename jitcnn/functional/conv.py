@@ -9,26 +9,38 @@ from ..arrays import Array
 from ..kernels import conv_im2col, conv_loops, conv_naive
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .checks import Shape, float_arrays, has_shape, pick
+from .checks import Shape, check_groups, float_arrays, has_shape, pick
 
 CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": conv_naive, "loops": conv_loops, "im2col": conv_im2col}
 
 
 def conv2d(
-    x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+    x: Array,
+    weights: Array,
+    bias: Array | None,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    *,
+    impl: str = "auto",
 ) -> Array:
     """Slide every filter over every image.
 
     out[n, co, oh, ow] = bias[co] + Σ over ci, kh, kw of
-    weights[co, ci, kh, kw] · x[n, ci, oh·stride + kh - padding, ow·stride + kw - padding]
+    weights[co, ci, kh, kw] · x[n, first + ci, oh·stride + kh·dilation - padding, ow·stride + kw·dilation - padding]
+
+    where ``first`` is the first channel of the group that filter co belongs to.
 
     Parameters
     ----------
     x : ndarray of shape (N, C_in, H, W), float32 or float64
-    weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     bias : ndarray of shape (C_out,), or None for zeros
     stride : int or pair, in pixels
     padding : int or pair, in pixels of zeros on each side, "valid" or "same"
+    dilation : int or pair, in pixels from one tap of the filter to the next
+    groups : int, parts into which the channels in and out fall, each joined to its own only; C_in of them is depthwise
     impl : "auto", "naive", "loops" or "im2col"
 
     Returns
@@ -42,33 +54,50 @@ def conv2d(
     DTypeError
         If an array is neither float32 nor float64.
     ConfigError
-        If stride, padding or impl is out of range.
+        If stride, padding, dilation, groups or impl is out of range.
 
     References
     ----------
-    Dumoulin and Visin (2016), arXiv:1603.07285.
+    Dumoulin and Visin (2016), arXiv:1603.07285; Krizhevsky et al. (2012) for groups; Yu and Koltun (2016),
+    arXiv:1511.07122, for dilation.
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     x, weights, bias = conv_arrays("conv2d", x, weights, bias)
-    stride, pad, size_out = conv_grid(x, weights, stride, padding)
+    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
     has_shape("conv2d", "bias", bias, weights.shape[0])
     out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
-    kernels.conv2d_forward(x, weights, bias, *stride, *pad, out)
+    kernels.conv2d_forward(x, weights, bias, stride, dilation, pad, out)
     return out
 
 
-def conv2d_relu(x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+def conv2d_relu(
+    x: Array,
+    weights: Array,
+    bias: Array | None,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+) -> Array:
     """What ``conv2d`` and ``relu`` give one after another; parameters, result and errors as ``conv2d``."""
     x, weights, bias = conv_arrays("conv2d", x, weights, bias)
-    stride, pad, size_out = conv_grid(x, weights, stride, padding)
+    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
     has_shape("conv2d", "bias", bias, weights.shape[0])
     out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
-    conv_loops.conv2d_relu_forward(x, weights, bias, *stride, *pad, out)
+    conv_loops.conv2d_relu_forward(x, weights, bias, stride, dilation, pad, out)
     return out
 
 
 def conv2d_backward_weights(
-    d_out: Array, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+    d_out: Array,
+    x: Array,
+    weights: Array,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    *,
+    impl: str = "auto",
 ) -> tuple[Array, Array]:
     """Gradients for the filters and the bias: each output gradient times the window it came from, summed.
 
@@ -76,21 +105,29 @@ def conv2d_backward_weights(
 
     Returns
     -------
-    d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     d_bias : ndarray of shape (C_out,)
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_out = conv_grid(x, weights, stride, padding)
+    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
     d_weights = empty(weights.shape, weights.dtype)
     d_bias = np.empty(weights.shape[0], weights.dtype)
-    kernels.conv2d_backward_weights(x, d_out, *stride, *pad, d_weights, d_bias)
+    kernels.conv2d_backward_weights(x, d_out, stride, dilation, pad, d_weights, d_bias)
     return d_weights, d_bias
 
 
 def conv2d_backward_input(
-    d_out: Array, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+    d_out: Array,
+    x: Array,
+    weights: Array,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    *,
+    impl: str = "auto",
 ) -> Array:
     """Gradient for the input: each pixel gathers, from every output that saw it, gradient times weight.
 
@@ -102,27 +139,35 @@ def conv2d_backward_input(
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_out = conv_grid(x, weights, stride, padding)
+    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
     d_x = empty(x.shape, x.dtype)
-    kernels.conv2d_backward_input(d_out, weights, *stride, *pad, d_x)
+    kernels.conv2d_backward_input(d_out, weights, stride, dilation, pad, d_x)
     return d_x
 
 
 def conv2d_backward(
-    d_out: Array, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0, *, impl: str = "auto"
+    d_out: Array,
+    x: Array,
+    weights: Array,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    *,
+    impl: str = "auto",
 ) -> tuple[Array, Array, Array]:
     """All three gradients of ``conv2d``, given the gradient for its output.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, C_out, H_out, W_out), float32 or float64
-    x, weights, stride, padding, impl : as they went into ``conv2d``
+    x, weights, stride, padding, dilation, groups, impl : as they went into ``conv2d``
 
     Returns
     -------
     d_x : ndarray of shape (N, C_in, H, W)
-    d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     d_bias : ndarray of shape (C_out,)
 
     Raises
@@ -130,8 +175,8 @@ def conv2d_backward(
     ShapeError, DTypeError, ConfigError
         As ``conv2d``; also if ``d_out`` is not of the shape that ``conv2d`` returns.
     """
-    d_x = conv2d_backward_input(d_out, x, weights, stride, padding, impl=impl)
-    return d_x, *conv2d_backward_weights(d_out, x, weights, stride, padding, impl=impl)
+    arguments = d_out, x, weights, stride, padding, dilation, groups
+    return conv2d_backward_input(*arguments, impl=impl), *conv2d_backward_weights(*arguments, impl=impl)
 
 
 def conv2d_forward_naive(
@@ -148,14 +193,14 @@ def conv2d_forward_fast(
     return conv2d(x, weights, bias, stride, padding, impl="im2col")
 
 
-def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0) -> Array:
+def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0, dilation: IntOrPair = 1) -> Array:
     """Every window as a column.
 
     Parameters
     ----------
     x : ndarray of shape (N, C, H, W), float32 or float64
     FH, FW : int, height and width of the filter in pixels
-    stride, padding : as ``conv2d``
+    stride, padding, dilation : as ``conv2d``
 
     Returns
     -------
@@ -170,15 +215,21 @@ def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding =
     (x,) = float_arrays("im2col", x=x)
     has_shape("im2col", "x", x, "N", "C", "H", "W")
     FH, FW = pair((FH, FW), "filter size")
-    stride = pair(stride, "stride")
-    pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding)
+    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
+    pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding, dilation)
     col = empty((x.shape[1], FH, FW, x.shape[0], *size_out), x.dtype)
-    conv_im2col.im2col(x, FH, FW, *stride, *pad, col)
+    conv_im2col.im2col(x, FH, FW, *stride, *pad, col, dilation=dilation)
     return col.reshape(x.shape[1] * FH * FW, -1)
 
 
 def col2im(
-    col: Array, x_shape: tuple[int, ...], FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0
+    col: Array,
+    x_shape: tuple[int, ...],
+    FH: int,
+    FW: int,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
 ) -> Array:
     """The adjoint of ``im2col``: every column goes back to its window; what overlaps is summed.
 
@@ -186,7 +237,7 @@ def col2im(
     ----------
     col : ndarray of shape (C·FH·FW, N·H_out·W_out), float32 or float64
     x_shape : tuple (N, C, H, W)
-    FH, FW, stride, padding : as they went into ``im2col``
+    FH, FW, stride, padding, dilation : as they went into ``im2col``
 
     Returns
     -------
@@ -201,11 +252,11 @@ def col2im(
     x = empty(x_shape, col.dtype)
     has_shape("col2im", "x_shape", x, "N", "C", "H", "W")
     FH, FW = pair((FH, FW), "filter size")
-    stride = pair(stride, "stride")
-    pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding)
+    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
+    pad, size_out = window_grid((x.shape[2], x.shape[3]), (FH, FW), stride, padding, dilation)
     N, C = x.shape[:2]
     has_shape("col2im", "col", col, C * FH * FW, N * size_out[0] * size_out[1])
-    conv_im2col.col2im(col.reshape(C, FH, FW, N, *size_out), FH, FW, *stride, *pad, x)
+    conv_im2col.col2im(col.reshape(C, FH, FW, N, *size_out), FH, FW, *stride, *pad, x, dilation)
     return x
 
 
@@ -218,20 +269,29 @@ def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) ->
     return x, weights, bias
 
 
-def conv_grid(x: Array, weights: Array, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
-    """Stride, padding above and left, and (H_out, W_out); checks that x and weights fit together."""
+def conv_grid(
+    x: Array, weights: Array, stride: IntOrPair, padding: Padding, dilation: IntOrPair = 1, groups: int = 1
+) -> tuple[Pair, Pair, Pair, Pair]:
+    """Stride, padding above and left, (H_out, W_out), and dilation; checks that x and weights fit together."""
     try:
-        return _grid(x.shape, weights.shape, stride, padding)
+        return _grid(x.shape, weights.shape, stride, padding, dilation, groups)
     except TypeError:  # a list instead of a pair can not be looked up
-        return _grid.__wrapped__(x.shape, weights.shape, stride, padding)
+        return _grid.__wrapped__(x.shape, weights.shape, stride, padding, dilation, groups)
 
 
 @lru_cache(maxsize=256)
-def _grid(x: Shape, weights: Shape, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair]:
+def _grid(
+    x: Shape, weights: Shape, stride: IntOrPair, padding: Padding, dilation: IntOrPair, groups: int
+) -> tuple[Pair, Pair, Pair, Pair]:
     """As ``conv_grid``, for the shapes; remembered, as a layer asks in every step."""
     has_shape("conv2d", "weights", weights, "C_out", "C_in", "K_h", "K_w")
-    has_shape("conv2d", "x", x, "N", weights[1], "H", "W")
-    stride = pair(stride, "stride")
+    if groups == 1:
+        has_shape("conv2d", "x", x, "N", weights[1], "H", "W")
+    else:
+        has_shape("conv2d", "x", x, "N", "C_in", "H", "W")
+        groups = check_groups(groups, x[1], weights[0])
+        has_shape("conv2d", "weights", weights, "C_out", x[1] // groups, "K_h", "K_w")
+    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
     kernel = pair((weights[2], weights[3]), "kernel_size")
-    pad, size_out = window_grid((x[2], x[3]), kernel, stride, padding)
-    return stride, pad, size_out
+    pad, size_out = window_grid((x[2], x[3]), kernel, stride, padding, dilation)
+    return stride, pad, size_out, dilation

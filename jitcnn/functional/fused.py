@@ -43,7 +43,7 @@ def conv2d_relu_pool(
         As ``conv2d``; also if the pool's window is larger than the convolution's plane, or than 1,024 pixels.
     """
     x, weights, bias = conv_arrays("conv2d_relu_pool", x, weights, bias)
-    stride, pad, size_conv = conv_grid(x, weights, stride, padding)
+    stride, pad, size_conv, _ = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool", "bias", bias, weights.shape[0])
     pool = pair(pool_size, "pool_size")
     size_out = size_conv[0] // pool[0], size_conv[1] // pool[1]
@@ -78,7 +78,7 @@ def conv2d_relu_pool_backward_weights(
         As ``conv2d_relu_pool``; also if ``d_out`` is not of the shape of ``winners``.
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_conv = conv_grid(x, weights, stride, padding)
+    stride, pad, size_conv, _ = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool_backward", "d_out", d_out, *winners.shape)
     d_weights, d_bias = empty(weights.shape, weights.dtype), np.empty(weights.shape[0], weights.dtype)
     conv_fused.conv2d_relu_pool_backward_weights(x, d_out, winners, stride, pad, size_conv, d_weights, d_bias)
@@ -97,7 +97,7 @@ def conv2d_relu_pool_backward_input(
     d_x : ndarray of shape (N, C_in, H, W)
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_conv = conv_grid(x, weights, stride, padding)
+    stride, pad, size_conv, _ = conv_grid(x, weights, stride, padding)
     has_shape("conv2d_relu_pool_backward", "d_out", d_out, *winners.shape)
     d_x = empty(x.shape, x.dtype)
     conv_fused.conv2d_relu_pool_backward_input(d_out, winners, weights, stride, pad, size_conv, d_x)

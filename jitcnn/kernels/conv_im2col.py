@@ -16,6 +16,7 @@ from .memory import empty
 from .runtime import thread_count
 
 Array = NDArray[Any]
+Pair = tuple[int, int]
 
 # Columns made at once, in numbers: 1 MB of float32, what a core's L2 cache holds.
 GROUP = 1 << 18
@@ -31,30 +32,41 @@ def im2col(
     pad_left: int,
     col: Array,
     outside: float = 0.0,
+    dilation: Pair = (1, 1),
 ) -> None:
     """x (N, C, H, W) -> col (C, K_h, K_w, N, H_out, W_out); ``outside`` stands for what is not in x."""
     H, W = x.shape[2:]
     H_out, W_out = col.shape[4:]
     x_channels = x.transpose(1, 0, 2, 3)
     for kh in range(K_h):
-        h, ih = _inside(kh - pad_top, stride_h, H, H_out)
+        h, ih = _inside(kh * dilation[0] - pad_top, stride_h, H, H_out)
         for kw in range(K_w):
-            w, iw = _inside(kw - pad_left, stride_w, W, W_out)
+            w, iw = _inside(kw * dilation[1] - pad_left, stride_w, W, W_out)
             if h != slice(0, H_out) or w != slice(0, W_out):
                 col[:, kh, kw] = outside
             col[:, kh, kw, :, h, w] = x_channels[:, :, ih, iw]
 
 
-def col2im(col: Array, K_h: int, K_w: int, stride_h: int, stride_w: int, pad_top: int, pad_left: int, x: Array) -> None:
+def col2im(
+    col: Array,
+    K_h: int,
+    K_w: int,
+    stride_h: int,
+    stride_w: int,
+    pad_top: int,
+    pad_left: int,
+    x: Array,
+    dilation: Pair = (1, 1),
+) -> None:
     """The adjoint of im2col: col (C, K_h, K_w, N, H_out, W_out) is summed into x (N, C, H, W)."""
     H, W = x.shape[2:]
     H_out, W_out = col.shape[4:]
     x[...] = 0
     x_channels = x.transpose(1, 0, 2, 3)
     for kh in range(K_h):
-        h, ih = _inside(kh - pad_top, stride_h, H, H_out)
+        h, ih = _inside(kh * dilation[0] - pad_top, stride_h, H, H_out)
         for kw in range(K_w):
-            w, iw = _inside(kw - pad_left, stride_w, W, W_out)
+            w, iw = _inside(kw * dilation[1] - pad_left, stride_w, W, W_out)
             x_channels[:, :, ih, iw] += col[:, kh, kw, :, h, w]
 
 
@@ -82,11 +94,22 @@ def _parts(images: int, rows: int, numbers_per_row: int) -> list[tuple[slice, sl
     ]
 
 
-def columns_size(images: int, K: int, H_out: int, W_out: int) -> int:
-    """Most numbers that stand in columns at one time, forward, on the threads there are now."""
+def _grouped_parts(groups: int, images: int, rows: int, numbers_per_row: int) -> list[tuple[int, slice, slice]]:
+    """``_parts`` of each group of channels."""
+    parts = _parts(images, rows, numbers_per_row)
+    return [(group, *part) for group in range(groups) for part in parts]
+
+
+def _of_group(group: int, count: int) -> slice:
+    """The channels or filters of one group, of so many each."""
+    return slice(group * count, (group + 1) * count)
+
+
+def columns_size(images: int, K: int, H_out: int, W_out: int, groups: int = 1) -> int:
+    """Most numbers that stand in columns at one time, forward, on the threads there are now; K is that of one group."""
     parts = _parts(images, H_out, K * W_out)
     largest = max((n.stop - n.start) * (rows.stop - rows.start) for n, rows in parts)
-    return int(largest * K * W_out * min(len(parts), thread_count()))
+    return int(largest * K * W_out * min(len(parts) * groups, thread_count()))
 
 
 def _columns_by_image(columns: Array) -> Array:
@@ -94,86 +117,70 @@ def _columns_by_image(columns: Array) -> Array:
     return columns.transpose(1, 2, 3, 0, 4, 5)
 
 
-def conv2d_forward(
-    x: Array,
-    weights: Array,
-    bias: Array,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    out: Array,
-) -> None:
-    """x (N, C_in, H, W), weights (C_out, C_in, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
+def _columns_of(x: Array, kernel_size: Pair, stride: Pair, dilation: Pair, pad: Pair, rows: slice, W_out: int) -> Array:
+    """Columns (n, C, K_h, K_w, rows, W_out) of some rows of output of the images x (n, C, H, W)."""
+    columns = empty((*x.shape[:2], *kernel_size, rows.stop - rows.start, W_out), x.dtype)
+    top = pad[0] - rows.start * stride[0]
+    im2col(x, *kernel_size, *stride, top, pad[1], _columns_by_image(columns), dilation=dilation)
+    return columns
+
+
+def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation: Pair, pad: Pair, out: Array) -> None:
+    """x (N, C_in, H, W), weights (C_out, C_in / groups, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     N, C_out, H_out, W_out = out.shape
-    C_in, K_h, K_w = weights.shape[1:]
-    K = C_in * K_h * K_w
+    C_group, K_h, K_w = weights.shape[1:]
+    groups, K = x.shape[1] // C_group, C_group * K_h * K_w
 
-    def work(part: tuple[slice, slice]) -> None:
-        images, rows = part
-        columns = empty((images.stop - images.start, C_in, K_h, K_w, rows.stop - rows.start, W_out), x.dtype)
-        top = pad_top - rows.start * stride_h
-        im2col(x[images], K_h, K_w, stride_h, stride_w, top, pad_left, _columns_by_image(columns))
-        product = out[images, :, rows].reshape(len(columns), C_out, -1)
-        np.matmul(weights.reshape(C_out, K), columns.reshape(len(columns), K, -1), out=product)
-        product += bias[:, None]
+    def work(part: tuple[int, slice, slice]) -> None:
+        group, images, rows = part
+        channels, filters = _of_group(group, C_group), _of_group(group, C_out // groups)
+        columns = _columns_of(x[images, channels], (K_h, K_w), stride, dilation, pad, rows, W_out)
+        product = out[images, filters, rows].reshape(len(columns), C_out // groups, -1)
+        np.matmul(weights[filters].reshape(-1, K), columns.reshape(len(columns), K, -1), out=product)
+        product += bias[filters, None]
 
-    for_each(_parts(N, H_out, K * W_out), work)
+    for_each(_grouped_parts(groups, N, H_out, K * W_out), work)
 
 
 def conv2d_backward_weights(
-    x: Array,
-    d_out: Array,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    d_weights: Array,
-    d_bias: Array,
+    x: Array, d_out: Array, stride: Pair, dilation: Pair, pad: Pair, d_weights: Array, d_bias: Array
 ) -> None:
-    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
+    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
     N, C_out, H_out, W_out = d_out.shape
-    C_in, K_h, K_w = d_weights.shape[1:]
-    K = C_in * K_h * K_w
+    C_group, K_h, K_w = d_weights.shape[1:]
+    groups, K = x.shape[1] // C_group, C_group * K_h * K_w
 
-    def work(part: tuple[slice, slice]) -> tuple[Array, Array]:
-        images, rows = part
-        columns = empty((images.stop - images.start, C_in, K_h, K_w, rows.stop - rows.start, W_out), x.dtype)
-        top = pad_top - rows.start * stride_h
-        im2col(x[images], K_h, K_w, stride_h, stride_w, top, pad_left, _columns_by_image(columns))
-        product = d_out[images, :, rows].reshape(len(columns), C_out, -1)
-        per_image = empty((len(columns), C_out, K), x.dtype)
+    def work(part: tuple[int, slice, slice]) -> tuple[slice, Array, Array]:
+        group, images, rows = part
+        channels, filters = _of_group(group, C_group), _of_group(group, C_out // groups)
+        columns = _columns_of(x[images, channels], (K_h, K_w), stride, dilation, pad, rows, W_out)
+        product = d_out[images, filters, rows].reshape(len(columns), C_out // groups, -1)
+        per_image = empty((len(columns), C_out // groups, K), x.dtype)
         np.matmul(product, columns.reshape(len(columns), K, -1).transpose(0, 2, 1), out=per_image)
-        return per_image.sum(axis=0), product.sum(axis=(0, 2))
+        return filters, per_image.sum(axis=0), product.sum(axis=(0, 2))
 
     d_weights[...] = 0
     d_bias[...] = 0
-    for part, part_bias in for_each(_parts(N, H_out, K * W_out), work):
-        d_weights += part.reshape(d_weights.shape)
-        d_bias += part_bias
+    for filters, part, part_bias in for_each(_grouped_parts(groups, N, H_out, K * W_out), work):
+        d_weights[filters] += part.reshape(-1, C_group, K_h, K_w)
+        d_bias[filters] += part_bias
 
 
-def conv2d_backward_input(
-    d_out: Array,
-    weights: Array,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    d_x: Array,
-) -> None:
-    """d_out (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
+def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: Pair, pad: Pair, d_x: Array) -> None:
+    """d_out (N, C_out, H_out, W_out), weights (C_out, C_in / groups, K_h, K_w) -> d_x (N, C_in, H, W)."""
     N, C_out, H_out, W_out = d_out.shape
-    C_in, K_h, K_w = weights.shape[1:]
-    P = H_out * W_out
+    C_group, K_h, K_w = weights.shape[1:]
+    groups, P = d_x.shape[1] // C_group, H_out * W_out
 
-    def work(part: tuple[slice, slice]) -> None:
-        images, channels = part
-        count, filters = images.stop - images.start, weights[:, channels].reshape(C_out, -1)
+    def work(part: tuple[int, slice, slice]) -> None:
+        group, images, channels = part
+        filters, count = _of_group(group, C_out // groups), images.stop - images.start
+        taps = weights[filters, channels].reshape(C_out // groups, -1)
         columns = empty((count, channels.stop - channels.start, K_h, K_w, H_out, W_out), d_out.dtype)
-        np.matmul(filters.T, d_out[images].reshape(count, C_out, P), out=columns.reshape(count, -1, P))
-        to = d_x[images, channels]
-        col2im(_columns_by_image(columns), K_h, K_w, stride_h, stride_w, pad_top, pad_left, to)
+        np.matmul(taps.T, d_out[images, filters].reshape(count, -1, P), out=columns.reshape(count, -1, P))
+        first = group * C_group
+        to = d_x[images, first + channels.start : first + channels.stop]
+        col2im(_columns_by_image(columns), K_h, K_w, *stride, *pad, to, dilation)
 
     # Windows overlap in rows, but not in channels: these are shared here.
-    for_each(_parts(N, C_in, K_h * K_w * P), work)
+    for_each(_grouped_parts(groups, N, C_group, K_h * K_w * P), work)

@@ -3,6 +3,9 @@
 One output is one window of the (zero-padded) image, multiplied by the filter and summed. Backward,
 each output's gradient ``g`` goes back to exactly what made that output: ``g · window`` to the filter,
 ``g · filter`` to the window, ``g`` to the bias.
+
+A window takes every ``dilation``-th pixel. The channels are divided into groups, as many times as the filters' go into
+the image's: filter ``co`` sees those of its own group only.
 """
 
 from typing import Any
@@ -11,84 +14,75 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Pair = tuple[int, int]
 
 
-def _pad(x: Array, height: int, width: int, pad_top: int, pad_left: int) -> Array:
-    """Copy x (N, C, H, W) into a plane of zeros of the given size, at (pad_top, pad_left)."""
+def _padded_size(size_out: Pair, kernel_size: Pair, stride: Pair, dilation: Pair) -> Pair:
+    """Height and width of the plane up to the last pixel of the last window."""
+    height = (size_out[0] - 1) * stride[0] + (kernel_size[0] - 1) * dilation[0] + 1
+    width = (size_out[1] - 1) * stride[1] + (kernel_size[1] - 1) * dilation[1] + 1
+    return height, width
+
+
+def _pad(x: Array, size: Pair, pad: Pair) -> Array:
+    """Copy x (N, C, H, W) into a plane of zeros of the given size, at ``pad`` (top, left)."""
     N, C, H, W = x.shape
-    padded = np.zeros((N, C, max(height, pad_top + H), max(width, pad_left + W)), x.dtype)
-    padded[:, :, pad_top : pad_top + H, pad_left : pad_left + W] = x
+    padded = np.zeros((N, C, max(size[0], pad[0] + H), max(size[1], pad[1] + W)), x.dtype)
+    padded[:, :, pad[0] : pad[0] + H, pad[1] : pad[1] + W] = x
     return padded
 
 
-def conv2d_forward(
-    x: Array,
-    weights: Array,
-    bias: Array,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    out: Array,
-) -> None:
-    """x (N, C_in, H, W), weights (C_out, C_in, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
+def _window(x_padded: Array, weights: Array, stride: Pair, dilation: Pair, place: tuple[int, int, int, int]) -> Array:
+    """The pixels (C_in / groups, K_h, K_w) that output ``place`` (n, co, oh, ow) sees, as a view."""
+    n, co, oh, ow = place
+    C_out, C_group, K_h, K_w = weights.shape
+    filters_of_a_group = C_out // (x_padded.shape[1] // C_group)
+    first = co // filters_of_a_group * C_group
+    ih, iw = oh * stride[0], ow * stride[1]
+    rows = slice(ih, ih + (K_h - 1) * dilation[0] + 1, dilation[0])
+    columns = slice(iw, iw + (K_w - 1) * dilation[1] + 1, dilation[1])
+    return x_padded[n, first : first + C_group, rows, columns]
+
+
+def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation: Pair, pad: Pair, out: Array) -> None:
+    """x (N, C_in, H, W), weights (C_out, C_in / groups, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     N, C_out, H_out, W_out = out.shape
-    K_h, K_w = weights.shape[2:]
-    x_padded = _pad(x, (H_out - 1) * stride_h + K_h, (W_out - 1) * stride_w + K_w, pad_top, pad_left)
+    x_padded = _pad(x, _padded_size((H_out, W_out), weights.shape[2:], stride, dilation), pad)
     for n in range(N):
         for co in range(C_out):
             for oh in range(H_out):
                 for ow in range(W_out):
-                    ih, iw = oh * stride_h, ow * stride_w
-                    window = x_padded[n, :, ih : ih + K_h, iw : iw + K_w]
+                    window = _window(x_padded, weights, stride, dilation, (n, co, oh, ow))
                     out[n, co, oh, ow] = np.sum(window * weights[co]) + bias[co]
 
 
 def conv2d_backward_weights(
-    x: Array,
-    d_out: Array,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    d_weights: Array,
-    d_bias: Array,
+    x: Array, d_out: Array, stride: Pair, dilation: Pair, pad: Pair, d_weights: Array, d_bias: Array
 ) -> None:
-    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in, K_h, K_w), d_bias (C_out,)."""
+    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
     N, C_out, H_out, W_out = d_out.shape
-    K_h, K_w = d_weights.shape[2:]
-    x_padded = _pad(x, (H_out - 1) * stride_h + K_h, (W_out - 1) * stride_w + K_w, pad_top, pad_left)
+    x_padded = _pad(x, _padded_size((H_out, W_out), d_weights.shape[2:], stride, dilation), pad)
     d_weights[...] = 0
     d_bias[...] = 0
     for n in range(N):
         for co in range(C_out):
             for oh in range(H_out):
                 for ow in range(W_out):
-                    ih, iw = oh * stride_h, ow * stride_w
                     g = d_out[n, co, oh, ow]
-                    d_weights[co] += g * x_padded[n, :, ih : ih + K_h, iw : iw + K_w]
+                    d_weights[co] += g * _window(x_padded, d_weights, stride, dilation, (n, co, oh, ow))
                     d_bias[co] += g
 
 
-def conv2d_backward_input(
-    d_out: Array,
-    weights: Array,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    d_x: Array,
-) -> None:
-    """d_out (N, C_out, H_out, W_out), weights (C_out, C_in, K_h, K_w) -> d_x (N, C_in, H, W)."""
+def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: Pair, pad: Pair, d_x: Array) -> None:
+    """d_out (N, C_out, H_out, W_out), weights (C_out, C_in / groups, K_h, K_w) -> d_x (N, C_in, H, W)."""
     N, C_out, H_out, W_out = d_out.shape
     H, W = d_x.shape[2:]
-    K_h, K_w = weights.shape[2:]
     d_x[...] = 0
-    d_x_padded = _pad(d_x, (H_out - 1) * stride_h + K_h, (W_out - 1) * stride_w + K_w, pad_top, pad_left)
+    d_x_padded = _pad(d_x, _padded_size((H_out, W_out), weights.shape[2:], stride, dilation), pad)
     for n in range(N):
         for co in range(C_out):
             for oh in range(H_out):
                 for ow in range(W_out):
-                    ih, iw = oh * stride_h, ow * stride_w
-                    d_x_padded[n, :, ih : ih + K_h, iw : iw + K_w] += d_out[n, co, oh, ow] * weights[co]
-    d_x[...] = d_x_padded[:, :, pad_top : pad_top + H, pad_left : pad_left + W]
+                    d_window = _window(d_x_padded, weights, stride, dilation, (n, co, oh, ow))
+                    d_window += d_out[n, co, oh, ow] * weights[co]
+    d_x[...] = d_x_padded[:, :, pad[0] : pad[0] + H, pad[1] : pad[1] + W]

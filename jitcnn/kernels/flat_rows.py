@@ -29,6 +29,7 @@ from .runtime import kernel, parallel_kernel
 from .tiles import sum_outer
 
 Array = NDArray[Any]
+Pair = tuple[int, int]
 
 # Rows are computed in whole vectors: 16 float32 fill a 512-bit register.
 VECTOR = 16
@@ -93,33 +94,35 @@ def flat_rows(
     return flat
 
 
-def reach(K_h: int, K_w: int, stride_h: int, stride_w: int) -> tuple[int, int]:
+def reach(kernel_size: Pair, stride: Pair, dilation: Pair) -> Pair:
     """How many rows and columns below and right of its first pixel a window reaches, within a phase."""
-    return (K_h - 1) // stride_h, (K_w - 1) // stride_w
+    return (kernel_size[0] - 1) * dilation[0] // stride[0], (kernel_size[1] - 1) * dilation[1] // stride[1]
 
 
 def input_rows(
-    x: Array, window: tuple[int, int, int, int], pad: tuple[int, int], size_out: tuple[int, int]
-) -> tuple[Array, Array, tuple[int, int]]:
-    """The input laid flat in one row, the offset of every tap (C_in·K_h·K_w,), and rows and pitch of a plane.
+    x: Array, filter_shape: tuple[int, int, int], stride: Pair, dilation: Pair, pad: Pair, size_out: Pair
+) -> tuple[Array, Array, Pair]:
+    """The input laid flat in one row, the offset of every tap (C·K_h·K_w,) of a filter, and rows and pitch of a plane.
 
-    ``window`` is K_h, K_w, stride_h, stride_w.
+    ``filter_shape`` is C, K_h, K_w; with groups, C is C_in / groups and the offsets are those of the first group.
     """
-    K_h, K_w, stride_h, stride_w = window
-    reach_h, reach_w = reach(*window)
+    K_h, K_w = filter_shape[1:]
+    reach_h, reach_w = reach((K_h, K_w), stride, dilation)
     rows, pitch = size_out[0] + reach_h, size_out[1] + reach_w
-    layout = (min(stride_h, K_h), min(stride_w, K_w), rows, pitch)
-    flat = flat_rows(x, (stride_h, stride_w), pad, layout, reach_h * pitch + reach_w)
-    return flat.reshape(-1), _tap_offsets(x.shape[1], window, flat.shape[1], pitch), (rows, pitch)
+    phases = min(stride[0], (K_h - 1) * dilation[0] + 1), min(stride[1], (K_w - 1) * dilation[1] + 1)
+    flat = flat_rows(x, stride, pad, (*phases, rows, pitch), reach_h * pitch + reach_w)
+    return flat.reshape(-1), _tap_offsets(filter_shape, stride, dilation, phases, flat.shape[1], pitch), (rows, pitch)
 
 
 @cache
-def _tap_offsets(C_in: int, window: tuple[int, int, int, int], apart: int, pitch: int) -> Array:
-    """Where each tap (C_in·K_h·K_w,) stands in rows that lie ``apart``."""
-    K_h, K_w, stride_h, stride_w = window
-    ci, kh, kw = np.indices((C_in, K_h, K_w)).reshape(3, -1)
-    phase = (ci * min(stride_h, K_h) + kh % stride_h) * min(stride_w, K_w) + kw % stride_w
-    offsets: Array = phase * apart + kh // stride_h * pitch + kw // stride_w
+def _tap_offsets(
+    filter_shape: tuple[int, int, int], stride: Pair, dilation: Pair, phases: Pair, apart: int, pitch: int
+) -> Array:
+    """Where each tap (C·K_h·K_w,) stands in rows that lie ``apart``, one for each phase of each channel."""
+    c, h, w = np.indices(filter_shape).reshape(3, -1)
+    h, w = h * dilation[0], w * dilation[1]
+    row = (c * phases[0] + h % stride[0]) * phases[1] + w % stride[1]
+    offsets: Array = row * apart + h // stride[0] * pitch + w // stride[1]
     return offsets
 
 

@@ -45,10 +45,12 @@ def whole_lanes(count: int) -> int:
 
 
 @cache
-def tap_steps(C: int, kernel_size: tuple[int, int], plane: tuple[int, int]) -> Array:
+def tap_steps(
+    C: int, kernel_size: tuple[int, int], plane: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> Array:
     """From a window's first pixel to that of each tap (C·K_h·K_w,), in planes of that size."""
     c, kh, kw = np.indices((C, *kernel_size)).reshape(3, -1)
-    steps: Array = ((c * plane[0] + kh) * plane[1] + kw).astype(np.uintp)
+    steps: Array = ((c * plane[0] + kh * dilation[0]) * plane[1] + kw * dilation[1]).astype(np.uintp)
     return steps
 
 

@@ -1,6 +1,8 @@
 """Convolution layer: C_out filters slide over the image, each looking for one small pattern.
 
-out[n, co, oh, ow] = bias[co] + Σ_{ci, kh, kw} weights[co, ci, kh, kw] · x[n, ci, oh·s + kh - p, ow·s + kw - p]
+out[n, co, oh, ow] = bias[co] + Σ_{ci, kh, kw} weights[co, ci, kh, kw] · x[n, ci, oh·s + kh·d - p, ow·s + kw·d - p]
+
+With stride s, dilation d and padding p; with groups, ci runs over the channels of the group of co.
 """
 
 from typing import Any
@@ -10,9 +12,9 @@ import numpy as np
 from .. import functional
 from ..arrays import Array
 from ..errors import ConfigError
-from ..functional.checks import pick
+from ..functional.checks import check_groups, pick
 from ..initializers import he_normal
-from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
+from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, span, window_grid
 from .base import Layer, Shape, check_count, check_dtype, check_input, window_label
 
 
@@ -24,6 +26,8 @@ class Conv2D(Layer):
     in_channels, out_channels : int
     kernel_size, stride : int or pair (height, width), in pixels
     padding : int or pair, in pixels of zeros on each side, "valid" (none) or "same" (⌈size / stride⌉)
+    dilation : int or pair, in pixels from one tap of a filter to the next
+    groups : int that divides both numbers of channels; each part of the output sees its part of the input only
     use_bias : bool; without it, as before a batch normalisation, there is no ``bias`` among the parameters
     impl : "auto", "naive", "loops" or "im2col"
     rng : numpy random Generator for the He initialisation; a fresh one if not given
@@ -31,7 +35,7 @@ class Conv2D(Layer):
 
     Attributes
     ----------
-    weights, d_weights : ndarray of shape (C_out, C_in, K_h, K_w)
+    weights, d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     bias, d_bias : ndarray of shape (C_out,), or None with ``use_bias=False``
 
     Raises
@@ -43,7 +47,9 @@ class Conv2D(Layer):
     parameter_names: tuple[str, ...] = ("weights", "bias")
     has_implementations = True
     input_axes = ("in_channels", "H", "W")
-    config_names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "use_bias")
+    config_names = (
+        "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "use_bias",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -53,6 +59,8 @@ class Conv2D(Layer):
         stride: IntOrPair = 1,
         padding: Padding = 0,
         *,
+        dilation: IntOrPair = 1,
+        groups: int = 1,
         use_bias: bool = True,
         impl: str = "auto",
         rng: np.random.Generator | None = None,
@@ -63,12 +71,14 @@ class Conv2D(Layer):
         self.kernel_size: Pair = pair(kernel_size, "kernel_size")
         self.stride: Pair = pair(stride, "stride")
         self.padding: Padding = check_padding(padding)
+        self.dilation: Pair = pair(dilation, "dilation")
+        self.groups = check_groups(groups, self.in_channels, self.out_channels)
         if not isinstance(use_bias, bool):
             raise ConfigError(f"use_bias must be True or False, got {use_bias!r}.")
         self.use_bias = use_bias
         pick(functional.CONV_IMPLEMENTATIONS, impl)
         self.impl = impl
-        shape = (self.out_channels, self.in_channels, *self.kernel_size)
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         dtype = check_dtype(dtype)
         self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
         self.d_weights: Array = np.zeros(shape, dtype)
@@ -81,17 +91,22 @@ class Conv2D(Layer):
         # Both gradients are sums over the input, so the input is kept, and nothing of the output.
         self._x: Array | None = None
 
+    @property
+    def _grid(self) -> tuple[Pair, Padding, Pair, int]:
+        """Where the filters stand and what they see."""
+        return self.stride, self.padding, self.dilation, self.groups
+
     def forward(self, x: Array, training: bool = True) -> Array:
         """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
-        out = functional.conv2d(x, self.weights, self.bias, self.stride, self.padding, impl=self.impl)
+        out = functional.conv2d(x, self.weights, self.bias, *self._grid, impl=self.impl)
         self._x = x
         return out
 
     def forward_relu(self, x: Array) -> Array:
         """``forward`` and ReLU in one pass."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
-        out = functional.conv2d_relu(x, self.weights, self.bias, self.stride, self.padding)
+        out = functional.conv2d_relu(x, self.weights, self.bias, *self._grid)
         self._x = x
         return out
 
@@ -102,17 +117,13 @@ class Conv2D(Layer):
 
     def backward_input(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and nothing else."""
-        return functional.conv2d_backward_input(
-            d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
-        )
+        x = self._kept(self._x)
+        return functional.conv2d_backward_input(d_out, x, self.weights, *self._grid, impl=self.impl)
 
     def backward_parameters(self, d_out: Array) -> None:
         """Set d_weights and, with a bias, d_bias."""
-        self.take_gradients(
-            *functional.conv2d_backward_weights(
-                d_out, self._kept(self._x), self.weights, self.stride, self.padding, impl=self.impl
-            )
-        )
+        x = self._kept(self._x)
+        self.take_gradients(*functional.conv2d_backward_weights(d_out, x, self.weights, *self._grid, impl=self.impl))
 
     def take_gradients(self, d_weights: Array, d_bias: Array) -> None:
         """Keep what a backward pass found; without a bias its gradient is dropped."""
@@ -122,16 +133,17 @@ class Conv2D(Layer):
 
     def im2col(self, x: Array) -> Array:
         """Every window this layer sees as a column: (C_in·K_h·K_w, N·H_out·W_out)."""
-        return functional.im2col(x, *self.kernel_size, self.stride, self.padding)
+        return functional.im2col(x, *self.kernel_size, self.stride, self.padding, self.dilation)
 
     def col2im(self, col: Array, shape: Shape) -> Array:
         """The adjoint of ``im2col``: columns summed back into an input of ``shape`` (N, C_in, H, W)."""
-        return functional.col2im(col, shape, *self.kernel_size, self.stride, self.padding)
+        return functional.col2im(col, shape, *self.kernel_size, self.stride, self.padding, self.dilation)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C_in, H, W) -> (C_out, H_out, W_out)."""
         check_input("Conv2D", input_shape, self.in_channels, "H", "W")
-        _, size_out = window_grid((input_shape[1], input_shape[2]), self.kernel_size, self.stride, self.padding)
+        image = input_shape[1], input_shape[2]
+        _, size_out = window_grid(image, self.kernel_size, self.stride, self.padding, self.dilation)
         return (self.out_channels, *size_out)
 
     def multiply_adds(self, input_shape: Shape) -> int:
@@ -141,10 +153,16 @@ class Conv2D(Layer):
 
     @property
     def window(self) -> tuple[Pair, Pair]:
-        """Kernel size and stride."""
-        return self.kernel_size, self.stride
+        """What a filter spans, dilation and all, and stride."""
+        (K_h, K_w), (dilation_h, dilation_w) = self.kernel_size, self.dilation
+        return (span(K_h, dilation_h), span(K_w, dilation_w)), self.stride
 
     @property
     def label(self) -> str:
-        """Channels and window, such as ``Conv2D 1→32 3×3``."""
-        return f"Conv2D {self.in_channels}→{self.out_channels} {window_label(self.window, self.padding)}"
+        """Channels and window, such as ``Conv2D 1→32 3×3`` or ``Conv2D 32→32 3×3 pad 2 dil 2 groups 32``."""
+        text = f"Conv2D {self.in_channels}→{self.out_channels} "
+        text += window_label((self.kernel_size, self.stride), self.padding)
+        if self.dilation != (1, 1):
+            dilation_h, dilation_w = self.dilation
+            text += f" dil {dilation_h}" if dilation_h == dilation_w else f" dil {dilation_h}×{dilation_w}"
+        return text if self.groups == 1 else f"{text} groups {self.groups}"

@@ -23,14 +23,36 @@ def test_worked_by_hand(impl):
     assert out.tolist() == [[[[0.5, 2.5, 0.5], [0.5, 2.5, 0.5]]]]
 
 
-@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), ([2, 1], "same")], ids=str)
-def test_with_relu_in_the_same_pass(stride, padding, dtype, rng):
-    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((2, 3, 9, 8), (5, 3, 3, 2), (5,)))
+@pytest.mark.parametrize(
+    ("C_out", "grid"),
+    [(5, (1, 1)), (5, (2, 0)), (5, ([2, 1], "same")), (5, (1, 2, [2, 3])), (6, (2, 1, 1, 3)), (24, (1, 1, 2, 3))],
+    ids=str,
+)
+def test_with_relu_in_the_same_pass(C_out, grid, dtype, rng):
+    C = 3 // grid[3] if len(grid) == 4 else 3
+    x, weights, bias = (
+        rng.standard_normal(shape).astype(dtype) for shape in ((2, 3, 9, 8), (C_out, C, 3, 2), (C_out,))
+    )
     x[0, 0, 0, 0] = np.nan
-    expected = relu(conv2d(x, weights, bias, stride, padding, impl="naive"))
-    result = conv2d_relu(x, weights, bias, stride, padding)
+    expected = relu(conv2d(x, weights, bias, *grid, impl="naive"))
+    result = conv2d_relu(x, weights, bias, *grid)
     np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
     assert_close(np.nan_to_num(result), np.nan_to_num(expected))
+
+
+@IMPLS
+def test_dilation_and_groups_worked_by_hand(impl):
+    """Two channels, each with its own row of taps: this pixel and the next but one, with zeros at both ends."""
+    x = np.array([[[[1.0, 2, 3, 4]], [[10.0, 20, 30, 40]]]])
+    weights, bias = np.array([[[[1.0, 100]]], [[[-1.0, 1]]]]), np.array([0.0, 0.5])
+    grid = 1, (0, 1), (1, 2), 2
+    out = conv2d(x, weights, bias, *grid, impl=impl)
+    assert out.tolist() == [[[[200, 301, 402, 3]], [[20.5, 20.5, 20.5, -29.5]]]]
+    d_out = np.array([[[[1.0, 2, 3, 4]], [[1.0, 0, 0, 0]]]])
+    d_x, d_weights, d_bias = conv2d_backward(d_out, x, weights, *grid, impl=impl)
+    assert d_x.tolist() == [[[[2, 103, 204, 300]], [[0, 1, 0, 0]]]]
+    assert d_weights.tolist() == [[[[20, 20]]], [[[0, 20]]]]  # 2·1 + 3·2 + 4·3 = 20 and 1·2 + 2·3 + 3·4 = 20
+    assert d_bias.tolist() == [10, 1]
 
 
 @IMPLS
@@ -53,27 +75,28 @@ def test_one_plane_equals_scipy(impl, rng):
 
 
 @pytest.mark.parametrize("impl", ["loops", "im2col"])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=80)
 @given(data=st.data())
 def test_any_shape_equals_naive(impl, data):
     size = st.integers(1, 9)
     N, C_in, C_out = (data.draw(st.integers(1, 5)) for _ in range(3))
     H, W = data.draw(size), data.draw(size)
     padding = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))
+    dilation, groups = (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))), data.draw(st.integers(1, 3))
     kernel = (
-        data.draw(st.integers(1, min(7, H + 2 * padding[0]))),
-        data.draw(st.integers(1, min(7, W + 2 * padding[1]))),
+        data.draw(st.integers(1, min(7, (H + 2 * padding[0] - 1) // dilation[0] + 1))),
+        data.draw(st.integers(1, min(7, (W + 2 * padding[1] - 1) // dilation[1] + 1))),
     )
     stride = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    x, weights = rng.standard_normal((N, C_in, H, W)), rng.standard_normal((C_out, C_in, *kernel))
-    bias = rng.standard_normal(C_out)
-    expected = conv2d(x, weights, bias, stride, padding, impl="naive")
-    assert_close(conv2d(x, weights, bias, stride, padding, impl=impl), expected)
+    x, weights = rng.standard_normal((N, groups * C_in, H, W)), rng.standard_normal((groups * C_out, C_in, *kernel))
+    bias, grid = rng.standard_normal(groups * C_out), (stride, padding, dilation, groups)
+    expected = conv2d(x, weights, bias, *grid, impl="naive")
+    assert_close(conv2d(x, weights, bias, *grid, impl=impl), expected)
     d_out = rng.standard_normal(expected.shape)
     for result, wanted in zip(
-        conv2d_backward(d_out, x, weights, stride, padding, impl=impl),
-        conv2d_backward(d_out, x, weights, stride, padding, impl="naive"),
+        conv2d_backward(d_out, x, weights, *grid, impl=impl),
+        conv2d_backward(d_out, x, weights, *grid, impl="naive"),
         strict=True,
     ):
         assert_close(result, wanted)
@@ -91,13 +114,13 @@ def test_im2col_columns_are_the_windows_batch_by_batch_row_by_row(rng):
     np.testing.assert_array_equal(col, np.stack(windows, axis=1))
 
 
-@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), ((3, 1), (0, 2)), (2, "same")])
-def test_col2im_is_the_adjoint_of_im2col(stride, padding, rng):
+@pytest.mark.parametrize("grid", [(1, 0), (2, 1), ((3, 1), (0, 2)), (2, "same"), (2, 1, (3, 2))], ids=str)
+def test_col2im_is_the_adjoint_of_im2col(grid, rng):
     """⟨im2col(x), c⟩ = ⟨x, col2im(c)⟩ for every x and c: that is what a backward pass must be."""
     x = rng.standard_normal((2, 3, 7, 6))
-    col = im2col(x, 3, 2, stride, padding)
+    col = im2col(x, 3, 2, *grid)
     c = rng.standard_normal(col.shape)
-    assert np.vdot(col, c) == pytest.approx(np.vdot(x, col2im(c, x.shape, 3, 2, stride, padding)), rel=1e-12)
+    assert np.vdot(col, c) == pytest.approx(np.vdot(x, col2im(c, x.shape, 3, 2, *grid)), rel=1e-12)
 
 
 def test_mixed_dtypes_give_numpys_common_one(rng):
@@ -126,6 +149,20 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
         ({"weights": np.zeros((4, 3, 3))}, ShapeError, r"weights of shape \(C_out, C_in, K_h, K_w\), got \(4, 3, 3\)"),
         ({"bias": np.zeros(3)}, ShapeError, r"expects bias of shape \(4,\), got \(3,\)"),
         ({"weights": np.zeros((4, 3, 7, 2))}, ShapeError, "kernel of size 7 does not fit into 6 pixels padded to 6"),
+        (
+            {"weights": np.zeros((4, 1, 3, 2)), "groups": 2},
+            ConfigError,
+            "divides the 3 channels going in and the 4 coming",
+        ),
+        ({"weights": np.zeros((4, 3, 3, 2)), "groups": 3}, ConfigError, r"the 4 coming out, got 3\."),
+        ({"groups": 0}, ConfigError, "groups must be an integer of at least 1 .*, got 0"),
+        (
+            {"weights": np.zeros((6, 3, 3, 2)), "bias": None, "groups": 3},
+            ShapeError,
+            r"expects weights of shape \(C_out, 1, K_h, K_w\), got \(6, 3, 3, 2\)",
+        ),
+        ({"dilation": 3}, ShapeError, r"kernel of size 7 \(3 dilated by 3\) does not fit into 6 pixels padded to 6"),
+        ({"dilation": 0}, ConfigError, "dilation must be an integer of at least 1, or a pair of them, got 0"),
         ({"stride": 0}, ConfigError, "stride must be an integer of at least 1, or a pair of them, got 0"),
         ({"stride": 1.5}, ConfigError, "stride must be an integer"),
         ({"stride": (1, 2, 3)}, ConfigError, "stride must be an integer"),

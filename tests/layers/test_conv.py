@@ -1,12 +1,13 @@
-"""Conv2D: with and without a bias."""
+"""Conv2D: with and without a bias, dilated, in groups, and beside torch's."""
 
 import numpy as np
 import pytest
+from compare import assert_close
 
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, gradient_check, train_step
 from jitcnn.checkpoint import read_checkpoint, write_checkpoint
-from jitcnn.errors import ConfigError
-from jitcnn.fusion import ConvReLUPool, plan
+from jitcnn.errors import ConfigError, ShapeError
+from jitcnn.fusion import ConvReLUPool, WithReLU, plan
 
 IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col", "auto"])
 
@@ -84,3 +85,122 @@ def test_a_file_that_knows_only_the_first_settings_still_loads(rng, tmp_path):
 def test_a_use_bias_that_is_no_truth_value_is_told(use_bias):
     with pytest.raises(ConfigError, match=f"use_bias must be True or False, got {use_bias!r}"):
         Conv2D(1, 1, 3, use_bias=use_bias)
+
+
+# --- dilation and groups ------------------------------------------------------------------------------
+
+GRIDS = [
+    {"kernel_size": (3, 2), "padding": (2, 1), "dilation": (2, 3)},
+    {"kernel_size": 3, "stride": (2, 3), "padding": 2, "dilation": (3, 2), "use_bias": False},
+    {"kernel_size": (3, 2), "padding": "same", "dilation": (2, 3), "groups": 2},
+    {"kernel_size": 2, "stride": 2, "padding": 1, "dilation": 2, "groups": 4},
+    {"kernel_size": 3, "stride": (1, 2), "padding": (0, 1), "groups": 2, "use_bias": False},
+]
+
+
+@IMPLS
+@pytest.mark.parametrize("settings", GRIDS, ids=str)
+def test_backward_is_the_gradient_of_forward_dilated_and_in_groups(impl, settings, rng):
+    layer = Conv2D(4, 4, **settings, impl=impl, rng=rng)
+    assert gradient_check(layer, rng.standard_normal((2, 4, 7, 6))) < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@IMPLS
+@pytest.mark.parametrize(("C_in", "C_out"), [(4, 8), (4, 32), (32, 8)])
+@pytest.mark.parametrize("settings", GRIDS, ids=str)
+def test_equals_torch(impl, settings, C_in, C_out, dtype, rng):
+    torch = pytest.importorskip("torch")
+    layer = Conv2D(C_in, C_out, **settings, impl=impl, rng=rng, dtype=dtype)
+    if layer.bias is not None:
+        layer.bias = rng.standard_normal(C_out).astype(dtype)
+    x = rng.standard_normal((3, C_in, 9, 8)).astype(dtype)
+    out = layer.forward(x)
+    d_out = rng.standard_normal(out.shape).astype(dtype)
+    d_x = layer.backward(d_out)
+
+    arrays = [torch.from_numpy(array).requires_grad_() for array in (x, *layer.parameters().values())]
+    bias = arrays[2] if len(arrays) == 3 else None
+    grid = layer.stride, layer.padding, layer.dilation, layer.groups
+    its = torch.nn.functional.conv2d(arrays[0], arrays[1], bias, *grid)
+    its.backward(torch.from_numpy(d_out))
+    assert_close(out, its.detach().numpy())
+    for mine, array in zip((d_x, *layer.gradients().values()), arrays, strict=True):
+        assert_close(mine, array.grad.numpy())
+
+
+@pytest.mark.parametrize("settings", GRIDS, ids=str)
+def test_output_shape_and_multiply_adds_are_those_of_the_loops(settings, rng):
+    layer = Conv2D(4, 8, **settings, rng=rng)
+    shape = layer.output_shape((4, 9, 8))
+    assert layer.forward(np.zeros((1, 4, 9, 8), np.float32)).shape == (1, *shape)
+    K_h, K_w = layer.kernel_size
+    assert layer.weights.shape == (8, 4 // layer.groups, K_h, K_w)
+    assert layer.multiply_adds((4, 9, 8)) == np.prod(shape) * (4 // layer.groups) * K_h * K_w
+
+
+def test_dilated_and_grouped_convolutions_run_as_one_with_relu_but_not_with_the_pool(rng):
+    for settings in ({"dilation": 2}, {"groups": 2}):
+        layers = [Conv2D(2, 4, 3, **settings, rng=rng), ReLU(), MaxPool2D(), Flatten()]
+        steps = plan(layers)
+        assert [type(step) for step in steps] == [WithReLU, MaxPool2D, Flatten]
+        assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 8, 8))) < 1e-5
+
+
+def test_dilation_and_groups_come_back_from_the_file(rng, tmp_path):
+    net = CNN([Conv2D(4, 6, 3, 2, "same", dilation=(2, 3), groups=2, rng=rng)])
+    net.save(tmp_path / "net.npz")
+    loaded = CNN.load(tmp_path / "net.npz")
+    assert repr(loaded.layers) == repr(net.layers)
+    x = rng.random((2, 4, 9, 8), np.float32)
+    np.testing.assert_array_equal(loaded.forward(x), net.forward(x))
+
+
+def test_im2col_of_a_dilated_layer_is_its_windows(rng):
+    layer = Conv2D(3, 4, (3, 2), 2, 1, dilation=(2, 3), rng=rng)
+    x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
+    col = layer.im2col(x)
+    expected = layer.forward(x).transpose(1, 0, 2, 3).reshape(4, -1)
+    np.testing.assert_allclose(layer.weights.reshape(4, -1) @ col, expected, atol=1e-5)
+    assert layer.col2im(col, x.shape).shape == x.shape
+
+
+def test_the_receptive_field_counts_the_dilation():
+    layers = [Conv2D(1, 1, 3, dilation=2), Conv2D(1, 1, (3, 2), 2, dilation=(4, 3))]
+    assert [layer.window for layer in layers] == [((5, 5), (1, 1)), ((9, 4), (2, 2))]
+    net = CNN(layers, input_shape=(1, 20, 20))
+    assert [row.receptive_field for row in net.summary_rows()] == [(5, 5), (13, 8)]
+
+
+def test_labels_tell_dilation_and_groups():
+    assert Conv2D(32, 64, 3, 2, 2, dilation=2, groups=32).label == "Conv2D 32→64 3×3/2 pad 2 dil 2 groups 32"
+    assert Conv2D(1, 1, 3, dilation=(1, 2)).label == "Conv2D 1→1 3×3 dil 1×2"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"groups": 2}, "groups must be .* divides the 3 channels going in and the 6 coming out, got 2"),
+        ({"groups": 0}, "groups must be an integer of at least 1 .*, got 0"),
+        ({"groups": 3.0}, "groups must be an integer of at least 1 .*, got 3.0"),
+        ({"groups": True}, "groups must be an integer of at least 1 .*, got True"),
+        ({"dilation": 0}, "dilation must be an integer of at least 1, or a pair of them, got 0"),
+        ({"dilation": (1, 2, 3)}, "dilation must be an integer of at least 1, or a pair of them"),
+    ],
+    ids=str,
+)
+def test_dilation_and_groups_out_of_range_are_told(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        Conv2D(3, 6, 3, **settings)
+
+
+def test_a_dilated_kernel_larger_than_the_image_is_told():
+    with pytest.raises(ShapeError, match=r"kernel of size 9 \(3 dilated by 4\) does not fit into 8 pixels padded to 8"):
+        Conv2D(1, 1, 3, dilation=4).output_shape((1, 9, 8))
+
+
+def test_weights_of_the_wrong_group_shape_are_told():
+    layer = Conv2D(4, 6, 3, groups=2)
+    layer.weights = np.zeros((6, 4, 3, 3), np.float32)
+    with pytest.raises(ShapeError, match=r"expects weights of shape \(C_out, 2, K_h, K_w\), got \(6, 4, 3, 3\)"):
+        layer.forward(np.zeros((1, 4, 5, 5), np.float32))
