@@ -47,6 +47,7 @@ def run(
     threads: int | None,
     output: str,
     limit: int | None,
+    validation: int | None,
     no_baseline: bool,
 ) -> bool:
     """Everything ``jitcnn train`` does, settings as its options; False if Ctrl-C ended the training early."""
@@ -56,6 +57,7 @@ def run(
 
     data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar(), seed=seed, **pictures)
     data = data if limit is None else data.limited(limit)
+    data = data if validation is None else data.validation(validation)
     given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
     chosen = choose_recipe(recipe, data.name).changed(**given)
     model = model_by(chosen, seed=seed, impl=impl, num_classes=data.num_classes)
@@ -71,7 +73,8 @@ def run(
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     console.print(
-        f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images ({data.source})",
+        f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} "
+        f"{'test' if validation is None else 'validation'} images ({data.source})",
         soft_wrap=True,
     )
     console.print("\n".join(chosen.lines()), soft_wrap=True)
@@ -83,7 +86,7 @@ def run(
 
     with compiling():
         prepare(model, chosen.batch_size, chosen)
-    settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed}
+    settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed, "validation": validation}
     histories: dict[str, History] = {}
     for name, net in models.items():
         histories[name] = _train(console, net, data, chosen, seed)

@@ -120,6 +120,27 @@ class Dataset:
             y_test=self.y_test[:count],
         )
 
+    def validation(self, count: int, seed: int = 0) -> "Dataset":
+        """The training images alone, ``count`` of them, drawn by ``seed``, held back to be examined on.
+
+        So a recipe can be chosen without a look at the test images. ConfigError unless images are left to learn from.
+        """
+        images = len(self.x_train)
+        if not 1 <= count < images:
+            raise ConfigError(
+                f"validation must be at least 1 and less than the {images:,} training images, got {count}."
+            )
+        order = np.random.default_rng(seed).permutation(images)
+        held, learnt = np.sort(order[:count]), np.sort(order[count:])
+        return replace(
+            self,
+            source=f"{self.source}; examined on images held back from training, not on the test images",
+            x_train=self.x_train[learnt],
+            y_train=self.y_train[learnt],
+            x_test=self.x_train[held],
+            y_test=self.y_train[held],
+        )
+
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))

@@ -275,3 +275,11 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path):
     assert "Traceback" not in errors
     assert CNN.load(tmp_path / FILES[0]).parameter_count == 225_034
     assert json.loads((tmp_path / "history.json").read_text())["histories"]["mnist-cnn"]["interrupted"] is True
+
+
+def test_validation_images_are_examined_instead_of_the_test_images(runner, tmp_path):
+    result = runner.invoke(cli, [*QUICK, "--validation", "16", "--no-baseline", "--output", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "data: digits, 48 training and 16 validation images" in result.output
+    record = json.loads((tmp_path / "history.json").read_text())
+    assert (record["train_images"], record["test_images"], record["settings"]["validation"]) == (48, 16, 16)

@@ -5,7 +5,7 @@ import pytest
 
 from jitcnn import CNN, Dense, Flatten, evaluate, fit
 from jitcnn.data.dataset import Dataset
-from jitcnn.errors import DataError, ShapeError
+from jitcnn.errors import ConfigError, DataError, ShapeError
 
 
 def dataset(y_train=(0, 2, 1), y_test=(1, 0), **settings):
@@ -74,3 +74,21 @@ def test_a_net_takes_over_names_and_preparation_and_learns_normalised_images():
     np.testing.assert_allclose(learnt.mean(axis=(0, 2, 3)), 0, atol=1e-6)
     np.testing.assert_allclose(learnt.std(axis=(0, 2, 3)), 1, atol=1e-5)
     np.testing.assert_allclose(model.predict_proba(data.x_test).argmax(axis=1), logits(examined).argmax(axis=1))
+
+
+def test_validation_images_come_from_the_training_half_and_are_not_learnt():
+    data = dataset(y_train=[0, 1, 2] * 4)
+    data.x_train[:, 0, 0, 0] = np.arange(12)
+    split = data.validation(5)
+    numbers = [split.x_train[:, 0, 0, 0].tolist(), split.x_test[:, 0, 0, 0].tolist()]
+    assert sorted(numbers[0] + numbers[1]) == list(range(12))
+    assert (len(numbers[0]), len(numbers[1])) == (7, 5)
+    assert split.y_test.tolist() == [number % 3 for number in numbers[1]]
+    np.testing.assert_array_equal(split.x_test, data.validation(5).x_test)
+    assert not np.array_equal(split.x_test, data.validation(5, seed=1).x_test)
+
+
+@pytest.mark.parametrize("count", [0, 3, 9])
+def test_a_validation_that_leaves_nothing_to_learn_from_is_told(count):
+    with pytest.raises(ConfigError, match=f"at least 1 and less than the 3 training images, got {count}"):
+        dataset().validation(count)

@@ -42,6 +42,12 @@ from jitcnn_cli import options
     help="Folder for the files; those of an earlier run in it are replaced.",
 )
 @options.limit_option
+@click.option(
+    "--validation",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Hold back N training images and examine on them instead of the test images: to choose a recipe.",
+)
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense rival.")
 def command(**settings: Any) -> None:
     """Train a net, with every step on the screen.
