@@ -5,7 +5,7 @@ from .lenet import lenet5, lenet5_relu
 from .mnist import mnist_cnn, mnist_dense
 from .registry import MODELS, Net, find_net
 from .resnet import resnet18, resnet20, resnet32, resnet34, resnet50, resnet56
-from .vgg import cifar_vgg, vgg11, vgg13, vgg16, vgg19
+from .vgg import cifar_vgg, mnist_vgg, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
     "MODELS",
@@ -18,6 +18,7 @@ __all__ = [
     "lenet5_relu",
     "mnist_cnn",
     "mnist_dense",
+    "mnist_vgg",
     "resnet18",
     "resnet20",
     "resnet32",

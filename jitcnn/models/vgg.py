@@ -76,24 +76,45 @@ def _vgg(name: str, convolutions: Sequence[int], num_classes: int, seed: Seed, i
 @net("cifar-vgg", year=2014, paper=PAPER, input_shape=(3, 32, 32), parameters=814_570, multiply_adds=39_160_320)
 def cifar_vgg(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
     """Six 3×3 convolutions with batch normalisation in three blocks, for images (3, 32, 32); parameters as ``vgg11``."""
+    return _small_vgg("cifar-vgg", (3, 32, 32), (32, 64, 128), 256, num_classes, seed, impl, dtype)
+
+
+@net("mnist-vgg", year=2014, paper=PAPER, input_shape=(1, 28, 28), parameters=468_010, multiply_adds=18_691_840)
+def mnist_vgg(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
+    """Four 3×3 convolutions with batch normalisation in two blocks, for images (1, 28, 28); parameters as ``vgg11``."""
+    return _small_vgg("mnist-vgg", (1, 28, 28), (32, 64), 128, num_classes, seed, impl, dtype)
+
+
+def _small_vgg(
+    name: str,
+    input_shape: tuple[int, int, int],
+    filters: Sequence[int],
+    hidden: int,
+    num_classes: int,
+    seed: Seed,
+    impl: str,
+    dtype: Any,
+) -> CNN:
+    """Blocks of two convolutions and a pool, one for each number of filters, then two dense layers."""
     rng = np.random.default_rng(seed)
     layers: list[Layer] = []
-    channels = 3
-    for filters in (32, 64, 128):
+    channels, H, W = input_shape
+    for count in filters:
         for _ in range(2):
             layers += [
-                Conv2D(channels, filters, 3, 1, 1, use_bias=False, impl=impl, rng=rng, dtype=dtype),
-                BatchNorm2D(filters, impl=impl, dtype=dtype),
+                Conv2D(channels, count, 3, 1, 1, use_bias=False, impl=impl, rng=rng, dtype=dtype),
+                BatchNorm2D(count, impl=impl, dtype=dtype),
                 ReLU(),
             ]
-            channels = filters
+            channels = count
         layers.append(MaxPool2D(2, 2, impl=impl))
+        H, W = H // 2, W // 2
     layers += [
         Flatten(),
-        Dense(2048, 256, rng=rng, dtype=dtype),
+        Dense(channels * H * W, hidden, rng=rng, dtype=dtype),
         ReLU(),
         Dropout(0.3, rng=rng),
-        Dense(256, num_classes, rng=rng, dtype=dtype),
+        Dense(hidden, num_classes, rng=rng, dtype=dtype),
         Softmax(),
     ]
-    return CNN(layers, input_shape=(3, 32, 32), name="cifar-vgg")
+    return CNN(layers, input_shape=input_shape, name=name)
