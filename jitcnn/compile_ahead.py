@@ -11,7 +11,7 @@ import sys
 
 from .architecture import parse_net
 from .errors import JitCNNError
-from .fusion import ConvReLUPool, FusedBlock
+from .fusion import ConvReLUPool, layers_of
 from .initializers import Blank
 from .kernels import runtime
 from .model import CNN
@@ -40,7 +40,7 @@ def rehearse_backward(model: CNN, batch_size: int) -> None:
     shapes = []
     for step in model.steps():
         shapes.append((step, shape))
-        for layer in step.layers if isinstance(step, FusedBlock) else [step]:
+        for layer in layers_of(step):
             shape = layer.output_shape(shape)
     for step, input_shape in reversed(shapes):
         if isinstance(step, ConvReLUPool):

@@ -127,6 +127,17 @@ class WithReLU(FusedBlock):
 Step = Layer | FusedBlock
 
 
+def layers_of(step: Step) -> tuple[Layer, ...]:
+    """The layers that run as this step."""
+    return step.layers if isinstance(step, FusedBlock) else (step,)
+
+
+def block_label(layers: Sequence[Layer]) -> str:
+    """The first layer with its sizes, and the names of those that follow: ``Conv2D 1→32 3×3 + ReLU``."""
+    first, *others = layers
+    return " + ".join([first.label, *(type(layer).__name__ for layer in others)])
+
+
 def plan(layers: Sequence[Layer]) -> list[Step]:
     """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
 

@@ -126,7 +126,7 @@ class CNN:
 
     def logits(self, x: Array, training: bool = True) -> Array:
         """As ``forward``, but stopping before a closing Softmax."""
-        return self._run(self._below_softmax(), x, training)
+        return self._run(self.steps_to_logits(), x, training)
 
     def backward(self, d_loss: Array) -> Array:
         """Gradient for the output of ``forward`` -> gradient for its input; sets every layer's gradients."""
@@ -136,7 +136,7 @@ class CNN:
 
     def backward_logits(self, d_logits: Array) -> None:
         """Set every layer's gradients, given the gradient for ``logits``; the input's is not computed."""
-        first, *others = self._below_softmax()
+        first, *others = self.steps_to_logits()
         for step in reversed(others):
             d_logits = step.backward(d_logits)
         first.backward_parameters(d_logits)
@@ -148,7 +148,8 @@ class CNN:
             self._planned, self._steps = how, plan(self.layers)
         return self._steps
 
-    def _below_softmax(self) -> list[Step]:
+    def steps_to_logits(self) -> list[Step]:
+        """The steps without a closing Softmax: what training runs."""
         steps = self.steps()
         return steps[:-1] if isinstance(steps[-1], Softmax) else steps
 

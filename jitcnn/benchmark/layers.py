@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, DisagreementError
-from ..fusion import FusedBlock, Step, plan
+from ..fusion import FusedBlock, Step, block_label, plan
 from ..kernels.conv_im2col import columns_size
 from ..layers import Conv2D, Dense, Layer
 from ..model import CNN
@@ -139,12 +139,6 @@ def _contest(
 ) -> Contest:
     x, d_out = (rng.standard_normal((images, *shape)).astype(dtype) for shape in shapes)
     return Contest(block_label(layers), layers, impls, x, d_out)
-
-
-def block_label(layers: Sequence[Layer]) -> str:
-    """The first layer with its sizes, and the names of those that follow."""
-    first, *others = layers
-    return " + ".join([first.label, *(type(layer).__name__ for layer in others)])
 
 
 def bench_layers(

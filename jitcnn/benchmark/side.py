@@ -21,12 +21,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import IntArray
-from ..fusion import plan
+from ..fusion import block_label, plan
 from ..layers import Conv2D, Layer, MaxPool2D, ReLU, Softmax
 from ..model import CNN
 from ..models import find_net
 from ..training import train_step
-from .layers import block_label
 from .torch_twin import torch_twin
 from .zoo import ZOO
 
