@@ -71,7 +71,9 @@ def test_a_net_has_as_many_parameters_as_published(name, count):
     assert MODELS[name].parameters == count
 
 
-@pytest.mark.parametrize("name", ["lenet5", "lenet5-relu", "resnet20", "cifar-vgg"])
+@pytest.mark.parametrize(
+    "name", ["lenet5", "lenet5-relu", "mnist-vgg", "cifar-vgg", "resnet20", "alexnet", "vgg11", "resnet18", "resnet50"]
+)
 def test_a_net_equals_its_twin_in_torch(name, rng):
     torch = pytest.importorskip("torch")
     from jitcnn.benchmark.torch_twin import torch_twin
@@ -80,8 +82,8 @@ def test_a_net_equals_its_twin_in_torch(name, rng):
     model = MODELS[name](dtype=np.float64)
     layers = [layer for layer in model.layers[:-1] if not isinstance(layer, Dropout)]
     twin = torch_twin(torch, layers)
-    x = rng.random((3, *model.input_shape))
-    y = rng.integers(0, 10, 3)
+    x = rng.random((2, *model.input_shape))
+    y = rng.integers(0, 10, 2)
     net = CNN(layers, input_shape=model.input_shape)
     expected = twin(torch.from_numpy(x))
     torch.nn.functional.cross_entropy(expected, torch.from_numpy(y)).backward()
