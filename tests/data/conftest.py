@@ -9,7 +9,13 @@ from data.test_mnist import CONTENTS
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/good, /repacked, /garbage, /short, /missing and /busy each serve the small MNIST in their own manner."""
+    """/good, /repacked, /garbage, /short, … each serve the small MNIST in their own manner.
+
+    /missing, /forbidden and /busy refuse, /moved redirects to /good, /silent stops half-way and says nothing more.
+    """
+
+    refusals = {"missing": 404, "forbidden": 403, "busy": 503}
+    silence = threading.Event()
 
     def do_HEAD(self):
         self.answer(body=False)
@@ -19,8 +25,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, body):
         manner, name = self.path.strip("/").split("/")
-        if manner in ("missing", "busy"):
-            self.send_error(404 if manner == "missing" else 503)
+        if manner in self.refusals:
+            self.send_error(self.refusals[manner])
+            return
+        if manner == "moved":
+            self.send_response(302)
+            self.send_header("Location", f"/good/{name}")
+            self.end_headers()
             return
         contents = CONTENTS[name.removesuffix(".gz")]
         packed = gzip.compress(contents, mtime=0)
@@ -29,8 +40,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(packed)))
         self.end_headers()
         if body:
-            bad = {"repacked": repacked, "garbage": b"?" * len(packed), "short": packed[:-9]}
+            bad = {"repacked": repacked, "garbage": b"?" * len(packed), "short": packed[:-9], "silent": packed[:9]}
             self.wfile.write(bad.get(manner, packed))
+            if manner == "silent":
+                self.wfile.flush()
+                self.silence.wait(5)
 
     def log_message(self, *_):
         """Be silent."""
@@ -40,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    Handler.silence.clear()
     yield f"http://127.0.0.1:{server.server_port}/"
+    Handler.silence.set()
     server.shutdown()
     server.server_close()

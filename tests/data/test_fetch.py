@@ -35,7 +35,7 @@ class Progress:
         """Nothing to do."""
 
 
-@pytest.mark.parametrize("bad", ["garbage", "short", "missing", "busy"])
+@pytest.mark.parametrize("bad", ["garbage", "short", "missing", "forbidden", "busy"])
 def test_a_bad_mirror_is_passed_over(bad, server, empty_cache):
     folder = fetch_mnist(mirrors=[f"{server}{bad}/", f"{server}good/"])
     assert find_mnist() == folder == empty_cache / "mnist"
@@ -48,6 +48,21 @@ def test_no_half_file_enters_the_cache(bad, server, empty_cache):
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz could not be fetched: http://127.0.0.1"):
         fetch_mnist(mirrors=[f"{server}{bad}/"])
     assert list((empty_cache / "mnist").iterdir()) == []
+
+
+def test_a_mirror_that_has_moved_is_followed(server):
+    assert len(read_mnist(fetch_mnist(mirrors=[f"{server}moved/"])).x_train) == 3
+
+
+def test_a_mirror_that_falls_silent_half_way_is_passed_over(server, tmp_path):
+    path = tmp_path / "t10k-labels-idx1-ubyte.gz"
+    urls = [f"{server}{manner}/{path.name}" for manner in ("silent", "good")]
+    start = monotonic()
+    fetch_file(urls, path, check=lambda path: None, timeout=0.3)
+    assert monotonic() - start < 4
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(DataError, match=r"could not be fetched: http.*silent.*timed out"):
+        fetch_file(urls[:1], tmp_path / "other.gz", check=lambda path: None, timeout=0.3)
 
 
 def test_only_missing_files_are_fetched_and_progress_is_told(server):
