@@ -1,7 +1,5 @@
 """``jitcnn check``: whether this installation is right, on this machine."""
 
-from typing import Any
-
 import click
 
 ANY_BUG = "any"
@@ -72,21 +70,22 @@ def command(topic: str | None, bug: str | None, seed: int | None, json_file: str
     seconds, failed = perf_counter() - start, sum(not finding.ok for finding in findings)
     last = f"{len(findings)} checks: {len(findings) - failed} ok, {failed} failed, {seconds:.1f} s"
     console.print(last, style="bold red" if failed else "bold green", soft_wrap=True)
-    record: dict[str, Any] = {
-        "ok": failed == 0,
-        "passed": len(findings) - failed,
-        "failed": failed,
-        "seconds": seconds,
-        "settings": {"only": topic, "planted": bug, "seed": seed or 0},
-        "environment": environment(),
-        "checks": [asdict(finding) for finding in findings],
-    }
-    text = json.dumps(record, indent=2, allow_nan=False)
-    if json_file == "-":
-        click.echo(text)
-    elif json_file:
-        with atomic_write(json_file) as file:
-            file.write(text.encode())
-        console.print(f"every finding: {json_file}", soft_wrap=True)
+    if json_file:
+        record = {
+            "ok": failed == 0,
+            "passed": len(findings) - failed,
+            "failed": failed,
+            "seconds": seconds,
+            "settings": {"only": topic, "planted": bug, "seed": seed or 0},
+            "environment": environment(),
+            "checks": [asdict(finding) for finding in findings],
+        }
+        text = json.dumps(record, indent=2, allow_nan=False)
+        if json_file == "-":
+            click.echo(text)
+        else:
+            with atomic_write(json_file) as file:
+                file.write(text.encode())
+            console.print(f"every finding: {json_file}", soft_wrap=True)
     if failed:
         sys.exit(1)
