@@ -43,6 +43,19 @@ class GradientReport:
     skipped: int
     all_zero: bool
 
+    def fault(self, tolerance: float) -> str:
+        """Why this proves no gradient right; empty if it does."""
+        if self.compared == 0:
+            return "no number could be compared, which proves nothing; check with another x"
+        if self.all_zero:
+            return "every gradient compared is zero, which proves nothing; check with another x"
+        if not self.largest <= tolerance:
+            return (
+                f"backward differs from the numeric gradient by {self.largest:.3g} at {self.where}, "
+                f"expected at most {tolerance:g}; look at the backward pass of that array"
+            )
+        return ""
+
 
 def gradient_check(
     layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
@@ -71,15 +84,10 @@ def gradient_check(
         Above the tolerance; when everything compared is zero; when nothing could be compared.
     """
     report = compare_gradients(layer, x, epsilon, tolerance, training=training)
-    name = layer.name if isinstance(layer, CNN) else type(layer).__name__
-    if report.compared == 0 or report.all_zero:
-        what = "every gradient compared is zero" if report.compared else "no number could be compared"
-        raise GradientError(f"{name}: {what}, which proves nothing; check with another x.")
-    if not report.largest <= tolerance:
-        raise GradientError(
-            f"{name}: backward differs from the numeric gradient by {report.largest:.3g} at {report.where}, "
-            f"expected at most {tolerance:g}; look at the backward pass of that array."
-        )
+    fault = report.fault(tolerance)
+    if fault:
+        name = layer.name if isinstance(layer, CNN) else type(layer).__name__
+        raise GradientError(f"{name}: {fault}.")
     return report.largest
 
 
@@ -168,6 +176,16 @@ def _is_kink(value: Callable[[], float], array: Array, index: tuple[int, ...], e
     return kink_between or kink_here
 
 
+def _used(layer: Layer, rng: np.random.Generator) -> Layer:
+    """The layer as if it had learnt: scales, shifts and running statistics that are not 1 and 0, which hide mistakes."""
+    for name, array in (layer.parameters() | layer.buffers()).items():
+        if name.endswith(("scale", "running_variance")):
+            layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
+        elif name.endswith(("shift", "running_mean")):
+            layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
+    return layer
+
+
 def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Array]]:
     """Every layer, and a small whole net, each with a name and an input for ``gradient_check``.
 
@@ -178,6 +196,8 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     rng = np.random.default_rng(0)
     images = rng.standard_normal((2, 3, 7, 6))
     rows = rng.standard_normal((3, 5))
+    small = images[:, :, :5, :4]
+    steps = np.round(images)  # many equal numbers, many zeros
     yield "Conv2D 3×3", Conv2D(3, 4, 3, impl=impl, rng=rng), images
     yield "Conv2D 3×2, stride 2, padding 1", Conv2D(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), images
     yield 'Conv2D 4×4, stride 3, "same"', Conv2D(3, 4, 4, 3, "same", impl=impl, rng=rng), images
@@ -185,14 +205,16 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield "Conv2D 3×2, stride 2, padding 1, dilation 2, groups 3, no bias", apart, images
     yield "MaxPool2D 2×2, stride 2", MaxPool2D(2, 2, impl=impl), images
     yield "MaxPool2D 3×3, stride 2, padding 1", MaxPool2D(3, 2, 1, impl=impl), images
-    yield "BatchNorm2D", BatchNorm2D(3, impl=impl), images
-    yield "ResidualBlock, stride 2", ResidualBlock(3, 4, 2, impl=impl, rng=rng), images
-    yield "BottleneckBlock", BottleneckBlock(3, 2, 3, impl=impl, rng=rng), images
+    yield "MaxPool2D 2×2, stride 2, with ties", MaxPool2D(2, 2, impl=impl), steps
+    yield "BatchNorm2D", _used(BatchNorm2D(3, impl=impl), rng), images
+    yield "ResidualBlock, stride 2", _used(ResidualBlock(3, 4, 2, impl=impl, rng=rng), rng), small
+    yield "BottleneckBlock", _used(BottleneckBlock(3, 2, 3, impl=impl, rng=rng), rng), small
     yield "AvgPool2D 2×2, stride 2", AvgPool2D(2, 2, impl=impl), images
     yield 'AvgPool2D 3×2, stride 2, "same"', AvgPool2D((3, 2), 2, "same", impl=impl), images
     yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
     yield "Dense", Dense(5, 4, rng=rng), rows
     yield "ReLU", ReLU(), images
+    yield "ReLU, with zeros", ReLU(), steps
     yield "LeakyReLU 0.2", LeakyReLU(0.2), images
     yield "Tanh", Tanh(), images
     yield "Sigmoid", Sigmoid(), images

@@ -17,7 +17,7 @@ COMMANDS = {
     "models": "List the ready-made nets.",
     "bench": "Time the implementations against each other.",
     "race": "Train to a target, and tell how long it took.",
-    "gradcheck": "Prove every backward pass numerically.",
+    "check": "Examine this installation: is every figure right?",
     "warmup": "Compile the kernels ahead.",
     "data": "List and fetch data sets.",
 }

@@ -1,0 +1,91 @@
+"""``jitcnn check``: whether this installation is right, on this machine."""
+
+import click
+
+ANY_BUG = "any"
+
+
+@click.command("check")
+@click.option(
+    "--only", "topic", metavar="TOPIC", help="A layer, such as Conv2D, or fused, loss, optimiser, net, threads, torch."
+)
+@click.option(
+    "--plant-bug", "bug", metavar="[NAME]", is_flag=False, flag_value=ANY_BUG,
+    help="Make a mistake on purpose, which the check must find: one drawn at random, or the one named; a name that there is "
+    "not lists all.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=None, show_default="0, and a bug that is drawn anew every time",
+    help="Decides the random shapes, and which bug is planted.",
+)  # fmt: skip
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Write every finding; - prints it."
+)
+def command(topic: str | None, bug: str | None, seed: int | None, json_file: str | None) -> None:
+    """Examine this installation on this machine, from single answers to a net that learns.
+
+    Answers worked by hand; every implementation against the naive one on random odd shapes; every backward pass, the
+    loss and whole nets against numeric gradients; the first loss, one batch learnt by heart, every parameter moved;
+    equal bits on 1, 2 and 4 threads; and torch, where it is installed. Exit code 1 if one of them fails.
+
+    \b
+    Example:
+      jitcnn check --only MaxPool2D
+    """
+    import json
+    import sys
+    from dataclasses import asdict
+    from time import perf_counter
+
+    import numpy as np
+    from rich.console import Console
+    from rich.text import Text
+
+    from jitcnn.benchmark.machine import environment, processor
+    from jitcnn.check import BUGS, Finding, find_bug, run_checks
+    from jitcnn.files import atomic_write
+    from jitcnn.kernels import runtime
+    from jitcnn_cli.console import stdout
+
+    console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
+    if bug == ANY_BUG:
+        bug = str(np.random.default_rng(seed).choice(list(BUGS)))
+    planted = None if bug is None else find_bug(bug)
+    console.print(
+        f"checking on {runtime.thread_count()} threads ({runtime.threading_layer()}), {processor()}", soft_wrap=True
+    )
+    if planted:
+        console.print(f"planted: {planted.name}, {planted.what}", style="yellow", soft_wrap=True)
+
+    def compiling(_name: str, count: int) -> None:
+        if count == 0:
+            click.echo("compiling kernels (first run only), which takes a minute or two", err=True)
+
+    start, findings = perf_counter(), list[Finding]()
+    with runtime.CompileClock(on_kernel=compiling):
+        for finding in run_checks(seed or 0, topic, bug):
+            findings.append(finding)
+            verdict = ("ok    ", "green") if finding.ok else ("FAILED", "bold red")
+            console.print(Text.assemble(verdict, f"  {finding.name}: {finding.figure}"), soft_wrap=True)
+    seconds, failed = perf_counter() - start, sum(not finding.ok for finding in findings)
+    last = f"{len(findings)} checks: {len(findings) - failed} ok, {failed} failed, {seconds:.1f} s"
+    console.print(last, style="bold red" if failed else "bold green", soft_wrap=True)
+    if json_file:
+        record = {
+            "ok": failed == 0,
+            "passed": len(findings) - failed,
+            "failed": failed,
+            "seconds": seconds,
+            "settings": {"only": topic, "planted": bug, "seed": seed or 0},
+            "environment": environment(),
+            "checks": [asdict(finding) for finding in findings],
+        }
+        text = json.dumps(record, indent=2, allow_nan=False)
+        if json_file == "-":
+            click.echo(text)
+        else:
+            with atomic_write(json_file) as file:
+                file.write(text.encode())
+            console.print(f"every finding: {json_file}", soft_wrap=True)
+    if failed:
+        sys.exit(1)

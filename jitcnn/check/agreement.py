@@ -1,0 +1,217 @@
+"""Every implementation against the naive one, on random odd shapes: another order of sums, the same answer."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..benchmark.layers import TOLERANCE
+from ..fusion import Step, plan
+from ..layers import (
+    AvgPool2D,
+    BatchNorm2D,
+    BottleneckBlock,
+    Conv2D,
+    Dense,
+    Layer,
+    MaxPool2D,
+    ReLU,
+    ResidualBlock,
+)
+from .compare import largest_difference
+from .outcome import Check, Outcome, finite
+
+Rng = np.random.Generator
+Case = tuple[list[Layer], tuple[int, ...]]
+"""Layers, and the shape of an input for them."""
+
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+# Shapes drawn for each, beside the corners.
+DRAWN = 6
+# (C_in, C_out) and settings that must be among the cases.
+CORNERS: list[tuple[int, int, dict[str, Any]]] = [
+    (3, 5, {"kernel_size": 7, "stride": 3, "padding": 2}),
+    (2, 3, {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 2)}),
+    (16, 19, {"kernel_size": 3, "padding": 1}),
+    (4, 3, {"kernel_size": 1, "stride": 2, "use_bias": False}),
+]
+# The same, for convolutions that run on their own or with a ReLU.
+APART: list[tuple[int, int, dict[str, Any]]] = [
+    (2, 5, {"kernel_size": (3, 2), "padding": 2, "dilation": (2, 3)}),
+    (6, 9, {"kernel_size": 3, "stride": 2, "padding": "same", "dilation": 2, "groups": 3}),
+    (5, 5, {"kernel_size": 3, "padding": 1, "groups": 5}),
+]
+
+
+def checks(seed: int = 0) -> Iterator[Check]:
+    """Layer by layer, implementation by implementation, in float32 and float64; ``seed`` decides the shapes."""
+    both = FLOAT32, FLOAT64
+    contests: list[tuple[Callable[[Rng], Iterator[Case]], tuple[str, ...], tuple[Any, ...]]] = [
+        (_convolutions, ("loops", "im2col"), both),
+        (_with_relu, ("fused",), both),
+        (_with_relu_and_pool, ("fused",), both),
+        (partial(_pools, MaxPool2D), ("loops", "im2col"), both),
+        (partial(_pools, AvgPool2D), ("loops", "im2col"), both),
+        (_norms, ("loops",), both),
+        (_norms_with_relu, ("fused",), (FLOAT64,)),
+        (_dense_with_relu, ("fused",), both),
+        (_residual_blocks, ("loops", "im2col"), (FLOAT64,)),
+    ]
+    for cases, impls, dtypes in contests:
+        kinds = [type(layer).__name__ for layer in next(cases(np.random.default_rng(seed)))[0]]
+        reference = "naive" if kinds[0] != "Dense" else "layer by layer"
+        topics = (*kinds, "BottleneckBlock") if kinds == ["ResidualBlock"] else tuple(kinds)
+        for impl in impls:
+            for dtype in dtypes:
+                name = f"{' + '.join(kinds)}: {impl} = {reference}, {dtype}"
+                topics_here = (*topics, "fused") if impl == "fused" else topics
+                yield Check(name, topics_here, partial(_contest, cases, impl, dtype, seed))
+
+
+def _contest(cases: Callable[[Rng], Iterator[Case]], impl: str, dtype: Any, seed: int) -> Outcome:
+    """``impl`` and naive on every case."""
+    rng = np.random.default_rng(seed)
+    largest, where, count = 0.0, "", 0
+    for layers, shape in cases(rng):
+        draw = _whole if dtype == FLOAT32 and any(isinstance(layer, ReLU) for layer in layers) else _any
+        for layer in layers:
+            for name, array in (layer.parameters() | layer.buffers()).items():
+                drawn = draw(rng, array.shape, dtype)
+                layer.set_array(name, np.abs(drawn) + 1 if "variance" in name else drawn)
+        x = draw(rng, shape, dtype)
+        if isinstance(layers[0], MaxPool2D):
+            x = np.round(2 * x) / 2  # so that there are ties
+        draw_d_out = partial(draw, np.random.default_rng([seed, count]), dtype=dtype)
+        # The reference runs layer by layer, as a textbook writes it.
+        expected = _run(layers, "naive", list, x, draw_d_out)
+        draw_d_out = partial(draw, np.random.default_rng([seed, count]), dtype=dtype)
+        came = _run(layers, impl, plan, x, draw_d_out)
+        difference, index = largest_difference([(name, came[name], array) for name, array in expected.items()])
+        count += 1
+        if difference > largest:
+            largest, where = difference, f"{index} of {' + '.join(layer.label for layer in layers)} on {shape}"
+    tolerance = TOLERANCE[dtype]
+    figure = f"{count} shapes, " + (f"largest difference {largest:.1e} at {where}" if where else "no difference")
+    return Outcome(
+        largest <= tolerance and count > 0,
+        figure,
+        {"difference": finite(largest), "where": where, "tolerance": tolerance, "shapes": count},
+    )
+
+
+def _run(
+    layers: list[Layer],
+    impl: str,
+    planned: Callable[[list[Layer]], list[Step]],
+    x: Array,
+    draw_d_out: Callable[[tuple[int, ...]], Array],
+) -> dict[str, Array]:
+    """Output and every gradient."""
+    layers = deepcopy(layers)
+    for layer in layers:
+        for one in (layer, *layer.inner().values()):
+            if one.has_implementations:
+                one.impl = impl  # type: ignore[attr-defined]
+    steps = planned(layers)
+    for step in steps:
+        x = step.forward(x)
+    d_x = draw_d_out(x.shape)
+    for step in reversed(steps):
+        d_x = step.backward(d_x)
+    gradients = [(f"d_{name}", array) for layer in layers for name, array in layer.gradients().items()]
+    return {"out": x, "d_x": d_x, **dict(gradients)}
+
+
+def _any(rng: Rng, shape: tuple[int, ...], dtype: Any) -> Array:
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def _whole(rng: Rng, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Small whole numbers, whose sums are exact in any order: rounding decides no tie, and no ReLU at 0."""
+    return rng.integers(-4, 5, shape).astype(dtype)
+
+
+# --- the cases ----------------------------------------------------------------------------------------
+
+
+def _image(rng: Rng, channels: int) -> tuple[int, ...]:
+    """A small batch of images whose sides are whatever they are."""
+    return (int(rng.integers(1, 4)), channels, int(rng.integers(11, 20)), int(rng.integers(11, 20)))
+
+
+def _conv(rng: Rng, C_in: int, C_out: int, **settings: Any) -> Conv2D:
+    return Conv2D(C_in, C_out, rng=rng, **settings)
+
+
+def _drawn_convolutions(rng: Rng, apart: bool) -> Iterator[Conv2D]:
+    """The corners, then convolutions of any settings; ``apart`` with dilation and groups."""
+    for C_in, C_out, settings in CORNERS + APART * apart:
+        yield _conv(rng, C_in, C_out, **settings)
+    for _ in range(DRAWN):
+        groups, dilation = (int(rng.integers(1, 4)), _pair(rng, 1, 3)) if apart else (1, (1, 1))
+        C_in, C_out = (groups * int(rng.integers(1, 7)) for _ in range(2))
+        settings = {"kernel_size": _pair(rng, 1, 5), "stride": _pair(rng, 1, 3), "padding": _pair(rng, 0, 3)}
+        yield _conv(rng, C_in, C_out, **settings, dilation=dilation, groups=groups)
+
+
+def _pair(rng: Rng, smallest: int, largest: int) -> tuple[int, int]:
+    return int(rng.integers(smallest, largest + 1)), int(rng.integers(smallest, largest + 1))
+
+
+def _convolutions(rng: Rng) -> Iterator[Case]:
+    for conv in _drawn_convolutions(rng, apart=True):
+        yield [conv], _image(rng, conv.in_channels)
+
+
+def _with_relu(rng: Rng) -> Iterator[Case]:
+    for conv in _drawn_convolutions(rng, apart=True):
+        yield [conv, ReLU()], _image(rng, conv.in_channels)
+
+
+def _with_relu_and_pool(rng: Rng) -> Iterator[Case]:
+    # The first is large enough for Winograd's way, which few windows do not take.
+    yield [_conv(rng, 16, 17, kernel_size=3, padding=1), ReLU(), MaxPool2D()], (3, 16, 18, 19)
+    for conv in _drawn_convolutions(rng, apart=False):
+        shape = _image(rng, conv.in_channels)
+        plane = conv.output_shape(shape[1:])[1:]
+        pool = min(plane[0], int(rng.integers(1, 4))), min(plane[1], int(rng.integers(1, 4)))
+        yield [conv, ReLU(), MaxPool2D(pool, pool)], shape
+
+
+def _pools(kind: type[MaxPool2D] | type[AvgPool2D], rng: Rng) -> Iterator[Case]:
+    for settings in ((2, 2, 0), (3, 2, 1), (7, 3, 2), ((3, 2), (2, 3), "same")):
+        yield [kind(*settings)], _image(rng, 3)
+    for _ in range(DRAWN):
+        size = _pair(rng, 1, 5)
+        padding = int(rng.integers(0, size[0])), int(rng.integers(0, size[1]))
+        yield [kind(size, _pair(rng, 1, 4), padding)], _image(rng, int(rng.integers(1, 6)))
+
+
+def _norms(rng: Rng) -> Iterator[Case]:
+    for _ in range(DRAWN):
+        channels = int(rng.integers(1, 9))
+        yield [BatchNorm2D(channels)], _image(rng, channels)
+
+
+def _norms_with_relu(rng: Rng) -> Iterator[Case]:
+    for layers, shape in _norms(rng):
+        yield [*layers, ReLU()], shape
+
+
+def _dense_with_relu(rng: Rng) -> Iterator[Case]:
+    for _ in range(DRAWN):
+        rows, inside, outside = (int(rng.integers(1, 40)) for _ in range(3))
+        yield [Dense(inside, outside, rng=rng), ReLU()], (rows, inside)
+
+
+def _residual_blocks(rng: Rng) -> Iterator[Case]:
+    for block in (
+        ResidualBlock(3, 3, rng=rng),
+        ResidualBlock(3, 5, 2, rng=rng),
+        BottleneckBlock(6, 2, 6, rng=rng),
+        BottleneckBlock(3, 2, 5, 2, rng=rng),
+    ):
+        yield [block], _image(rng, block.in_channels)

@@ -1,0 +1,143 @@
+"""Every backward pass, the loss and whole nets against numeric gradients in float64."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..gradcheck import GradientReport, compare_gradients, standard_checks
+from ..layers import LAYERS, BatchNorm2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+from ..layers.base import Shape
+from ..losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
+from ..model import CNN
+from .hand import IMPLEMENTATIONS
+from .outcome import Check, Outcome, finite
+
+TOLERANCE = 1e-5
+Loss = Callable[[Array, IntArray], tuple[float, Array]]
+Probe = tuple[Layer | CNN, Array]
+
+
+class LossLayer(Layer):
+    """A loss as the last layer of a net, so that its gradient is checked as any other: scores (N, classes) -> (1, 1)."""
+
+    def __init__(self, loss: Loss, y: IntArray) -> None:
+        self.loss = loss
+        self.y = y
+        self._d_scores: Array | None = None
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """The loss; its gradient is kept, as the two are computed together."""
+        loss, self._d_scores = self.loss(x, self.y)
+        return np.array([[loss]])
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (1, 1) -> d_x (N, classes)."""
+        d_x: Array = d_out * self._kept(self._d_scores)
+        return d_x
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(classes,) -> (1,)."""
+        return (1,)
+
+
+def checks() -> Iterator[Check]:
+    """Every layer of ``LAYERS`` by every implementation, the loss in its three forms, and nets with a loss on top."""
+    yield Check("every layer has a gradient check", tuple(LAYERS), _every_layer_is_there)
+    for impl in IMPLEMENTATIONS[:-1]:
+        probes: dict[str, list[Probe]] = {}
+        for _, layer, x in standard_checks(impl):
+            if isinstance(layer, Layer) and (layer.has_implementations or impl == "naive"):
+                probes.setdefault(type(layer).__name__, []).append((layer, x))
+        for kind, of_kind in probes.items():
+            label = f"{kind}, {impl}" if LAYERS[kind].has_implementations else kind
+            yield _check(label, (kind,), of_kind)
+    for name, loss in _losses().items():
+        yield _check(name, ("loss",), [_loss_probe(loss)])
+    for impl in IMPLEMENTATIONS:
+        topics = ("net", "fused") if impl == "auto" else ("net",)
+        yield _check(f"a whole net with its loss, {impl}", topics, _nets(impl))
+
+
+def _check(name: str, topics: tuple[str, ...], probes: list[Probe]) -> Check:
+    return Check(f"gradients: {name}", topics, partial(_examine, probes))
+
+
+def _examine(probes: list[Probe]) -> Outcome:
+    """All of one kind; in evaluation too where that is another computation."""
+    worst, compared, skipped, examined = GradientReport(0.0, "", 1, 0, False), 0, 0, False
+    for layer, x in probes:
+        # Only what draws at random or keeps statistics computes something else in evaluation.
+        differs = bool(layer.generators() or layer.buffers())
+        examined = examined or differs
+        for training in (True, False) if differs else (True,):
+            report = compare_gradients(layer, x, tolerance=TOLERANCE, training=training)
+            compared, skipped = compared + report.compared, skipped + report.skipped
+            if report.fault(TOLERANCE) or not report.largest <= worst.largest:
+                worst = report
+            if report.fault(TOLERANCE):
+                break
+        if worst.fault(TOLERANCE):
+            break
+    fault = worst.fault(TOLERANCE)
+    figure = f"{compared:,} compared, {skipped} on kinks skipped, "
+    figure += fault or f"largest difference {worst.largest:.1e} at {worst.where}"
+    figure += "; training and evaluation" if examined and not fault else ""
+    numbers = {
+        "compared": compared, "skipped": skipped, "difference": finite(worst.largest), "where": worst.where, "tolerance": TOLERANCE,
+    }  # fmt: skip
+    return Outcome(not fault, figure, numbers)
+
+
+def _every_layer_is_there() -> Outcome:
+    there = {type(layer).__name__ for _, layer, _ in standard_checks()}
+    missing = [name for name in LAYERS if name not in there]
+    figure = f"none for {', '.join(missing)}" if missing else f"{len(LAYERS)} of {len(LAYERS)} layers"
+    return Outcome(not missing, figure, {"layers": len(LAYERS), "missing": missing})
+
+
+def _losses() -> dict[str, Loss]:
+    """The loss in its three forms."""
+
+    def of_beliefs(predictions: Array, y: IntArray) -> tuple[float, Array]:
+        return cross_entropy_loss(predictions, y), cross_entropy_gradient(predictions, y)
+
+    return {
+        "loss": softmax_cross_entropy,
+        "loss, labels smoothed by 0.2": partial(softmax_cross_entropy, label_smoothing=0.2),
+        "loss of probabilities": of_beliefs,
+    }
+
+
+def _loss_probe(loss: Loss) -> Probe:
+    rng = np.random.default_rng(0)
+    return LossLayer(loss, rng.integers(0, 5, 4)), rng.uniform(0.1, 1, (4, 5))
+
+
+def _nets(impl: str) -> list[Probe]:
+    """Two small nets with the loss on top: between them they hold every block that runs as one."""
+    rng = np.random.default_rng(1)
+    loss = LossLayer(partial(softmax_cross_entropy, label_smoothing=0.1), np.array([2, 0, 1]))
+    pooled: list[Layer] = [
+        Conv2D(1, 3, 3, impl=impl, rng=rng),
+        ReLU(),
+        MaxPool2D(2, 2, impl=impl),
+        Flatten(),
+        Dense(12, 5, rng=rng),
+        ReLU(),
+        Dense(5, 3, rng=rng),
+        loss,
+    ]
+    normalised: list[Layer] = [
+        Conv2D(1, 2, 3, 2, use_bias=False, impl=impl, rng=rng),
+        BatchNorm2D(2, impl=impl),
+        ReLU(),
+        Conv2D(2, 3, 2, padding=1, dilation=2, impl=impl, rng=rng),
+        ReLU(),
+        Flatten(),
+        Dense(12, 3, rng=rng),
+        loss,
+    ]
+    x = rng.standard_normal((3, 1, 6, 6))
+    return [(CNN(pooled), x), (CNN(normalised), x)]

@@ -1,0 +1,100 @@
+"""Does it learn: the first loss, one batch by heart, and every parameter on the move."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import partial
+from math import log
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..data import load_digits
+from ..data.batches import minibatches
+from ..layers import BatchNorm2D, BottleneckBlock, Conv2D, Dense, GlobalAvgPool2D, ReLU, ResidualBlock
+from ..losses import softmax_cross_entropy
+from ..model import CNN
+from ..models import find_net
+from ..optim import SGD
+from ..training import train_step
+from .outcome import Check, Outcome
+
+NETS = ("mnist-dense", "mnist-cnn")
+# A margin of this share of ln(classes) still tells a net that knows nothing from one that is wrong.
+WIDEST = 0.5
+# Rounding in float32 around a loss of about 2.
+ROUNDING = 1e-5
+IMAGES, STEPS, NEAR_ZERO = 32, 60, 0.01
+
+
+def checks() -> Iterator[Check]:
+    """First loss and parameters for every net; one batch by heart for the convolutional one."""
+    for name in NETS:
+        yield Check(f"first loss = ln 10, {name}", ("net", "loss"), partial(_first_loss, name))
+        yield Check(f"every parameter moved, {name}", ("net", "optimiser"), partial(_moved, name))
+    yield Check("every parameter moved, a residual net", ("net", "optimiser"), partial(_moved, "a residual net"))
+    yield Check("one batch learnt by heart, mnist-cnn", ("net", "optimiser"), _by_heart)
+
+
+def first_batch() -> tuple[Array, IntArray]:
+    """The first embedded digits, as a net takes them."""
+    data = load_digits()
+    return next(iter(minibatches(data.x_train[:IMAGES], data.y_train[:IMAGES], IMAGES)))
+
+
+def _first_loss(name: str) -> Outcome:
+    """A net that knows nothing believes every class alike, as nearly as its first logits are equal.
+
+    Every image is given every label once. Then the loss is ln(classes) + mean of ln E[e^(z - E[z])] over the images,
+    z a logit drawn among its image's, and by Hoeffding's lemma each of these terms lies between 0 and r²/8, where r is
+    the largest logit less the smallest (Hoeffding 1963, JASA 58, equation 4.16).
+    """
+    model, (x, _) = find_net(name), first_batch()
+    logits = model.logits(x)
+    classes = logits.shape[1]
+    loss, _ = softmax_cross_entropy(np.repeat(logits, classes, axis=0), np.tile(np.arange(classes), len(x)))
+    margin = float((np.ptp(logits, axis=1) ** 2 / 8).mean())
+    above = loss - log(classes)
+    ok = -ROUNDING <= above <= margin + ROUNDING and margin <= WIDEST * log(classes)
+    figure = f"{loss:.4f}, that is {above:+.4f}; the range of the first logits allows 0 to {margin:.4f}"
+    return Outcome(ok, figure, {"loss": loss, "ln_classes": log(classes), "margin": margin})
+
+
+def _by_heart() -> Outcome:
+    model, (x, y), optimizer = find_net("mnist-cnn"), first_batch(), SGD(0.02, momentum=0.9)
+    first = train_step(model, x, y, optimizer)
+    for _ in range(STEPS):
+        loss = train_step(model, x, y, optimizer)
+    figure = f"loss {first:.2f} to {loss:.4f} in {STEPS} steps on {IMAGES} digits, at most {NEAR_ZERO} is asked"
+    return Outcome(loss <= NEAR_ZERO, figure, {"first": first, "last": loss, "steps": STEPS})
+
+
+def _moved(name: str) -> Outcome:
+    """Every array has moved after one step, and no number has become NaN."""
+    model, (x, y) = _residual_net() if name == "a residual net" else find_net(name), first_batch()
+    before = deepcopy(model.parameters())
+    train_step(model, x, y, SGD())
+    changed = [(after != old).mean() for after, old in zip(model.parameters(), before, strict=True)]
+    names = [f"layer {k} {key}" for k, layer in enumerate(model.layers) for key in layer.parameters()]
+    still = [key for key, share in zip(names, changed, strict=True) if share == 0]
+    finite = all(np.isfinite(parameter).all() for parameter in model.parameters())
+    share = float(np.average(changed, weights=[parameter.size for parameter in before]))
+    figure = f"{len(names) - len(still)} of {len(names)} arrays, {share:.0%} of their numbers"
+    figure += f"; not {', '.join(still)}" if still else "" if finite else "; some are not finite"
+    return Outcome(not still and finite, figure, {"arrays": len(names), "still": still, "share": share})
+
+
+def _residual_net() -> CNN:
+    rng = np.random.default_rng(0)
+    return CNN(
+        [
+            Conv2D(1, 4, 3, 4, use_bias=False, rng=rng),
+            BatchNorm2D(4),
+            ReLU(),
+            ResidualBlock(4, 6, 2, rng=rng),
+            BottleneckBlock(6, 2, 6, rng=rng),
+            GlobalAvgPool2D(),
+            Dense(6, 10, rng=rng),
+        ],
+        input_shape=(1, 28, 28),
+        name="a residual net",
+    )

@@ -1,0 +1,124 @@
+"""Parity with torch, where it is installed: ``python -m jitcnn.check.peer [BUG]``.
+
+A process of its own: two thread pools in one process disturb each other, and torch takes a second to load.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ..benchmark.layers import TOLERANCE
+from ..benchmark.torch_twin import torch_twin
+from ..gradcheck import standard_checks
+from ..layers import Dropout, Layer
+from ..losses import softmax_cross_entropy
+from ..models import find_net
+from ..optim import SGD
+from ..training import train_step
+from .bugs import planted
+from .compare import Pair, agree
+from .learning import first_batch
+from .outcome import Check, Outcome
+from .process import answer, ask
+
+STEPS = 10
+# Ten steps in float32 carry a difference in the last digit on.
+TRAINED = 1e-4
+EXACT = TOLERANCE[np.dtype(np.float64)]
+
+
+def checks(bug: str | None = None) -> Iterator[Check]:
+    """Layers, loss and training; one process answers all, with ``bug`` planted. Without torch one line says so."""
+    if find_spec("torch") is None:
+        yield Check("torch", ("torch",), lambda: Outcome(True, "not installed, so nothing was compared with it"))
+        return
+    answers = cache(lambda: ask("jitcnn.check.peer", *([bug] if bug else [])))
+    for name in PARITIES:
+        yield Check(f"torch: {name}", ("torch",), lambda name=name: answers()[name])  # type: ignore[misc]
+
+
+def _layers(torch: Any) -> Outcome:
+    """Every layer that torch has a twin of: output, and the gradients for the input and every parameter."""
+    pairs: list[Pair] = []
+    count = 0
+    for label, layer, x in standard_checks():
+        settings = getattr(layer, "padding", 0)
+        if not isinstance(layer, Layer) or settings == "same" or isinstance(layer, Dropout):
+            continue  # torch pads "same" with stride 1 only, and draws other masks
+        try:
+            twin = torch_twin(torch, [layer]).double()
+        except TypeError:  # no twin
+            continue
+        for name, array in (layer.parameters() | layer.buffers()).items():
+            layer.set_array(name, array.astype(np.float64))
+        its_x = torch.from_numpy(x.copy()).requires_grad_()
+        out, its_out = layer.forward(x), twin(its_x)
+        d_out = np.random.default_rng(1).standard_normal(out.shape)
+        its_out.backward(torch.from_numpy(d_out))
+        pairs += [(f"{label} out", out, its_out.detach().numpy()), (f"{label} d_x", layer.backward(d_out), its_x.grad)]
+        pairs += _beside(layer.gradients(), [parameter.grad for parameter in twin.parameters()], f"{label} d_")
+        count += 1
+    return agree(pairs, EXACT, f"{count} layers")
+
+
+def _beside(mine: dict[str, Any], its: list[Any], label: str) -> list[Pair]:
+    """Arrays in one order; a matrix is a dense layer's, which torch keeps the other way round."""
+    return [
+        (label + name, array, other.detach().numpy().T if array.ndim == 2 else other.detach().numpy())
+        for (name, array), other in zip(mine.items(), its, strict=True)
+    ]
+
+
+def _loss(torch: Any) -> Outcome:
+    """Cross-entropy and its gradient, plain and smoothed."""
+    rng = np.random.default_rng(0)
+    logits, y = 3 * rng.standard_normal((6, 5)), rng.integers(0, 5, 6)
+    pairs: list[Pair] = []
+    for smoothing in (0.0, 0.1, 0.5):
+        loss, d_logits = softmax_cross_entropy(logits, y, smoothing)
+        theirs = torch.from_numpy(logits.copy()).requires_grad_()
+        its_loss = torch.nn.functional.cross_entropy(theirs, torch.from_numpy(y), label_smoothing=smoothing)
+        its_loss.backward()
+        label = f"smoothed by {smoothing} "
+        pairs += [(label + "loss", loss, its_loss.item()), (label + "d_logits", d_logits, theirs.grad.numpy())]
+    return agree(pairs, EXACT, "plain and smoothed")
+
+
+def _training(torch: Any) -> Outcome:
+    """Ten steps of SGD with momentum from equal weights on equal batches: equal weights again."""
+    model, (x, y), optimizer = find_net("mnist-cnn"), first_batch(), SGD(0.01, momentum=0.9)
+    twin = torch_twin(torch, model.layers[:-1])
+    its_optimizer = torch.optim.SGD(twin.parameters(), lr=0.01, momentum=0.9)
+    for _ in range(STEPS):
+        train_step(model, x, y, optimizer)
+        its_optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(twin(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+        its_optimizer.step()
+    mine = {f"layer {k} {key}": a for k, layer in enumerate(model.layers) for key, a in layer.parameters().items()}
+    return agree(_beside(mine, list(twin.parameters()), ""), TRAINED, f"mnist-cnn, {STEPS} steps of SGD")
+
+
+PARITIES: dict[str, Callable[[Any], Outcome]] = {"layers": _layers, "loss": _loss, "training": _training}
+
+
+def main(bug: str | None) -> None:
+    """Answer every parity, each beside the failures of the others."""
+    torch = import_module("torch")
+    torch.set_num_threads(1)
+    outcomes: dict[str, Outcome] = {}
+    with planted(bug):
+        for name, parity in PARITIES.items():
+            try:
+                outcomes[name] = parity(torch)
+            except Exception as error:
+                outcomes[name] = Outcome(False, f"{type(error).__name__}: {error}")
+    answer(outcomes)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else None)

@@ -1,0 +1,46 @@
+"""All checks in order, the whole of them or those on one topic, with or without a planted bug."""
+
+from collections.abc import Iterator
+
+from ..errors import ConfigError, did_you_mean
+from ..layers import LAYERS
+from . import agreement, gradients, hand, learning, peer, threads
+from .bugs import planted
+from .outcome import Check, Finding, examine
+
+TOPICS = (*LAYERS, "fused", "loss", "optimiser", "net", "threads", "torch")
+
+
+def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
+    """Every check there is, the quickest first; ``bug`` is told to what runs in a process of its own."""
+    yield from hand.checks()
+    yield from agreement.checks(seed)
+    yield from gradients.checks()
+    yield from learning.checks()
+    yield from threads.checks()
+    yield from peer.checks(bug)
+
+
+def run_checks(seed: int = 0, topic: str | None = None, bug: str | None = None) -> Iterator[Finding]:
+    """Examine this installation, one finding after another.
+
+    Parameters
+    ----------
+    seed : int, decides the random shapes
+    topic : one of ``TOPICS``, to run only the checks that concern it
+    bug : a name out of ``BUGS``, planted while each check runs
+
+    Raises
+    ------
+    ConfigError
+        If there is no such topic, or no such bug.
+    """
+    if topic is not None and topic not in TOPICS:
+        raise ConfigError(
+            f"There is no topic named {topic!r}{did_you_mean(topic, TOPICS)}: choose one of {', '.join(TOPICS)}."
+        )
+    for check in all_checks(seed, bug):
+        if topic is None or topic in check.topics:
+            with planted(bug):
+                finding = examine(check)
+            yield finding
