@@ -94,7 +94,7 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     ----------
     model : CNN
     batch_size : int
-    recipe : whose optimiser and weight average are made ready too; by default SGD alone
+    recipe : whose optimiser, weight average and augmentation are made ready too; by default SGD alone
     """
     if model.input_shape is None:
         return
@@ -102,7 +102,9 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
     copy = deepcopy(model)
     optimizer = SGD() if recipe is None else recipe.make_optimizer()
-    for x, y in minibatches(black, labels, batch_size):
+    augmentation = Augmentation.from_mapping(recipe.augment) if recipe is not None and recipe.augment else None
+    rng = np.random.default_rng()
+    for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
         copy.logits(x)
         if helper is not None:
             helper.wait()

@@ -67,9 +67,9 @@ def test_recipes_of_the_package_name_themselves_and_what_there_is(name):
     assert set(it.dataset) <= set(DATASETS)
 
 
-def test_every_kind_of_recipe_knows_every_data_set():
+def test_every_kind_of_recipe_is_for_the_data_sets_it_names():
     for kind, by_dataset in GROUPS.items():
-        assert list(by_dataset) == ["mnist", "digits"]
+        assert set(by_dataset) >= {"mnist", "digits", "cifar10"}
         for dataset, name in by_dataset.items():
             assert choose_recipe(kind, dataset) == load_recipe(name)
             assert load_recipe(name).dataset == (dataset,)
@@ -239,10 +239,14 @@ def test_a_file_that_is_no_toml_or_not_there_is_told(written, tmp_path):
 
 def test_an_unknown_name_is_told_with_the_known_ones():
     with pytest.raises(
-        ConfigError, match="no recipe 'resnet': known are standard, fast, digits, digits-fast, mnist-cnn, "
+        ConfigError, match="no recipe 'resnet': known are standard, fast, cifar-fast, cifar-vgg, digits, digits-fast, "
     ):
         load_recipe("resnet")
-    assert choose_recipe("fast", "birds") == load_recipe("mnist-fast")  # pictures of one's own
+
+
+def test_pictures_of_ones_own_are_learnt_as_others_of_as_many_channels():
+    assert choose_recipe("fast", "birds") == load_recipe("mnist-fast")
+    assert choose_recipe("standard", "birds", 3) == load_recipe("cifar-vgg")
 
 
 def test_an_override_that_makes_the_schedule_longer_than_the_run_is_told():

@@ -66,7 +66,7 @@ def picture_options(command: Command) -> Command:
 
 impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
-    help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops, or im2col where that is quicker.",
+    help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops.",
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def recipe_option(default: str) -> Callable[[Command], Command]:
     return click.option(
         "--recipe", default=default, show_default=True, metavar="NAME|FILE.toml",
         help="standard or fast, which depend on the data set (fast: few epochs, in which the learning rate rises to a peak "
-        "and falls to nothing), or one by name: mnist-cnn, mnist-fast, digits, digits-fast, or a file of your own.",
+        "and falls to nothing), or one by name: cifar-fast, cifar-vgg, digits, digits-fast, fashion, lenet5, mnist-best, mnist-cnn, mnist-fast, or a file of your own.",
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def run(
     data = data if limit is None else data.limited(limit)
     data = data if validation is None else data.validation(validation)
     given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
-    chosen = choose_recipe(recipe, data.name).changed(**given)
+    chosen = choose_recipe(recipe, data.name, data.channels).changed(**given)
     model = model_by(chosen, seed=seed, impl=impl, num_classes=data.num_classes)
     if no_baseline or model.name == RIVAL or model.input_shape != MODELS[RIVAL].input_shape:
         chosen = chosen.changed(rival=False)

@@ -49,9 +49,11 @@ from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, sh
 
 # By what they are for, then by data set.
 GROUPS: dict[str, dict[str, str]] = {
-    "standard": {"mnist": "mnist-cnn", "digits": "digits"},
-    "fast": {"mnist": "mnist-fast", "digits": "digits-fast"},
+    "standard": {"mnist": "mnist-cnn", "digits": "digits", "fashion-mnist": "fashion", "cifar10": "cifar-vgg"},
+    "fast": {"mnist": "mnist-fast", "digits": "digits-fast", "cifar10": "cifar-fast"},
 }
+# Other pictures are learnt as those of this data set are, by their channels.
+_ALIKE = {1: "mnist", 3: "cifar10"}
 
 Table = dict[str, Any]
 
@@ -233,12 +235,15 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
         raise ConfigError(f"{source}: {error}") from error
 
 
-def choose_recipe(name_or_path: str, dataset: str) -> Recipe:
-    """As ``load_recipe``, where "standard" and "fast" stand for the recipe of that kind for a data set; else for MNIST's."""
+def choose_recipe(name_or_path: str, dataset: str, channels: int = 1) -> Recipe:
+    """As ``load_recipe``, where "standard" and "fast" stand for the recipe of that kind for a data set.
+
+    For one that has none it is MNIST's if its pictures are grey, and CIFAR-10's if they have three channels.
+    """
     if name_or_path not in GROUPS:
         return load_recipe(name_or_path)
     by_dataset = GROUPS[name_or_path]
-    return load_recipe(by_dataset.get(dataset, by_dataset["mnist"]))
+    return load_recipe(by_dataset.get(dataset) or by_dataset[_ALIKE.get(channels, "mnist")])
 
 
 # --- what a key may hold -------------------------------------------------------------------------------

@@ -327,7 +327,7 @@ def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
     arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--output", str(pets.parent / "out")]
     result = runner.invoke(cli, arguments)
     assert result.exit_code == 1
-    assert "Error: mnist-cnn expects images 1×28×28, got 3×28×28 from pets" in result.output
+    assert "Error: cifar-vgg expects images 3×32×32, got 3×28×28 from pets" in result.output
     assert "compiling" not in result.output
 
 

@@ -68,7 +68,7 @@ def command(
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)
-    chosen = choose_recipe(recipe, data.name)
+    chosen = choose_recipe(recipe, data.name, data.channels)
     console.print(
         f"race to {target:g} % on {data.name}: {impl}, {runtime.thread_count()} threads, {processor()}", soft_wrap=True
     )
