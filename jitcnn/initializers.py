@@ -1,10 +1,14 @@
 """First weights: random, and as large as keeps a signal's variance from layer to layer."""
 
+from math import prod
+
 import numpy as np
 
 from .arrays import Array
+from .errors import ConfigError
 
 Seed = int | np.random.Generator
+MOST_WEIGHTS = 1 << 28  # in one array: 1 GiB in float32; the largest of VGG-19 has 102,760,448
 
 
 class Blank(np.random.Generator):
@@ -24,10 +28,16 @@ def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dty
     rng : numpy random Generator
     dtype : np.float32 or np.float64
 
+    Raises
+    ------
+    ConfigError
+        If that are more numbers than any net needs.
+
     References
     ----------
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers", arXiv:1502.01852.
     """
+    _check_size(shape)
     if isinstance(rng, Blank):
         return np.zeros(shape, dtype)
     weights: Array = (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(dtype)
@@ -46,11 +56,24 @@ def xavier_uniform(
     rng : numpy random Generator
     dtype : np.float32 or np.float64
 
+    Raises
+    ------
+    ConfigError
+        If that are more numbers than any net needs.
+
     References
     ----------
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
     """
+    _check_size(shape)
     if isinstance(rng, Blank):
         return np.zeros(shape, dtype)
     bound = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    if prod(shape) > MOST_WEIGHTS:
+        raise ConfigError(
+            f"A layer may have at most {MOST_WEIGHTS:,} weights, got the shape {shape}: use fewer channels, features or taps."
+        )
