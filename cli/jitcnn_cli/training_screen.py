@@ -15,6 +15,7 @@ from jitcnn.benchmark.machine import environment, processor
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.files import atomic_write
+from jitcnn.history import Epoch, History
 from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
@@ -22,7 +23,7 @@ from jitcnn.model import CNN
 from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
 from jitcnn.shift import ShiftTest, shift_test
-from jitcnn.training import Epoch, History, fit_by, model_by, prepare
+from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
 
