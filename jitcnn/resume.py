@@ -31,6 +31,10 @@ FilePath = str | os.PathLike[str]
 UNITS = {"batch": "batches", "epoch": "epochs"}
 
 
+class FinishedError(CheckpointError):
+    """A training that is to go on is at its end."""
+
+
 @dataclass(frozen=True)
 class Every:
     """How often: every so many batches or epochs of a training, counted from its beginning."""
@@ -188,8 +192,9 @@ class Training:
                 f"{file.path} belongs to another training, with {', '.join(differences[:3])}: resume it with the data "
                 "and the settings it was begun with, or train anew."
             )
-        if is_finished(said):
-            raise CheckpointError(
+        progress = said.get("progress")
+        if isinstance(progress, dict) and progress.get("finished") is True:
+            raise FinishedError(
                 f"{file.path} is the checkpoint of a finished training of {kept.name}: nothing is left to resume; "
                 "examine it with `jitcnn evaluate`, or train anew."
             )
@@ -283,16 +288,10 @@ def training_in(file: CheckpointFile) -> dict[str, Any]:
     return training
 
 
-def is_finished(training: Mapping[str, Any]) -> bool:
-    """Whether the training in a file is at its end."""
-    progress = training.get("progress")
-    return isinstance(progress, dict) and progress.get("finished") is True
-
-
-def history_in(path: FilePath) -> History:
-    """The epochs of the training in a checkpoint; CheckpointError if there is none."""
+def read_training(path: FilePath) -> tuple[Progress, History]:
+    """Where the training in a checkpoint stands, and its epochs so far; CheckpointError if there is none."""
     with open_checkpoint(path) as file, _told(path):
-        return _progress(training_in(file))[1]
+        return _progress(training_in(file))
 
 
 def _progress(said: Mapping[str, Any]) -> tuple[Progress, History]:

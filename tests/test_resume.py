@@ -32,7 +32,7 @@ from jitcnn import (
 )
 from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError, ConfigError, TrainingError
-from jitcnn.resume import Every, history_in
+from jitcnn.resume import Every, read_training
 from jitcnn.schedules import cosine
 
 EPOCHS, BATCHES = 3, 5
@@ -154,7 +154,7 @@ def test_checkpoints_do_not_change_the_training(few, uninterrupted, tmp_path):
     history = train(model, few, checkpoint=tmp_path / "checkpoint.npz")
     assert bits(model) == bits(uninterrupted[0])
     assert figures(history) == figures(uninterrupted[1])
-    assert history_in(tmp_path / "checkpoint.npz").epochs == history.epochs
+    assert read_training(tmp_path / "checkpoint.npz")[1].epochs == history.epochs
 
 
 def test_a_checkpoint_is_a_model_as_the_training_would_leave_it(few, tmp_path):
