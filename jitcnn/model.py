@@ -318,7 +318,8 @@ class CNN:
                     net = net_of_format_1(header["architecture"], "its net")
                 case other:
                     raise CheckpointError(f"format {other} instead of {FORMAT}")
-            layers = build_layers(net, seed=Blank(), impl=impl, most=sum(prod(spec.shape) for spec in specs.values()))
+            most = sum(prod(spec.shape) for spec in specs.values())
+            layers = build_layers(net, seed=Blank(most), impl=impl, most=most)
             model = cls(layers, input_shape=net.input_shape, name=net.name, **header.get("input", {}))
             model._check(specs)
             model.recipe = header.get("recipe")  # files of before recipes were kept hold none

@@ -37,7 +37,7 @@ def whole(tmp_path_factory):
     return path.read_bytes()
 
 
-def refused(path, message, seconds=1.0, megabytes=100):
+def refused(path, message, seconds=1.0, megabytes=200):
     """Loading ends in a CheckpointError that says so, in time and in little memory."""
     tracemalloc.start()
     start = perf_counter()
@@ -105,10 +105,11 @@ def test_only_what_is_asked_for_is_read(tmp_path):
 # --- what a file may claim ----------------------------------------------------------------------------
 
 HUGE_NETS = {
-    "dense": ('input_shape = [1000000]\n[[layer]]\nkind = "Dense"\nout_features = 1000000', "at most 268,435,456 weights"),
-    "convolution": ('[[layer]]\nkind = "Conv2D"\nin_channels = 1000\nout_channels = 1000\nkernel_size = 1000', "at most 268"),
-    "kernel": ('[[layer]]\nkind = "Conv2D"\nin_channels = 1\nout_channels = 1\nkernel_size = 1000000', "at most 268"),
-    "normalisation": ('[[layer]]\nkind = "BatchNorm2D"\nchannels = 1000000000000', "channels must be at most 16,777,216"),
+    "dense": ('input_shape = [1000000]\n[[layer]]\nkind = "Dense"\nout_features = 1000000', "at most 1 weights here, got the shape .1000000, 1000000."),
+    "convolution": ('[[layer]]\nkind = "Conv2D"\nin_channels = 1000\nout_channels = 1000\nkernel_size = 1000', "at most 1 weights here"),
+    "kernel": ('[[layer]]\nkind = "Conv2D"\nin_channels = 1\nout_channels = 1\nkernel_size = 1000000', "at most 1 weights here"),
+    "normalisation": ('[[layer]]\nkind = "BatchNorm2D"\nchannels = 1000000000000', "channels must be at most 4,194,304"),
+    "largest": ('[[layer]]\nkind = "BatchNorm2D"\nchannels = 4194304', "needs more numbers than there are"),
     "features": ('[[layer]]\nkind = "Dense"\nin_features = 1000000000000\nout_features = 1', "in_features must be at most"),
     "input": ('input_shape = [1, 1000000, 1000000]\n[[layer]]\nkind = "Flatten"\n[[layer]]\nkind = "Dense"\nout_features = 1', "in_features must be at most"),
     "sum": ('[[layer]]\nkind = "BatchNorm2D"\nchannels = 2000000\n' * 1300, "needs more numbers than there are"),

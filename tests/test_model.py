@@ -444,7 +444,7 @@ DAMAGES = [
     (another_net("out_channels = 3", "out_channels = 4"), "needs more numbers than there are for all layers"),
     (
         another_net("out_features = 3", "out_features = 3000000000000000000"),
-        "out_features must be at most 16,777,216, got 30",
+        "out_features must be at most 4,194,304, got 30",
     ),
     (another_net("out_features = 3", "out_features = 4\nclasses ="), "is not valid TOML"),
     (another_net("name", "\0name"), "is not valid TOML"),

@@ -13,7 +13,7 @@ from ..functional.checks import alone, fits_shape
 from ..shapes import Padding, Pair
 
 Shape = tuple[int, ...]
-LARGEST_COUNT = 1 << 24  # of channels, features, pixels: beyond every net, and small enough to be tried
+LARGEST_COUNT = 1 << 22  # of channels, features, pixels: beyond every net, and small enough to be tried
 Cache = TypeVar("Cache")
 
 
