@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .models import MODELS, find_net
     from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
     from .recipes import Recipe, load_recipe, recipe_names
+    from .resume import Checkpoints
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
     from .shapes import output_size
     from .training import fit, fit_by, train_step
@@ -60,6 +61,7 @@ _HOMES = {
     "models": ("MODELS", "find_net"),
     "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),
+    "resume": ("Checkpoints",),
     "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),
     "shapes": ("output_size",),
     "training": ("fit", "fit_by", "train_step"),

@@ -29,9 +29,11 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from inspect import Parameter, signature
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ from .layers import LAYERS, Layer
 from .layers.base import Shape, check_count
 from .shapes import IntOrPair, Padding
 
+LONGEST_TEXT, LONGEST_LINE = 1 << 16, 1000  # VGG-19 takes 3,113; a key of many dots takes tomllib their square
 KEYS = ("name", "input_shape", "classes", "layer")
 HEADER = re.compile(r"""^\s*\[\[\s*(?:layer|"layer"|'layer')\s*\]\]""")
 
@@ -100,12 +103,20 @@ def parse_net(text: str, source: str = "net.toml") -> NetDescription:
     ConfigError
         If the text is no TOML, or a layer is unknown, or a key is unknown or missing.
     """
+    _check_length(text, source)
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source} is not valid TOML: {error}.") from error
     lines = [number for number, line in enumerate(text.splitlines(), 1) if HEADER.match(line)]
     return _net(document, source, lines)
+
+
+def _check_length(text: str, source: str) -> None:
+    if len(text) > LONGEST_TEXT or max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
+        raise ConfigError(
+            f"{source} is too long: a net is described in at most {LONGEST_TEXT:,} characters, {LONGEST_LINE:,} in a line."
+        )
 
 
 def net_of_format_1(config: dict[str, Any], source: str) -> NetDescription:
@@ -143,6 +154,12 @@ def _net(document: dict[str, Any], source: str, lines: list[int]) -> NetDescript
     return NetDescription(name, shape, classes, tuple(layers), source)
 
 
+@cache
+def _parameters(kind: type[Layer]) -> Mapping[str, Parameter]:
+    """Of its constructor, by name."""
+    return signature(kind).parameters
+
+
 def _layer(table: dict[str, Any], where: str) -> LayerDescription:
     settings = dict(table)
     kind = settings.pop("kind", None)
@@ -160,13 +177,18 @@ def _layer(table: dict[str, Any], where: str) -> LayerDescription:
         if key not in layer.config_names:
             raise ConfigError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}; {takes}.")
     for name in known:
-        if name not in settings and signature(layer).parameters[name].default is Parameter.empty:
+        if name not in settings and _parameters(layer)[name].default is Parameter.empty:
             raise ConfigError(f"{where}: {name} is missing; {takes}.")
     return LayerDescription(kind, settings, where)
 
 
 def build_layers(
-    description: NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32
+    description: NetDescription,
+    *,
+    seed: Seed = 0,
+    impl: str = "auto",
+    dtype: Any = np.float32,
+    most: float = inf,
 ) -> list[Layer]:
     """The layers described, with fresh weights; what is not said of them follows from the shape that arrives.
 
@@ -176,11 +198,12 @@ def build_layers(
     seed : int, or a numpy random Generator, decides the first weights
     impl : "auto", "naive", "loops" or "im2col", for the layers that have several
     dtype : np.float32 or np.float64
+    most : how many numbers the layers may hold, all together; nothing is built beyond
 
     Raises
     ------
     ConfigError
-        If a setting is out of range, or can not be inferred.
+        If a setting is out of range, or can not be inferred, or the layers hold more than ``most``.
     ShapeError
         If a layer does not take the shape that arrives, or the last one does not give one number for each class.
     """
@@ -189,7 +212,7 @@ def build_layers(
     layers = []
     for one in description.layers:
         kind = LAYERS[one.kind]
-        chances = {name: value for name, value in offered.items() if name in signature(kind).parameters}
+        chances = {name: value for name, value in offered.items() if name in _parameters(kind)}
         settings = _inferred(one, shape) | one.settings | chances
         try:
             layer = kind(**settings)
@@ -201,6 +224,9 @@ def build_layers(
         except (TypeError, ValueError, OverflowError, MemoryError) as error:
             raise ConfigError(f"{one.where} can not be built with {one.settings}: {error}.") from error
         layers.append(layer)
+        most -= sum(array.size for array in (layer.parameters() | layer.buffers()).values())
+        if most < 0:
+            raise ConfigError(f"{one.where} needs more numbers than there are for all layers.")
     if shape is not None and description.classes is not None and shape != (description.classes,):
         raise ShapeError(
             f"{description.layers[-1].where} gives the shape {shape}, expected ({description.classes},), one number for "
@@ -232,7 +258,7 @@ def describe(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> s
     Raises
     ------
     ConfigError
-        If a layer has a setting that is neither a number, a text, a truth value nor a list of them.
+        If a layer has a setting that is neither a number, a text, a truth value nor a list of them, or all is too long.
     """
     shape = input_shape
     tables = []
@@ -248,12 +274,14 @@ def describe(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> s
         head.append(f"input_shape = {_toml(input_shape)}")
     if shape is not None and len(shape) == 1:
         head.append(f"classes = {shape[0]}")
-    return "\n\n".join(["\n".join(head), *tables]) + "\n"
+    text = "\n\n".join(["\n".join(head), *tables]) + "\n"
+    _check_length(text, name)
+    return text
 
 
 def _short(layer: Layer, key: str, value: Any) -> Any:
     """One number for a pair of equal ones, where the constructor takes either."""
-    either = signature(type(layer)).parameters[key].annotation in (IntOrPair, Padding)
+    either = _parameters(type(layer))[key].annotation in (IntOrPair, Padding)
     return value[0] if either and isinstance(value, tuple) and value[0] == value[1] else value
 
 

@@ -20,7 +20,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         If the folder can not be written.
     """
     path = Path(path)
-    temporary = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False)  # noqa: SIM115
+    temporary = tempfile.NamedTemporaryFile(dir=path.parent, prefix=_prefix(path), delete=False)  # noqa: SIM115
     try:
         with temporary:
             yield temporary
@@ -38,6 +38,19 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed while they wrote to ``path`` left beside it."""
+    path = Path(path)
+    for entry in path.parent.iterdir():
+        if entry.name.startswith(_prefix(path)):
+            entry.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """What the names of temporary files for ``path`` begin with."""
+    return f".{path.name}-"
 
 
 def _umask() -> int:

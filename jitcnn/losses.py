@@ -75,8 +75,8 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
     check_label_smoothing(label_smoothing)
     logits, _ = _checked("softmax_cross_entropy", logits, y)
     d_logits = np.empty_like(logits)
-    loss: float = kernels.softmax_cross_entropy(logits, y, float(label_smoothing), d_logits)
-    return loss, d_logits
+    loss = kernels.softmax_cross_entropy(logits, y, float(label_smoothing), d_logits)
+    return float(loss), d_logits
 
 
 def check_label_smoothing(label_smoothing: float) -> None:

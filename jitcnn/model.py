@@ -1,18 +1,19 @@
 """``CNN``: layers in a row, forward and back."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from .architecture import NetDescription, build_layers, describe, net_of_format_1, parse_net
 from .arrays import Array, IntArray
-from .checkpoint import read_checkpoint, write_checkpoint
+from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
 from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
 from .functional import softmax
-from .functional.checks import float_arrays
+from .functional.checks import FLOATS, float_arrays
 from .functional.pixels import normalise
 from .fusion import FusedBlock, Step, plan
 from .initializers import Blank, Seed
@@ -20,8 +21,10 @@ from .layers import Layer, Softmax
 from .layers.base import Shape
 from .optim import SGD
 from .summary import Row, summary_rows, summary_text, total
+from .versions import versions
 
-FORMAT = 2  # 1 named the layers in JSON
+FORMAT = 3  # 1 named the layers in JSON; 2 had no checksum
+TRAINING = "training."  # what the names of arrays begin with that belong to a training and not to the net
 PREPARATIONS = ("ink", "fill", "crop")
 
 
@@ -90,7 +93,7 @@ class CNN:
         """
         try:
             mean, std = tuple(map(float, mean)), tuple(map(float, std))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ConfigError(f"{self.name} expects mean and std to be numbers, got {mean!r} and {std!r}.") from error
         channels = self.input_shape[0] if self.input_shape is not None and len(self.input_shape) == 3 else None
         fit = len(mean) == len(std) > 0 and (len(mean) == 1 or channels in (None, len(mean)))
@@ -283,14 +286,13 @@ class CNN:
         CheckpointError
             If the file can not be written.
         """
-        arrays = {f"{position}.{name}": array for position, name, array in self._named_arrays()}
-        around = {name: getattr(self, name) for name in ("mean", "std", "class_names", "preparation")}
-        header = {"format": FORMAT, "net": self.describe(), "input": around, "recipe": self.recipe}
-        write_checkpoint(path, header, arrays)
+        write_checkpoint(path, self.header(), self.named_arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> "CNN":
-        """Read a network back from the file that ``save`` wrote.
+        """Read a network back from the file that ``save`` wrote, or out of the checkpoint of a training.
+
+        Nothing in a file is run, and no more is allocated than the file is large.
 
         Parameters
         ----------
@@ -302,22 +304,35 @@ class CNN:
         CheckpointError
             If the file is damaged, no model file, or its arrays do not fit its architecture.
         """
-        header, arrays = read_checkpoint(path)
+        with open_checkpoint(path) as file:
+            return cls.from_file(file, impl=impl)
+
+    @classmethod
+    def from_file(cls, file: CheckpointFile, *, impl: str = "auto") -> "CNN":
+        """As ``load``, from an open file."""
+        header, specs = file.header, {name: spec for name, spec in file.specs.items() if not name.startswith(TRAINING)}
         try:
             match header["format"]:
-                case 2:
+                case 2 | 3:
                     net = parse_net(header["net"], "its net")
                 case 1:
                     net = net_of_format_1(header["architecture"], "its net")
                 case other:
                     raise CheckpointError(f"format {other} instead of {FORMAT}")
-            model = cls.from_description(net, seed=Blank(), impl=impl, **header.get("input", {}))
-            model._take(arrays)
+            most = sum(prod(spec.shape) for spec in specs.values())
+            layers = build_layers(net, seed=Blank(most), impl=impl, most=most)
+            model = cls(layers, input_shape=net.input_shape, name=net.name, **header.get("input", {}))
+            model._check(specs)
             model.recipe = header.get("recipe")  # files of before recipes were kept hold none
             if not isinstance(model.recipe, dict | None):
                 raise CheckpointError(f"its recipe is no table but {model.recipe!r}")
-        except (KeyError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
-            raise CheckpointError(f"{path} does not describe a network of this version of jitcnn: {error}") from error
+        except (LookupError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
+            raise CheckpointError(
+                f"{file.path} does not describe a network of this version of jitcnn: {error}"
+            ) from error
+        for name, array in file.read(specs).items():
+            position, _, inner = name.partition(".")
+            model.layers[int(position)].set_array(inner, array)
         return model
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
@@ -334,23 +349,32 @@ class CNN:
                 f"{path} belongs to another architecture: expected {self.name} with {self.parameter_count:,} "
                 f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
             )
-        for (_, _, mine), (_, _, its) in zip(self._named_arrays(), loaded._named_arrays(), strict=True):
-            mine[...] = its
+        its = loaded.named_arrays()
+        for name, mine in self.named_arrays().items():
+            mine[...] = its[name]
         self.mean, self.std = loaded.mean, loaded.std
 
-    def _named_arrays(self) -> list[tuple[int, str, Array]]:
-        arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
-        return [(k, name, array) for k, named in enumerate(arrays) for name, array in named.items()]
+    def header(self) -> dict[str, Any]:
+        """What its file says of it beside its arrays, as plain values."""
+        around = {name: getattr(self, name) for name in ("mean", "std", "class_names", "preparation")}
+        return {
+            "format": FORMAT, "versions": versions(), "net": self.describe(), "input": around, "recipe": self.recipe,
+        }  # fmt: skip
 
-    def _take(self, arrays: dict[str, Any]) -> None:
-        """Set every parameter and buffer from the array of its name; CheckpointError if they do not fit exactly."""
-        expected = {f"{position}.{name}": array.shape for position, name, array in self._named_arrays()}
-        got = {key: array.shape for key, array in arrays.items()}
+    def named_arrays(self) -> dict[str, Array]:
+        """Every parameter and buffer by its name in a file, such as ``0.weights``."""
+        arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
+        return {f"{position}.{name}": array for position, named in enumerate(arrays) for name, array in named.items()}
+
+    def _check(self, specs: Mapping[str, Spec]) -> None:
+        """CheckpointError unless these are its parameters and buffers, exactly."""
+        expected = {name: array.shape for name, array in self.named_arrays().items()}
+        got = {name: spec.shape for name, spec in specs.items()}
         if expected != got:
             raise CheckpointError(f"its architecture needs arrays {expected}, the file holds {got}.")
-        for position, name, _ in self._named_arrays():
-            (array,) = float_arrays("CNN.load", array=arrays[f"{position}.{name}"])
-            self.layers[position].set_array(name, array)
+        for name, spec in specs.items():
+            if spec.dtype not in FLOATS:
+                raise CheckpointError(f"it has {name} in {spec.dtype}, expected are numbers in float32 or float64.")
 
     def __repr__(self) -> str:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"

@@ -81,6 +81,14 @@ class Optimizer(ABC):
     def _memories(self) -> dict[str, list[Array]]:
         return {name: getattr(self, name) for name in self.memory_names}
 
+    def settings(self) -> dict[str, Any]:
+        """Its kind and what it was made with, as plain values, but for the learning rate, which may change."""
+        kept = ("learning_rate", "steps", *self.memory_names)
+        return {
+            "kind": type(self).__name__,
+            **{name: value for name, value in vars(self).items() if name not in kept},
+        }
+
     def state(self) -> State:
         """What an optimiser of the same settings needs to go on exactly from here.
 

@@ -13,7 +13,7 @@ from .benchmark.layers import Timing
 from .benchmark.machine import Machine
 from .errors import ShapeError
 from .files import atomic_write
-from .training import Epoch
+from .history import Epoch
 
 
 def filters_figure(weights: Array, title: str = "Learned filters") -> Figure:

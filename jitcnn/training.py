@@ -1,12 +1,11 @@
-"""The training loop, and the record it leaves."""
+"""The training loop."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from math import isfinite
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -16,43 +15,15 @@ from .data.augment import Augmentation
 from .data.batches import minibatches
 from .data.dataset import Dataset
 from .errors import ConfigError, TrainingError
+from .history import Epoch, History
 from .losses import softmax_cross_entropy
 from .metrics import evaluate
 from .model import CNN
 from .models import find_net
 from .optim import SGD, Optimizer, WeightAverage
 from .recipes import Recipe
+from .resume import Checkpoints, FilePath, Training
 from .schedules import Schedule
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass over the training images came to; ``seconds`` is training alone, without the test."""
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    test_loss: float
-    test_accuracy: float
-    seconds: float
-    images_per_second: float
-
-
-@dataclass
-class History:
-    """Epoch after epoch; ``interrupted`` when Ctrl-C ended it before the last."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    interrupted: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Training time of all epochs."""
-        return sum(epoch.seconds for epoch in self.epochs)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file."""
-        return asdict(self)
 
 
 def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float = 0.0) -> float:
@@ -126,6 +97,8 @@ def fit(
     average: WeightAverage | None = None,
     until: float | None = None,
     augmentation: Augmentation | None = None,
+    checkpoint: FilePath | Checkpoints | None = None,
+    resume: FilePath | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
@@ -144,6 +117,10 @@ def fit(
         the model at the end; by default the last weights
     until : test accuracy, 0 … 1, that ends the training after the epoch in which it is reached
     augmentation : how training images are changed at random
+    checkpoint : file for the training as it stands, written after every epoch, at the end, and on Ctrl-C or SIGTERM;
+        ``Checkpoints`` says how often else
+    resume : such a file, of a training that was begun with the same arguments: it goes on from there, and ends with the
+        weights, bit for bit, that it would have had without the interruption
     on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
     on_epoch : called with the Epoch just ended, while the model holds the weights that were examined
 
@@ -161,33 +138,50 @@ def fit(
         If the images or the number of classes do not fit the model.
     TrainingError
         If the loss becomes infinite or NaN.
+    CheckpointError
+        If ``resume`` is damaged, finished, or of another training; if ``checkpoint`` can not be written.
     """
     if epochs < 1 or batch_size < 1:
         raise ConfigError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}.")
     data.check_fit(model)
     model.class_names, model.preparation = data.class_names, data.preparation
     optimizer = optimizer or SGD()
-    rng = np.random.default_rng(seed)
-    history = History()
+    training = Training(model, optimizer, average, np.random.default_rng(seed))
+    if checkpoint is not None or resume is not None:
+        training.settings = {
+            **data.identity(), "epochs": epochs, "batch_size": batch_size, "seed": seed,
+            "optimizer": optimizer.settings(), "learning_rate": optimizer.learning_rate if schedule is None else None,
+            "label_smoothing": label_smoothing, "average": average and average.decay, "until": until,
+            "augmentation": augmentation and asdict(augmentation),
+            **{f"recipe's {key}": (model.recipe or {}).get(key) for key in ("optimizer", "schedule", "normalise")},
+        }  # fmt: skip
+    if resume is not None:
+        training.load(resume)
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
+        checkpoint = Checkpoints(checkpoint)
     try:
-        for epoch in range(1, epochs + 1):
-            loss, accuracy, seconds = _learn_epoch(
-                model, data, optimizer, epoch, epochs, batch_size, rng, schedule, label_smoothing, average,
-                augmentation, on_batch,
-            )  # fmt: skip
-            with nullcontext() if average is None else average.applied(model.parameters() + model.buffers()):
-                test = evaluate(model, data.x_test, data.y_test)
-                speed = len(data.x_train) / seconds
-                history.epochs.append(Epoch(epoch, loss, accuracy, test.loss, test.accuracy, seconds, speed))
-                if on_epoch is not None:
-                    on_epoch(history.epochs[-1])
-            if until is not None and history.epochs[-1].test_accuracy >= until:
-                break
+        with nullcontext(_nothing) if checkpoint is None else checkpoint.keeping(training) as keep:
+            while not training.progress.finished:
+                _learn_epoch(
+                    training, data, epochs, batch_size, schedule, label_smoothing, augmentation, keep, on_batch
+                )
+                at, count = training.progress, len(data.x_train)
+                with training.averaged():
+                    test = evaluate(model, data.x_test, data.y_test)
+                    result = Epoch(
+                        at.epoch, at.total_loss / count, at.correct / count, test.loss, test.accuracy, at.seconds,
+                        count / at.seconds,
+                    )  # fmt: skip
+                    reached = until is not None and test.accuracy >= until
+                    training.end_epoch(result, is_last=reached or at.epoch == epochs)
+                    if on_epoch is not None:
+                        on_epoch(result)
+                keep()
     except KeyboardInterrupt:
-        history.interrupted = True
+        training.history.interrupted = True
     if average is not None:
         average.put_into(model.parameters() + model.buffers())
-    return history
+    return training.history
 
 
 def fit_by(
@@ -197,6 +191,8 @@ def fit_by(
     *,
     seed: int = 0,
     until: float | None = None,
+    checkpoint: FilePath | Checkpoints | None = None,
+    resume: FilePath | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
@@ -223,47 +219,55 @@ def fit_by(
         average=WeightAverage(recipe.average) if recipe.average else None,
         until=until,
         augmentation=augmentation,
+        checkpoint=checkpoint,
+        resume=resume,
         on_batch=on_batch,
         on_epoch=on_epoch,
     )
 
 
+def _nothing() -> None:
+    """What is done between batches where no checkpoints are written."""
+
+
 def _learn_epoch(
-    model: CNN,
+    training: Training,
     data: Dataset,
-    optimizer: Optimizer,
-    epoch: int,
     epochs: int,
     batch_size: int,
-    rng: np.random.Generator,
     schedule: Schedule | None,
     label_smoothing: float,
-    average: WeightAverage | None,
     augmentation: Augmentation | None,
+    keep: Callable[[], None],
     on_batch: Callable[[int, int, int], object] | None,
-) -> tuple[float, float, float]:
-    """Every training image once: mean loss, accuracy, seconds."""
+) -> None:
+    """Every training image of the epoch once, or those that are left of it; ``keep`` is called after each batch."""
+    model, optimizer, at = training.model, training.optimizer, training.progress
     count = len(data.x_train)
     batches = -(-count // batch_size)
-    total_loss, correct, seen = 0.0, 0, 0
-    start = perf_counter()
-    batches_of_epoch = minibatches(
-        data.x_train, data.y_train, batch_size, rng, augmentation=augmentation, mean=model.mean, std=model.std
-    )
-    for batch, (x, y) in enumerate(batches_of_epoch, start=1):
+    start = perf_counter() - at.seconds
+    batches_left = minibatches(
+        data.x_train, data.y_train, batch_size, training.rng, order=training.order(count)[at.seen :],
+        augmentation=augmentation, mean=model.mean, std=model.std,
+    )  # fmt: skip
+    for batch, (x, y) in enumerate(batches_left, start=-(-at.seen // batch_size) + 1):
         if schedule is not None:
-            optimizer.learning_rate = schedule((epoch - 1 + seen / count) / epochs)
+            optimizer.learning_rate = schedule((at.epoch - 1 + at.seen / count) / epochs)
         loss, logits = _learn(model, x, y, optimizer, label_smoothing)
         if not isfinite(loss):
             raise TrainingError(
-                f"The loss became {loss} in epoch {epoch}, batch {batch} of {batches}: "
+                f"The loss became {loss} in epoch {at.epoch}, batch {batch} of {batches}: "
                 f"the learning rate {optimizer.learning_rate:g} is too high for this net; try a tenth of it."
             )
-        if average is not None:
-            average.update(model.parameters() + model.buffers())
-        total_loss += loss * len(y)
-        correct += int((logits.argmax(axis=1) == y).sum())
-        seen += len(y)
+        if training.average is not None:
+            training.average.update(model.parameters() + model.buffers())
+        at.total_loss += loss * len(y)
+        at.correct += int((logits.argmax(axis=1) == y).sum())
+        at.seen += len(y)
+        at.batches += 1
+        at.seconds = perf_counter() - start
+        keep()
+        start = perf_counter() - at.seconds  # writing is not training
         if on_batch is not None:
-            on_batch(batch, batches, seen)
-    return total_loss / count, correct / count, perf_counter() - start
+            on_batch(batch, batches, at.seen)
+    at.seconds = perf_counter() - start

@@ -1,15 +1,18 @@
 """Nets as data: TOML to layers and back, and every way in which it can be wrong."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, architecture
 from jitcnn.architecture import describe, parse_net, read_net
-from jitcnn.errors import ConfigError, DTypeError, ShapeError
+from jitcnn.errors import ConfigError, DTypeError, JitCNNError, ShapeError
 from jitcnn.initializers import Blank
 from jitcnn.layers import LAYERS, Layer
 from jitcnn.models import mnist_cnn
@@ -333,3 +336,40 @@ def test_blank_weights_are_zero_and_cost_no_memory():
     net = build(text, seed=Blank())
     assert net.parameter_count > 9_000_000
     assert resident() - before < 8e6
+
+
+# --- any text at all ------------------------------------------------------------------------------------
+
+VALUES = (
+    "1", "2", "3", "0", "-1", "true", "1.5", "nan", "inf", "1e999", '"same"', '"valid"', '"x"', "[1, 2]", "[2, 2]", "[]",
+    "[[1]]", "[true, 1]", "{}", "{a = 1}", "1979-05-27", "07:32:00", "4194304", "4194305", "9223372036854775807",
+    "0x" + "f" * 300, '["a", "b"]', "1e300", "[4194304, 4194304]",
+)  # fmt: skip
+SETTINGS = sorted({name for layer in LAYERS.values() for name in layer.config_names} | {"colour", "rng", "kind"})
+lines = st.one_of(
+    st.sampled_from([*LAYERS, "Evil"]).map(lambda kind: f'[[layer]]\nkind = "{kind}"'),
+    st.builds("{} = {}".format, st.sampled_from(SETTINGS), st.sampled_from(VALUES)),
+    st.builds("{} = {}".format, st.sampled_from(["name", "input_shape", "classes", "layer"]), st.sampled_from(VALUES)),
+    st.sampled_from(["input_shape = [1, 9, 8]", "[layer]", "[[layer]]", "[[layer.layer]]"]),
+    st.text(max_size=9),
+)
+
+
+@given(st.lists(lines, max_size=12).map("\n".join))
+@settings(max_examples=500, deadline=None)
+@example("a." * 30_000 + "b = 1")  # tomllib took half a minute
+@example("input_shape = " + "[" * 900 + "]" * 900)
+@example('input_shape = [1, 9, 8]\n[[layer]]\nkind = "BatchNorm2D"\nepsilon = 0x' + "f" * 300)
+@example('[[layer]]\nkind = "Conv2D"\nin_channels = 1\nout_channels = 4194304\nkernel_size = 4194304')
+def test_any_text_is_a_net_or_a_sentence(text):
+    with suppress(JitCNNError):
+        net = CNN.from_description(parse_net(text), seed=Blank())
+        assert net.summary()
+        assert build(net.describe(), seed=Blank()).describe() == net.describe()
+
+
+def test_a_name_too_long_to_be_read_again_is_told():
+    with pytest.raises(
+        ConfigError, match="is too long: a net is described in at most 65,536 characters, 1,000 in a line"
+    ):
+        describe("n" * 1000, None, [ReLU()])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jitcnn.files import atomic_write
+from jitcnn.files import atomic_write, remove_leftovers
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path):
@@ -35,3 +35,11 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     with atomic_write(tmp_path / "atomic"):
         pass
     assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path):
+    names = [".file-a8k2", "file", "file-a8k2", ".file", ".other-a8k2"]
+    for name in names:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "file")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jitcnn.errors import ConfigError
 from jitcnn.initializers import Blank, he_normal, xavier_uniform
 
 
@@ -30,3 +31,14 @@ def test_same_seed_same_weights():
 def test_a_blank_draws_zeros_and_passes_for_a_generator(draw):
     blank = np.random.default_rng(Blank())
     np.testing.assert_array_equal(draw(blank), np.zeros((3, 2), np.float32), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("rng", "most"), [(np.random.default_rng(), "268,435,456"), (Blank(), "268,435,456"), (Blank(6), "6")]
+)
+def test_more_weights_than_a_net_needs_are_refused_before_they_are_drawn(rng, most):
+    for draw in (lambda: he_normal((10**6, 10**6), 3, rng), lambda: xavier_uniform((10**6, 10**6), 3, 2, rng)):
+        with pytest.raises(
+            ConfigError, match=f"at most {most} weights here, got the shape .1000000, 1000000.: use fewer"
+        ):
+            draw()

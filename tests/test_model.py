@@ -1,6 +1,7 @@
 """The container: forward, backward, updates, answers, and its file."""
 
 import json
+import os
 import re
 import zipfile
 from math import log
@@ -378,7 +379,7 @@ def rewritten(change, header_of=format_1):
     def damage(path):
         net = small_net()
         header = json.loads(json.dumps(header_of(net)))
-        arrays = {f"{k}.{name}": array for k, name, array in net._named_arrays()}
+        arrays = net.named_arrays()
         change(header, arrays)
         write_checkpoint(path, header, arrays)
 
@@ -393,11 +394,10 @@ def another_net(old, new):
     )
 
 
-def test_a_file_of_format_1_is_read(tmp_path, x):
+@pytest.mark.parametrize("header_of", [format_1, lambda net: {"format": 2, "net": net.describe()}])
+def test_files_of_before_there_were_checksums_are_read(header_of, tmp_path, x):
     net = small_net()
-    write_checkpoint(
-        tmp_path / "old.npz", format_1(net), {f"{k}.{name}": array for k, name, array in net._named_arrays()}
-    )
+    np.savez(tmp_path / "old.npz", header=np.array(json.dumps(header_of(net))), **net.named_arrays())
     loaded = CNN.load(tmp_path / "old.npz")
     assert repr(loaded.layers) == repr(net.layers)
     np.testing.assert_array_equal(loaded.predict_proba(x), net.predict_proba(x))
@@ -406,7 +406,7 @@ def test_a_file_of_format_1_is_read(tmp_path, x):
 def test_a_file_carries_its_net_as_toml(tmp_path):
     small_net().save(tmp_path / "net.npz")
     header, _ = read_checkpoint(tmp_path / "net.npz")
-    assert (header["format"], header["net"]) == (2, small_net().describe())
+    assert (header["format"], header["net"]) == (3, small_net().describe())
 
 
 DAMAGES = [
@@ -417,10 +417,14 @@ DAMAGES = [
     (other_arrays, "is not a whole jitcnn model file"),
     (pickled, "is not a whole jitcnn model file"),
     (compressed, "a member is compressed"),
-    (rewritten(lambda header, arrays: arrays.pop("0.bias")), "its architecture needs arrays"),
+    (rewritten(lambda header, arrays: arrays.pop("0.bias")), "needs more numbers than there are for all layers"),
+    (
+        rewritten(lambda header, arrays: arrays.update({"0.offset": arrays.pop("0.bias")})),
+        "its architecture needs arrays",
+    ),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
-    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "in float32 or float64"),
-    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 2"),
+    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "it has 0.bias in int64, expected"),
+    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 3"),
     (
         rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
         "unknown layer 'Evil'",
@@ -437,8 +441,11 @@ DAMAGES = [
     (another_net('"ReLU"', "[1]"), r"unknown layer \[1\]"),
     (another_net("stride = 1", "stride = 0"), "stride must be"),
     (another_net("stride = 1", "colour = 1"), "unknown key 'colour'"),
-    (another_net("out_channels = 3", "out_channels = 4"), "its architecture needs arrays"),
-    (another_net("out_features = 3", "out_features = 3000000000000000000"), "can not be built with"),
+    (another_net("out_channels = 3", "out_channels = 4"), "needs more numbers than there are for all layers"),
+    (
+        another_net("out_features = 3", "out_features = 3000000000000000000"),
+        "out_features must be at most 4,194,304, got 30",
+    ),
     (another_net("out_features = 3", "out_features = 4\nclasses ="), "is not valid TOML"),
     (another_net("name", "\0name"), "is not valid TOML"),
     (rewritten(lambda header, arrays: header.update(format=2, net=3)), "does not describe"),
@@ -468,7 +475,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     def full_disk(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full_disk)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(CheckpointError, match="No space left on device"):
         small_net(seed=2).save(path)
     assert path.read_bytes() == before

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from jitcnn.errors import ShapeError
+from jitcnn.history import Epoch
 from jitcnn.plots import curves_figure, filters_figure, save_figure
-from jitcnn.training import Epoch
 
 
 def test_every_filter_gets_a_picture_of_its_weights(rng):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import perf_counter
@@ -15,16 +16,20 @@ from jitcnn.benchmark.machine import environment, processor
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.files import atomic_write
+from jitcnn.history import Epoch, History
+from jitcnn.interrupts import sigterm_as_ctrl_c
 from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
 from jitcnn.model import CNN
 from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
+from jitcnn.resume import Checkpoints, Progress, read_training
 from jitcnn.shift import ShiftTest, shift_test
-from jitcnn.training import Epoch, History, fit_by, model_by, prepare
+from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
+from jitcnn_cli.kept_run import KeptRun
 
 RIVAL = "mnist-dense"
 MODEL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "history.json"
@@ -49,6 +54,7 @@ def run(
     limit: int | None,
     validation: int | None,
     no_baseline: bool,
+    kept: KeptRun,
 ) -> bool:
     """Everything ``jitcnn train`` does, settings as its options; False if Ctrl-C ended the training early."""
     console = stdout()
@@ -88,18 +94,26 @@ def run(
         prepare(model, chosen.batch_size, chosen)
     settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed, "validation": validation}
     histories: dict[str, History] = {}
-    for name, net in models.items():
-        histories[name] = _train(console, net, data, chosen, seed)
+    kept.check_unfinished(folder / HISTORY_FILE, len(models) > 1)
+    for name, net in [*models.items()]:
+        train = partial(_train, console, net, data, chosen, seed)
+        models[name], histories[name] = kept.train(net, name != model.name, train)
         if histories[name].interrupted:
             break
+    model = models[model.name]
     stopped = any(history.interrupted for history in histories.values())
     if stopped:
-        console.print("stopped by Ctrl-C: what was learnt so far is kept\n")
+        console.print("stopped: what was learnt so far is kept")
+        if kept.path is not None:
+            console.print(f"go on with: jitcnn train --resume {kept.path}", soft_wrap=True)
+        console.print()
 
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
     _show_results(console, models, histories, results)
 
     files: dict[str, str] = {}
+    if kept.path is not None and kept.path.parent == folder:
+        files[kept.path.name] = "the training as it stands, for --resume"
     with _writing(folder):
         model.save(folder / MODEL_FILE)
         files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
@@ -112,10 +126,10 @@ def run(
         if not stopped:
             shifts = shift_test(models, data.x_test, data.y_test)
             _show_shifts(console, shifts)
-        _save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
-        files[HISTORY_FILE] = "every figure of this run"
         if _save_curves(histories, folder / CURVES_FILE):
             files[CURVES_FILE] = "loss and accuracy over the epochs"
+        _save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
+        files[HISTORY_FILE] = "every figure of this run"
         _show_files(console, folder, files)
     return not stopped
 
@@ -155,22 +169,34 @@ def _show_what_runs(console: Console, impl: str) -> None:
     )
 
 
-def _train(console: Console, net: CNN, data: Dataset, recipe: Recipe, seed: int) -> History:
+def _train(
+    console: Console,
+    net: CNN,
+    data: Dataset,
+    recipe: Recipe,
+    seed: int,
+    *,
+    checkpoint: Checkpoints | None,
+    resume: Path | None,
+) -> History:
     """Fit one net, an epoch a line."""
-    console.print(f"training {net.name}", style="bold")
+    at = Progress() if resume is None else read_training(resume)[0]
+    place = "all of it done before" if at.finished else f"going on in epoch {at.epoch} after {at.seen:,} images"
+    headline(console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
     batches = -(-len(data.x_train) // recipe.batch_size)
-    start = perf_counter()
-    bar = batch_bar("epoch 1", batches)
+    begun: tuple[float, int] | None = None  # when, and with how many images of the epoch seen
+    bar = batch_bar(f"epoch {at.epoch}", batches)
 
     def on_batch(batch: int, _: int, seen: int) -> None:
-        nonlocal start
-        if batch == 1:
-            start = perf_counter()
+        nonlocal begun
+        if begun is None:
+            begun = perf_counter(), seen
         else:
-            bar.show(batch, f"{(seen - recipe.batch_size) / (perf_counter() - start):,.0f} images/s")
+            bar.show(batch, f"{(seen - begun[1]) / (perf_counter() - begun[0]):,.0f} images/s")
 
     def on_epoch(epoch: Epoch) -> None:
-        nonlocal bar
+        nonlocal bar, begun
+        begun = None
         bar.__exit__()
         console.print(
             f"epoch {epoch.epoch:>2} of {recipe.epochs}   train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:7.2%}   "
@@ -183,7 +209,10 @@ def _train(console: Console, net: CNN, data: Dataset, recipe: Recipe, seed: int)
 
     try:
         bar.__enter__()
-        return fit_by(recipe, net, data, seed=seed, on_batch=on_batch, on_epoch=on_epoch)
+        with sigterm_as_ctrl_c():
+            return fit_by(
+                recipe, net, data, seed=seed, checkpoint=checkpoint, resume=resume, on_batch=on_batch, on_epoch=on_epoch
+            )
     finally:
         bar.__exit__()
         console.print()

@@ -3,7 +3,6 @@
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import runtime
+from ..versions import versions
 
 ROUNDS = 5
 
@@ -40,14 +40,13 @@ def processor() -> str:
 
 def environment() -> dict[str, Any]:
     """What a figure depends on beside the code: processor, cores, threads, and the versions that ran."""
-    packages = ("jitcnn", "numpy", "numba", "llvmlite")
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": runtime.thread_count(),
         "threading_layer": runtime.threading_layer(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": versions(),
     }
 
 

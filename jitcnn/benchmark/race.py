@@ -9,9 +9,10 @@ from statistics import mean, stdev
 from typing import Any
 
 from ..data import Dataset
+from ..history import Epoch
 from ..model import CNN
 from ..recipes import Recipe
-from ..training import Epoch, fit_by, model_by, prepare
+from ..training import fit_by, model_by, prepare
 from .machine import environment
 
 

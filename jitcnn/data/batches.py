@@ -16,11 +16,12 @@ def minibatches(
     batch_size: int,
     rng: np.random.Generator | None = None,
     *,
+    order: IntArray | None = None,
     augmentation: Augmentation | None = None,
     mean: Sequence[float] = (0.0,),
     std: Sequence[float] = (1.0,),
 ) -> Iterator[tuple[Array, IntArray]]:
-    """Batch after batch until every image was there once; the last batch may be smaller.
+    """Batch after batch until every image, or every one in ``order``, was there once; the last batch may be smaller.
 
     Parameters
     ----------
@@ -28,6 +29,7 @@ def minibatches(
     labels : ndarray of shape (N,), int64
     batch_size : int
     rng : numpy random Generator that shuffles, or None to keep the order
+    order : ndarray of shape (≤ N,), integers; which images, in this order, instead of all, shuffled
     augmentation : how the images are changed, by the same ``rng``; None leaves them as they are
     mean, std : one number for each channel, or one for all; by default pixels / 255 stay as they are
 
@@ -43,7 +45,8 @@ def minibatches(
     """
     if augmentation is not None and rng is None:
         raise ConfigError("minibatches expects an rng where there is an augmentation, got None.")
-    order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
+    if order is None:
+        order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         if augmentation is None or rng is None:

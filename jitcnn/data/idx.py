@@ -5,6 +5,7 @@ integer, then the values. Format: http://yann.lecun.com/exdb/mnist/
 """
 
 import gzip
+import io
 import os
 import zlib
 from math import prod
@@ -17,6 +18,7 @@ from ..errors import DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 8
+LARGEST = 1 << 27  # bytes; MNIST has 47,040,016, and a crafted file may unpack to a thousand times its size
 
 
 def unpacked_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -34,9 +36,13 @@ def unpacked_bytes(path: str | os.PathLike[str]) -> bytes:
     if not contents.startswith(GZIP_MAGIC):
         return contents
     try:
-        return gzip.decompress(contents)
+        with gzip.GzipFile(fileobj=io.BytesIO(contents)) as packed:
+            unpacked = packed.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is a damaged or truncated gzip file ({error}): fetch it again.") from error
+    if len(unpacked) > LARGEST:
+        raise DataError(f"{path} unpacks to more than {LARGEST:,} bytes: no data set here is as large; fetch it again.")
+    return unpacked
 
 
 def parse_idx(contents: bytes, name: str, axes: int) -> IntArray:

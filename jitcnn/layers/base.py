@@ -13,6 +13,7 @@ from ..functional.checks import alone, fits_shape
 from ..shapes import Padding, Pair
 
 Shape = tuple[int, ...]
+LARGEST_COUNT = 1 << 22  # of channels, features, pixels: beyond every net, and small enough to be tried
 Cache = TypeVar("Cache")
 
 
@@ -141,9 +142,11 @@ def window_label(window: tuple[Pair, Pair], padding: Padding) -> str:
 
 
 def check_count(name: str, value: object) -> int:
-    """``value`` as a whole number of at least 1; ConfigError otherwise."""
+    """``value`` as a whole number from 1 to LARGEST_COUNT; ConfigError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigError(f"{name} must be an integer of at least 1, got {value!r}.")
+    if value > LARGEST_COUNT:
+        raise ConfigError(f"{name} must be at most {LARGEST_COUNT:,}, got {value!r}.")
     return int(value)
 
 

@@ -70,7 +70,6 @@ def test_an_empty_sheet_is_told(tmp_path):
         read_digit(drawn(tmp_path / "empty.png", ink=255))
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_giant_picture_is_refused(tmp_path):
     Image.new("1", (10_000, 10_000)).save(tmp_path / "giant.png")
     with pytest.raises(DataError, match="10000×10000 pixels: expected at most 50,000,000"):

@@ -49,18 +49,34 @@ from jitcnn_cli import options
     help="Hold back N training images and examine on them instead of the test images: to choose a recipe.",
 )
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense rival.")
+@click.option(
+    "--checkpoint-every",
+    metavar="COUNT[batches|epochs]",
+    help="Write the training as it stands to checkpoint.npz in the folder, such as every 500batches or 2epochs; also at "
+    "its end, and on Ctrl-C or SIGTERM.  [default: never]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False),
+    metavar="CHECKPOINT",
+    help="Go on with an interrupted training, to the same bits; its options are in the file, and need not be given again.",
+)
 def command(**settings: Any) -> None:
     """Train a net, with every step on the screen.
 
     Begins with the defaults: the standard recipe, which is mnist-cnn on MNIST, or on the embedded digits where MNIST can not be had;
-    its rival without convolutions is trained on the same images, so that the two can be compared.
+    its rival without convolutions is trained on the same images, so that the two can be compared. A training with
+    --checkpoint-every 500batches may be stopped, or killed, and goes on with --resume output/checkpoint.npz.
 
     \b
     Example:
       jitcnn train --dataset digits --epochs 3
     """
+    from jitcnn_cli.kept_run import kept_run
     from jitcnn_cli.main import INTERRUPTED
     from jitcnn_cli.training_screen import run
 
-    if not run(**settings):
-        click.get_current_context().exit(INTERRUPTED)
+    context = click.get_current_context()
+    settings, kept = kept_run(context, settings)
+    if not run(**settings, kept=kept):
+        context.exit(INTERRUPTED)

@@ -1,0 +1,321 @@
+"""A training as it stands between two batches, to a file and back: it goes on as if it had never stopped.
+
+The file is a model file, which holds the model as the training would leave it here (averaged weights where there is an
+average), and beside it everything else that the next batch depends on: in its header ``training``, and in arrays whose
+names begin with ``training.``.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, IntArray
+from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
+from .errors import CheckpointError, ConfigError, JitCNNError
+from .files import remove_leftovers
+from .history import Epoch, History
+from .interrupts import HeldInterrupts
+from .model import CNN, TRAINING
+from .optim import Optimizer, WeightAverage
+
+FilePath = str | os.PathLike[str]
+UNITS = {"batch": "batches", "epoch": "epochs"}
+
+
+class FinishedError(CheckpointError):
+    """A training that is to go on is at its end."""
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often: every so many batches or epochs of a training, counted from its beginning."""
+
+    count: int
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str | int) -> "Every":
+        """Read "500batches", "2epochs", "1 epoch" or, in batches, 500; ConfigError for anything else."""
+        found = re.fullmatch(r"(\d{1,9}) *(batch|batches|epoch|epochs)?", str(text).strip())
+        if found is None or int(found[1]) < 1:
+            raise ConfigError(
+                f"Checkpoints are written every so many batches or epochs, such as 500batches or 2epochs, got {text!r}."
+            )
+        unit = found[2] or "batches"
+        return cls(int(found[1]), UNITS.get(unit, unit))
+
+    def __str__(self) -> str:
+        return f"{self.count}{self.unit}"
+
+
+@dataclass
+class Progress:
+    """Where a training stands.
+
+    ``seen`` images of the epoch were learnt from, ``correct`` of them rightly read; ``total_loss`` and ``seconds`` are
+    sums over them. ``before_shuffle`` is where the generator stood when the order of this epoch was drawn. ``batches`` are counted
+    from the beginning of all.
+    """
+
+    epoch: int = 1
+    seen: int = 0
+    batches: int = 0
+    total_loss: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+    before_shuffle: dict[str, Any] = field(default_factory=dict)
+    finished: bool = False
+
+
+@dataclass
+class Training:
+    """Everything that changes while a net learns.
+
+    ``rng`` shuffles and augments. ``settings`` are plain values that must be the same when the training goes on: of the
+    data, of the recipe.
+    """
+
+    model: CNN
+    optimizer: Optimizer
+    average: WeightAverage | None
+    rng: np.random.Generator
+    settings: dict[str, Any] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    history: History = field(default_factory=History)
+
+    def order(self, count: int) -> IntArray:
+        """The order of this epoch's images (count,): drawn, or drawn again if the epoch was begun before."""
+        at, state = self.progress, self.rng.bit_generator.state
+        if at.seen == 0:
+            at.before_shuffle = _plain(state)
+            return self.rng.permutation(count)
+        self.rng.bit_generator.state = at.before_shuffle
+        order = self.rng.permutation(count)
+        self.rng.bit_generator.state = state
+        return order
+
+    def end_epoch(self, result: Epoch, is_last: bool) -> None:
+        """Note the epoch's result, and stand before the first batch of the next."""
+        at = self.progress
+        self.history.epochs.append(result)
+        self.progress = Progress(epoch=at.epoch + 1, batches=at.batches, finished=is_last)
+
+    def averaged(self) -> Any:
+        """A context in which the model holds the averaged weights, if there is an average."""
+        return nullcontext() if self.average is None else self.average.applied(_all(self.model))
+
+    def save(self, path: FilePath, notes: Mapping[str, Any]) -> None:
+        """Write it all to ``path``; CheckpointError if that fails, and then what stood there is as it was."""
+        numbers, memories = self.optimizer.state()
+        training = {
+            "settings": self.settings,
+            "progress": asdict(self.progress),
+            "epochs": [asdict(epoch) for epoch in self.history.epochs],
+            "generators": [generator.bit_generator.state for generator in self._generators()],
+            "optimizer": numbers,
+            "average": None if self.average is None else self.average.updates,
+            "notes": dict(notes),
+        }
+        arrays = {f"{TRAINING}optimizer.{name}": array for name, array in memories.items()}
+        if self.average is not None:
+            arrays |= {f"{TRAINING}weights.{name}": array.copy() for name, array in self.model.named_arrays().items()}
+        with self.averaged():
+            header = {**self.model.header(), "training": _plain(training)}
+            write_checkpoint(path, header, {**self.model.named_arrays(), **arrays})
+
+    def load(self, path: FilePath) -> None:
+        """Take over the state that ``save`` wrote; whatever goes wrong, nothing was changed.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged or holds no training, or one of another net, other data or other settings, or one
+            that is finished.
+        """
+        with open_checkpoint(path) as file:
+            kept, said = CNN.from_file(file), training_in(file)
+            self._check_same(file, kept, said)
+            with _told(path):
+                names = self._check_arrays(file, said)
+            arrays = file.read(names)
+        with _told(path):
+            progress, history = _progress(said)
+            states = self._checked_states(said["generators"], progress)
+            memories = {
+                name.removeprefix(f"{TRAINING}optimizer."): a for name, a in arrays.items() if "optimizer." in name
+            }
+            if self.average is not None:
+                averages = _all(kept) if said["average"] else []
+                self.average.set_state(
+                    {"updates": said["average"]}, {f"averages.{k}": array for k, array in enumerate(averages)}
+                )
+            self.optimizer.set_state(said["optimizer"], memories)
+        weights = kept.named_arrays()
+        for name, mine in self.model.named_arrays().items():
+            mine[...] = arrays.get(f"{TRAINING}weights.{name}", weights[name])
+        self.model.mean, self.model.std = kept.mean, kept.std
+        for generator, state in zip(self._generators(), states, strict=True):
+            generator.bit_generator.state = state
+        self.progress, self.history = progress, history
+
+    def _generators(self) -> list[np.random.Generator]:
+        return [self.rng, *self.model.generators()]
+
+    def _check_same(self, file: CheckpointFile, kept: CNN, said: Mapping[str, Any]) -> None:
+        """CheckpointError unless the file holds an unfinished training of this net, with these settings."""
+        mine = {name: Spec(array.shape, array.dtype) for name, array in self.model.named_arrays().items()}
+        same = [repr(layer) for layer in kept.layers] == [repr(layer) for layer in self.model.layers]
+        if not same or mine != {name: file.specs[name] for name in kept.named_arrays()}:
+            raise CheckpointError(
+                f"{file.path} belongs to another architecture: expected {self.model.name} with "
+                f"{self.model.parameter_count:,} parameters, got {kept.name} with {kept.parameter_count:,}; "
+                "resume it with the net it was begun with."
+            )
+        theirs, ours = said.get("settings"), _plain(self.settings)
+        theirs = theirs if isinstance(theirs, dict) else {}
+        differences = [
+            f"{key} {theirs.get(key)!r} instead of {ours.get(key)!r}"
+            for key in [*ours, *(key for key in theirs if key not in ours)]
+            if theirs.get(key) != ours.get(key)
+        ]
+        if differences:
+            raise CheckpointError(
+                f"{file.path} belongs to another training, with {', '.join(differences[:3])}: resume it with the data "
+                "and the settings it was begun with, or train anew."
+            )
+        progress = said.get("progress")
+        if isinstance(progress, dict) and progress.get("finished") is True:
+            raise FinishedError(
+                f"{file.path} is the checkpoint of a finished training of {kept.name}: nothing is left to resume; "
+                "examine it with `jitcnn evaluate`, or train anew."
+            )
+
+    def _check_arrays(self, file: CheckpointFile, said: Mapping[str, Any]) -> list[str]:
+        """The names of the training's arrays; CheckpointError unless they are those that are needed, exactly."""
+        expected: dict[str, Array] = {}
+        if said["optimizer"]["steps"]:
+            for name in self.optimizer.memory_names:
+                expected |= {f"{TRAINING}optimizer.{name}.{k}": a for k, a in enumerate(self.model.parameters())}
+        if self.average is not None:
+            expected |= {f"{TRAINING}weights.{name}": array for name, array in self.model.named_arrays().items()}
+        specs = {name: Spec(array.shape, array.dtype) for name, array in expected.items()}
+        if specs != {name: spec for name, spec in file.specs.items() if name.startswith(TRAINING)}:
+            raise CheckpointError(f"the training needs the arrays {specs}")
+        return [*specs]
+
+    def _checked_states(self, states: Any, progress: Progress) -> list[Any]:
+        """The states of the generators, each tried out on a copy."""
+        generators = self._generators()
+        if len(states) != len(generators):
+            raise CheckpointError(f"expected the states of {len(generators)} generators, got {len(states)}")
+        tried = [*zip(generators, states, strict=True)]
+        if progress.before_shuffle:
+            tried.append((self.rng, progress.before_shuffle))
+        for generator, state in tried:
+            deepcopy(generator).bit_generator.state = state
+        return list(states)
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where and how often a training is written, while it runs, at its end, and on Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    path : file; an old one stays until the new one is whole
+    every : "500batches", "2epochs" and so on, or a number of batches
+    notes : plain values to be kept with it
+
+    Raises
+    ------
+    ConfigError
+        If ``every`` says nothing.
+    CheckpointError
+        If the folder of ``path`` can not be written.
+    """
+
+    path: FilePath
+    every: Every | str | int = "1epoch"
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.every, Every):
+            object.__setattr__(self, "every", Every.parse(self.every))
+        try:
+            remove_leftovers(self.path)
+            with TemporaryFile(dir=Path(self.path).parent):
+                pass
+        except OSError as error:
+            raise CheckpointError(
+                f"The checkpoint {self.path} can not be written: {error.strerror or error}; name a folder that can."
+            ) from error
+
+    @contextmanager
+    def keeping(self, training: Training) -> Iterator[Callable[[], None]]:
+        """What is to be called between batches and between epochs; Ctrl-C and SIGTERM are obeyed there alone."""
+        with HeldInterrupts() as interrupts:
+
+            def keep() -> None:
+                if interrupts.asked or self._is_due(training.progress):
+                    training.save(self.path, {**self.notes, "every": str(self.every)})
+                interrupts.obey()
+
+            yield keep
+
+    def _is_due(self, at: Progress) -> bool:
+        assert isinstance(self.every, Every)
+        if self.every.unit == "epochs":
+            return at.finished or (at.seen == 0 and (at.epoch - 1) % self.every.count == 0)
+        return at.finished or (at.seen > 0 and at.batches % self.every.count == 0)
+
+
+def training_in(file: CheckpointFile) -> dict[str, Any]:
+    """The training in a file, as plain values; CheckpointError if there is none."""
+    training = file.header.get("training")
+    if not isinstance(training, dict):
+        raise CheckpointError(
+            f"{file.path} holds a net and no training: expected a checkpoint, as `jitcnn train --checkpoint-every` writes it."
+        )
+    return training
+
+
+def read_training(path: FilePath) -> tuple[Progress, History]:
+    """Where the training in a checkpoint stands, and its epochs so far; CheckpointError if there is none."""
+    with open_checkpoint(path) as file, _told(path):
+        return _progress(training_in(file))
+
+
+def _progress(said: Mapping[str, Any]) -> tuple[Progress, History]:
+    progress = Progress(**said["progress"])
+    wanted = {"epoch": int, "seen": int, "batches": int, "correct": int, "total_loss": float, "seconds": float}
+    if not all(type(getattr(progress, name)) is kind for name, kind in wanted.items()):
+        raise CheckpointError(f"expected a progress in numbers, got {progress}")
+    return progress, History([Epoch(**epoch) for epoch in said["epochs"]])
+
+
+def _all(model: CNN) -> list[Array]:
+    """What is averaged."""
+    return model.parameters() + model.buffers()
+
+
+def _plain(values: Any) -> Any:
+    """As they come back from JSON; some generators have arrays in their state."""
+    return json.loads(json.dumps(values, default=np.ndarray.tolist))
+
+
+@contextmanager
+def _told(path: FilePath) -> Iterator[None]:
+    """What a file says of a training and can not mean, in one sentence."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, OverflowError, ValueError, JitCNNError) as error:
+        raise CheckpointError(f"{path} does not hold a whole training of this version of jitcnn: {error}") from error
