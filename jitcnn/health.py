@@ -1,6 +1,7 @@
 """Is the training well? What broke first if something broke, and what ails it if it goes on."""
 
 from collections.abc import Iterator
+from math import log
 
 import numpy as np
 
@@ -9,10 +10,15 @@ from .fusion import block_label, layers_of
 from .layers import BottleneckBlock, ReLU, ResidualBlock
 from .losses import softmax_cross_entropy
 from .model import CNN
-from .optim import Optimizer
 
-# An update of weights by more than this share of their own size is no small step down a slope.
+# A step by more than this share of the weights' own size is no small one down a slope.
 LARGEST_STEP = 0.5
+# How many steps at the beginning of an epoch are looked at, and one in how many later.
+FIRST_STEPS, SOME_STEPS = 3, 50
+# Share of a layer's filters, or units, above which dead ones are told.
+DEAD = 0.5
+# Times the loss of who knows nothing, above which a training is told to be no good.
+WORSE = 1.5
 
 
 def first_break(model: CNN, x: Array, y: IntArray) -> str:
@@ -69,15 +75,55 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
             yield block_label(layers_of(step)), int((brightest <= 0).sum()), brightest.size
 
 
-def largest_step(model: CNN, optimizer: Optimizer) -> tuple[str, float]:
-    """The weights that a plain step along the last gradient would change most for their size, and by what share of it."""
-    most = "", 0.0
-    for layer in model.layers:
-        gradients = layer.gradients()
-        for name, weights in layer.parameters().items():
-            size = float(np.linalg.norm(weights))
-            if weights.ndim > 1 and size > 0:
-                share = optimizer.learning_rate * float(np.linalg.norm(gradients[name])) / size
-                if share > most[1]:
-                    most = layer.label, share
-    return most
+class Watch:
+    """Looks at the first steps of an epoch and at some of the others: how far each moves the weights it is taken by.
+
+    ``share`` is the length of the longest, learning rate times gradient, in parts of the length that the weights have
+    after it; ``where`` is their layer.
+    """
+
+    def __init__(self) -> None:
+        self.where, self.share = "", 0.0
+
+    def look(self, batch: int, model: CNN, learning_rate: float) -> None:
+        """Measure the gradients that the model holds after this batch, if it is one to look at."""
+        if batch > FIRST_STEPS and batch % SOME_STEPS:
+            return
+        for layer in model.layers:
+            gradients = layer.gradients()
+            for name, weights in layer.parameters().items():
+                size = float(np.linalg.norm(weights))
+                if weights.ndim > 1 and size > 0:
+                    share = learning_rate * float(np.linalg.norm(gradients[name])) / size
+                    if share > self.share:
+                        self.where, self.share = layer.label, share
+
+
+def remarks(model: CNN, x: Array, loss: float, watch: Watch) -> tuple[str, ...]:
+    """A sentence for each thing that ails a training.
+
+    Parameters
+    ----------
+    model : CNN, after an epoch
+    x : ndarray of shape (N, C, H, W), float, scaled: some hundred images
+    loss : mean cross-entropy of the epoch
+    watch : what was seen of its steps
+    """
+    said = []
+    if watch.share > LARGEST_STEP:
+        said.append(
+            f"exploding gradients: a step moved the weights of {watch.where} by {watch.share:.0%} of their size; "
+            "try a tenth of the learning rate."
+        )
+    if model.num_classes is not None and loss > WORSE * log(max(2, model.num_classes)):
+        said.append(
+            f"worse than guessing: the loss is {loss:.3g}, and ln {model.num_classes} = {log(model.num_classes):.3g} "
+            "for who knows nothing; try a tenth of the learning rate."
+        )
+    dead = [f"{dead} of {count} of {label}" for label, dead, count in dead_filters(model, x) if dead > DEAD * count]
+    if dead:
+        said.append(
+            f"dead filters: {', '.join(dead)} give nothing on any of {len(x)} images, and so learn nothing any more; try a "
+            "lower learning rate, or LeakyReLU."
+        )
+    return tuple(said)

@@ -6,7 +6,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training images came to; ``seconds`` is training alone, without the test."""
+    """What one pass over the training images came to; ``seconds`` is training alone, without the test.
+
+    ``remarks`` are sentences on what ails the training, such as filters that never fire; none if it is well.
+    """
 
     epoch: int
     train_loss: float
@@ -15,6 +18,7 @@ class Epoch:
     test_accuracy: float
     seconds: float
     images_per_second: float
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass

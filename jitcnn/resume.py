@@ -299,7 +299,7 @@ def _progress(said: Mapping[str, Any]) -> tuple[Progress, History]:
     wanted = {"epoch": int, "seen": int, "batches": int, "correct": int, "total_loss": float, "seconds": float}
     if not all(type(getattr(progress, name)) is kind for name, kind in wanted.items()):
         raise CheckpointError(f"expected a progress in numbers, got {progress}")
-    return progress, History([Epoch(**epoch) for epoch in said["epochs"]])
+    return progress, History([Epoch(**{**epoch, "remarks": tuple(epoch["remarks"])}) for epoch in said["epochs"]])
 
 
 def _all(model: CNN) -> list[Array]:

@@ -15,6 +15,8 @@ from .data.augment import Augmentation
 from .data.batches import minibatches
 from .data.dataset import Dataset
 from .errors import ConfigError, TrainingError
+from .functional.pixels import normalise
+from .health import Watch, first_break, remarks
 from .history import Epoch, History
 from .losses import softmax_cross_entropy
 from .metrics import evaluate
@@ -24,6 +26,9 @@ from .optim import SGD, Optimizer, WeightAverage
 from .recipes import Recipe
 from .resume import Checkpoints, FilePath, Training
 from .schedules import Schedule
+
+# Training images on which filters must fire to be alive.
+SOME_IMAGES = 256
 
 
 def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float = 0.0) -> float:
@@ -40,7 +45,8 @@ def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_sm
     Returns
     -------
     float
-        Mean cross-entropy of the batch before the update.
+        Mean cross-entropy of the batch before the update; NaN or infinite if something overflowed, and then there is no
+        update.
     """
     return _learn(model, x, y, optimizer, label_smoothing)[0]
 
@@ -48,8 +54,9 @@ def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_sm
 def _learn(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float) -> tuple[float, Array]:
     logits = model.logits(x)
     loss, d_logits = softmax_cross_entropy(logits, y, label_smoothing)
-    model.backward_logits(d_logits)
-    optimizer.step(model.parameters(), model.gradients())
+    if isfinite(loss):  # else nothing is learnt, and what broke can still be found
+        model.backward_logits(d_logits)
+        optimizer.step(model.parameters(), model.gradients())
     return loss, logits
 
 
@@ -162,15 +169,18 @@ def fit(
     try:
         with nullcontext(_nothing) if checkpoint is None else checkpoint.keeping(training) as keep:
             while not training.progress.finished:
+                watch = Watch()
                 _learn_epoch(
-                    training, data, epochs, batch_size, schedule, label_smoothing, augmentation, keep, on_batch
+                    training, data, epochs, batch_size, schedule, label_smoothing, augmentation, watch, keep, on_batch
                 )
                 at, count = training.progress, len(data.x_train)
                 with training.averaged():
                     test = evaluate(model, data.x_test, data.y_test)
+                    some = normalise(data.x_train[:SOME_IMAGES], model.mean, model.std)
+                    loss = at.total_loss / count
                     result = Epoch(
-                        at.epoch, at.total_loss / count, at.correct / count, test.loss, test.accuracy, at.seconds,
-                        count / at.seconds,
+                        at.epoch, loss, at.correct / count, test.loss, test.accuracy, at.seconds, count / at.seconds,
+                        remarks(model, some, loss, watch),
                     )  # fmt: skip
                     reached = until is not None and test.accuracy >= until
                     training.end_epoch(result, is_last=reached or at.epoch == epochs)
@@ -238,6 +248,7 @@ def _learn_epoch(
     schedule: Schedule | None,
     label_smoothing: float,
     augmentation: Augmentation | None,
+    watch: Watch,
     keep: Callable[[], None],
     on_batch: Callable[[int, int, int], object] | None,
 ) -> None:
@@ -255,10 +266,13 @@ def _learn_epoch(
             optimizer.learning_rate = schedule((at.epoch - 1 + at.seen / count) / epochs)
         loss, logits = _learn(model, x, y, optimizer, label_smoothing)
         if not isfinite(loss):
+            broken = first_break(model, x, y)
             raise TrainingError(
-                f"The loss became {loss} in epoch {at.epoch}, batch {batch} of {batches}: "
-                f"the learning rate {optimizer.learning_rate:g} is too high for this net; try a tenth of it."
+                f"The loss became {loss} in epoch {at.epoch}, batch {batch} of {batches}, learning rate "
+                f"{optimizer.learning_rate:g}; not finite first: {broken or 'nothing that is there now'}. Try a tenth of "
+                "the learning rate."
             )
+        watch.look(batch, model, optimizer.learning_rate)
         if training.average is not None:
             training.average.update(model.parameters() + model.buffers())
         at.total_loss += loss * len(y)

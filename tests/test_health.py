@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
-from jitcnn.health import dead_filters, first_break, largest_step
+from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
+from jitcnn.health import Watch, dead_filters, first_break, remarks
 
 LABELS = np.array([0, 1, 2])
 
@@ -60,11 +60,29 @@ def test_filters_that_never_fire_are_counted(images):
     ]
 
 
-def test_the_longest_step_is_measured_by_the_weights_own_size(images):
-    model = net()
+def test_the_longest_step_is_measured_by_the_weights_own_size():
+    model, watch = net(), Watch()
     for gradient in model.gradients():
         gradient[:] = 0
     model.layers[4].d_weights[:] = 2 * model.layers[4].weights
-    where, share = largest_step(model, SGD(0.1))
-    assert where == "Dense 32→5"
-    assert share == pytest.approx(0.2)
+    watch.look(4, model, 0.1)
+    assert watch.share == 0  # the fourth step is not one to look at
+    for batch, rate in ((50, 0.1), (100, 0.01)):
+        watch.look(batch, model, rate)
+    assert watch.where == "Dense 32→5"
+    assert watch.share == pytest.approx(0.2)
+
+
+def test_each_ailment_has_its_sentence(images):
+    model, watch = net(), Watch()
+    model.layers[4].bias[:] = 9
+    assert remarks(model, images, 1.2, watch) == ()
+    model.layers[0].bias[:5] = -100
+    watch.where, watch.share = "Dense 32→5", 30.0
+    assert remarks(model, images, 2.5, watch) == (
+        "exploding gradients: a step moved the weights of Dense 32→5 by 3000% of their size; try a tenth of the learning "
+        "rate.",
+        "worse than guessing: the loss is 2.5, and ln 3 = 1.1 for who knows nothing; try a tenth of the learning rate.",
+        "dead filters: 5 of 8 of Conv2D 1→8 3×3 + ReLU + MaxPool2D give nothing on any of 3 images, and so learn nothing "
+        "any more; try a lower learning rate, or LeakyReLU.",
+    )

@@ -203,6 +203,8 @@ def _train(
             f"test loss {epoch.test_loss:.4f} accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
             soft_wrap=True,
         )
+        for remark in epoch.remarks:
+            console.print(f"  {remark}", style="yellow", soft_wrap=True)
         bar = batch_bar(f"epoch {epoch.epoch + 1}", batches)
         if epoch.epoch < recipe.epochs:
             bar.__enter__()

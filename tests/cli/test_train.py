@@ -77,9 +77,10 @@ def test_the_history_holds_the_figures_of_the_screen(run):
         f"reads {result['correct']:,} of {result['total']:,} test images correctly: {result['accuracy']:.2%}" in screen
     )
     assert [len(h["epochs"]) for h in history["histories"].values()] == [1, 1]
+    assert [h["epochs"][0]["remarks"] for h in history["histories"].values()] == [[], []]  # all is well
     assert len(history["shift_test"]["rows"]) == 6
     recipe = load_recipe("digits").changed(epochs=1)
-    assert history["settings"] == {"recipe": recipe.as_dict(), "impl": "auto", "seed": 0}
+    assert history["settings"] == {"recipe": recipe.as_dict(), "impl": "auto", "seed": 0, "validation": None}
     assert CNN.load(folder / FILES[0]).recipe == recipe.as_dict()
     assert {"processor", "cores", "threads", "versions"} <= set(history)
 
@@ -201,7 +202,11 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
         (["--lr", "-1"], 2, "-1.0 is not in the range"),
         (["--momentum", "1"], 2, "1.0 is not in the range"),
         (["--impl", "gpu"], 2, "'gpu' is not one of"),
-        (["--recipe", "slow"], 1, "There is no recipe 'slow': known are standard, fast, digits, .* that ends in .toml"),
+        (
+            ["--recipe", "slow"],
+            1,
+            "There is no recipe 'slow': known are standard, fast, cifar-fast, .* that ends in .toml",
+        ),
         (["--recipe", "none.toml"], 1, "The recipe none.toml can not be read: No such file"),
         (["--model", "mnist-ccn"], 1, "no net named 'mnist-ccn' .did you mean 'mnist-cnn'"),
         (["--model", "none.toml"], 1, "Expected the description of a net at none.toml, found none"),
@@ -236,6 +241,14 @@ def test_a_learning_rate_that_explodes_is_told(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--epochs", "3", "--lr", "1e12", "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert "The loss became" in result.output
+    assert "not finite first: the output of" in result.output
+
+
+def test_a_learning_rate_that_is_too_high_is_remarked(runner, tmp_path):
+    result = runner.invoke(cli, [*QUICK, "--lr", "1e3", "--no-baseline", "--output", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    for remark in ("exploding gradients: a step", "worse than guessing: the loss is", "dead filters: "):
+        assert remark in result.output
 
 
 @pytest.fixture
