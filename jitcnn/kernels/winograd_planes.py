@@ -22,17 +22,18 @@ from .winograd import G, multiply_places, place_apart, transform_rows, transform
 Array = NDArray[Any]
 Pair = tuple[int, int]
 
-# Tiles to a job: their transforms and sums fit the L2 cache. Fewer in all than four times this, and the plain sum is quicker.
+# Tiles to a job: their transforms and sums fit the L2 cache.
 TILES_AT_ONCE = 64
-# With fewer channels or filters than this the transforms cost what they save.
-FEWEST = 32
+# With fewer channels or filters than this the transforms of pixels and sums cost what they save, with fewer tiles that of
+# the filters.
+FEWEST, FEWEST_TILES = 32, 40
 
 
 def serves(images: int, channels: int, weights: Array, stride: Pair, dilation: Pair, pad: Pair, size: Pair) -> bool:
     """Whether this is the quicker way to planes of that size out of so many channels."""
     fits = weights.shape[2:] == (3, 3) and stride == dilation == (1, 1) and max(pad) <= 2
     fits = fits and channels % LANES == 0 and min(weights.shape[:2]) >= FEWEST
-    return fits and images * _tiles(size)[0] * _tiles(size)[1] >= 4 * TILES_AT_ONCE
+    return fits and images * _tiles(size)[0] * _tiles(size)[1] >= FEWEST_TILES
 
 
 def _tiles(size: Pair) -> Pair:

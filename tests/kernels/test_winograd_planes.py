@@ -23,6 +23,7 @@ def small(monkeypatch):
     """Let it serve what is small enough for a test."""
     monkeypatch.setattr(winograd_planes, "TILES_AT_ONCE", 5)
     monkeypatch.setattr(winograd_planes, "FEWEST", 16)
+    monkeypatch.setattr(winograd_planes, "FEWEST_TILES", 24)
 
 
 def case(rng, dtype, N, C_in, C_out, size, padding):
