@@ -27,6 +27,8 @@ def float_arrays(operation: str, **arrays: Any) -> tuple[Array, ...]:
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise DTypeError(f"{operation} expects {name} to be a numpy array, got {type(array).__name__}.")
+        if array.dtype is dtype:
+            continue
         if array.dtype not in FLOATS:
             hint = "; scale images with x / np.float32(255)" if array.dtype.kind in "iub" else ""
             raise DTypeError(f"{operation} expects {name} in float32 or float64, got {array.dtype}{hint}.")
@@ -40,7 +42,7 @@ def float_arrays(operation: str, **arrays: Any) -> tuple[Array, ...]:
 def has_shape(operation: str, name: str, array: NDArray[Any] | Shape, *expected: int | str) -> None:
     """Raise ShapeError unless ``array`` has, or is, this shape; a word like "N" or "H" stands for any size."""
     shape = array if isinstance(array, tuple) else array.shape
-    if not fits_shape(shape, expected):
+    if shape != expected and not fits_shape(shape, expected):
         wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
         raise ShapeError(f"{operation} expects {name} of shape ({wanted}), got {shape}.")
 

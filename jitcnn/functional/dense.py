@@ -1,9 +1,7 @@
 """The fully connected product and its gradients; the matrix product is the BLAS's."""
 
-import numpy as np
-
 from ..arrays import Array
-from ..kernels.matmul import matmul
+from ..kernels.matmul import matmul, multiply_and_add
 from .checks import float_arrays, has_shape
 
 
@@ -25,19 +23,21 @@ def dense(x: Array, weights: Array, bias: Array) -> Array:
     ShapeError, DTypeError
         If the arrays do not fit together, or one is no float array.
     """
-    x, weights, bias = float_arrays("dense", x=x, weights=weights, bias=bias)
-    has_shape("dense", "weights", weights, "in_features", "out_features")
-    has_shape("dense", "x", x, "N", weights.shape[0])
-    has_shape("dense", "bias", bias, weights.shape[1])
-    out = matmul(x, weights)
-    out += bias
-    return out
+    return multiply_and_add(*_arrays(x, weights, bias))
 
 
 def dense_relu(x: Array, weights: Array, bias: Array) -> Array:
     """What ``dense`` and ``relu`` give one after another, in one array; parameters and errors as ``dense``."""
-    out = dense(x, weights, bias)
-    return np.maximum(out, 0, out=out)
+    return multiply_and_add(*_arrays(x, weights, bias), floor=0)
+
+
+def _arrays(x: Array, weights: Array, bias: Array) -> tuple[Array, Array, Array]:
+    """The arrays of ``dense`` in their common dtype; checks that they fit together."""
+    x, weights, bias = float_arrays("dense", x=x, weights=weights, bias=bias)
+    has_shape("dense", "weights", weights, "in_features", "out_features")
+    has_shape("dense", "x", x, "N", weights.shape[0])
+    has_shape("dense", "bias", bias, weights.shape[1])
+    return x, weights, bias
 
 
 def dense_backward_weights(d_out: Array, x: Array) -> tuple[Array, Array]:

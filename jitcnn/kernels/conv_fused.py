@@ -35,6 +35,8 @@ from .winners import add_winners_to_filters, add_winners_to_windows, filter_runs
 
 # Pixels that the largest window may have.
 LARGEST = 1024
+# Multiply-adds that take less than waking a thread.
+LITTLE = 1 << 19
 
 Array = NDArray[Any]
 
@@ -133,8 +135,9 @@ def conv2d_relu_pool_forward(
     planes = padded_planes(x, pad, size)
     filters = filters_in_lanes(weights, T, even_steps(T, 1), C_out)
     steps = tap_steps(C_in, (K_h, K_w), planes.shape[2:])
-    # Whole images, but a few jobs for each thread.
-    height = min(H_out, -(-H_out * len(x) * len(filters) // JOBS))
+    # Whole images, but a few jobs for each thread; two, where there is little to do.
+    jobs = JOBS if filters.size * len(x) * H_out * W_out * pool[0] * pool[1] > LITTLE else 2
+    height = min(H_out, -(-H_out * len(x) * len(filters) // jobs))
     plane = planes[0].size, planes.shape[3]
     _sum_and_pool(
         planes.reshape(-1), plane, stride, steps, filters, in_lanes(bias), height, size_conv[1], pool, out, winners

@@ -2,7 +2,8 @@
 
 The loops are those of ``lanes``: an output pixel of all filters is a sum over taps, the gradient of the filters one over
 pixels, and the gradient of the input once more the first, over ``d_out`` and the filters turned around, once for
-each phase of ``d_x``. With few filters those of ``shifted_rows`` take their place, over rows of pixels.
+each phase of ``d_x``. With few filters those of ``shifted_rows`` take their place, over rows of pixels; for 3×3 filters of
+many channels, Winograd's way in ``winograd_planes``.
 
 Groups of many filters run one after another, as convolutions of their own; groups of few, all at once by ``grouped_rows``.
 
@@ -23,9 +24,13 @@ from .lanes import FEW, convolve, even_steps, filter_gradients, filters_in_lanes
 from .memory import empty
 from .planes import padded_planes
 from .shifted_rows import multiply_shifted_rows, sum_shifted_rows
+from .winograd_planes import convolve_3x3, filter_gradients_3x3, serves
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
+
+# Sums over tiles for more channels than this would not fit the L2 cache.
+MOST_CHANNELS = 128
 
 
 def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation: Pair, pad: Pair, out: Array) -> None:
@@ -63,8 +68,11 @@ def _forward(
             out[:, outs] = part
         return
     T = weights[0].size
-    planes = padded_planes(x, pad, _windows_size(size_out, (K_h, K_w), stride, dilation))
     filters = filters_in_lanes(weights, T, even_steps(T, 1), C_out)
+    if serves(len(x), C_in, weights, stride, dilation, pad, size_out):
+        convolve_3x3(x, pad, filters, in_lanes(bias), no_less, out)
+        return
+    planes = padded_planes(x, pad, _windows_size(size_out, (K_h, K_w), stride, dilation))
     steps = tap_steps(C_in, (K_h, K_w), planes.shape[2:], dilation)
     convolve(planes, 0, stride, steps, filters, in_lanes(bias), size_out, no_less, (0, 0), (1, 1), out)
 
@@ -94,6 +102,9 @@ def conv2d_backward_weights(
             for ins, outs in _groups(groups, x.shape[1], C_out):
                 some, d_some = np.ascontiguousarray(x[:, ins]), np.ascontiguousarray(d_out[:, outs])
                 conv2d_backward_weights(some, d_some, stride, dilation, pad, d_weights[outs], d_bias[outs])
+            return
+        if serves(N, C_in, d_weights, stride, dilation, pad, (H_out, W_out)) and C_in <= MOST_CHANNELS:
+            filter_gradients_3x3(x, pad, d_out, d_weights, d_bias)
             return
         planes = padded_planes(x, pad, _windows_size((H_out, W_out), (K_h, K_w), stride, dilation))
         steps = tap_steps(C_in, (K_h, K_w), planes.shape[2:], dilation)
@@ -128,8 +139,13 @@ def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: 
             conv2d_backward_input(d_some, weights[outs], stride, dilation, pad, d_part)
             d_x[:, ins] = d_part
         return
-    reach_h, reach_w = reach((K_h, K_w), stride, dilation)
     no_floor = d_out.dtype.type(-np.inf)
+    if not few and serves(N, C_out, weights, stride, dilation, pad, (d_x.shape[2], d_x.shape[3])):
+        filters = filters_in_lanes(weights, 9, _turned_around(C_out, C_in), C_in)
+        no_bias = np.zeros(len(filters) * filters.shape[2], d_out.dtype)
+        convolve_3x3(d_out, (2 - pad[0], 2 - pad[1]), filters, no_bias, no_floor, d_x)
+        return
+    reach_h, reach_w = reach((K_h, K_w), stride, dilation)
     # d_out with a border of zeros as wide as a window reaches.
     if few:
         # The zeros left of a row also end the row above.
@@ -167,6 +183,13 @@ def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: 
             no_bias = np.zeros(len(filters) * filters.shape[2], d_out.dtype)
             start = first[0] * pitch + first[1]
             convolve(d_planes, start, (1, 1), steps, filters, no_bias, grid, no_floor, origin, stride, d_x)
+
+
+@cache
+def _turned_around(C_out: int, C_in: int) -> Array:
+    """Where the taps (co, kh, kw) of the first channel stand in weights (C_out, C_in, 3, 3), every filter turned by 180°."""
+    taps: Array = (np.arange(C_out)[:, None] * (9 * C_in) + np.arange(8, -1, -1)).reshape(-1)
+    return taps
 
 
 @cache

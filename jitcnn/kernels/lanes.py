@@ -29,6 +29,8 @@ LANES = 16
 BLOCK = 64
 # With fewer filters than this the rows of ``flat_rows`` are quicker.
 FEW = 8
+# Up to so many numbers of filters are laid by one thread: to wake another takes longer.
+FEW_NUMBERS = 1 << 15
 # Taps summed before the next pixels come: their filters stay in the L2 cache.
 TAPS_AT_ONCE = 288
 # Pixels whose sums are held at once, and pixels whose gradients meet all taps of a job before the next come.
@@ -96,13 +98,20 @@ def filters_in_lanes(weights: Array, lane_step: int, taps: Array, count: int) ->
     """
     width = min(BLOCK, whole_lanes(count))
     filters = empty((-(-count // width), len(taps), width), weights.dtype)
-    _lay_taps(weights.reshape(-1), lane_step, taps, count, filters)
+    flat = weights.reshape(-1)
+    if filters.size > FEW_NUMBERS:
+        _lay_taps(flat, lane_step, taps, count, filters)
+    else:
+        for b in range(len(filters)):
+            _lay_some_taps(flat, lane_step, taps, b * width, min(count, (b + 1) * width), filters[b])
     return filters
 
 
 def in_lanes(bias: Array) -> Array:
     """Bias (C_out,) -> as many numbers as all blocks of filters have lanes."""
     width = min(BLOCK, whole_lanes(len(bias)))
+    if len(bias) % width == 0:
+        return bias
     lanes = np.zeros(-(-len(bias) // width) * width, bias.dtype)
     lanes[: len(bias)] = bias
     return lanes

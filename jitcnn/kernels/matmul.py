@@ -1,4 +1,4 @@
-"""The matrix product: loops in registers where it is large, the BLAS on one thread elsewhere.
+"""The matrix product: loops where it is large or of a few rows, the BLAS on one thread elsewhere.
 
 Work is shared among threads above the BLAS, image by image. A BLAS with threads of its own would sum
 in an order that depends on their number, and they spin after each product: on two cores that slowed
@@ -29,6 +29,8 @@ Result = TypeVar("Result")
 LARGE = 1 << 20
 # Up to here no BLAS shares a product among threads, and asking it not to would take longer than the product.
 SMALL = 1 << 13
+# Up to so many rows, to tell the BLAS to keep to one thread takes longer than the product.
+FEW_ROWS = 4
 # Rows and columns of the product that one job computes.
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 32, 64
 LANES = 16
@@ -139,3 +141,43 @@ def matmul(a: Array, b: Array) -> Array:
         with one_blas_thread():
             np.matmul(a, b, out=product)
     return product
+
+
+@kernel
+def _multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) -> None:
+    """a (rows, K), b (K, columns), bias (columns,) -> out (rows, columns), not less than floor.
+
+    Four rows of b at a time: every sum is read and written for each of them.
+    """
+    rows, K = a.shape
+    columns = np.uintp(b.shape[1])
+    factors, numbers, sums = a.ravel(), b.ravel(), out.ravel()
+    for i in range(rows):
+        to, whole = np.uintp(i) * columns, K // 4 * 4
+        for j in range(columns):
+            sums[to + j] = bias[j]
+        for k in range(0, whole, 4):
+            at, b0 = np.uintp(i * K + k), np.uintp(k) * columns
+            b1, b2, b3 = b0 + columns, b0 + columns + columns, b0 + columns + columns + columns
+            a0, a1 = factors[at], factors[at + np.uintp(1)]
+            a2, a3 = factors[at + np.uintp(2)], factors[at + np.uintp(3)]
+            for j in range(columns):
+                some = a0 * numbers[b0 + j] + a1 * numbers[b1 + j] + a2 * numbers[b2 + j] + a3 * numbers[b3 + j]
+                sums[to + j] += some
+        for k in range(whole, K):
+            a0, b0 = factors[np.uintp(i * K + k)], np.uintp(k) * columns
+            for j in range(columns):
+                sums[to + j] += a0 * numbers[b0 + j]
+        for j in range(columns):
+            sums[to + j] = floor if sums[to + j] < floor else sums[to + j]
+
+
+def multiply_and_add(a: Array, b: Array, bias: Array, floor: float = -np.inf) -> Array:
+    """a (rows, K) · b (K, columns) + bias (columns,), all C-contiguous; what is less than floor becomes floor."""
+    if len(a) <= FEW_ROWS and len(a) * b.size < LARGE:
+        out = empty((len(a), b.shape[1]), a.dtype)
+        _multiply_rows(a, b, bias, a.dtype.type(floor), out)
+        return out
+    out = matmul(a, b)
+    out += bias
+    return out if floor == -np.inf else np.maximum(out, floor, out=out)

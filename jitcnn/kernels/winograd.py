@@ -69,8 +69,10 @@ def _transform_pixels(
 
 
 @kernel
-def _transform_sums(sums: Array, at: int, apart: int, width: int, half: Array, window: Array) -> None:
-    """Aᵀ m A of the 16 runs sums[at + k·apart …] -> the four runs of ``window`` (4·width,); ``half``: room."""
+def transform_sums(
+    sums: Array, at: int, apart: int, width: int, half: Array, pixels: Array, to: int, pitch: int
+) -> None:
+    """Aᵀ m A of the 16 runs sums[at + k·apart …] -> 2×2 runs pixels[to + i·pitch + j·width …]; ``half``: room."""
     lanes, zero, run = np.uintp(VECTOR_BYTES // sums.itemsize), np.uintp(0), np.uintp(width)
     step, line = apart + apart + apart + apart, lanes + lanes
     done = zero
@@ -85,9 +87,54 @@ def _transform_sums(sums: Array, at: int, apart: int, width: int, half: Array, w
         store_tile(subtract_tiles(subtract_tiles(m1, m2), m3), half, lanes, line)
         n0, n1 = load_tile(half, zero, lanes, 2, 1), load_tile(half, line, lanes, 2, 1)
         n2, n3 = load_tile(half, line + line, lanes, 2, 1), load_tile(half, line + line + line, lanes, 2, 1)
-        store_tile(add_tiles(add_tiles(n0, n1), n2), window, done, run + run)
-        store_tile(subtract_tiles(subtract_tiles(n1, n2), n3), window, run + done, run + run)
+        store_tile(add_tiles(add_tiles(n0, n1), n2), pixels, to + done, pitch)
+        store_tile(subtract_tiles(subtract_tiles(n1, n2), n3), pixels, to + run + done, pitch)
         done += lanes
+
+
+@kernel
+def place_apart(tiles: int, count: int) -> Any:
+    """From one of the 16 places of so many tiles to the next: an odd number of cache lines, or all would share a few cache sets."""
+    return np.uintp((tiles * count + LANES - 1) // LANES | 1) * np.uintp(LANES)
+
+
+@kernel
+def transform_rows(
+    pixels: Array, size: tuple[int, int], grid: tuple[int, int], first: int, last: int, filled: int, transformed: Array
+) -> None:
+    """Bᵀ d B of every tile in the rows of tiles first … last -> transformed[k, tile, c], k in 0 … 16, ``filled`` tiles each.
+
+    pixels (N, ≥ H·W·C), ``size`` is W, C; ``grid`` is the rows and columns of tiles in an image.
+    """
+    (W, C), flat = size, pixels.ravel()
+    half, channels, k = np.empty(16 * LANES, pixels.dtype), np.uintp(C), np.uintp(0)
+    apart = place_apart(filled, C)
+    if filled > (last - first) * grid[1]:
+        transformed[:] = 0  # what fills the last four tiles up
+    for row in range(first, last):
+        at = row // grid[0] * pixels.shape[1] + row % grid[0] * 2 * W * C
+        for column in range(grid[1]):
+            _transform_pixels(flat, at + column * 2 * C, W * C, C, half, k * channels, apart, transformed)
+            k += np.uintp(1)
+
+
+@kernel
+def multiply_places(
+    transformed: Array, filled: int, factors: Array, bias: Array, b: int, steps: tuple[Array, Array, Array], sums: Array
+) -> None:
+    """sums[k, tile, lane] = Σ_c transformed[k, tile, c] · factors[b, k, c, lane], and the bias of block b."""
+    _, _, C, width = factors.shape
+    run, channels, zero = np.uintp(width), np.uintp(C), np.uintp(0)
+    tiles, flat = np.uintp(filled), factors.ravel()
+    apart, sums_apart = place_apart(filled, C), place_apart(filled, width)
+    for place in range(np.uintp(16)):
+        # The bias goes where every output takes it from: place (1, 1).
+        start = np.uintp((b * 2 + 1) * width) if place == np.uintp(5) else np.uintp(b * 2 * width)
+        sum_outer(
+            transformed, place * apart, steps[0][:tiles], steps[1],
+            flat, (np.uintp(b * 16) + place) * channels * run, steps[2], width,
+            bias, start, zero, sums, place * sums_apart, run,
+        )  # fmt: skip
 
 
 @kernel
@@ -97,38 +144,20 @@ def _some_rows(
 ) -> None:  # fmt: skip
     """As ``_all_rows``, for the rows of windows first … last and block b of the filters."""
     _, C_out, H_out, W_out = out.shape
-    W, C = size
-    flat_pixels = pixels.ravel()
-    _, _, _, width = factors.shape
+    _, _, C, width = factors.shape
     rows = (last - first) * W_out
-    filled = np.uintp((rows + 3) // 4 * 4)
-    run, channels, zero = np.uintp(width), np.uintp(C), np.uintp(0)
-    transformed = np.empty(filled * channels * np.uintp(16) + np.uintp(LANES), pixels.dtype)
-    sums = np.empty(filled * run * np.uintp(16) + np.uintp(LANES), pixels.dtype)
+    filled, run = np.uintp((rows + 3) // 4 * 4), np.uintp(width)
+    apart = place_apart(filled, width)
+    transformed = np.empty(16 * place_apart(filled, C), pixels.dtype)
+    sums = np.empty(16 * apart, pixels.dtype)
     half, window = np.empty(16 * LANES, pixels.dtype), np.empty(4 * width + LANES, pixels.dtype)
     best, won = np.empty(rows * width, pixels.dtype), np.empty(rows * width, np.int32)
-    transformed[:] = 0  # what fills the last four windows up
-    k = zero
-    for row in range(first, last):
-        at = row // H_out * pixels.shape[1] + row % H_out * 2 * W * C
-        for ow in range(W_out):
-            _transform_pixels(
-                flat_pixels, at + ow * 2 * C, W * C, C, half, k * channels, filled * channels, transformed
-            )
-            k += np.uintp(1)
-    flat = factors.ravel()
-    for place in range(np.uintp(16)):
-        # The bias goes where every output takes it from: place (1, 1).
-        start = np.uintp((b * 2 + 1) * width) if place == np.uintp(5) else np.uintp(b * 2 * width)
-        sum_outer(
-            transformed, place * filled * channels, steps[0][:filled], steps[1],
-            flat, (np.uintp(b * 16) + place) * channels * run, steps[2], width,
-            bias, start, zero, sums, place * filled * run, run,
-        )  # fmt: skip
-    k = zero
+    transform_rows(pixels, size, (H_out, W_out), first, last, filled, transformed)
+    multiply_places(transformed, filled, factors, bias, b, steps, sums)
+    k, zero = np.uintp(0), np.uintp(0)
     for row in range(first, last):
         for ow in range(W_out):
-            _transform_sums(sums, k * run, filled * run, width, half, window)
+            transform_sums(sums, k * run, apart, width, half, window, zero, run + run)
             pool_window_2x2(window, 0, width, row % H_out * 2 * W_conv + ow * 2, W_conv, k * run, best, won)
             k += np.uintp(1)
     row, filters = first, min(width, C_out - b * width)
@@ -177,6 +206,16 @@ def _twice(dtype: Any) -> Array:
     return np.kron(G, G).astype(dtype).reshape(-1)
 
 
+def transformed_filters(filters: Array, bias: Array) -> tuple[Array, Array]:
+    """Filters (blocks, C·9, width) and bias (blocks·width,) -> factors (blocks, 16, C, width), and zeros and bias of each block."""
+    blocks, T, width = filters.shape
+    factors = empty((blocks, 16, T // 9, width), filters.dtype)
+    _factors(filters, _twice(filters.dtype), even_steps(16, 9), even_steps(9, 1), even_steps(9, width), factors)
+    start = np.zeros((blocks, 2, width), filters.dtype)
+    start[:, 1] = bias.reshape(blocks, width)
+    return factors, start.reshape(-1)
+
+
 def conv2d_relu_pool_forward(
     x: Array, weights: Array, bias: Array, pad: tuple[int, int], size_conv: tuple[int, int], out: Array, winners: Array
 ) -> None:
@@ -185,12 +224,7 @@ def conv2d_relu_pool_forward(
     H_out, W_out = out.shape[2:]
     size = 2 * H_out + 2, 2 * W_out + 2
     pixels = channels_last(x, pad, size, C)
-    filters = filters_in_lanes(weights, 9 * C, even_steps(9 * C, 1), C_out)
-    blocks, _, width = filters.shape
-    factors = empty((blocks, 16, C, width), x.dtype)
-    _factors(filters, _twice(x.dtype), even_steps(16, 9), even_steps(9, 1), even_steps(9, width), factors)
-    start = np.zeros((blocks, 2, width), x.dtype)
-    start[:, 1] = in_lanes(bias).reshape(blocks, width)
+    factors, start = transformed_filters(filters_in_lanes(weights, 9 * C, even_steps(9 * C, 1), C_out), in_lanes(bias))
     height = max(1, WINDOWS_AT_ONCE // W_out)
-    steps = even_steps(height * W_out + 3, C), even_steps(C, 1), even_steps(C, width)
-    _all_rows(pixels, (size[1], C), factors, start.reshape(-1), steps, height, size_conv[1], out, winners)
+    steps = even_steps(height * W_out + 3, C), even_steps(C, 1), even_steps(C, factors.shape[3])
+    _all_rows(pixels, (size[1], C), factors, start, steps, height, size_conv[1], out, winners)

@@ -28,6 +28,18 @@ def test_with_relu_in_the_same_pass(dtype, rng):
     assert_close(dense_relu(x, weights, bias), relu(dense(x, weights, bias)))
 
 
+@pytest.mark.parametrize("N", [1, 4, 5])
+@pytest.mark.parametrize("in_features", [3, 8, 11])
+def test_few_rows_and_more_equal_numpy(N, in_features, dtype, rng):
+    x, weights, bias = (
+        rng.standard_normal(shape).astype(dtype) for shape in ((N, in_features), (in_features, 6), (6,))
+    )
+    x[-1, -1] = np.nan
+    expected = x @ weights + bias
+    assert_close(dense(x, weights, bias), expected)
+    assert_close(dense_relu(x, weights, bias), np.maximum(expected, 0))
+
+
 def test_shapes_that_do_not_fit_are_told():
     with pytest.raises(ShapeError, match=r"x of shape \(N, 2\), got \(3, 3\)"):
         dense(np.zeros((3, 3)), WEIGHTS, np.zeros(4))
