@@ -7,7 +7,6 @@ import numpy as np
 
 from .arrays import Array, IntArray
 from .fusion import block_label, layers_of
-from .layers import BottleneckBlock, ReLU, ResidualBlock
 from .losses import softmax_cross_entropy
 from .model import CNN
 
@@ -70,7 +69,7 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
     """
     for step in model.steps_to_logits():
         x = step.forward(x, training=False)
-        if any(isinstance(layer, ReLU | ResidualBlock | BottleneckBlock) for layer in layers_of(step)):
+        if any(layer.ends_in_relu for layer in layers_of(step)):
             brightest = x.max(axis=(0, *range(2, x.ndim)))
             yield block_label(layers_of(step)), int((brightest <= 0).sum()), brightest.size
 

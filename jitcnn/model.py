@@ -178,6 +178,10 @@ class CNN:
         """Every array that is kept and not learnt by gradients, layer by layer."""
         return [buffer for layer in self.layers for buffer in layer.buffers().values()]
 
+    def arrays(self) -> list[Array]:
+        """Every parameter, then every buffer: what a ``WeightAverage`` follows."""
+        return self.parameters() + self.buffers()
+
     def generators(self) -> list[np.random.Generator]:
         """Every generator that a forward pass draws from, once."""
         every = [generator for layer in self.layers for generator in layer.generators()]

@@ -111,7 +111,7 @@ class Training:
 
     def averaged(self) -> Any:
         """A context in which the model holds the averaged weights, if there is an average."""
-        return nullcontext() if self.average is None else self.average.applied(_all(self.model))
+        return nullcontext() if self.average is None else self.average.applied(self.model.arrays())
 
     def save(self, path: FilePath, notes: Mapping[str, Any]) -> None:
         """Write it all to ``path``; CheckpointError if that fails, and then what stood there is as it was."""
@@ -154,7 +154,7 @@ class Training:
                 name.removeprefix(f"{TRAINING}optimizer."): a for name, a in arrays.items() if "optimizer." in name
             }
             if self.average is not None:
-                averages = _all(kept) if said["average"] else []
+                averages = kept.arrays() if said["average"] else []
                 self.average.set_state(
                     {"updates": said["average"]}, {f"averages.{k}": array for k, array in enumerate(averages)}
                 )
@@ -300,11 +300,6 @@ def _progress(said: Mapping[str, Any]) -> tuple[Progress, History]:
     if not all(type(getattr(progress, name)) is kind for name, kind in wanted.items()):
         raise CheckpointError(f"expected a progress in numbers, got {progress}")
     return progress, History([Epoch(**{**epoch, "remarks": tuple(epoch["remarks"])}) for epoch in said["epochs"]])
-
-
-def _all(model: CNN) -> list[Array]:
-    """What is averaged."""
-    return model.parameters() + model.buffers()
 
 
 def _plain(values: Any) -> Any:

@@ -75,8 +75,7 @@ def one_cycle(peak: float, warm_up: float = 0.2) -> Schedule:
     ----------
     Smith and Topin (2018), "Super-Convergence", arXiv:1708.07120.
     """
-    if not 0 < warm_up < 1:
-        raise ConfigError(f"warm_up must lie between 0 and 1, got {warm_up}.")
+    _check_warm_up(warm_up)
     floor = peak / 1000  # the first and the last step move a little too
 
     def schedule(progress: float) -> float:
@@ -103,8 +102,7 @@ def warmed_up(schedule: Schedule, warm_up: float) -> Schedule:
     ----------
     Goyal et al. (2017), "Accurate, Large Minibatch SGD", arXiv:1706.02677, section 2.2.
     """
-    if not 0 < warm_up < 1:
-        raise ConfigError(f"warm_up must lie between 0 and 1, got {warm_up}.")
+    _check_warm_up(warm_up)
     peak = schedule(0)
     floor = peak / 1000  # the first step moves a little too
 
@@ -137,3 +135,8 @@ def share_of_run(what: str, epoch: float, epochs: int) -> float:
             "put it earlier or train for more epochs."
         )
     return epoch / epochs
+
+
+def _check_warm_up(warm_up: float) -> None:
+    if not 0 < warm_up < 1:
+        raise ConfigError(f"warm_up must lie between 0 and 1, got {warm_up}.")

@@ -80,7 +80,7 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
     copy = deepcopy(model)
     optimizer = SGD() if recipe is None else recipe.make_optimizer()
-    augmentation = Augmentation.from_mapping(recipe.augment) if recipe is not None and recipe.augment else None
+    augmentation = None if recipe is None else _augmentation(recipe)
     rng = np.random.default_rng()
     for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
         copy.logits(x)
@@ -88,7 +88,7 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
             helper.wait()
         train_step(copy, x, y, optimizer)
     if recipe is not None and recipe.average:
-        WeightAverage(recipe.average).update(copy.parameters() + copy.buffers())
+        WeightAverage(recipe.average).update(copy.arrays())
 
 
 def fit(
@@ -190,7 +190,7 @@ def fit(
     except KeyboardInterrupt:
         training.history.interrupted = True
     if average is not None:
-        average.put_into(model.parameters() + model.buffers())
+        average.put_into(model.arrays())
     return training.history
 
 
@@ -213,7 +213,7 @@ def fit_by(
     ConfigError
         If the recipe varies the training images in a way that ``Augmentation`` does not know.
     """
-    augmentation = Augmentation.from_mapping(recipe.augment) if recipe.augment else None
+    augmentation = _augmentation(recipe)
     model.recipe = recipe.as_dict()
     if recipe.normalise:
         model.normalise_by(*data.statistics())
@@ -234,6 +234,11 @@ def fit_by(
         on_batch=on_batch,
         on_epoch=on_epoch,
     )
+
+
+def _augmentation(recipe: Recipe) -> Augmentation | None:
+    """How a recipe varies the training images, if it does."""
+    return Augmentation.from_mapping(recipe.augment) if recipe.augment else None
 
 
 def _nothing() -> None:
@@ -274,7 +279,7 @@ def _learn_epoch(
             )
         watch.look(batch, model, optimizer.learning_rate)
         if training.average is not None:
-            training.average.update(model.parameters() + model.buffers())
+            training.average.update(model.arrays())
         at.total_loss += loss * len(y)
         at.correct += int((logits.argmax(axis=1) == y).sum())
         at.seen += len(y)

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,14 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("JITCNN_DATA_DIR", raising=False)
     return tmp_path / "cache" / "jitcnn"
+
+
+@pytest.fixture
+def ctrl_c_is_heard():
+    """A shell starts what it runs in the background with Ctrl-C ignored, and what the tests start inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

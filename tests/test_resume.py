@@ -190,13 +190,6 @@ def test_twenty_kills_at_any_moment_lose_nothing_but_a_few_batches(tmp_path):
 # --- Ctrl-C and SIGTERM -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def ctrl_c_is_heard():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_end_leaves_a_checkpoint(number, few, uninterrupted, tmp_path):

@@ -62,12 +62,9 @@ def conv2d(
     arXiv:1511.07122, for dilation.
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
-    x, weights, bias = conv_arrays("conv2d", x, weights, bias)
-    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
-    has_shape("conv2d", "bias", bias, weights.shape[0])
-    out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
-    kernels.conv2d_forward(x, weights, bias, stride, dilation, pad, out)
-    return out
+    arguments = _forward_arguments(x, weights, bias, stride, padding, dilation, groups)
+    kernels.conv2d_forward(*arguments)
+    return arguments[-1]
 
 
 def conv2d_relu(
@@ -80,12 +77,9 @@ def conv2d_relu(
     groups: int = 1,
 ) -> Array:
     """What ``conv2d`` and ``relu`` give one after another; parameters, result and errors as ``conv2d``."""
-    x, weights, bias = conv_arrays("conv2d", x, weights, bias)
-    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
-    has_shape("conv2d", "bias", bias, weights.shape[0])
-    out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
-    conv_loops.conv2d_relu_forward(x, weights, bias, stride, dilation, pad, out)
-    return out
+    arguments = _forward_arguments(x, weights, bias, stride, padding, dilation, groups)
+    conv_loops.conv2d_relu_forward(*arguments)
+    return arguments[-1]
 
 
 def conv2d_backward_weights(
@@ -109,12 +103,10 @@ def conv2d_backward_weights(
     d_bias : ndarray of shape (C_out,)
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
-    d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
-    has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
+    d_out, x, weights, *grid = _backward_arguments(d_out, x, weights, stride, padding, dilation, groups)
     d_weights = empty(weights.shape, weights.dtype)
     d_bias = np.empty(weights.shape[0], weights.dtype)
-    kernels.conv2d_backward_weights(x, d_out, stride, dilation, pad, d_weights, d_bias)
+    kernels.conv2d_backward_weights(x, d_out, *grid, d_weights, d_bias)
     return d_weights, d_bias
 
 
@@ -138,11 +130,9 @@ def conv2d_backward_input(
     d_x : ndarray of shape (N, C_in, H, W)
     """
     kernels = pick(CONV_IMPLEMENTATIONS, impl)
-    d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
-    has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
+    d_out, x, weights, *grid = _backward_arguments(d_out, x, weights, stride, padding, dilation, groups)
     d_x = empty(x.shape, x.dtype)
-    kernels.conv2d_backward_input(d_out, weights, stride, dilation, pad, d_x)
+    kernels.conv2d_backward_input(d_out, weights, *grid, d_x)
     return d_x
 
 
@@ -258,6 +248,26 @@ def col2im(
     has_shape("col2im", "col", col, C * FH * FW, N * size_out[0] * size_out[1])
     conv_im2col.col2im(col.reshape(C, FH, FW, N, *size_out), FH, FW, *stride, *pad, x, dilation)
     return x
+
+
+def _forward_arguments(
+    x: Array, weights: Array, bias: Array | None, stride: IntOrPair, padding: Padding, dilation: IntOrPair, groups: int
+) -> tuple[Array, Array, Array, Pair, Pair, Pair, Array]:
+    """What a forward kernel takes: x, weights, bias, stride, dilation, padding above and left, and room for the output."""
+    x, weights, bias = conv_arrays("conv2d", x, weights, bias)
+    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
+    has_shape("conv2d", "bias", bias, weights.shape[0])
+    return x, weights, bias, stride, dilation, pad, empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
+
+
+def _backward_arguments(
+    d_out: Array, x: Array, weights: Array, stride: IntOrPair, padding: Padding, dilation: IntOrPair, groups: int
+) -> tuple[Array, Array, Array, Pair, Pair, Pair]:
+    """What both backward passes begin with: d_out, x, weights, and stride, dilation, padding above and left."""
+    d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
+    stride, pad, size_out, dilation = conv_grid(x, weights, stride, padding, dilation, groups)
+    has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *size_out)
+    return d_out, x, weights, stride, dilation, pad
 
 
 def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) -> tuple[Array, Array, Array]:

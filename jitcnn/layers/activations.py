@@ -22,6 +22,8 @@ class _Elementwise(Layer):
 class ReLU(_Elementwise):
     """out = max(x, 0)."""
 
+    ends_in_relu = True
+
     def forward(self, x: Array, training: bool = True) -> Array:
         """x of any shape -> the same shape."""
         self._out = functional.relu(x)

@@ -34,6 +34,7 @@ class Layer(ABC):
     input_axes: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
     has_implementations: ClassVar[bool] = False
+    ends_in_relu: ClassVar[bool] = False  # then what gives nothing on any image learns nothing
 
     @abstractmethod
     def forward(self, x: Array, training: bool = True) -> Array:

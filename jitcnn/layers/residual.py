@@ -21,6 +21,7 @@ class _Residual(Layer):
     """What both blocks share: a branch of convolutions, each with its normalisation, and a shortcut."""
 
     has_implementations = True
+    ends_in_relu = True
     input_axes = ("in_channels", "H", "W")
 
     def __init__(

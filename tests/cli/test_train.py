@@ -251,14 +251,6 @@ def test_a_learning_rate_that_is_too_high_is_remarked(runner, tmp_path):
         assert remark in result.output
 
 
-@pytest.fixture
-def ctrl_c_is_heard():
-    """A shell starts what it runs in the background with Ctrl-C ignored, and what the tests start inherits that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_saves_what_was_learnt(tmp_path):
     command = [
