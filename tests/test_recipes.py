@@ -239,7 +239,8 @@ def test_a_file_that_is_no_toml_or_not_there_is_told(written, tmp_path):
 
 def test_an_unknown_name_is_told_with_the_known_ones():
     with pytest.raises(
-        ConfigError, match="no recipe 'resnet': known are standard, fast, cifar-fast, cifar-vgg, digits, digits-fast, "
+        ConfigError,
+        match="no recipe 'resnet': known are standard, fast, cifar-fast, cifar-resnet20, cifar-vgg, digits, digits-fast, ",
     ):
         load_recipe("resnet")
 

@@ -75,7 +75,7 @@ def recipe_option(default: str) -> Callable[[Command], Command]:
     return click.option(
         "--recipe", default=default, show_default=True, metavar="NAME|FILE.toml",
         help="standard or fast, which depend on the data set (fast: few epochs, in which the learning rate rises to a peak "
-        "and falls to nothing), or one by name: cifar-fast, cifar-vgg, digits, digits-fast, fashion, lenet5, mnist-best, mnist-cnn, mnist-fast, or a file of your own.",
+        "and falls to nothing), or one by name: cifar-fast, cifar-resnet20, cifar-vgg, digits, digits-fast, fashion, lenet5, mnist-best, mnist-cnn, mnist-fast, or a file of your own.",
     )  # fmt: skip
 
 
