@@ -61,9 +61,7 @@ class ConvReLUPool(FusedBlock):
     def backward(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets the convolution's gradients."""
         self.backward_parameters(d_out)
-        x, winners = _kept(self._cache)
-        conv = self.conv
-        return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
+        return self.backward_input(d_out)
 
     def backward_parameters(self, d_out: Array) -> None:
         """Set the convolution's gradients."""
@@ -73,12 +71,17 @@ class ConvReLUPool(FusedBlock):
             *functional.conv2d_relu_pool_backward_weights(d_out, winners, x, conv.weights, conv.stride, conv.padding)
         )
 
-    def rehearse_backward(self, N: int, input_shape: tuple[int, ...]) -> None:
-        """Run the backward pass on nothing, with no forward pass before it: its kernels are then compiled."""
-        x = np.zeros((N, *input_shape), self.conv.weights.dtype)
-        shape = self.pool.output_shape(self.conv.output_shape(input_shape))
-        self._cache = x, np.full((N, *shape), -1, np.int32)
-        self.backward(np.zeros((N, *shape), x.dtype))
+    def backward_input(self, d_out: Array) -> Array:
+        """As ``backward``, without the convolution's gradients."""
+        x, winners = _kept(self._cache)
+        conv = self.conv
+        return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
+
+    def pretend(self, x: Array) -> Array:
+        """Keep x as if no window had a winner, and return the output of zeros: a way back can be run alone."""
+        shape = self.pool.output_shape(self.conv.output_shape(x.shape[1:]))
+        self._cache = x, np.full((len(x), *shape), -1, np.int32)
+        return np.zeros((len(x), *shape), x.dtype)
 
 
 class NormReLU(FusedBlock):

@@ -83,8 +83,8 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     augmentation = None if recipe is None else _augmentation(recipe)
     rng = np.random.default_rng()
     for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
-        copy.logits(x)
         if helper is not None:
+            compile_ahead.rehearse_the_rest(copy, x, y, optimizer)
             helper.wait()
         train_step(copy, x, y, optimizer)
     if recipe is not None and recipe.average:

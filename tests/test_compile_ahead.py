@@ -1,13 +1,14 @@
-"""The helper of the first run: when it starts, and that it compiles what the backward pass needs."""
+"""The helper of the first run: when it starts, and what either process compiles."""
 
 import json
 import sys
 
+import numpy as np
 import pytest
 
-from jitcnn import CNN, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
+from jitcnn import CNN, SGD, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
 from jitcnn.architecture import parse_net
-from jitcnn.kernels import runtime, winners
+from jitcnn.kernels import conv_fused, runtime
 from jitcnn.models import mnist_cnn
 
 
@@ -48,19 +49,35 @@ def test_without_a_second_process_the_first_goes_on_alone(asked, monkeypatch):
     assert compile_ahead.start(mnist_cnn(), 64) is None
 
 
-def test_the_helper_runs_every_backward_kernel_of_fused_pooling(monkeypatch):
-    net = CNN(
+@pytest.fixture
+def called(monkeypatch):
+    """Names of the kernels of fused pooling that are called, in order."""
+    names = []
+    for name in ("conv2d_relu_pool_forward", "add_winners_to_filters", "add_winners_to_windows"):
+        kernel = getattr(conv_fused, name)
+        monkeypatch.setattr(conv_fused, name, lambda *a, name=name, kernel=kernel: names.append(name) or kernel(*a))
+    return names
+
+
+@pytest.fixture
+def net():
+    return CNN(
         [Conv2D(1, 2, 3), ReLU(), MaxPool2D(), Conv2D(2, 2, 4), ReLU(), MaxPool2D(), Flatten()], input_shape=(1, 14, 14)
     )
-    called = []
-    from jitcnn.kernels import conv_fused
 
-    for name in ("add_winners_to_filters", "add_winners_to_windows"):
-        kernel = getattr(winners, name)
-        monkeypatch.setattr(conv_fused, name, lambda *a, name=name, kernel=kernel: called.append(name) or kernel(*a))
+
+def test_the_helper_runs_the_later_blocks_forward_and_every_filters_gradient(net, called, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.describe(), 5])])
     compile_ahead.main()
-    assert set(called) == {"add_winners_to_filters", "add_winners_to_windows"}
+    assert called == ["add_winners_to_filters", "conv2d_relu_pool_forward", "add_winners_to_filters"]
+
+
+def test_the_first_process_runs_the_first_block_forward_and_the_images_gradient(net, called):
+    x, y = np.ones((5, 1, 14, 14), np.float32), np.zeros(5, np.int64)
+    optimizer = SGD()
+    compile_ahead.rehearse_the_rest(net, x, y, optimizer)
+    assert called == ["conv2d_relu_pool_forward", "add_winners_to_windows"]
+    assert optimizer.steps == 1
 
 
 def test_an_empty_cache_is_seen(monkeypatch, tmp_path):
