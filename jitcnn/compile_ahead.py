@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -24,19 +26,16 @@ from .model import CNN
 from .optim import Optimizer
 
 
-def start(model: CNN, batch_size: int) -> "subprocess.Popen[bytes] | None":
-    """Start the helper if the cache is empty and there is a core for it; None if not."""
-    if not runtime.cache_is_empty() or (os.cpu_count() or 1) == 1:
-        return None
-    if not any(isinstance(step, ConvReLUPool) for step in model.steps()):
-        return None
-    request = json.dumps([model.describe(), batch_size])
-    environment = {**os.environ, "NUMBA_CACHE_DIR": runtime.cache_folder()}
-    command = [sys.executable, "-m", "jitcnn.compile_ahead", request]
+@contextmanager
+def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | None"]:
+    """The helper at work, if the cache is empty and there is a core for it, else None; it ends with the context."""
+    process = _start(model, batch_size)
     try:
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    except OSError:  # no second process to be had: the first compiles everything
-        return None
+        yield process
+    finally:
+        if process is not None:
+            process.terminate()  # after wait() there is nothing left to end
+            process.wait()
 
 
 def rehearse(model: CNN, batch_size: int) -> None:
@@ -73,6 +72,20 @@ def rehearse_the_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -
 def _later_blocks(model: CNN) -> list[ConvReLUPool]:
     """The fused blocks of pooling behind the first one."""
     return [step for step in model.steps() if isinstance(step, ConvReLUPool)][1:]
+
+
+def _start(model: CNN, batch_size: int) -> "subprocess.Popen[bytes] | None":
+    if not runtime.cache_is_empty() or (os.cpu_count() or 1) == 1:
+        return None
+    if not any(isinstance(step, ConvReLUPool) for step in model.steps()):
+        return None
+    request = json.dumps([model.describe(), batch_size])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": runtime.cache_folder()}
+    command = [sys.executable, "-m", "jitcnn.compile_ahead", request]
+    try:
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except OSError:  # no second process to be had: the first compiles everything
+        return None
 
 
 def main() -> None:

@@ -76,17 +76,17 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     """
     if model.input_shape is None:
         return
-    helper = compile_ahead.start(model, batch_size)
     black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
     copy = deepcopy(model)
     optimizer = SGD() if recipe is None else recipe.make_optimizer()
     augmentation = None if recipe is None else _augmentation(recipe)
     rng = np.random.default_rng()
-    for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
-        if helper is not None:
-            compile_ahead.rehearse_the_rest(copy, x, y, optimizer)
-            helper.wait()
-        train_step(copy, x, y, optimizer)
+    with compile_ahead.helper(model, batch_size) as helper:
+        for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
+            if helper is not None:
+                compile_ahead.rehearse_the_rest(copy, x, y, optimizer)
+                helper.wait()
+            train_step(copy, x, y, optimizer)
     if recipe is not None and recipe.average:
         WeightAverage(recipe.average).update(copy.arrays())
 

@@ -1,7 +1,9 @@
 """The helper of the first run: when it starts, and what either process compiles."""
 
 import json
+import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -18,12 +20,18 @@ def asked(monkeypatch):
     commands = []
     monkeypatch.setattr(runtime, "cache_is_empty", lambda: True)
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(compile_ahead.subprocess, "Popen", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(compile_ahead.subprocess, "Popen", lambda command, **_: commands.append(command) or MagicMock())
     return commands
 
 
+def helped(model):
+    """Whether a helper is at work."""
+    with compile_ahead.helper(model, 64) as process:
+        return process is not None
+
+
 def test_a_helper_is_started_when_nothing_is_compiled_yet(asked):
-    compile_ahead.start(mnist_cnn(), 64)
+    assert helped(mnist_cnn())
     ((*_, module, request),) = asked
     assert module == "jitcnn.compile_ahead"
     text, batch_size = json.loads(request)
@@ -32,12 +40,12 @@ def test_a_helper_is_started_when_nothing_is_compiled_yet(asked):
 
 
 def test_no_helper_where_there_is_nothing_for_it_to_do(asked, monkeypatch):
-    assert compile_ahead.start(mnist_cnn(impl="im2col"), 64) is None
+    assert not helped(mnist_cnn(impl="im2col"))
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 1)
-    assert compile_ahead.start(mnist_cnn(), 64) is None
+    assert not helped(mnist_cnn())
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(runtime, "cache_is_empty", lambda: False)
-    assert compile_ahead.start(mnist_cnn(), 64) is None
+    assert not helped(mnist_cnn())
     assert asked == []
 
 
@@ -46,7 +54,16 @@ def test_without_a_second_process_the_first_goes_on_alone(asked, monkeypatch):
         raise OSError("no more processes")
 
     monkeypatch.setattr(compile_ahead.subprocess, "Popen", refuse)
-    assert compile_ahead.start(mnist_cnn(), 64) is None
+    assert not helped(mnist_cnn())
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_helper_ends_with_the_first_process(monkeypatch):
+    endless = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    monkeypatch.setattr(compile_ahead.subprocess, "Popen", lambda *_, **__: endless)
+    with pytest.raises(KeyboardInterrupt), compile_ahead.helper(mnist_cnn(), 64):
+        raise KeyboardInterrupt
+    assert endless.poll() is not None
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from jitcnn.errors import JitCNNError
+from jitcnn.interrupts import sigterm_as_ctrl_c
 
 COMMANDS = {
     "train": "Train a net, with every step on the screen.",
@@ -44,11 +45,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with sigterm_as_ctrl_c():
+                return super().invoke(ctx)
         except JitCNNError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("Stopped by Ctrl-C.", err=True)
+            click.echo("Stopped, as Ctrl-C or SIGTERM asked.", err=True)
             ctx.exit(INTERRUPTED)
 
 

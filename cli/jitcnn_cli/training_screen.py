@@ -17,7 +17,7 @@ from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.files import atomic_write
 from jitcnn.history import Epoch, History
-from jitcnn.interrupts import sigterm_as_ctrl_c
+from jitcnn.interrupts import HeldInterrupts
 from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import Evaluation, evaluate
@@ -108,15 +108,17 @@ def run(
             console.print(f"go on with: jitcnn train --resume {kept.path}", soft_wrap=True)
         console.print()
 
+    with _writing(folder), HeldInterrupts() as held:  # what comes now may be cut off: what was learnt is not lost by it
+        model.save(folder / MODEL_FILE)
+    held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
     _show_results(console, models, histories, results)
 
     files: dict[str, str] = {}
     if kept.path is not None and kept.path.parent == folder:
         files[kept.path.name] = "the training as it stands, for --resume"
+    files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
     with _writing(folder):
-        model.save(folder / MODEL_FILE)
-        files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
         first = model.layers[0]
         if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:
             _save_filters(model, folder / FILTERS_FILE)
@@ -211,10 +213,9 @@ def _train(
 
     try:
         bar.__enter__()
-        with sigterm_as_ctrl_c():
-            return fit_by(
-                recipe, net, data, seed=seed, checkpoint=checkpoint, resume=resume, on_batch=on_batch, on_epoch=on_epoch
-            )
+        return fit_by(
+            recipe, net, data, seed=seed, checkpoint=checkpoint, resume=resume, on_batch=on_batch, on_epoch=on_epoch
+        )
     finally:
         bar.__exit__()
         console.print()

@@ -9,7 +9,8 @@ Threads
 Cache
     numba notices an edited file but not an edit in a file it calls into, and it gives up when both
     the package and HOME are read-only. So the cache lives in the user's cache folder under a hash of
-    all kernel sources, or in a private temporary folder when that can not be written.
+    all kernel sources, or in a private temporary folder when that can not be written. Should it vanish
+    while a training runs, what is compiled then is not kept, and the training goes on.
     ``NUMBA_CACHE_DIR`` overrides it.
 Arithmetic
     ``FASTMATH`` lets the compiler reorder sums (needed to vectorise a dot product) and fuse
@@ -25,6 +26,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -75,7 +77,7 @@ if not _HAS_TBB:
 os.environ.setdefault("NUMBA_OPT", "2")
 
 import numba  # noqa: E402  (the environment above must be set first)
-from numba.core import event  # noqa: E402
+from numba.core import caching, event  # noqa: E402
 
 _CONFIG: Any = numba.config  # its settings are made at run time, out of sight of type checkers
 
@@ -85,19 +87,37 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
     _CONFIG.CACHE_DIR = _choose_cache_folder()
 
 
-_OPTIONS: dict[str, Any] = {"cache": True, "fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
+_FunctionCache: Any = caching.FunctionCache  # of no type either
+
+
+class _Cache(_FunctionCache):  # type: ignore[misc]
+    """numba's cache of compiled kernels; where its folder has vanished, nothing is found and nothing kept."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with suppress(OSError):
+            return super().load_overload(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    options |= {"fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
+    compiled: Callable[..., Any] = numba.njit(**options)(function)
+    if compiled is not function:  # as it is under NUMBA_DISABLE_JIT
+        setattr(compiled, "_cache", _Cache(function))  # noqa: B010  (what cache=True does, but for the class)
+    return compiled
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a nest of loops that runs on one thread."""
-    compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
-    return compiled
+    return _compiled(function)
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a nest of loops whose ``prange`` runs on all threads."""
-    compiled: Callable[..., Any] = numba.njit(parallel=True, **_OPTIONS)(function)
-    return compiled
+    return _compiled(function, parallel=True)
 
 
 def most_threads() -> int:

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from unittest.mock import MagicMock
 
 import pytest
 from PIL import Image
 
-from jitcnn import CNN, load_recipe
+from jitcnn import CNN, files, load_recipe
+from jitcnn_cli import training_screen
 from jitcnn_cli.main import cli
 
 QUICK = ["train", "--dataset", "digits", "--epochs", "1", "--limit", "64"]
@@ -280,6 +282,46 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path):
     assert "Traceback" not in errors
     assert CNN.load(tmp_path / FILES[0]).parameter_count == 225_034
     assert json.loads((tmp_path / "history.json").read_text())["histories"]["mnist-cnn"]["interrupted"] is True
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_while_kernels_are_compiled_is_obeyed(number, tmp_path):
+    kernels, output = tmp_path / "kernels", tmp_path / "output"
+    command = [sys.executable, "-m", "jitcnn_cli", "train", "--dataset", "digits", "--output", str(output)]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(kernels)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        while not any(kernels.rglob("*.nbi")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    # A shell reports 130 for either; Python ends by the signal itself where the interrupt fell into an exec().
+    assert process.returncode in (130, -signal.SIGINT), errors
+    assert errors == "Stopped, as Ctrl-C or SIGTERM asked.\n"
+    assert os.listdir(output) == []
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+def test_ctrl_c_while_the_model_is_saved_waits_until_it_is(runner, tmp_path, monkeypatch):
+    def asked(descriptor):
+        os.kill(os.getpid(), signal.SIGINT)
+        os_fsync(descriptor)
+
+    os_fsync = os.fsync
+    monkeypatch.setattr(files.os, "fsync", asked)
+    result = runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)])
+    assert result.exit_code == 130, result.output
+    assert os.listdir(tmp_path) == [FILES[0]]
+    assert CNN.load(tmp_path / FILES[0]).parameter_count == 225_034
+
+
+def test_ctrl_c_during_the_last_examination_leaves_the_model(runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_screen, "evaluate", MagicMock(side_effect=KeyboardInterrupt))
+    result = runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)])
+    assert result.exit_code == 130, result.output
+    assert os.listdir(tmp_path) == [FILES[0]]
 
 
 def test_validation_images_are_examined_instead_of_the_test_images(runner, tmp_path):

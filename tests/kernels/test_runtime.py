@@ -58,6 +58,23 @@ def test_kernels_are_cached_elsewhere_when_the_cache_can_not_be_written(cache):
     assert "jitcnn-kernels-" in run(script, XDG_CACHE_HOME=cache, HOME=cache, TMPDIR="")
 
 
+def test_a_home_that_vanishes_ends_nothing(tmp_path):
+    script = """
+import os, shutil
+import numpy as np
+from jitcnn import functional
+from jitcnn.kernels import runtime
+home = os.environ["HOME"]
+assert runtime.cache_folder().startswith(home)
+shutil.rmtree(home)
+open(home, "w").close()  # so that no new one can be made
+print(functional.relu(np.array([-1, 2], np.float32)))
+"""
+    home = tmp_path / "home"
+    home.mkdir()
+    assert run(script, HOME=str(home), XDG_CACHE_HOME="", NUMBA_CACHE_DIR="") == "[0. 2.]\n"
+
+
 def test_the_compile_clock_counts_a_new_kernel_and_not_a_known_one():
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
         pytest.skip("nothing is compiled under NUMBA_DISABLE_JIT")
