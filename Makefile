@@ -6,13 +6,28 @@ VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: train test lint types floors clean
+# What is run by the interpreter as well: only so is it seen which lines of a kernel a test goes through.
+KERNELS = tests/kernels tests/functional tests/layers tests/data/test_augment.py tests/data/test_batches.py \
+	tests/test_optim.py tests/test_losses.py
+
+.PHONY: train test interpreted coverage audit lint types floors clean
 
 train: $(VENV)/installed
 	$(BIN)/jitcnn train $(ARGS)
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(ARGS)
+
+interpreted: $(VENV)/installed-dev
+	NUMBA_DISABLE_JIT=1 COVERAGE_FILE=.coverage.interpreted $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0 $(ARGS) $(KERNELS)
+
+# After `make interpreted` and `COVERAGE_FILE=.coverage.compiled make test ARGS="--cov --cov-report="`.
+coverage: $(VENV)/installed-dev
+	$(BIN)/coverage combine --keep .coverage.interpreted .coverage.compiled
+	$(BIN)/coverage report
+
+audit: $(VENV)/installed-dev
+	$(BIN)/pip-audit --progress-spinner off --skip-editable
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

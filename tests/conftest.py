@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -8,6 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from jitcnn.data import find_mnist
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        for item in items:
+            if item.get_closest_marker("compiled"):
+                item.add_marker(pytest.mark.skip("needs compiled kernels"))
 
 
 @pytest.fixture

@@ -31,10 +31,9 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
 def test_memory_stays_flat_over_many_steps(rng):
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("loops as plain Python are too slow for so many steps")
     model = CNN([Conv2D(1, 8, 3, rng=rng), ReLU(), MaxPool2D(), Flatten(), Dense(8 * 25, 10, rng=rng)])
     optimizer, x, y = SGD(), rng.random((16, 1, 12, 12), np.float32), rng.integers(0, 10, 16)
     before = 0.0
@@ -45,9 +44,8 @@ def test_memory_stays_flat_over_many_steps(rng):
     assert resident() - before < GROWTH
 
 
+@pytest.mark.compiled
 def test_two_processes_may_compile_into_one_cache(tmp_path):
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("nothing is compiled under NUMBA_DISABLE_JIT")
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     environment.pop("NUMBA_CACHE_DIR", None)
     command = [sys.executable, "-c", TRAIN_A_DENSE_NET]

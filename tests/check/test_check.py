@@ -1,6 +1,5 @@
 """The check itself: green as it stands, red where something is wrong, and honest about what it could not do."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +13,8 @@ from jitcnn.check.process import ask
 from jitcnn.errors import ConfigError
 from jitcnn.models import mnist_dense
 
-compiled = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="whole nets take minutes where nothing is compiled"
-)
 
-
-@compiled
+@pytest.mark.compiled
 def test_everything_is_right():
     findings = list(run_checks())
     assert [finding for finding in findings if not finding.ok] == []
@@ -180,7 +175,7 @@ def test_with_torch_its_process_is_asked_once_and_told_of_the_bug(monkeypatch):
     assert asked == [("jitcnn.check.peer", "tanh-not-squared")]
 
 
-@compiled
+@pytest.mark.compiled
 @pytest.mark.parametrize(("bug", "ok"), [(None, True), ("dense-untransposed", False)])
 def test_parity_with_torch_itself(bug, ok):
     pytest.importorskip("torch")

@@ -39,6 +39,7 @@ def test_what_lies_idle_is_bounded(monkeypatch):
     assert sum(block.nbytes for block in memory._blocks) < 3_000_000 + 2_900_000 + 1000
 
 
+@pytest.mark.compiled
 def test_a_training_step_takes_no_new_large_memory_after_the_first(rng):
     from jitcnn import SGD, train_step
     from jitcnn.models import mnist_cnn

@@ -39,6 +39,7 @@ def run(script, **environment):
     return done.stdout
 
 
+@pytest.mark.compiled
 def test_weights_are_the_same_bits_on_one_two_and_four_threads():
     digests = json.loads(run(TRAIN_SOME_STEPS, NUMBA_NUM_THREADS="4"))
     for impl in ("auto", "loops", "im2col"):
@@ -75,9 +76,8 @@ print(functional.relu(np.array([-1, 2], np.float32)))
     assert run(script, HOME=str(home), XDG_CACHE_HOME="", NUMBA_CACHE_DIR="") == "[0. 2.]\n"
 
 
+@pytest.mark.compiled
 def test_the_compile_clock_counts_a_new_kernel_and_not_a_known_one():
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("nothing is compiled under NUMBA_DISABLE_JIT")
     import numba
 
     doubled = numba.njit(lambda x: 2 * x)

@@ -1,6 +1,5 @@
 """Operations on shapes that hypothesis draws, and whole training steps, against torch."""
 
-import os
 from functools import partial
 
 import numpy as np
@@ -124,7 +123,7 @@ def test_softmax_cross_entropy(N, classes, smoothing, dtype, seed):
     assert_close(result, d_logits)
 
 
-@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="takes minutes where nothing is compiled")
+@pytest.mark.compiled
 @pytest.mark.parametrize("impl", ["auto", "loops", "im2col"])
 def test_ten_training_steps_of_a_whole_net_from_equal_weights(impl):
     data, model, optimizer = load_digits(), mnist_cnn(impl=impl), SGD(0.02, momentum=0.9)
