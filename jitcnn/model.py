@@ -207,6 +207,10 @@ class CNN:
 
     # --- answers ------------------------------------------------------------------------------------
 
+    def as_input(self, x: Array | IntArray) -> Array:
+        """Images as ``forward`` takes them: uint8 pixels normalised by ``mean`` and ``std``, float as it is."""
+        return normalise(x, self.mean, self.std) if x.dtype == np.uint8 else x  # type: ignore[arg-type, return-value]
+
     def predict_proba(self, x: Array | IntArray, batch_size: int = 256) -> Array:
         """Probability of each class; the net is examined, not trained: running statistics, nothing dropped.
 
@@ -221,10 +225,7 @@ class CNN:
         """
         batches = []
         for start in range(0, max(1, len(x)), batch_size):
-            batch = x[start : start + batch_size]
-            if batch.dtype == np.uint8:
-                batch = normalise(batch, self.mean, self.std)  # type: ignore[arg-type]
-            batches.append(softmax(self.logits(batch, training=False)))  # type: ignore[arg-type]
+            batches.append(softmax(self.logits(self.as_input(x[start : start + batch_size]), training=False)))
         return np.concatenate(batches)
 
     def predict(self, x: Array | IntArray, batch_size: int = 256) -> IntArray:

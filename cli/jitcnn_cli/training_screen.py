@@ -32,7 +32,7 @@ from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, mode
 from jitcnn_cli.kept_run import KeptRun
 
 RIVAL = "mnist-dense"
-MODEL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "history.json"
+MODEL_FILE, RIVAL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "rival_model.npz", "history.json"
 FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
 
 
@@ -110,6 +110,8 @@ def run(
 
     with _writing(folder), HeldInterrupts() as held:  # what comes now may be cut off: what was learnt is not lost by it
         model.save(folder / MODEL_FILE)
+        if len(histories) > 1:
+            models[RIVAL].save(folder / RIVAL_FILE)
     held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
     _show_results(console, models, histories, results)
@@ -118,6 +120,8 @@ def run(
     if kept.path is not None and kept.path.parent == folder:
         files[kept.path.name] = "the training as it stands, for --resume"
     files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
+    if len(histories) > 1:
+        files[RIVAL_FILE] = "the rival's"
     with _writing(folder):
         first = model.layers[0]
         if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:

@@ -16,7 +16,7 @@ from jitcnn_cli import training_screen
 from jitcnn_cli.main import cli
 
 QUICK = ["train", "--dataset", "digits", "--epochs", "1", "--limit", "64"]
-FILES = ["cnn_mnist_model.npz", "history.json", "learned_filters_conv1.png", "training_curves.png"]
+FILES = ["cnn_mnist_model.npz", "history.json", "learned_filters_conv1.png", "rival_model.npz", "training_curves.png"]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,82 @@
+"""One pass through a net, forward and back, kept layer by layer."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..errors import ConfigError, ShapeError
+from ..layers import Layer, Softmax
+from ..losses import softmax_cross_entropy
+from ..model import CNN
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer at work.
+
+    Attributes
+    ----------
+    layer : Layer
+    x, out : ndarray of shape (N, …), what came in and what went out
+    d_out, d_x : ndarray as ``out`` and ``x``, their gradients; None where no gradient came
+    gradients : the gradient of each parameter by its name; empty where none came
+    """
+
+    layer: Layer
+    x: Array
+    out: Array
+    d_out: Array | None = None
+    d_x: Array | None = None
+    gradients: dict[str, Array] = field(default_factory=dict)
+
+
+def trace(
+    model: CNN, x: Array | IntArray, *, labels: IntArray | None = None, d_logits: Array | None = None
+) -> list[Stage]:
+    """Run a net in evaluation, each layer on its own, and keep what every layer took and gave.
+
+    Parameters
+    ----------
+    model : CNN; its parameters stay as they are, its gradients are overwritten
+    x : ndarray of shape (N, C, H, W): uint8 pixels, normalised by the model's mean and std, or float, as it is
+    labels : ndarray of shape (N,), classes; gradients are then those of the mean cross-entropy
+    d_logits : ndarray of shape (N, classes); gradients are then those of the sum of logits · d_logits
+
+    Returns
+    -------
+    list of Stage
+        One for each layer. A closing Softmax has no gradients: they begin at the logits.
+
+    Raises
+    ------
+    ConfigError
+        If both labels and d_logits are given.
+    ShapeError, DTypeError, DataError
+        If x, labels or d_logits do not fit the model.
+    """
+    if labels is not None and d_logits is not None:
+        raise ConfigError("trace expects labels or d_logits, got both: give one.")
+    stages = []
+    inner: Array = model.as_input(x)
+    for layer in model.layers:
+        out = layer.forward(inner, training=False)
+        stages.append(Stage(layer, inner, out))
+        inner = out
+    if labels is None and d_logits is None:
+        return stages
+    last = len(stages) - isinstance(stages[-1].layer, Softmax)
+    logits = stages[last - 1].out
+    if labels is not None:
+        _, d_logits = softmax_cross_entropy(logits, labels)
+    assert d_logits is not None
+    if d_logits.shape != logits.shape:
+        raise ShapeError(f"trace expects d_logits of shape {logits.shape}, as the logits, got {d_logits.shape}.")
+    d_out = d_logits.astype(logits.dtype)
+    for position in reversed(range(last)):
+        layer = stages[position].layer
+        d_x = layer.backward(d_out)
+        gradients = {name: gradient.copy() for name, gradient in layer.gradients().items()}
+        stages[position] = replace(stages[position], d_out=np.array(d_out), d_x=d_x, gradients=gradients)
+        d_out = d_x
+    return stages

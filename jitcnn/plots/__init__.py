@@ -1,0 +1,8 @@
+"""Arrays → matplotlib Figure. Nothing here opens a window or needs a screen."""
+
+from .canvas import new_figure, save_figure
+from .curves import curves_figure
+from .filters import filters_figure
+from .roofline import roofline_figure
+
+__all__ = ["curves_figure", "filters_figure", "new_figure", "roofline_figure", "save_figure"]

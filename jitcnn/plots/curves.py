@@ -1,0 +1,36 @@
+"""How a training went."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..history import Epoch
+from .canvas import new_figure
+
+
+def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
+    """Loss and accuracy over the epochs: dashed on training images, solid on test images.
+
+    Parameters
+    ----------
+    histories : name of the net -> its epochs
+    """
+    figure = new_figure(10, 4)
+    loss, accuracy = figure.subplots(1, 2)
+    for position, (name, epochs) in enumerate(histories.items()):
+        numbers = [e.epoch for e in epochs]
+        color = f"C{position}"
+        for axis, train, test in (
+            (loss, [e.train_loss for e in epochs], [e.test_loss for e in epochs]),
+            (accuracy, [100 * e.train_accuracy for e in epochs], [100 * e.test_accuracy for e in epochs]),
+        ):
+            axis.plot(numbers, train, "--", color=color, marker=".", label=f"{name}, training")
+            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, test")
+    loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)", yscale="log")
+    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="correct answers (%)")
+    for axis in (loss, accuracy):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    accuracy.legend(loc="lower right")
+    return figure

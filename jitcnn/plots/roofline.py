@@ -1,0 +1,48 @@
+"""What the machine allows, and what each pass reaches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..benchmark.layers import Timing
+from ..benchmark.machine import Machine
+from .canvas import new_figure
+
+
+def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
+    """Speed of every pass against its arithmetic per byte, below what memory and arithmetic allow.
+
+    Parameters
+    ----------
+    timings : of ``bench_layers``; passes that do not multiply are left out
+    machine : of ``measure_machine``
+
+    References
+    ----------
+    Williams, Waterman and Patterson (2009), "Roofline: an insightful visual performance model".
+    """
+    figure = new_figure(11, 6)
+    axis = figure.subplots()
+    intensity = np.logspace(-0.5, 3.5, 200)
+    roof = np.minimum(machine.matmul_gflops, intensity * machine.copy_gigabytes)
+    axis.plot(intensity, roof, color="black", label="this machine: copying,\nthen the matrix product")
+    kinds = sorted({(t.impl, t.direction) for t in timings if t.gflops})
+    impls, directions = ([*dict.fromkeys(kind[k] for kind in kinds)] for k in (0, 1))
+    for impl, direction in kinds:
+        points = [
+            (t.gflops * t.milliseconds * 1e6 / t.bytes, t.gflops)
+            for t in timings
+            if t.gflops and (t.impl, t.direction) == (impl, direction)
+        ]
+        marker = "os^Dv"[directions.index(direction) % 5]
+        axis.scatter(
+            *zip(*points, strict=True), color=f"C{impls.index(impl)}", marker=marker, label=f"{impl}, {direction}"
+        )
+    axis.set(
+        xscale="log", yscale="log", xlabel="arithmetic of the layer per byte of its input, output and weights (FLOP / byte)",
+        ylabel="speed (GFLOP/s)", title=f"What each pass reaches on {machine.processor}",
+    )  # fmt: skip
+    axis.grid(alpha=0.3, which="both")
+    figure.legend(fontsize=8, loc="outside right upper")
+    return figure
