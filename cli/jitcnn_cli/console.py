@@ -87,6 +87,11 @@ def batch_bar(label: str, batches: int) -> Bar:
     )
 
 
+def epoch_bar(label: str, epochs: int) -> Bar:
+    """The bar of a whole training: epoch i of n, time left."""
+    return Bar(label, epochs, TextColumn("epoch {task.completed:.0f} of {task.total:.0f}"), TimeRemainingColumn())
+
+
 class DownloadBar:
     """What a download reports its progress to, file by file."""
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "Train a net, with every step on the screen.",
     "evaluate": "Examine a saved net on test images.",
     "predict": "Tell what picture files show.",
+    "play": "Draw, move and look inside, in a page on this machine.",
     "summary": "Show a net layer by layer.",
     "models": "List the ready-made nets.",
     "bench": "Time the implementations against each other.",

@@ -14,8 +14,9 @@ DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "cifar10", "digits")
 FETCHED = DATASETS[1:-1]
 
 
-def _dataset_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value not in DATASETS and not Path(value).is_dir():
+def dataset_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """A data set's name or a folder, as it was given; a usage error for anything else."""
+    if value is not None and value not in DATASETS and not Path(value).is_dir():
         raise click.BadParameter(f"{value!r} is neither one of {', '.join(DATASETS)} nor a folder of pictures.")
     return value
 
@@ -29,7 +30,7 @@ def model_option(default: str | None) -> Callable[[Command], Command]:
 
 
 dataset_option = click.option(
-    "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=_dataset_name, default="auto", show_default=True,
+    "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=dataset_name, default="auto", show_default=True,
     help="auto: MNIST if it is on disk or can be fetched, else the embedded digits. A folder: your own pictures, "
     "with one sub-folder for each class.",
 )  # fmt: skip

@@ -10,6 +10,7 @@ from .cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from .dataset import Dataset
 from .digits import load_digits
 from .fetch import ProgressBar
+from .fitting import fitting_dataset
 from .folder import load_folder
 from .idx_sets import IDX_SETS, MNIST
 from .mnist import find_mnist, load_mnist
@@ -24,6 +25,7 @@ __all__ = [
     "fetch_dataset",
     "find_dataset",
     "find_mnist",
+    "fitting_dataset",
     "load_dataset",
     "load_digits",
     "load_folder",

@@ -1,0 +1,122 @@
+"""``jitcnn play``: a page on which a person plays with the net."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jitcnn_cli import options
+
+if TYPE_CHECKING:
+    from jitcnn.data import Dataset
+    from jitcnn.model import CNN
+
+RIVAL_EPOCHS = 5
+
+
+@click.command("play")
+@click.argument("model", type=click.Path(), required=False)
+@click.option(
+    "--rival",
+    type=click.Path(),
+    metavar="FILE",
+    help="A net to be asked beside it.  [default: rival_model.npz in the folder of MODEL, where there is one that fits]",
+)
+@click.option(
+    "--dataset",
+    callback=options.dataset_name,
+    metavar=f"[{'|'.join(options.DATASETS)}|FOLDER]",
+    help="Images to be examined on and to learn from.  [default: those it learnt from, where they are on disk]",
+)
+@options.data_dir_option
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free."
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@options.threads_option
+def command(
+    model: str | None, rival: str | None, dataset: str | None, data_dir: str | None, port: int, no_browser: bool,
+    threads: int | None,
+) -> None:  # fmt: skip
+    """Draw, move and look inside, in a page on this machine; MODEL is a file of `jitcnn train`.
+
+    A net reads what you draw while you draw it. Every layer's feature maps are live; in the microscope every number of a convolution,
+    a pooling and their gradients can be taken apart; a training can be started, watched and steered. Without MODEL it is
+    output/cnn_mnist_model.npz, or where there is none a small net and its rival, trained on the embedded digits in some seconds. Needs
+    `pip install 'jitcnn[play]'`; Ctrl-C ends it.
+
+    \b
+    Example:
+      jitcnn play output/cnn_mnist_model.npz
+    """
+    from jitcnn.errors import ConfigError
+
+    try:
+        from jitcnn.web.server import serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"jitcnn play needs {error.name}, which is not installed: pip install 'jitcnn[play]'."
+        ) from error
+    from jitcnn.data import fitting_dataset, load_dataset
+    from jitcnn.model import CNN
+    from jitcnn.web.desk import Desk
+    from jitcnn_cli.console import DownloadBar, compiling, stdout
+    from jitcnn_cli.training_screen import MODEL_FILE
+
+    console = stdout()
+    default = Path("output") / MODEL_FILE
+    its_rival: CNN | None
+    data: Dataset | None
+    if model is None and not default.is_file():
+        net, its_rival, data = _trained_on_digits()
+    else:
+        path = Path(model or default)
+        net = CNN.load(path)
+        its_rival = CNN.load(rival) if rival is not None else _rival_beside(path, net)
+        data = load_dataset(dataset, data_dir, DownloadBar())[0] if dataset is not None else fitting_dataset(net)
+    if data is not None:
+        data.check_fit(net)
+    desk = Desk(net, its_rival, data)
+    with compiling():
+        desk.warm_up()
+
+    def on_ready(address: str) -> None:
+        against = f" against {its_rival.name}" if its_rival is not None else ""
+        console.print(f"{net.name}{against} plays at {address}   (Ctrl-C ends it)", soft_wrap=True)
+
+    serve(desk, port, on_ready=on_ready, opens_browser=not no_browser)
+
+
+def _rival_beside(path: Path, net: "CNN") -> "CNN | None":
+    """The rival that `jitcnn train` left in the same folder, if it is for the same images."""
+    from jitcnn.model import CNN
+    from jitcnn_cli.training_screen import RIVAL_FILE
+
+    file = path.with_name(RIVAL_FILE)
+    if not file.is_file():
+        return None
+    rival = CNN.load(file)
+    fits = (rival.input_shape, rival.num_classes) == (net.input_shape, net.num_classes) and rival.name != net.name
+    return rival if fits else None
+
+
+def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":
+    """The first net and its rival after a few epochs on the embedded digits."""
+    from jitcnn.data import load_dataset
+    from jitcnn.recipes import choose_recipe
+    from jitcnn.training import fit_by, model_by, prepare
+    from jitcnn_cli.console import compiling, epoch_bar, stdout
+
+    data, _ = load_dataset("digits")
+    recipe = choose_recipe("standard", "digits").changed(epochs=RIVAL_EPOCHS)
+    stdout().print(
+        "no model is named and none in output: training one on the embedded digits, for this page alone;\n"
+        "it knows 8×8 pixels and sevens with a bar: `jitcnn train` on MNIST makes a better one"
+    )
+    nets = [model_by(recipe), model_by(recipe.changed(model="mnist-dense"))]
+    for net in nets:
+        with compiling():
+            prepare(net, recipe.batch_size, recipe)
+        with epoch_bar(f"training {net.name}", recipe.epochs) as bar:
+            fit_by(recipe, net, data, on_epoch=lambda epoch: bar.show(epoch.epoch))
+    return nets[0], nets[1], data

@@ -1,0 +1,84 @@
+"""One layer under the microscope: every array that one image's numbers and their gradients go through in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..errors import ConfigError
+from ..functional import max_pool2d
+from ..layers import AvgPool2D, Conv2D, MaxPool2D
+from ..shapes import Pair, window_grid
+from .trace import Stage
+
+Window = Conv2D | MaxPool2D | AvgPool2D
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A convolution or a pooling, and what it made of one image.
+
+    Attributes
+    ----------
+    kind : "conv", "max_pool" or "avg_pool"
+    kernel, stride, pad, dilation : pairs (height, width) in pixels; ``pad`` are the zeros above and to the left
+    groups : int
+    x, out : ndarray of shapes (C_in, H, W) and (C_out, H_out, W_out)
+    d_out, d_x : ndarray as ``out`` and ``x``, their gradients
+    weights, d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w); None for a pooling
+    bias, d_bias : ndarray of shape (C_out,); None for a pooling, or without a bias
+    winners : ndarray of shape (C, H_out, W_out), position of each maximum in the flattened H·W plane; of max pooling
+    """
+
+    kind: str
+    kernel: Pair
+    stride: Pair
+    pad: Pair
+    dilation: Pair
+    groups: int
+    x: Array
+    out: Array
+    d_out: Array
+    d_x: Array
+    weights: Array | None = None
+    bias: Array | None = None
+    d_weights: Array | None = None
+    d_bias: Array | None = None
+    winners: IntArray | None = None
+
+
+def can_be_magnified(layer: object) -> bool:
+    """Whether a layer works by windows that ``specimen`` can show."""
+    return isinstance(layer, Window)
+
+
+def specimen(stage: Stage) -> Specimen:
+    """What a traced convolution or pooling did with the first image of the pass.
+
+    In im2col's matrix of this image, ``functional.im2col``, the column of the output pixel (oh, ow) is oh·W_out + ow and
+    the row of the weight (ci, kh, kw) is (ci·K_h + kh)·K_w + kw.
+
+    Raises
+    ------
+    ConfigError
+        If the layer works by no windows, or the pass was traced without gradients.
+    """
+    layer = stage.layer
+    if not isinstance(layer, Window):
+        raise ConfigError(f"The microscope expects a Conv2D, MaxPool2D or AvgPool2D, got {layer.label}.")
+    if stage.d_out is None or stage.d_x is None:
+        raise ConfigError(f"The microscope expects a pass with gradients through {layer.label}, got one without.")
+    planes = stage.x[0], stage.out[0], stage.d_out[0], stage.d_x[0]
+    image = stage.x.shape[2], stage.x.shape[3]
+    if isinstance(layer, Conv2D):
+        pad, _ = window_grid(image, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        return Specimen(
+            "conv", layer.kernel_size, layer.stride, pad, layer.dilation, layer.groups, *planes, layer.weights.copy(),
+            None if layer.bias is None else layer.bias.copy(), stage.gradients["weights"], stage.gradients.get("bias"),
+        )  # fmt: skip
+    pad, _ = window_grid(image, layer.pool_size, layer.stride, layer.padding)
+    around = layer.pool_size, layer.stride, pad, (1, 1), 1
+    if isinstance(layer, AvgPool2D):
+        return Specimen("avg_pool", *around, *planes)
+    _, winners = max_pool2d(stage.x[:1], layer.pool_size, layer.stride, layer.padding, impl=layer.impl)
+    return Specimen("max_pool", *around, *planes, winners=np.array(winners[0]))

@@ -1,0 +1,90 @@
+// What the nets read: a bar for each class and net, for the picture as drawn and centred.
+
+import { unpack } from "jitcnn/arrays.js";
+import { sheet } from "jitcnn/planes.js";
+
+const TITLES = { centred: "Centred by its mass, as the training images were", drawn: "As it was drawn" };
+
+function element(tag, className = "", text = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
+
+// A bar of a share from 0 to 1.
+export function track(share, isRival) {
+  const bar = element("div", isRival ? "track rival" : "track");
+  const fill = document.createElement("i");
+  fill.style.width = `${100 * share}%`;
+  const whole = document.createElement("div");
+  whole.append(fill);
+  bar.append(whole, element("span", "", percent(share)));
+  return bar;
+}
+
+// One of the net's images, in a canvas of its own size.
+export function drawImage(canvas, { shape: [C, H, W], data }) {
+  const planes = Array.from({ length: C }, (_, c) => ({ H, W, data: data.subarray(c * H * W, (c + 1) * H * W) }));
+  if (C === 1) {
+    sheet(canvas, planes, 1, { low: 0, high: 255, scale: "grey" });
+    return;
+  }
+  canvas.width = W;
+  canvas.height = H;
+  const image = new ImageData(W, H);
+  for (let k = 0; k < H * W; k++) {
+    planes.forEach((plane, c) => (image.data[k * 4 + c] = plane.data[k]));
+    image.data[k * 4 + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+export class Answers {
+  constructor(host, verdict, classes) {
+    Object.assign(this, { host, verdict, classes });
+    this.most = Math.min(classes.length, 10); // beyond, the most probable ones
+  }
+
+  // `found` as the server answers: {drawn: {image, answers}, centred: …}; `asEver` says that nothing was drawn yet.
+  show(found, isEmpty) {
+    const readings = ["centred", "drawn"].filter((name) => name in found);
+    this.host.replaceChildren(...readings.map((name) => this.#reading(name, found[name])));
+    this.host.hidden = isEmpty;
+    const first = found[readings[0]].answers.map(({ net, probabilities }) => {
+      const best = probabilities.indexOf(Math.max(...probabilities));
+      return `${net}: ${this.classes[best]} (${percent(probabilities[best])} sure)`;
+    });
+    this.verdict.textContent = isEmpty ? "Draw something." : first.join(" · ");
+  }
+
+  #reading(name, { image, answers }) {
+    const block = element("div", "reading");
+    block.dataset.reading = name;
+    const title = element("h3", "", TITLES[name]);
+    const canvas = document.createElement("canvas");
+    drawImage(canvas, unpack(image));
+    title.prepend(canvas);
+    const grid = element("div", "chances");
+    grid.append(element("span"), ...[0, 1].map((k) => element("span", "net", answers[k]?.net ?? "")));
+    const mine = answers[0].probabilities;
+    const best = mine.indexOf(Math.max(...mine));
+    const shown = mine.map((_, k) => k);
+    if (mine.length > this.most) {
+      shown.sort((a, b) => mine[b] - mine[a]);
+      shown.length = this.most;
+    }
+    for (const k of shown) {
+      const bars = [0, 1].map((net) => {
+        const cell = element("div", k === best && net === 0 ? "best" : "");
+        if (answers[net]) cell.append(track(answers[net].probabilities[k], net === 1));
+        return cell;
+      });
+      grid.append(element("b", "", this.classes[k]), ...bars);
+    }
+    block.append(title, grid);
+    return block;
+  }
+}

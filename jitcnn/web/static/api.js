@@ -1,0 +1,40 @@
+// Questions to the server. Every page has a name of its own, so that two do not disturb each other.
+
+const SESSION = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+async function answerOf(response) {
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+export const about = async () => answerOf(await fetch("/api/about"));
+
+export async function ask(name, question = {}) {
+  const headers = { "Content-Type": "application/json", "X-Session": SESSION };
+  return answerOf(await fetch(`/api/${name}`, { method: "POST", headers, body: JSON.stringify(question) }));
+}
+
+// A question that is asked again and again: while one is on its way, only the newest of the others waits.
+export class Latest {
+  constructor(name, onAnswer, onError) {
+    Object.assign(this, { name, onAnswer, onError, busy: false, next: null });
+  }
+
+  async ask(question, since = performance.now()) {
+    if (this.busy) {
+      this.next = { question, since };
+      return;
+    }
+    this.busy = true;
+    try {
+      this.onAnswer(await ask(this.name, question), since);
+    } catch (error) {
+      this.onError(error);
+    }
+    this.busy = false;
+    const next = this.next;
+    this.next = null;
+    if (next !== null) this.ask(next.question, next.since);
+  }
+}

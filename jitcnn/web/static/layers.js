@@ -1,0 +1,68 @@
+// Every layer's feature maps, as they are.
+
+import { plane, spoken, unpack } from "jitcnn/arrays.js";
+import { sheet } from "jitcnn/planes.js";
+
+export class Layers {
+  // `layers` as the server's /api/about lists them; onLook(position) is called when one is to be magnified.
+  constructor(host, layers, mostMaps, onLook) {
+    this.rows = layers.map((layer, position) => {
+      const row = document.createElement("div");
+      row.className = "layer";
+      const said = document.createElement("p");
+      const name = document.createElement("b");
+      name.textContent = `${position} ${layer.label}`;
+      const rest = layer.has_maps && layer.shape[0] > mostMaps ? `, the first ${mostMaps}` : "";
+      said.append(name, document.createElement("br"), `${layer.shape.join("×")}${rest}`);
+      const range = document.createElement("span");
+      said.append(document.createElement("br"), range);
+      if (layer.magnifies) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = "look into it";
+        button.addEventListener("click", () => onLook(position));
+        said.append(document.createElement("br"), button);
+      }
+      const canvas = document.createElement("canvas");
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `what ${layer.label} gives`);
+      row.append(said, canvas);
+      host.append(row);
+      return { canvas, range };
+    });
+  }
+
+  show({ layers }) {
+    layers.forEach((layer, position) => {
+      const { canvas, range } = this.rows[position];
+      if (layer.numbers) {
+        this.#row(canvas, range, unpack(layer.numbers));
+        return;
+      }
+      const planes = unpack(layer.planes);
+      const { low, high } = layer;
+      const [C, H, W] = planes.shape;
+      const values = planes.data;
+      const zero = high > low ? (-low * 255) / (high - low) : 0;
+      const scale = low < 0
+        ? { low: zero - Math.max(zero, 255 - zero), high: zero + Math.max(zero, 255 - zero), scale: "signed" }
+        : { low: 0, high: 255, scale: "magnitude" };
+      range.textContent = `${spoken(low)} to ${spoken(high)}`;
+      sheet(canvas, Array.from({ length: C }, (_, c) => plane({ shape: [C, H, W], data: values }, c)), 16, scale);
+      const zoom = Math.max(1, Math.min(4, Math.floor(900 / canvas.width), Math.ceil(56 / H)));
+      canvas.style.width = `${canvas.width * zoom}px`;
+    });
+  }
+
+  // A layer without planes: its numbers in rows.
+  #row(canvas, range, { data }) {
+    const W = Math.min(data.length, 64);
+    const H = Math.ceil(data.length / W);
+    const padded = new Float32Array(H * W);
+    padded.set(data);
+    sheet(canvas, [{ H, W, data: padded }], 1);
+    canvas.style.width = `${W * (data.length > 256 ? 5 : 10)}px`;
+    const [low, high] = data.reduce(([l, h], number) => [Math.min(l, number), Math.max(h, number)], [Infinity, -Infinity]);
+    range.textContent = `${spoken(low)} to ${spoken(high)}`;
+  }
+}

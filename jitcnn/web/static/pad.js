@@ -1,0 +1,186 @@
+// The drawing pad: a picture of the net's size times a whole number, drawn, moved, or filled with an image.
+
+export class Pad {
+  // onChange() is called after every change, onMove() after the picture was moved.
+  constructor(canvas, [channels, H, W], scale, onChange, onMove) {
+    Object.assign(this, { canvas, channels, scale, onChange, onMove });
+    canvas.width = W * scale;
+    canvas.height = H * scale;
+    canvas.style.aspectRatio = `${W} / ${H}`;
+    this.context = canvas.getContext("2d", { willReadFrequently: true });
+    this.pen = { x: canvas.width / 2, y: canvas.height / 2, isDown: false };
+    this.ring = document.createElement("span");
+    this.ring.className = "pen";
+    this.ring.hidden = true;
+    canvas.after(this.ring);
+    this.colour = "#ffffff";
+    this.source = document.createElement("canvas"); // the picture before it was moved
+    this.source.width = canvas.width;
+    this.source.height = canvas.height;
+    this.wipe();
+    canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    canvas.addEventListener("pointermove", (event) => this.#draws(event));
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.last = null));
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  wipe() {
+    this.offset = [0, 0];
+    this.isEmpty = true;
+    this.context.fillStyle = "#000000";
+    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    this.#keep();
+    this.onMove();
+    this.onChange();
+  }
+
+  // The bytes of the picture, pixel by pixel, channel by channel.
+  bytes() {
+    const { data } = this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
+    const bytes = new Uint8Array((data.length / 4) * this.channels);
+    for (let k = 0; k < data.length / 4; k++) {
+      for (let c = 0; c < this.channels; c++) bytes[k * this.channels + c] = data[k * 4 + c];
+    }
+    return bytes;
+  }
+
+  // Move the picture by whole pixels of the net; what leaves the pad comes back when it is moved back.
+  move(right, down) {
+    this.#moveTo(this.offset[0] + right, this.offset[1] + down);
+  }
+
+  moveBack() {
+    this.#moveTo(0, 0);
+  }
+
+  // An image of the net's size, {shape: [C, H, W], data}.
+  put({ shape: [C, H, W], data }) {
+    this.wipe();
+    const image = new ImageData(W, H);
+    for (let k = 0; k < H * W; k++) {
+      for (let c = 0; c < 3; c++) image.data[k * 4 + c] = data[(c % C) * H * W + k];
+      image.data[k * 4 + 3] = 255;
+    }
+    const small = document.createElement("canvas");
+    small.width = W;
+    small.height = H;
+    small.getContext("2d").putImageData(image, 0, 0);
+    this.context.imageSmoothingEnabled = false;
+    this.context.drawImage(small, 0, 0, this.canvas.width, this.canvas.height);
+    this.#changed();
+  }
+
+  // A picture file: its middle, as large as the pad; ink on paper becomes light on black where the net takes ink.
+  async open(file, takesInk) {
+    const picture = await createImageBitmap(file);
+    const { width, height } = this.canvas;
+    const zoom = Math.max(width / picture.width, height / picture.height);
+    this.wipe();
+    this.context.imageSmoothingEnabled = true;
+    this.context.drawImage(picture, (width - picture.width * zoom) / 2, (height - picture.height * zoom) / 2, picture.width * zoom, picture.height * zoom);
+    if (this.channels === 1) this.#toGrey(takesInk);
+    this.#changed();
+  }
+
+  #toGrey(takesInk) {
+    const { width, height } = this.canvas;
+    const image = this.context.getImageData(0, 0, width, height);
+    const grey = (k) => 0.299 * image.data[k] + 0.587 * image.data[k + 1] + 0.114 * image.data[k + 2];
+    const corners = [0, width - 1, width * (height - 1), width * height - 1];
+    const isPaper = takesInk && corners.reduce((sum, k) => sum + grey(4 * k), 0) / 4 > 127;
+    for (let k = 0; k < image.data.length; k += 4) {
+      const value = isPaper ? 255 - grey(k) : grey(k);
+      image.data.set([value, value, value], k);
+    }
+    this.context.putImageData(image, 0, 0);
+  }
+
+  #moveTo(right, down) {
+    this.offset = [right, down];
+    this.context.fillStyle = "#000000";
+    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    this.context.drawImage(this.source, right * this.scale, down * this.scale);
+    this.onMove();
+    this.onChange();
+  }
+
+  #keep() {
+    this.source.getContext("2d").drawImage(this.canvas, 0, 0);
+  }
+
+  #changed() {
+    this.isEmpty = false;
+    if (this.offset.some((pixels) => pixels !== 0)) {
+      this.offset = [0, 0];
+      this.onMove();
+    }
+    this.#keep();
+    this.onChange();
+  }
+
+  #place(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return { x: ((event.clientX - box.left) / box.width) * this.canvas.width, y: ((event.clientY - box.top) / box.height) * this.canvas.height };
+  }
+
+  #down(event) {
+    this.ring.hidden = true;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.last = this.#place(event);
+    this.#line(this.last, this.last);
+  }
+
+  #draws(event) {
+    if (!this.last) return;
+    for (const each of event.getCoalescedEvents?.() ?? [event]) {
+      const place = this.#place(each);
+      this.#line(this.last, place);
+      this.last = place;
+    }
+  }
+
+  #line(from, to) {
+    const context = this.context;
+    context.strokeStyle = this.colour;
+    context.lineWidth = this.canvas.width / 13;
+    context.lineCap = "round";
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.lineTo(to.x, to.y);
+    context.stroke();
+    this.#changed();
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const pens = { a: [-1, 0], d: [1, 0], w: [0, -1], s: [0, 1] };
+    const pen = pens[event.key.toLowerCase()];
+    if (moves[event.key]) this.move(...moves[event.key]);
+    else if (pen) this.#movePen(...pen);
+    else if (event.key === " ") {
+      this.pen.isDown = !this.pen.isDown;
+      if (this.pen.isDown) this.#line(this.pen, this.pen);
+      this.#showPen();
+    } else if (event.key === "Delete" || event.key === "Backspace") this.wipe();
+    else return;
+    event.preventDefault();
+  }
+
+  #movePen(right, down) {
+    const from = { ...this.pen };
+    const step = this.canvas.width / 28;
+    this.pen.x = Math.min(Math.max(this.pen.x + right * step, 0), this.canvas.width);
+    this.pen.y = Math.min(Math.max(this.pen.y + down * step, 0), this.canvas.height);
+    if (this.pen.isDown) this.#line(from, this.pen);
+    this.#showPen();
+  }
+
+  // A ring where the pen is, as long as the keyboard draws.
+  #showPen() {
+    this.ring.hidden = false;
+    this.ring.classList.toggle("down", this.pen.isDown);
+    this.ring.style.left = `${(100 * this.pen.x) / this.canvas.width}%`;
+    this.ring.style.top = `${(100 * this.pen.y) / this.canvas.height}%`;
+  }
+}

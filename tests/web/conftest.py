@@ -1,0 +1,49 @@
+"""A desk with trained nets, and drawings on its canvas."""
+
+import base64
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+import uvicorn
+
+from jitcnn.web.app import make_app
+from jitcnn.web.desk import Desk
+
+
+@pytest.fixture(scope="session")
+def desk(trained):
+    models, data = trained
+    desk = Desk(models["mnist-cnn"], models["mnist-dense"], data)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture(scope="session")
+def canvas(trained):
+    """Test image number k, as the page sends it."""
+
+    def send(k):
+        image = trained[1].x_test[k, 0]
+        return base64.b64encode(np.kron(image, np.ones((5, 5), np.uint8)).tobytes()).decode()
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def address(desk):
+    """Where the page of the desk is served, without a slash at its end."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        app = make_app(desk, frozenset({host}))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://{host}"
+        server.should_exit = True
+        thread.join(30)

@@ -1,0 +1,227 @@
+"""The page in a real browser: drawn on, moved, looked into, trained, small, and by keyboard alone."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from jitcnn.functional import conv2d, conv2d_backward
+from jitcnn.inspection import specimen, trace
+from jitcnn.layers import AvgPool2D, Conv2D, Flatten, MaxPool2D
+from jitcnn.model import CNN
+from jitcnn.web.packing import pack_specimen
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.compiled,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: install Debian's package chromium"),
+]
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+SEVEN = (
+    [(0.28, 0.22), (0.7, 0.22), (0.45, 0.85)],
+    [(0.35, 0.52), (0.75, 0.52)],
+)  # with a bar, as the embedded digits' sevens
+PATIENCE = 30_000  # milliseconds; machines that test are busy
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as engine:
+        sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=QUIET + sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Open the page; at the end nothing may have been complained of."""
+    complaints, pages = [], []
+
+    def open_one(**settings):
+        page = browser.new_page(**{"viewport": {"width": 1200, "height": 900}, **settings})
+        page.set_default_timeout(PATIENCE)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("body[data-ready]")
+        pages.append(page)
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+def draw(page, strokes):
+    box = page.locator("#pad").bounding_box()
+    for stroke in strokes:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=6)
+        page.mouse.up()
+
+
+def wait_for_text(page, selector, text):
+    playwright.expect(page.locator(selector)).to_contain_text(text, timeout=PATIENCE)
+
+
+def test_a_drawn_seven_is_read_and_moved(open_page):
+    page = open_page()
+    draw(page, SEVEN)
+    wait_for_text(page, "#verdict", "mnist-cnn: 7")
+    assert page.locator("[data-reading]").count() == 2
+    wait_for_text(page, "#moved-note", "moved by (0, 0)")
+    page.focus("#pad")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    wait_for_text(page, "#offset", "4, 0")
+    wait_for_text(page, "#moved-note", "moved by (4, 0)")
+    cnn, dense = (float(bar.get_attribute("data-accuracy")) for bar in page.locator("#moved-bars .track").all())
+    assert cnn > dense
+    page.click("#clear")
+    wait_for_text(page, "#verdict", "Draw something")
+
+
+def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
+    page = open_page()
+    draw(page, SEVEN)
+    wait_for_text(page, "#verdict", "mnist-cnn: 7")
+    output = page.locator(".planes canvas").nth(2)
+    for layer, terms in (("0", 9), ("3", 288)):
+        page.select_option("#scope-layer", layer)
+        playwright.expect(page.locator(".terms")).to_have_text(str(terms))
+        output.focus()
+        page.keyboard.press("ArrowDown")
+        by_hand, engine = (float(page.get_attribute(f".{name}", "data-number")) for name in ("sum-by-hand", "engine"))
+        assert by_hand == pytest.approx(engine, rel=1e-4, abs=1e-5)
+    conv = trained[0]["mnist-cnn"].layers[0]
+    page.select_option("#scope-layer", "0")
+    page.locator(".planes canvas").nth(1).click()
+    wait_for_text(page, ".told h3", "d_weights[0, 0, 1, 1] = Σ x · d_out")
+    assert f"{conv.weights[0, 0, 1, 1]:.4g}".lstrip("-0") in page.inner_text(".told > p:first-of-type")
+    page.locator(".planes canvas").nth(0).click()
+    wait_for_text(page, ".told h3", "d_x[0, ")
+    page.select_option("#scope-layer", "2")
+    wait_for_text(page, ".told h3", "d_x[0, ")
+    output.click()
+    wait_for_text(page, ".told > p:first-of-type", "gets the whole gradient")
+    page.locator(".matrix canvas").click()
+    wait_for_text(page, ".matrix summary", "The same in im2col's matrix")
+
+
+def every_number(page, stage):
+    """Where the page's arithmetic and the engine's differ most, over every number of a specimen."""
+    return page.evaluate(
+        """async (packed) => {
+            const { unpackAll } = await import("jitcnn/arrays.js");
+            const micro = await import("jitcnn/microscope.js");
+            const s = unpackAll(packed);
+            let worst = 0;
+            let count = 0;
+            const compare = ({ sum, engine }) => { worst = Math.max(worst, Math.abs(sum - engine)); count += 1; };
+            const each = ([A, B, C], ask) => {
+                for (let a = 0; a < A; a++) for (let b = 0; b < B; b++) for (let c = 0; c < C; c++) ask(a, b, c);
+            };
+            const isConv = s.kind === "conv";
+            each(s.out.shape, (c, h, w) => compare((isConv ? micro.outputPixel : micro.pooledPixel)(s, c, h, w)));
+            each(s.x.shape, (c, h, w) => compare((isConv ? micro.inputPixel : micro.pooledInput)(s, c, h, w)));
+            if (isConv) for (let co = 0; co < s.weights.shape[0]; co++) {
+                each(s.weights.shape.slice(1), (ci, kh, kw) => compare(micro.weight(s, co, ci, kh, kw)));
+            }
+            return { worst, count };
+        }""",
+        pack_specimen(specimen(stage)),
+    )
+
+
+def test_every_number_of_odd_layers_is_taken_apart_rightly(open_page, rng):
+    layers = [
+        Conv2D(4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, rng=rng),
+        MaxPool2D(3, 2, 1), AvgPool2D(2, 1, 1), Conv2D(6, 2, 2, padding="same", use_bias=False, rng=rng), Flatten(),
+    ]  # fmt: skip
+    model = CNN(layers, input_shape=(4, 11, 9))
+    stages = trace(model, rng.standard_normal((1, 4, 11, 9)).astype(np.float32), labels=np.array([1]))
+    page = open_page()
+    for stage in stages[:-1]:
+        found = every_number(page, stage)
+        assert found["count"] >= stage.x.size + stage.out.size
+        assert found["worst"] < 1e-5, stage.layer.label
+
+
+def test_a_test_image_is_taken_apart_as_functional_does(trained):
+    """What the page shows as the engine's is what ``functional`` computes."""
+    model, data = trained[0]["mnist-cnn"], trained[1]
+    conv = specimen(trace(model, data.x_test[:1], labels=data.y_test[:1])[3])
+    np.testing.assert_allclose(conv.out, conv2d(conv.x[None], conv.weights, conv.bias)[0], rtol=1e-4, atol=1e-5)
+    d_x, d_weights, _ = conv2d_backward(conv.d_out[None], conv.x[None], conv.weights)
+    np.testing.assert_allclose(conv.d_weights, d_weights, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(conv.d_x, d_x[0], rtol=1e-3, atol=1e-6)
+
+
+def test_a_training_is_started_steered_and_stopped(open_page):
+    page, other = open_page(), open_page()
+    page.click("#anew")
+    status = page.locator("#training-status")
+    playwright.expect(status).to_have_attribute("data-status", "running", timeout=PATIENCE)
+    page.evaluate(
+        "document.getElementById('rate').value = -1; document.getElementById('rate').dispatchEvent(new Event('input'))"
+    )
+    wait_for_text(page, "#training-status", "learning rate 0.1")
+    page.click("#pause")
+    playwright.expect(status).to_have_attribute("data-status", "paused", timeout=PATIENCE)
+    assert page.locator("#filters canvas").count() == 4
+    assert page.locator("#loss-chart path").count() == 1
+    page.click("#stop")
+    playwright.expect(status).to_have_attribute("data-status", "stopped", timeout=PATIENCE)
+    assert "No training was started" in other.inner_text("#training-status")
+
+
+def test_it_fits_a_telephone_and_the_dark(open_page):
+    page = open_page(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.tap("#theme")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    page.tap("#sample")
+    wait_for_text(page, "#verdict", "mnist-cnn: ")
+
+
+def test_by_keyboard_alone(open_page):
+    page = open_page()
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.textContent || document.activeElement.tagName"
+            )
+        )
+        if reached[-1] == "pad":
+            page.keyboard.press(" ")
+            for key in "ddddaassssssss":
+                page.keyboard.press(key)
+            wait_for_text(page, "#verdict", "mnist-cnn: ")
+        if reached[-1] == "look into it":
+            page.keyboard.press("Enter")
+            break
+    assert page.evaluate("document.activeElement.id") == "scope-layer"
+    assert {"theme", "pad", "clear", "sample", "picture"} <= set(reached)
+
+
+def test_the_newest_stroke_is_answered(open_page):
+    page = open_page()
+    draw(page, SEVEN)
+    wait_for_text(page, "#verdict", "mnist-cnn: 7")
+    page.click("#clear")
+    draw(page, SEVEN)
+    wait_for_text(page, "#verdict", "mnist-cnn: 7")
+    assert float(page.get_attribute("#latency", "data-milliseconds")) > 0
