@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "Examine a saved net on test images.",
     "predict": "Tell what picture files show.",
     "summary": "Show a net layer by layer.",
+    "plot": "Draw what goes on inside a net.",
     "models": "List the ready-made nets.",
     "bench": "Time the implementations against each other.",
     "race": "Train to a target, and tell how long it took.",
