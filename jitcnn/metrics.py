@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from .arrays import IntArray
+import numpy as np
+
+from .arrays import Array, IntArray
 from .data.batches import minibatches
 from .errors import DataError
 from .losses import softmax_cross_entropy
@@ -50,3 +52,64 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 2
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         correct += int((logits.argmax(axis=1) == y).sum())
     return Evaluation(loss / len(labels), correct, len(labels))
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image that was misread: its place, its class, the class that was believed, and how firmly (0 … 1)."""
+
+    index: int
+    label: int
+    believed: int
+    probability: float
+
+
+def confusion_matrix(labels: IntArray, believed: IntArray, num_classes: int) -> IntArray:
+    """How many images of each class were taken for each class.
+
+    Parameters
+    ----------
+    labels, believed : ndarray of shape (N,), classes
+    num_classes : int
+
+    Returns
+    -------
+    ndarray of shape (num_classes, num_classes), int64; the true class chooses the row, the believed one the column
+
+    Raises
+    ------
+    DataError
+        If labels and answers differ in number, or one is no class.
+    """
+    _check_answers(labels, len(believed))
+    both = np.concatenate([labels, believed])
+    if len(both) and not 0 <= both.min() <= both.max() < num_classes:
+        wrong = both[(both < 0) | (both >= num_classes)][0]
+        raise DataError(f"confusion_matrix expects classes 0 to {num_classes - 1}, got {wrong}.")
+    cells = np.bincount(labels * num_classes + believed, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes)
+
+
+def mistakes(probabilities: Array, labels: IntArray) -> list[Mistake]:
+    """Every misread image, those first that the net was most sure of.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (N, classes), as ``CNN.predict_proba`` gives them
+    labels : ndarray of shape (N,), classes
+
+    Raises
+    ------
+    DataError
+        If there is not one label for each answer.
+    """
+    _check_answers(labels, len(probabilities))
+    believed, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(believed != labels)
+    order = wrong[np.argsort(-sure[wrong], kind="stable")]
+    return [Mistake(int(k), int(labels[k]), int(believed[k]), float(sure[k])) for k in order]
+
+
+def _check_answers(labels: IntArray, count: int) -> None:
+    if len(labels) != count:
+        raise DataError(f"Expected one label for each answer, got {len(labels)} labels and {count} answers.")

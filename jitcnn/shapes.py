@@ -133,3 +133,22 @@ def receptive_field(windows: Iterable[tuple[Pair, Pair]]) -> Pair:
             field[axis] += (kernel[axis] - 1) * jump[axis]
             jump[axis] *= stride[axis]
     return field[0], field[1]
+
+
+def seen_through(outputs: Pair, size: int, spanned: int, stride: int, padding: int) -> Pair:
+    """Which inputs along one axis some neighbouring outputs see: from ``first·stride - padding``, ``spanned`` from each.
+
+    Parameters
+    ----------
+    outputs : the first, and the one behind the last
+    size : int, how many inputs there are; what lies in the padding is left out
+    spanned, stride, padding : int, of the window: its ``span``, its step, and the padding before the first input
+
+    Returns
+    -------
+    pair of int
+        The first input, and the one behind the last; (0, 0) if they see padding alone.
+    """
+    first, behind = outputs
+    low, high = max(0, first * stride - padding), min(size, (behind - 1) * stride - padding + spanned)
+    return (low, high) if first < behind and low < high else (0, 0)

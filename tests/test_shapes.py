@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jitcnn import output_size
 from jitcnn.errors import ConfigError, ShapeError
-from jitcnn.shapes import pair, receptive_field, window_grid
+from jitcnn.shapes import pair, receptive_field, seen_through, window_grid
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,17 @@ def test_receptive_field_of_mnist_cnn_by_hand():
     """Conv 3 sees 3; pool 2 sees 4 and doubles the jump; conv 3 sees 4 + 2·2 = 8; pool sees 8 + 2 = 10."""
     conv, pool = ((3, 3), (1, 1)), ((2, 2), (2, 2))
     assert [receptive_field([conv, pool, conv, pool][:k]) for k in range(1, 5)] == [(3, 3), (4, 4), (8, 8), (10, 10)]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "settings", "inputs"),
+    [
+        ((0, 1), (9, 3, 1, 0), (0, 3)),
+        ((2, 4), (9, 3, 2, 1), (3, 8)),
+        ((0, 5), (9, 3, 2, 1), (0, 9)),  # what lies in the padding is left out on both sides
+        ((0, 1), (9, 1, 1, 2), (0, 0)),  # padding alone
+        ((0, 0), (9, 5, 1, 0), (0, 0)),  # no output sees anything
+    ],
+)
+def test_what_outputs_see(outputs, settings, inputs):
+    assert seen_through(outputs, *settings) == inputs

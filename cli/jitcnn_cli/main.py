@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "Tell what picture files show.",
     "play": "Draw, move and look inside, in a page on this machine.",
     "summary": "Show a net layer by layer.",
+    "plot": "Draw what goes on inside a net.",
     "models": "List the ready-made nets.",
     "bench": "Time the implementations against each other.",
     "race": "Train to a target, and tell how long it took.",

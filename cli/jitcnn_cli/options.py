@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+
+if TYPE_CHECKING:
+    from jitcnn.data import Dataset
+    from jitcnn.model import CNN
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,6 +91,30 @@ def dataset_for(dataset: str, recipe: str) -> str:
     if dataset != "auto" or recipe in GROUPS:
         return dataset
     return next(iter(load_recipe(recipe).dataset), dataset)
+
+
+def data_for(
+    net: "CNN", dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int
+) -> "tuple[Dataset, str]":
+    """The data set as a net takes it, and a note on it: the pictures of a folder come in its size and channels."""
+    from jitcnn.data import load_dataset
+    from jitcnn_cli.console import DownloadBar
+
+    if net.input_shape is not None:
+        own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
+        pictures = pictures | {name: value for name, value in own.items() if pictures[name] is None}
+    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed, **pictures)
+    data.check_fit(net)
+    return data, note
+
+
+def picture_path(_ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
+    """The file of a picture to be written; ConfigError for a suffix of no such format, before anything is computed."""
+    if path is not None:
+        from jitcnn.plots import picture_format
+
+        picture_format(path)
+    return path
 
 
 limit_option = click.option(

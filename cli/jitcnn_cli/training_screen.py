@@ -29,6 +29,7 @@ from jitcnn.shift import ShiftTest, shift_test
 from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
+from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 
 RIVAL = "mnist-dense"
@@ -54,6 +55,7 @@ def run(
     limit: int | None,
     validation: int | None,
     no_baseline: bool,
+    snapshots: bool,
     kept: KeptRun,
 ) -> bool:
     """Everything ``jitcnn train`` does, settings as its options; False if Ctrl-C ended the training early."""
@@ -70,6 +72,7 @@ def run(
     if no_baseline or model.name == RIVAL or model.input_shape != MODELS[RIVAL].input_shape:
         chosen = chosen.changed(rival=False)
     models = {model.name: model}
+    kept_filters = KeptFilters(model, folder, console) if snapshots else None
     console.print(model_table(model))
     if chosen.rival:
         models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl, num_classes=data.num_classes)
@@ -96,7 +99,7 @@ def run(
     histories: dict[str, History] = {}
     kept.check_unfinished(folder / HISTORY_FILE, len(models) > 1)
     for name, net in [*models.items()]:
-        train = partial(_train, console, net, data, chosen, seed)
+        train = partial(_train, console, net, data, chosen, seed, kept_filters if net is model else None)
         models[name], histories[name] = kept.train(net, name != model.name, train)
         if histories[name].interrupted:
             break
@@ -122,6 +125,8 @@ def run(
     files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
     if len(histories) > 1:
         files[RIVAL_FILE] = "the rival's"
+    if kept_filters is not None and kept_filters.is_written:
+        files[kept_filters.path.name] = "filters epoch by epoch; try `jitcnn plot evolution` on it"
     with _writing(folder):
         first = model.layers[0]
         if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:
@@ -181,6 +186,7 @@ def _train(
     data: Dataset,
     recipe: Recipe,
     seed: int,
+    kept_filters: KeptFilters | None,
     *,
     checkpoint: Checkpoints | None,
     resume: Path | None,
@@ -189,6 +195,8 @@ def _train(
     at = Progress() if resume is None else read_training(resume)[0]
     place = "all of it done before" if at.finished else f"going on in epoch {at.epoch} after {at.seen:,} images"
     headline(console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
+    if kept_filters is not None:
+        kept_filters.begin(net, resume, at.epoch - 1)
     batches = -(-len(data.x_train) // recipe.batch_size)
     begun: tuple[float, int] | None = None  # when, and with how many images of the epoch seen
     bar = batch_bar(f"epoch {at.epoch}", batches)
@@ -211,6 +219,8 @@ def _train(
         )
         for remark in epoch.remarks:
             console.print(f"  {remark}", style="yellow", soft_wrap=True)
+        if kept_filters is not None:
+            kept_filters.take(net, epoch.epoch)
         bar = batch_bar(f"epoch {epoch.epoch + 1}", batches)
         if epoch.epoch < recipe.epochs:
             bar.__enter__()

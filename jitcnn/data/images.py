@@ -39,7 +39,7 @@ def read_for(model: CNN, path: str | os.PathLike[str]) -> IntArray:
     shape = model.input_shape
     if shape is None or len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
         raise ShapeError(
-            f"predict expects a net for square images of 1 or 3 channels, (C, S, S), got {model.name} for {shape}."
+            f"A picture file is read for a net that takes square images of 1 or 3 channels, (C, S, S), got {model.name} for {shape}."
         )
     channels, size = shape[:2]
     if channels == 1 and model.preparation != "crop":

@@ -1,8 +1,28 @@
 """Arrays → matplotlib Figure. Nothing here opens a window or needs a screen."""
 
-from .canvas import new_figure, save_figure
+from .attribution import attribution_figure
+from .canvas import new_figure, picture_format, save_figure, sureness
+from .confusion import confusion_figure
 from .curves import curves_figure
+from .evolution import evolution_figure
 from .filters import filters_figure
+from .maps import maps_figure
+from .mistakes import mistakes_figure
+from .receptive import receptive_figure
 from .roofline import roofline_figure
 
-__all__ = ["curves_figure", "filters_figure", "new_figure", "roofline_figure", "save_figure"]
+__all__ = [
+    "attribution_figure",
+    "confusion_figure",
+    "curves_figure",
+    "evolution_figure",
+    "filters_figure",
+    "maps_figure",
+    "mistakes_figure",
+    "new_figure",
+    "picture_format",
+    "receptive_figure",
+    "roofline_figure",
+    "save_figure",
+    "sureness",
+]

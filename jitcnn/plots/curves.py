@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..history import Epoch
 from .canvas import new_figure
@@ -27,10 +27,16 @@ def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
         ):
             axis.plot(numbers, train, "--", color=color, marker=".", label=f"{name}, training")
             axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, test")
-    loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)", yscale="log")
+    loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
     accuracy.set(title="Accuracy", xlabel="epoch", ylabel="correct answers (%)")
+    losses = [value for line in loss.lines for value in line.get_ydata() if value > 0]
+    if losses and max(losses) > 5 * min(losses):  # else a logarithmic scale may have no room for a number
+        loss.set_yscale("log")
+        loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        loss.yaxis.set_major_formatter("{x:g}")
+        loss.yaxis.set_minor_formatter(NullFormatter())
     for axis in (loss, accuracy):
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
     accuracy.legend(loc="lower right")
     return figure

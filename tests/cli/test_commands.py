@@ -7,28 +7,17 @@ import shlex
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from jitcnn import CNN, Dense, Flatten, fit, load_dataset
 from jitcnn.models import MODELS, mnist_cnn, mnist_dense
 from jitcnn_cli import options
+from jitcnn_cli.commands import plot
 from jitcnn_cli.main import COMMANDS, cli
 
-HELPS = [[command] for command in COMMANDS] + [["data", "list"], ["data", "fetch"]]
-
-
-@pytest.fixture
-def seven(tmp_path):
-    """A picture of a test digit, dark on light, four times its size."""
-    from jitcnn import load_digits
-
-    data = load_digits()
-    image = 255 - data.x_test[np.flatnonzero(data.y_test == 7)[0], 0]
-    path = tmp_path / "my_digit.png"
-    Image.fromarray(image).resize((112, 112)).save(path)
-    return path
+GROUPS = {"data": ["list", "fetch"], "plot": [kind.name for kind in plot.KINDS]}
+HELPS = [[command] for command in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 
 @pytest.mark.parametrize("command", [[], *HELPS], ids=" ".join)
@@ -38,12 +27,13 @@ def test_help_is_there(command, runner):
     assert "Usage:" in result.output
 
 
-@pytest.mark.parametrize("command", [h for h in HELPS if h != ["data"]], ids=" ".join)
-def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeypatch, model_file, seven, empty_cache):
+@pytest.mark.parametrize("command", [h for h in HELPS if h[-1] not in GROUPS], ids=" ".join)
+def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeypatch, run_folder, seven, empty_cache):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "output").mkdir()
     (tmp_path / "my_net.toml").write_text(mnist_dense().describe())
-    (tmp_path / "output" / "cnn_mnist_model.npz").write_bytes(model_file.read_bytes())
+    for file in run_folder.iterdir():
+        (tmp_path / "output" / file.name).write_bytes(file.read_bytes())
     text = runner.invoke(cli, [*command, "--help"]).output
     examples = re.findall(r"^  +jitcnn (.*)", text[text.index("Example:") :], re.MULTILINE)
     if command == ["data", "fetch"]:
@@ -124,6 +114,7 @@ def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, s
         (["summary", "mnist_cnn"], "There is no net named 'mnist_cnn' (did you mean 'mnist-cnn'?): `jitcnn models`"),
         (["summary", "none.npz"], "Expected a model file at none.npz, found none"),
         (["summary", "none.toml"], "Expected the description of a net at none.toml, found none"),
+        (["bench", "--plot", "x.txt"], "A picture is written as .png, .pdf or .svg, got 'x.txt'"),
         (["bench", "--model", "mnist"], "There is no net named 'mnist'"),
     ],
 )

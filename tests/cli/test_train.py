@@ -66,7 +66,7 @@ def test_every_file_is_written_whole(run):
     _, folder = run
     assert sorted(p.name for p in folder.iterdir()) == FILES
     assert CNN.load(folder / FILES[0]).parameter_count == 225_034
-    for picture in FILES[2:]:
+    for picture in (name for name in FILES if name.endswith(".png")):
         with Image.open(folder / picture) as opened:
             opened.verify()
 

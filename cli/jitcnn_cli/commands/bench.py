@@ -41,6 +41,7 @@ from jitcnn_cli import options
     type=click.Path(dir_okay=False),
     is_flag=False,
     flag_value="bench.png",
+    callback=options.picture_path,
     help="Draw speed against arithmetic per byte, below the machine's own limits.  [file, if none is named: bench.png]",
 )
 def command(**settings: Any) -> None:

@@ -40,18 +40,13 @@ def command(
     """
     import numpy as np
 
-    from jitcnn.data import load_dataset
     from jitcnn.metrics import evaluate
     from jitcnn.model import CNN
-    from jitcnn_cli.console import DownloadBar, compiling, stdout, table
+    from jitcnn_cli.console import compiling, stdout, table
 
     console = stdout()
     net = CNN.load(model, impl=impl)
-    if net.input_shape is not None:
-        own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
-        pictures |= {name: value for name, value in own.items() if pictures[name] is None}
-    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed, **pictures)
-    data.check_fit(net)
+    data, note = options.data_for(net, dataset, data_dir, pictures, seed)
     data = data if limit is None else data.limited(limit)
     if as_json:
         result = evaluate(net, data.x_test, data.y_test)

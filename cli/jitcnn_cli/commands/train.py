@@ -50,6 +50,12 @@ from jitcnn_cli import options
 )
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense rival.")
 @click.option(
+    "--snapshots",
+    is_flag=True,
+    help="Keep the first convolution's filters, before the training and after each epoch, in snapshots.npz in the folder; "
+    "`jitcnn plot evolution` draws them.",
+)
+@click.option(
     "--checkpoint-every",
     metavar="COUNT[batches|epochs]",
     help="Write the training as it stands to checkpoint.npz in the folder, such as every 500batches or 2epochs; also at "

@@ -1,0 +1,1 @@
+"""The kinds of picture that ``jitcnn plot`` draws."""

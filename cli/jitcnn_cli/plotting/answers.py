@@ -1,0 +1,91 @@
+"""Pictures of what a net answers on test images: which classes it mixes up, and on which images."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from jitcnn_cli import options
+from jitcnn_cli.options import Command
+from jitcnn_cli.plotting.shared import model_argument, output_option, write
+
+if TYPE_CHECKING:
+    from jitcnn.data import Dataset
+
+
+def _examined(command: Command) -> Command:
+    """The options of an examination; the command gets ``data``, ``probabilities`` and ``title``."""
+
+    @wraps(command)
+    def prepared(
+        *,
+        model: str,
+        dataset: str,
+        data_dir: str | None,
+        pictures: dict[str, Any],
+        seed: int,
+        impl: str,
+        limit: int | None,
+        **settings: Any,
+    ) -> None:
+        from jitcnn.model import CNN
+        from jitcnn_cli.console import compiling
+
+        net = CNN.load(model, impl=impl)
+        data, note = options.data_for(net, dataset, data_dir, pictures, seed)
+        if note:
+            click.echo(note, err=True)
+        data = data if limit is None else data.limited(limit)
+        with compiling():
+            probabilities = net.predict_proba(data.x_test)
+        command(data=data, probabilities=probabilities, title=f"{net.name} on {data.name}", **settings)
+
+    parts: tuple[Callable[[Any], Any], ...] = (
+        model_argument,
+        options.dataset_option,
+        options.data_dir_option,
+        options.picture_options,
+        options.seed_option,
+        options.impl_option,
+        options.limit_option,
+    )
+    decorated: Any = prepared
+    for part in reversed(parts):
+        decorated = part(decorated)
+    return cast(Command, decorated)
+
+
+@click.command("confusion")
+@_examined
+@output_option("confusion.png")
+def confusion(data: "Dataset", probabilities: Any, title: str, output: str) -> None:
+    """Draw which classes the net in the file MODEL takes for which, on test images.
+
+    \b
+    Example:
+      jitcnn plot confusion output/cnn_mnist_model.npz --dataset digits
+    """
+    from jitcnn.metrics import confusion_matrix
+    from jitcnn.plots import confusion_figure
+
+    matrix = confusion_matrix(data.y_test, probabilities.argmax(axis=1), data.num_classes)
+    write(confusion_figure(matrix, data.class_names, title), output, f"confusion matrix of {title}")
+
+
+@click.command("mistakes")
+@_examined
+@output_option("mistakes.png")
+def mistakes(data: "Dataset", probabilities: Any, title: str, output: str) -> None:
+    """Draw the test images that the net in the file MODEL misreads, and what it believed; the firmest mistakes first.
+
+    \b
+    Example:
+      jitcnn plot mistakes output/cnn_mnist_model.npz --dataset digits
+    """
+    from jitcnn.metrics import mistakes as misread
+    from jitcnn.plots import mistakes_figure
+
+    found = misread(probabilities, data.y_test)
+    figure = mistakes_figure(data.x_test, found, data.class_names, title)
+    write(figure, output, f"{len(found):,} of {len(data.y_test):,} test images misread by {title}")

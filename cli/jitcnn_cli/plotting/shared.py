@@ -1,0 +1,137 @@
+"""What the kinds of picture share: their options, the image that is looked into, and the file that is written."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from jitcnn_cli import options
+from jitcnn_cli.options import Command
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from jitcnn.arrays import IntArray
+    from jitcnn.model import CNN
+
+model_argument = click.argument("model", type=click.Path())
+layer_option = click.option(
+    "--layer", metavar="NAME", help="A layer by kind and number, such as conv2 or block1.conv2, or its place from 0."
+)
+class_option = click.option(
+    "--class", "class_name", metavar="NAME", help="Class to ask about, by name or number.  [default: the believed one]"
+)
+
+
+def output_option(default: str) -> Callable[[Command], Command]:
+    """``--output``; the suffix is looked at before anything is computed."""
+    return click.option(
+        "-o", "--output", type=click.Path(dir_okay=False), default=default, show_default=True,
+        callback=options.picture_path, help="File of the picture: .png, .pdf or .svg.",
+    )  # fmt: skip
+
+
+def image_options(command: Command) -> Command:
+    """MODEL and IMAGE, handed to the command as ``net``, ``x`` (1, C, H, W) of bytes, and ``name``, what x is."""
+
+    @wraps(command)
+    def prepared(
+        *,
+        model: str,
+        image: str | None,
+        dataset: str,
+        data_dir: str | None,
+        index: int | None,
+        pictures: dict[str, Any],
+        seed: int,
+        impl: str,
+        **settings: Any,
+    ) -> None:
+        from jitcnn.data.images import read_for
+        from jitcnn.model import CNN
+        from jitcnn_cli.console import compiling
+
+        if image is not None and index is not None:
+            raise click.UsageError("Expected IMAGE or --index, got both: leave one out.")
+        net = CNN.load(model, impl=impl)
+        if image is None:
+            x, name = _test_image(net, dataset, data_dir, pictures, seed, index or 0)
+        else:
+            x, name = read_for(net, image), image
+        with compiling():
+            command(net=net, x=x, name=name, **settings)
+
+    parts = (
+        model_argument,
+        click.argument("image", type=click.Path(), required=False),
+        click.option("--index", type=click.IntRange(min=0), help="Without IMAGE: which test image.  [default: 0]"),
+        options.dataset_option,
+        options.data_dir_option,
+        options.picture_options,
+        options.seed_option,
+        options.impl_option,
+    )
+    decorated: Any = prepared
+    for part in reversed(parts):
+        decorated = part(decorated)
+    return cast(Command, decorated)
+
+
+def _test_image(
+    net: "CNN", dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int, index: int
+) -> "tuple[IntArray, str]":
+    from jitcnn.errors import ConfigError
+
+    data, note = options.data_for(net, dataset, data_dir, pictures, seed)
+    if note:
+        click.echo(note, err=True)
+    if index >= len(data.x_test):
+        raise ConfigError(f"{data.name} has the test images 0 to {len(data.x_test) - 1}, got --index {index}.")
+    label = data.class_names[data.y_test[index]]
+    return data.x_test[index : index + 1], f"test image {index} of {data.name}, class {label}"
+
+
+def classes_of(net: "CNN", count: int) -> Sequence[str]:
+    """What a net's classes are called: their numbers, as long as nobody said."""
+    return net.class_names or tuple(map(str, range(count)))
+
+
+def class_index(net: "CNN", names: Sequence[str], asked: str | None) -> int | None:
+    """The class that ``--class`` means; ConfigError if there is none."""
+    from jitcnn.errors import ConfigError, did_you_mean
+
+    if asked is None:
+        return None
+    if asked in names:
+        return names.index(asked)
+    if asked.isdecimal() and int(asked) < len(names):
+        return int(asked)
+    raise ConfigError(
+        f"{net.name} has no class {asked!r}{did_you_mean(asked, names)}: choose one of {', '.join(names)}, or its number "
+        f"from 0 to {len(names) - 1}."
+    )
+
+
+def parse_unit(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Read "3,4" as row and column, "7" as the number of a unit."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}( *, *\d{1,9})?", value):
+        raise click.BadParameter(f"expected ROW,COLUMN such as 3,4, or the number of a unit, got {value!r}.")
+    return tuple(map(int, value.split(",")))
+
+
+def write(figure: "Figure", output: str, what: str) -> None:
+    """Write the picture, and say so; ConfigError if that can not be done."""
+    from jitcnn.errors import ConfigError
+    from jitcnn.plots import save_figure
+
+    try:
+        save_figure(figure, output)
+    except OSError as error:
+        raise ConfigError(
+            f"--output {output} can not be written: {error.strerror or error}; name another file."
+        ) from error
+    click.echo(f"{output}: {what}")

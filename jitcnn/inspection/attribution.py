@@ -1,0 +1,152 @@
+"""Which pixels an answer hangs on, asked in three ways. The score is the logit of a class.
+
+Saliency asks the gradient, occlusion covers the image piece by piece, Grad-CAM asks a layer that still has planes.
+"""
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..errors import ConfigError, ShapeError
+from ..model import CNN
+from .trace import Stage, trace
+
+
+def saliency(model: CNN, x: Array | IntArray, class_index: int | None = None) -> Array:
+    """How steeply the score of a class changes with each pixel: the largest \\|d score / d pixel\\| of its channels.
+
+    Parameters
+    ----------
+    model : CNN
+    x : ndarray of shape (N, C, H, W): uint8 pixels, their slope then being that by pixels / 255, or float, as it is
+    class_index : int; by default the most probable class of each image
+
+    Returns
+    -------
+    ndarray of shape (N, H, W), not negative
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        If there is no such class, or the images do not fit the model.
+
+    References
+    ----------
+    Simonyan, Vedaldi and Zisserman (2013), "Deep Inside Convolutional Networks", arXiv:1312.6034.
+    """
+    slope = _stages(model, x, class_index)[0].d_x
+    assert slope is not None  # it began at the logits
+    if x.dtype == np.uint8:
+        slope = slope / np.asarray(model.std, slope.dtype)[:, None, None]
+    steepest: Array = np.abs(slope).max(axis=1)
+    return steepest
+
+
+def occlusion_map(
+    model: CNN, x: Array | IntArray, class_index: int | None = None, patch: int = 5, stride: int = 1
+) -> Array:
+    """How much the score of a class falls when a patch is covered: for each pixel, the mean over all patches that cover it.
+
+    Covered is what the net takes as zero: black, or the mean colour where the model takes off a mean.
+
+    Parameters
+    ----------
+    model : CNN
+    x : ndarray of shape (1, C, H, W): uint8 pixels, or float, as it is
+    class_index : int; by default the most probable class
+    patch : int, side of the patch in pixels
+    stride : int, from one patch to the next; at most ``patch``, so that every pixel is covered
+
+    Returns
+    -------
+    ndarray of shape (H, W), float64; below zero where the patch raises the score
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        If patch, stride or class are out of range, or x is not one image that fits the model.
+
+    References
+    ----------
+    Zeiler and Fergus (2013), "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901.
+    """
+    if x.ndim != 4 or len(x) != 1:
+        raise ShapeError(f"occlusion_map expects one image (1, C, H, W), got {x.shape}.")
+    H, W = x.shape[2:]
+    if not 1 <= patch <= min(H, W):
+        raise ConfigError(f"patch must be 1 to {min(H, W)} pixels, as the image is {H}×{W}, got {patch}.")
+    if not 1 <= stride <= patch:
+        raise ConfigError(f"stride must be 1 to {patch} pixels, as the patch, got {stride}.")
+    image = model.as_input(x)
+    clear = model.logits(image, training=False)[0]
+    asked = _checked_class(model, len(clear), class_index)
+    asked = int(clear.argmax()) if asked is None else asked
+    falls, covers = np.zeros((H, W)), np.zeros((H, W))
+    for top in _places(H, patch, stride):
+        lefts = _places(W, patch, stride)
+        covered = np.repeat(image, len(lefts), axis=0)  # one row of patches runs at once
+        for position, left in enumerate(lefts):
+            covered[position, :, top : top + patch, left : left + patch] = 0
+        scores = model.logits(covered, training=False)[:, asked]
+        for left, score in zip(lefts, scores, strict=True):
+            falls[top : top + patch, left : left + patch] += clear[asked] - score
+            covers[top : top + patch, left : left + patch] += 1
+    return falls / covers
+
+
+def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, layer: int | None = None) -> Array:
+    """Where a layer finds what speaks for a class: ReLU(Σ_c mean(d score / d plane c) · plane c).
+
+    Parameters
+    ----------
+    model : CNN
+    x : ndarray of shape (N, C, H, W): uint8 pixels, or float, as it is
+    class_index : int; by default the most probable class of each image
+    layer : int, its place in ``model.layers``; by default the last whose output has planes
+
+    Returns
+    -------
+    ndarray of shape (N, H_out, W_out), as the planes of the layer, not negative
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        If there is no such class, the layer has no planes, or the images do not fit the model.
+
+    References
+    ----------
+    Selvaraju et al. (2017), "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
+    arXiv:1610.02391.
+    """
+    stages = _stages(model, x, class_index)
+    with_planes = [position for position, stage in enumerate(stages) if stage.out.ndim == 4]
+    if layer is None and with_planes:
+        layer = with_planes[-1]
+    if layer not in with_planes:
+        kind = "no layer" if layer is None or layer >= len(stages) else stages[layer].layer.label
+        raise ConfigError(f"Grad-CAM expects a layer whose output has planes (N, C, H, W), got {kind} of {model.name}.")
+    planes, d_planes = stages[layer].out, stages[layer].d_out
+    assert d_planes is not None
+    weights = d_planes.mean(axis=(2, 3), keepdims=True)
+    found: Array = np.maximum((weights * planes).sum(axis=1), 0)
+    return found
+
+
+def _stages(model: CNN, x: Array | IntArray, class_index: int | None) -> list[Stage]:
+    """A traced pass whose gradients are those of one logit of each image."""
+    logits = model.logits(model.as_input(x), training=False)
+    asked = _checked_class(model, logits.shape[1], class_index)
+    d_logits = np.zeros_like(logits)
+    d_logits[np.arange(len(logits)), logits.argmax(axis=1) if asked is None else asked] = 1
+    return trace(model, x, d_logits=d_logits)
+
+
+def _checked_class(model: CNN, count: int, class_index: int | None) -> int | None:
+    if class_index is not None and not 0 <= class_index < count:
+        raise ConfigError(f"{model.name} tells the classes 0 to {count - 1} apart, got class {class_index}.")
+    return class_index
+
+
+def _places(size: int, patch: int, stride: int) -> list[int]:
+    """Where patches begin, the last one flush with the end."""
+    places = list(range(0, size - patch + 1, stride))
+    return places if places[-1] == size - patch else [*places, size - patch]

@@ -1,0 +1,99 @@
+"""What a net's layers are called: by kind and number, such as ``conv2`` or ``block3.conv1``, or by their place in the list."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..errors import ConfigError, did_you_mean
+from ..layers import Conv2D, Layer
+from ..layers.base import Shape
+from ..model import CNN
+
+KINDS = {
+    "Conv2D": "conv", "MaxPool2D": "pool", "AvgPool2D": "pool", "GlobalAvgPool2D": "pool", "BatchNorm2D": "norm",
+    "ResidualBlock": "block", "BottleneckBlock": "block",
+}  # fmt: skip
+
+
+def layer_names(model: CNN) -> list[str]:
+    """A name for each layer: its kind, and which of that kind it is, counted from 1."""
+    counts: Counter[str] = Counter()
+    names = []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        kind = KINDS.get(kind, kind.lower())
+        counts[kind] += 1
+        names.append(f"{kind}{counts[kind]}")
+    return names
+
+
+def find_layer(model: CNN, name: str | int) -> int:
+    """The place of a layer, from 0, by its name or by that place itself.
+
+    Raises
+    ------
+    ConfigError
+        If the net has no such layer.
+    """
+    names = layer_names(model)
+    if str(name) in names:
+        return names.index(str(name))
+    if str(name).isdecimal() and int(name) < len(names):
+        return int(name)
+    raise ConfigError(_unknown(model, "layer", name, names) + f", or its place from 0 to {len(names) - 1}.")
+
+
+def last_planes(model: CNN) -> int:
+    """The place of the last layer whose output has planes (C, H, W).
+
+    Raises
+    ------
+    ConfigError
+        If no layer gives planes, or the model does not know the shape of its input.
+    """
+    shape: Shape = model.input_shape or ()
+    found = None
+    for position, layer in enumerate(model.layers if shape else []):
+        shape = layer.output_shape(shape)
+        found = position if len(shape) == 3 else found
+    if found is None:
+        raise ConfigError(f"{model.name} has no layer whose output has planes (C, H, W): choose another net.")
+    return found
+
+
+def convolutions(model: CNN) -> dict[str, Conv2D]:
+    """Every convolution by its name, those inside blocks too, from the input upwards."""
+    found: dict[str, Conv2D] = {}
+    for name, layer in zip(layer_names(model), model.layers, strict=True):
+        found |= _convolutions_of(name, layer)
+    return found
+
+
+def find_convolution(model: CNN, name: str | int | None = None) -> str:
+    """The name of a convolution, given by that or by its layer's place in the list; by default of the first.
+
+    Raises
+    ------
+    ConfigError
+        If the net has no such convolution, or none at all.
+    """
+    names = list(convolutions(model))
+    if not names:
+        raise ConfigError(f"{model.name} has no convolution, and so no filters: choose another net.")
+    if name is None:
+        return names[0]
+    if str(name).isdecimal() and int(name) < len(model.layers):
+        name = layer_names(model)[int(name)]
+    if name not in names:
+        raise ConfigError(_unknown(model, "convolution", name, names) + ".")
+    return str(name)
+
+
+def _convolutions_of(name: str, layer: Layer) -> dict[str, Conv2D]:
+    if isinstance(layer, Conv2D):
+        return {name: layer}
+    inner = [_convolutions_of(f"{name}.{key}", each) for key, each in layer.inner().items()]
+    return {key: conv for found in inner for key, conv in found.items()}
+
+
+def _unknown(model: CNN, what: str, name: object, names: Iterable[str]) -> str:
+    return f"{model.name} has no {what} {str(name)!r}{did_you_mean(name, names)}: choose one of {', '.join(names)}"

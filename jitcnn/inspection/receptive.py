@@ -1,0 +1,111 @@
+"""The part of the image that a unit sees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ConfigError, ShapeError
+from ..layers import (
+    AvgPool2D,
+    BottleneckBlock,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAvgPool2D,
+    Layer,
+    MaxPool2D,
+    ResidualBlock,
+    Softmax,
+)
+from ..layers.base import Shape
+from ..model import CNN
+from ..shapes import Pair, seen_through, window_grid
+
+Sliding = Conv2D | MaxPool2D | AvgPool2D
+
+
+@dataclass(frozen=True)
+class Box:
+    """Rows and columns of an image, each from the first to before the second."""
+
+    rows: Pair
+    columns: Pair
+
+
+def receptive_box(model: CNN, layer: int, unit: Sequence[int]) -> Box:
+    """The input rows and columns that one unit sees, clipped at the border.
+
+    Parameters
+    ----------
+    model : CNN for images (C, H, W)
+    layer : int, its place in ``model.layers``
+    unit : (oh, ow) in the planes of the layer's output, or (feature,) where it has none
+
+    Returns
+    -------
+    Box
+        Behind a dense layer, or a mean over planes, the whole image.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such layer or unit.
+    ShapeError
+        If the model was not told that its input is images.
+    """
+    shape_in = model.input_shape
+    if shape_in is None or len(shape_in) != 3:
+        raise ShapeError(f"receptive_box expects a net for images (C, H, W), got {model.name} for {shape_in}.")
+    if not 0 <= layer < len(model.layers):
+        raise ConfigError(f"{model.name} has the layers 0 to {len(model.layers) - 1}, got {layer}.")
+    stack: list[tuple[Layer, Shape]] = []
+    shape: Shape = shape_in
+    for each in model.layers[: layer + 1]:
+        stack.append((each, shape))
+        shape = each.output_shape(shape)
+    _check_unit(model.layers[layer], shape, unit)
+    seen = [(u, u + 1) for u in unit]
+    for each, shape in reversed(stack):
+        if len(seen) == 2:
+            for window, size in reversed(_sliding(each, shape)):
+                seen = _through(window, size, seen)
+        elif isinstance(each, Flatten) and len(shape) == 3:
+            place = divmod(seen[0][0] % (shape[1] * shape[2]), shape[2])
+            seen = [(p, p + 1) for p in place]
+        elif isinstance(each, Dense | Softmax | GlobalAvgPool2D):
+            return Box((0, shape_in[1]), (0, shape_in[2]))
+    return Box(seen[0], seen[1])
+
+
+def middle_unit(model: CNN, layer: int) -> tuple[int, ...]:
+    """The unit in the middle of a layer's planes; the first where it has none."""
+    shape: Shape = model.input_shape or ()
+    for each in model.layers[: layer + 1]:
+        shape = each.output_shape(shape)
+    return (shape[1] // 2, shape[2] // 2) if len(shape) == 3 else (0,)
+
+
+def _check_unit(layer: Layer, shape: Shape, unit: Sequence[int]) -> None:
+    sizes = shape[1:] if len(shape) == 3 else shape
+    if len(unit) != len(sizes) or not all(0 <= u < size for u, size in zip(unit, sizes, strict=True)):
+        what = "row and column" if len(sizes) == 2 else "a number"
+        limits = " and ".join(f"0 to {size - 1}" for size in sizes)
+        raise ConfigError(f"A unit of {layer.label} is given by {what}, {limits}, got {', '.join(map(str, unit))}.")
+
+
+def _sliding(layer: Layer, shape: Shape) -> list[tuple[Sliding, Pair]]:
+    """What slides over the input (C, H, W) of a layer, one after another, and the height and width it slides over."""
+    if isinstance(layer, Conv2D | MaxPool2D | AvgPool2D):
+        return [(layer, (shape[1], shape[2]))]
+    found: list[tuple[Sliding, Pair]] = []
+    if isinstance(layer, ResidualBlock | BottleneckBlock):  # the shortcut sees the middle of what the branch sees
+        for conv, _ in layer.branch:
+            found.append((conv, (shape[1], shape[2])))
+            shape = conv.output_shape(shape)
+    return found
+
+
+def _through(layer: Sliding, size: Pair, seen: list[Pair]) -> list[Pair]:
+    """Rows and columns of the input that those of the output see."""
+    span, stride = layer.window
+    padding, _ = window_grid(size, span, stride, layer.padding)
+    return [seen_through(*each) for each in zip(seen, size, span, stride, padding, strict=True)]

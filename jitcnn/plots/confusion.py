@@ -1,0 +1,60 @@
+"""Which classes are taken for which."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from ..arrays import IntArray
+from ..errors import ShapeError
+from .canvas import new_figure
+
+NUMBERED = 30  # of more classes the cells are too small for a number
+
+
+def confusion_figure(matrix: IntArray, class_names: Sequence[str], title: str = "Confusion matrix") -> Figure:
+    """A row for each true class, a column for each believed one; right answers stand on the diagonal.
+
+    The colour is the share of the row's images, on a logarithmic scale, so that rare mistakes are seen; the number is
+    the count. A cell without images is white.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (classes, classes), as ``confusion_matrix`` gives it
+    class_names : one for each class
+    title : str
+    """
+    count = len(class_names)
+    if matrix.shape != (count, count):
+        raise ShapeError(f"confusion_figure expects a matrix ({count}, {count}), one row a class, got {matrix.shape}.")
+    images = matrix.sum(axis=1, keepdims=True)
+    shares = np.ma.masked_equal(matrix / np.maximum(images, 1), 0)
+    side = min(max(0.55 * count, 4), 16)
+    figure = new_figure(side + 2.2, side + 1)
+    axis = figure.subplots()
+    least = min(float(shares.min()) if shares.count() else 0.1, 0.1)
+    shown = axis.imshow(shares, cmap="Blues", norm=LogNorm(least, 1))
+    if count <= NUMBERED:
+        for row, column in zip(*np.nonzero(matrix), strict=True):
+            red, green, blue, _ = shown.to_rgba(shares[row, column])
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+            axis.text(
+                column, row, f"{matrix[row, column]}", ha="center", va="center", fontsize=8,
+                color="white" if dark else "black", fontweight="bold" if row == column else "normal",
+            )  # fmt: skip
+    long = max(map(len, class_names), default=0) > 3
+    axis.set_xticks(range(count), class_names, rotation=90 if long else 0)
+    axis.set_yticks(range(count), class_names)
+    axis.set_xticks(np.arange(0.5, count - 1), minor=True)
+    axis.set_yticks(np.arange(0.5, count - 1), minor=True)
+    axis.grid(which="minor", color="0.85", linewidth=0.5)
+    axis.tick_params(which="both", length=0)
+    axis.set(xlabel="believed", ylabel="true")
+    right, total = int(np.trace(matrix)), int(matrix.sum())
+    axis.set_title(f"{title}\n{right:,} of {total:,} right ({right / max(1, total):.2%})")
+    bar = figure.colorbar(shown, ax=axis, shrink=0.7, label="share of the images of the true class")
+    ticks = [tick for tick in (1, 0.1, 0.01, 0.001, 0.0001) if tick >= least]
+    bar.set_ticks(ticks, labels=[f"{100 * tick:g}%" for tick in ticks])
+    bar.minorticks_off()
+    return figure

@@ -1,0 +1,54 @@
+"""How filters came about."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..arrays import Array
+from ..errors import ShapeError
+from .canvas import SIGNS, mosaic, new_figure, some
+
+MOST_FILTERS, MOST_EPOCHS = 16, 12
+
+
+def evolution_figure(snapshots: Mapping[int, Array], title: str = "How the filters came about") -> Figure:
+    """The first filters of a convolution, a row for each epoch; of many epochs some, evenly spread, with first and last.
+
+    The last row is what changed from the first to the last, enlarged. One scale for all, symmetric about zero; colours as in ``filters_figure``. Of filters that see neither one channel
+    nor three, the slice for the first channel.
+
+    Parameters
+    ----------
+    snapshots : epoch -> ndarray of shape (C_out, C_in, K_h, K_w); epoch 0 is before the training
+    title : str
+    """
+    shapes = {weights.shape for weights in snapshots.values()}
+    if len(shapes) != 1 or len(min(shapes)) != 4:
+        raise ShapeError(
+            f"evolution_figure expects filters of one shape (C_out, C_in, K_h, K_w), got {shapes or 'none'}."
+        )
+    C_out, C_in, _, _ = min(shapes)
+    known = sorted(snapshots)
+    spread = np.unique(np.linspace(0, len(known) - 1, min(MOST_EPOCHS, len(known))).round().astype(int))
+    epochs = [known[position] for position in spread]
+    count = min(C_out, MOST_FILTERS)
+    rows = {f"epoch {epoch}" if epoch else "before": snapshots[epoch][:count] for epoch in epochs}
+    bound = max(float(np.abs(weights).max()) for weights in rows.values()) or 1.0
+    change = snapshots[epochs[-1]][:count] - snapshots[epochs[0]][:count]
+    if change.any():  # small beside the weights themselves: enlarged until it fills the scale
+        factor = bound / float(np.abs(change).max())
+        rows[f"change × {factor:.2g}"] = change * factor
+    figure = new_figure(max(count * 0.55 + 2, 5), len(rows) * 0.6 + 1.2)
+    axes = figure.subplots(len(rows), 1, squeeze=False).ravel()
+    for axis, (name, weights) in zip(axes, rows.items(), strict=True):
+        pictures = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * bound) if C_in == 3 else weights[:, 0]
+        shown = axis.imshow(mosaic(pictures, count), cmap=SIGNS, vmin=-bound, vmax=bound, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    told = some(count, C_out, "filters") + ("" if C_in in (1, 3) else f", first of {C_in} channels")
+    figure.suptitle(f"{title}\n{told}, {some(len(epochs), len(known), 'snapshots').replace('the first ', '')}")
+    if C_in != 3:
+        figure.colorbar(shown, ax=list(axes), shrink=0.9, label="weight")
+    return figure

@@ -1,0 +1,79 @@
+"""What every layer makes of an image."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..arrays import Array, IntArray
+from ..errors import ShapeError
+from .canvas import draw_image, mosaic, new_figure, scale_of, some
+
+COLUMNS = 8
+NAMED_UNITS = 20  # so many have room for a name below each
+
+
+def maps_figure(
+    image: Array | IntArray,
+    outputs: Mapping[str, Array],
+    title: str = "Feature maps",
+    class_names: Sequence[str] = (),
+    most: int = COLUMNS,
+) -> Figure:
+    """The image, and below it the output of each layer on a scale of its own.
+
+    Planes stand side by side, the first ``most`` of them; a row of numbers is drawn as a strip of colours.
+
+    Parameters
+    ----------
+    image : ndarray of shape (1 or 3, H, W), uint8 or of 0 … 1
+    outputs : what a layer is called -> its output for this image, (C, H_out, W_out) or (features,)
+    title : str
+    class_names : for strips of as many numbers
+    most : int, how many planes of a layer are shown, eight in a row
+    """
+    if not outputs or not all(out.ndim in (1, 3) for out in outputs.values()):
+        shapes = [out.shape for out in outputs.values()]
+        raise ShapeError(f"maps_figure expects outputs of shape (C, H, W) or (features,), got {shapes or 'none'}.")
+    heights = [1.3] + [_height(out, most) for out in outputs.values()]
+    figure = new_figure(10, sum(heights) + 0.6)
+    axes = figure.subplots(len(heights), 1, gridspec_kw={"height_ratios": heights})
+    draw_image(axes[0], image)
+    axes[0].set_anchor("W")
+    for axis, (name, out) in zip(axes[1:], outputs.items(), strict=True):
+        if out.ndim == 3:
+            shown = axis.imshow(mosaic(out[:most], COLUMNS), interpolation="nearest", **scale_of(out[:most]))
+            told = f"{' × '.join(map(str, out.shape))}\n{some(most, len(out), 'maps')}"
+            axis.set(xticks=[], yticks=[])
+        else:
+            shown = axis.imshow(out[None], interpolation="nearest", aspect="auto", **scale_of(out))
+            told = f"{len(out)} numbers"
+            axis.set(yticks=[])
+            _name_units(axis, len(out), class_names)
+        axis.spines[:].set_visible(False)
+        axis.set_ylabel(f"{name}\n{told}", rotation=0, ha="right", va="center", fontsize=8)
+        bar = figure.colorbar(
+            shown, ax=axis, fraction=0.03, pad=0.01, aspect=8, panchor=(0, 0.5), ticks=shown.get_clim(), format="%.2g"
+        )
+        bar.ax.tick_params(labelsize=7)
+    figure.suptitle(title)
+    return figure
+
+
+def _height(out: Array, most: int) -> float:
+    """Inches for the output of one layer: a strip, or rows of planes."""
+    if out.ndim == 1:
+        return 0.5
+    _, H, W = out.shape
+    rows = -(-min(most, len(out)) // COLUMNS)
+    return rows * float(min(3.0, max(0.25, 0.95 * H / W)))
+
+
+def _name_units(axis: Axes, count: int, class_names: Sequence[str]) -> None:
+    """The name of each number below it where there is room, else where the first and the last stand."""
+    if count > NAMED_UNITS:
+        axis.set_xticks([0, count - 1], ["0", str(count - 1)], fontsize=7)
+    else:
+        names = class_names if len(class_names) == count else list(map(str, range(count)))
+        axis.set_xticks(range(count), list(names), fontsize=7)
+    axis.tick_params(length=0, pad=1)

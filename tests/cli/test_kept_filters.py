@@ -1,0 +1,84 @@
+"""``jitcnn train --snapshots``: kept epoch by epoch, across interruptions, and never in the training's way."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from jitcnn import CNN, CheckpointError, Conv2D, Flatten
+from jitcnn.inspection import Snapshots
+from jitcnn.models import mnist_cnn
+from jitcnn_cli.kept_filters import KeptFilters
+from jitcnn_cli.main import cli
+
+TRAIN = ["train", "--dataset", "digits", "--epochs", "2", "--limit", "16", "--no-baseline", "--snapshots"]
+FILE = "snapshots.npz"
+
+
+@pytest.fixture
+def model():
+    return CNN([Conv2D(1, 2, 3), Flatten()], input_shape=(1, 4, 4), name="tiny")
+
+
+def test_a_stopped_run_goes_on_with_what_was_kept(runner, tmp_path, monkeypatch):
+    take = Snapshots.take
+
+    def stopped(self, net, epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        take(self, net, epoch)
+
+    monkeypatch.setattr(Snapshots, "take", stopped)
+    result = runner.invoke(cli, [*TRAIN, "--checkpoint-every", "1epoch", "--output", str(tmp_path)])
+    assert result.exit_code == 130, result.output
+    before = Snapshots.load(tmp_path / FILE)
+    assert list(before.filters) == [0, 1]
+    monkeypatch.undo()
+    result = runner.invoke(cli, ["train", "--resume", str(tmp_path / "checkpoint.npz")])
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path / FILE}  filters epoch by epoch; try `jitcnn plot evolution` on it" in result.output
+    kept = Snapshots.load(tmp_path / FILE).filters
+    assert list(kept) == [0, 1, 2]
+    np.testing.assert_array_equal(kept[0], mnist_cnn(seed=0).layers[0].weights)
+    np.testing.assert_array_equal(kept[1], before.filters[1])
+    np.testing.assert_array_equal(kept[2], CNN.load(tmp_path / "cnn_mnist_model.npz").layers[0].weights)
+
+
+def test_a_future_that_did_not_come_is_dropped(model, tmp_path):
+    """Killed after epoch 2 was kept, going on from a checkpoint of epoch 1."""
+    kept = KeptFilters(model, tmp_path, Console())
+    kept.begin(model, None, 0)
+    kept.take(model, 1)
+    kept.take(model, 2)
+    again = KeptFilters(model, tmp_path, Console())
+    again.begin(model, tmp_path / "checkpoint.npz", 1)
+    assert list(Snapshots.load(tmp_path / FILE).filters) == [0, 1]
+
+
+def test_a_run_whose_snapshots_are_gone_begins_anew(model, tmp_path):
+    kept = KeptFilters(model, tmp_path, Console())
+    kept.begin(model, tmp_path / "checkpoint.npz", 1)
+    assert not kept.is_written
+    kept.take(model, 2)
+    assert list(Snapshots.load(tmp_path / FILE).filters) == [2]
+
+
+def test_a_snapshot_that_can_not_be_written_does_not_end_the_training(model, tmp_path, monkeypatch, capsys):
+    kept = KeptFilters(model, tmp_path, Console())
+    kept.begin(model, None, 0)
+
+    def full(*_):
+        raise CheckpointError("The disk is full.")
+
+    monkeypatch.setattr(Snapshots, "save", full)
+    kept.take(model, 1)
+    assert capsys.readouterr().out == "  The disk is full.\n"
+    monkeypatch.undo()
+    kept.take(model, 2)
+    assert list(Snapshots.load(tmp_path / FILE).filters) == [0, 1, 2]
+
+
+def test_a_net_without_filters_is_told_before_anything_is_learnt(runner, tmp_path):
+    result = runner.invoke(cli, [*TRAIN, "--model", "mnist-dense", "--output", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Error: mnist-dense has no convolution, and so no filters: choose another net." in result.output
+    assert "compiling" not in result.output

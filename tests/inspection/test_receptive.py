@@ -1,0 +1,98 @@
+"""A unit's receptive field is where its gradient is."""
+
+import numpy as np
+import pytest
+
+from jitcnn import CNN, ConfigError, ShapeError
+from jitcnn.inspection import Box, middle_unit, receptive_box, trace
+from jitcnn.layers import (
+    AvgPool2D,
+    BatchNorm2D,
+    BottleneckBlock,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAvgPool2D,
+    MaxPool2D,
+    ReLU,
+    ResidualBlock,
+)
+from jitcnn.models import mnist_cnn
+
+H, W = 11, 9
+STACKS = {
+    "strides and padding": lambda: [Conv2D(1, 2, 3, 2, 1), ReLU(), AvgPool2D(2, 1), Conv2D(2, 1, (3, 2), 1, "same")],
+    "a residual block": lambda: [BatchNorm2D(1), ResidualBlock(1, 3, 3)],
+    "a bottleneck": lambda: [BottleneckBlock(1, 2, 3, 2), AvgPool2D(2, 2)],
+    "winners": lambda: [Conv2D(1, 2, 3, padding=1), MaxPool2D(2, 2), Conv2D(2, 1, 2)],
+    "dilation": lambda: [Conv2D(1, 1, 2, dilation=3, padding=2), Conv2D(1, 1, (1, 2), (2, 1))],
+}
+FULL = list(STACKS)[:3]  # of the others some pixels inside the box never count
+
+
+def touched(model, units, rng):
+    """Where the input gradient of each unit (oh, ow) is not zero, every weight and pixel being positive."""
+    for parameter in model.parameters():
+        parameter[...] = np.abs(parameter) + 0.1
+    x = np.repeat(rng.uniform(0.5, 1, (1, 1, H, W)).astype(np.float32), len(units), axis=0)
+    d_out = np.zeros((len(units), *model._output_shape((1, H, W))), np.float32)
+    for k, (oh, ow) in enumerate(units):
+        d_out[k, 0, oh, ow] = 1
+    return trace(model, x, d_logits=d_out)[0].d_x[:, 0] != 0
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_gradient_of_a_unit_lies_in_its_box(name, rng):
+    model = CNN(STACKS[name](), input_shape=(1, H, W))
+    last = len(model.layers) - 1
+    _, H_out, W_out = model._output_shape((1, H, W))
+    units = [(0, 0), (H_out - 1, W_out - 1), (0, W_out - 1), middle_unit(model, last)]
+    for unit, counts in zip(units, touched(model, units, rng), strict=True):
+        box = receptive_box(model, last, unit)
+        inside = np.zeros((H, W), bool)
+        inside[slice(*box.rows), slice(*box.columns)] = True
+        assert counts.any()
+        assert not (counts & ~inside).any()
+        if name in FULL:
+            np.testing.assert_array_equal(counts, inside)
+        else:  # the box is no larger than it must be
+            rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+            assert len(rows) * len(columns) < H * W
+
+
+def test_an_example_worked_by_hand():
+    """Row 4 of conv2 sees rows 4 to 6 of the pool, so 8 to 13 of conv1, so 8 to 15 of the image."""
+    model = mnist_cnn()
+    assert receptive_box(model, 3, (4, 0)) == Box((8, 16), (0, 8))
+    assert receptive_box(model, 6, (25 * 3 + 24,)) == receptive_box(model, 5, (4, 4)) == Box((16, 26), (16, 26))
+    assert receptive_box(model, 9, (3,)) == Box((0, 28), (0, 28))
+
+
+def test_behind_a_mean_over_planes_everything_is_seen():
+    model = CNN([Conv2D(1, 2, 3), GlobalAvgPool2D(), Dense(2, 3)], input_shape=(1, H, W))
+    assert receptive_box(model, 1, (1,)) == receptive_box(model, 2, (0,)) == Box((0, H), (0, W))
+
+
+def test_a_unit_that_stands_in_the_padding_sees_nothing():
+    model = CNN([Conv2D(1, 1, 1, padding=2), Conv2D(1, 1, 2)], input_shape=(1, H, W))
+    assert receptive_box(model, 1, (0, 4)).rows == (0, 0)
+    assert receptive_box(model, 1, (1, 1)) == Box((0, 1), (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "unit", "message"),
+    [
+        (4, (0, 0), "has the layers 0 to 1, got 4"),
+        (0, (9, 0), "Conv2D 1→2 3×3 is given by row and column, 0 to 8 and 0 to 6, got 9, 0"),
+        (0, (3,), "given by row and column, 0 to 8 and 0 to 6, got 3"),
+        (1, (126,), "Flatten is given by a number, 0 to 125, got 126"),
+    ],
+)
+def test_an_unknown_unit_is_told(layer, unit, message):
+    with pytest.raises(ConfigError, match=message):
+        receptive_box(CNN([Conv2D(1, 2, 3), Flatten()], input_shape=(1, H, W)), layer, unit)
+
+
+def test_a_net_for_rows_has_no_receptive_fields():
+    with pytest.raises(ShapeError, match=r"receptive_box expects a net for images \(C, H, W\), got cnn for \(4,\)"):
+        receptive_box(CNN([Dense(4, 2)], input_shape=(4,)), 0, (1,))

@@ -1,0 +1,33 @@
+"""What a net mixes up, counted."""
+
+import numpy as np
+import pytest
+
+from jitcnn import DataError
+from jitcnn.metrics import Mistake, confusion_matrix, mistakes
+
+
+def test_confusion_counts_true_rows_and_believed_columns():
+    matrix = confusion_matrix(np.array([0, 0, 0, 2, 2]), np.array([0, 1, 1, 2, 0]), 3)
+    np.testing.assert_array_equal(matrix, [[1, 2, 0], [0, 0, 0], [1, 0, 1]])
+
+
+def test_confusion_counts_pair_by_pair(rng):
+    labels, believed = rng.integers(0, 5, (2, 60))
+    expected = [[sum((labels == row) & (believed == column)) for column in range(5)] for row in range(5)]
+    np.testing.assert_array_equal(confusion_matrix(labels, believed, 5), expected)
+
+
+def test_mistakes_come_with_the_surest_first():
+    probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.1, 0.9]])
+    found = mistakes(probabilities, np.array([1, 1, 1, 0]))
+    assert found == [Mistake(1, 1, 0, 0.9), Mistake(3, 0, 1, 0.9), Mistake(0, 1, 0, 0.6)]
+
+
+def test_answers_that_do_not_fit_are_told():
+    with pytest.raises(DataError, match="one label for each answer, got 2 labels and 3 answers"):
+        confusion_matrix(np.zeros(2, int), np.zeros(3, int), 4)
+    with pytest.raises(DataError, match="got 1 labels and 2 answers"):
+        mistakes(np.zeros((2, 3)), np.zeros(1, int))
+    with pytest.raises(DataError, match="confusion_matrix expects classes 0 to 3, got 4"):
+        confusion_matrix(np.array([1]), np.array([4]), 4)
