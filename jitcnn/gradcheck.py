@@ -14,6 +14,7 @@ from .errors import ConfigError, GradientError
 from .layers import (
     AvgPool2D,
     BatchNorm2D,
+    BlurPool2D,
     BottleneckBlock,
     Conv2D,
     Dense,
@@ -211,6 +212,8 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield "BottleneckBlock", _used(BottleneckBlock(3, 2, 3, impl=impl, rng=rng), rng), small
     yield "AvgPool2D 2×2, stride 2", AvgPool2D(2, 2, impl=impl), images
     yield 'AvgPool2D 3×2, stride 2, "same"', AvgPool2D((3, 2), 2, "same", impl=impl), images
+    yield "BlurPool2D 3 taps, stride 2", BlurPool2D(impl=impl), images
+    yield "BlurPool2D 4 taps, stride 3×1", BlurPool2D(4, (3, 1), impl=impl), images
     yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
     yield "Dense", Dense(5, 4, rng=rng), rows
     yield "ReLU", ReLU(), images

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, architecture
+from jitcnn import CNN, BlurPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU, architecture
 from jitcnn.architecture import describe, parse_net, read_net
 from jitcnn.errors import ConfigError, DTypeError, JitCNNError, ShapeError
 from jitcnn.initializers import Blank
@@ -81,7 +81,7 @@ def test_a_description_reads_like_what_one_would_write():
 
 
 LAYER_LISTS = [
-    [Conv2D(2, 3, (4, 1), (1, 2), (0, 3)), MaxPool2D(3, 1, "valid"), ReLU()],
+    [Conv2D(2, 3, (4, 1), (1, 2), (0, 3)), MaxPool2D(3, 1, "valid"), BlurPool2D(4, (2, 1)), ReLU()],
     [Flatten(), Dense(2, 3)],
 ]
 

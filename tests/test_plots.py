@@ -17,10 +17,13 @@ from jitcnn.plots import (
     mistakes_figure,
     receptive_figure,
     save_figure,
+    shift_lines_figure,
+    shift_maps_figure,
 )
 from jitcnn.plots.canvas import mosaic
 
 GREY, COLOUR = np.full((1, 6, 5), 9, np.uint8), np.full((3, 6, 5), 200, np.uint8)
+from jitcnn.shift import LabNet, ShiftMap
 
 
 def test_every_filter_gets_a_picture_of_its_weights(rng):
@@ -189,3 +192,40 @@ def test_of_many_epochs_some_are_shown_with_the_first_and_the_last():
 def test_what_can_not_be_drawn_is_told(draw, message):
     with pytest.raises(ShapeError, match=message):
         draw()
+
+
+def a_map(reach, share):
+    side = 2 * reach + 1
+    accuracy = np.linspace(0, share, side * side).reshape(side, side)
+    return ShiftMap(accuracy, 1 - accuracy, 10)
+
+
+def test_shift_maps_show_accuracy_beside_agreement_with_numbers():
+    shifts = a_map(8, 0.9)
+    figure = shift_maps_figure(
+        [("one", [("plain", shifts), ("shifted", a_map(8, 0.5))]), ("two", [("plain", shifts)])], "t"
+    )
+    shown = [axis for axis in figure.axes if axis.images]
+    assert len(shown) == 6
+    np.testing.assert_array_equal(shown[0].images[0].get_array(), 100 * shifts.accuracy)
+    np.testing.assert_array_equal(shown[1].images[0].get_array(), 100 * shifts.agreement)
+    assert {axis.images[0].get_clim() for axis in shown} == {(0, 100)}
+    at = {(round(text.get_position()[0]), text.get_position()[1]): text.get_text() for text in shown[0].texts}
+    assert at[(8, 8)] == "90"
+    assert at[(-8, -8)] == "0"
+    assert at[(4, -2)] == f"{100 * shifts.accuracy[-2 + 8, 4 + 8]:.0f}"
+    assert len(at) == 49
+
+
+def test_no_shift_map_is_refused():
+    with pytest.raises(ConfigError, match="at least one net with one map, got none"):
+        shift_maps_figure([], "t")
+
+
+def test_shift_lines_show_the_accuracy_over_the_distance():
+    nets = [
+        LabNet("max", "max pooling", 9, how, [], a_map(2, share), 1.0, []) for how, share in ((False, 0.9), (True, 0.8))
+    ]
+    plain, shifted = shift_lines_figure(nets, "t").axes
+    assert plain.lines[0].get_ydata() == pytest.approx([100 * nets[0].shifts.accuracy_at(d) for d in (0, 1, 2)])
+    assert shifted.lines[0].get_ydata()[0] == pytest.approx(40)

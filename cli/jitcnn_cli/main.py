@@ -19,6 +19,7 @@ COMMANDS = {
     "plot": "Draw what goes on inside a net.",
     "models": "List the ready-made nets.",
     "bench": "Time the implementations against each other.",
+    "shift": "Move images, and see which nets still read them.",
     "race": "Train to a target, and tell how long it took.",
     "check": "Examine this installation: is every figure right?",
     "warmup": "Compile the kernels ahead.",

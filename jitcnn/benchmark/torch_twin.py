@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from ..functional.blur import binomial
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
+    BlurPool2D,
     BottleneckBlock,
     Conv2D,
     Dense,
@@ -52,6 +54,8 @@ def _twin(torch: Any, layer: Layer) -> Any:
             twin = nn.MaxPool2d(layer.pool_size, layer.stride, layer.padding)
         case AvgPool2D():
             twin = nn.AvgPool2d(layer.pool_size, layer.stride, layer.padding)
+        case BlurPool2D():
+            twin = _blur(torch, layer)
         case GlobalAvgPool2D():
             twin = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case ReLU():
@@ -75,6 +79,21 @@ def _twin(torch: Any, layer: Layer) -> Any:
 
 def _copy(torch: Any, array: Any) -> Any:
     return torch.from_numpy(np.array(array, order="C"))
+
+
+def _blur(torch: Any, layer: BlurPool2D) -> Any:
+    """A depthwise convolution with the same filter for every channel, on planes mirrored at the border."""
+    taps = torch.from_numpy(binomial(layer.kernel_size))
+    before, after = (layer.kernel_size - 1) // 2, layer.kernel_size // 2
+
+    class Blur(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            C = x.shape[1]
+            filters = torch.outer(taps, taps).to(x.dtype).expand(C, 1, -1, -1)
+            mirrored = torch.nn.functional.pad(x, (before, after, before, after), mode="reflect")
+            return torch.nn.functional.conv2d(mirrored, filters, stride=layer.stride, groups=C)
+
+    return Blur()
 
 
 def _residual(torch: Any, layer: ResidualBlock | BottleneckBlock) -> Any:

@@ -13,6 +13,7 @@ from ..fusion import Step, plan
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
+    BlurPool2D,
     BottleneckBlock,
     Conv2D,
     Dense,
@@ -55,6 +56,7 @@ def checks(seed: int = 0) -> Iterator[Check]:
         (_with_relu_and_pool, ("fused",), both),
         (partial(_pools, MaxPool2D), ("loops", "im2col"), both),
         (partial(_pools, AvgPool2D), ("loops", "im2col"), both),
+        (_blurs, ("loops",), both),
         (_norms, ("loops",), both),
         (_norms_with_relu, ("fused",), (FLOAT64,)),
         (_dense_with_relu, ("fused",), both),
@@ -188,6 +190,12 @@ def _pools(kind: type[MaxPool2D] | type[AvgPool2D], rng: Rng) -> Iterator[Case]:
         size = _pair(rng, 1, 5)
         padding = int(rng.integers(0, size[0])), int(rng.integers(0, size[1]))
         yield [kind(size, _pair(rng, 1, 4), padding)], _image(rng, int(rng.integers(1, 6)))
+
+
+def _blurs(rng: Rng) -> Iterator[Case]:
+    yield [BlurPool2D(7, 2)], (2, 3, 4, 5)  # as far as planes of this size can be mirrored
+    for _ in range(DRAWN):
+        yield [BlurPool2D(int(rng.integers(2, 8)), _pair(rng, 1, 3))], _image(rng, int(rng.integers(1, 6)))
 
 
 def _norms(rng: Rng) -> Iterator[Case]:

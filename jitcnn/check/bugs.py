@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import functional
 from ..errors import ConfigError, did_you_mean
+from ..functional.blur import binomial
 from ..kernels import conv_fused, conv_im2col, conv_loops, losses, optim
 from ..layers import Dropout, Flatten
 from ..model import CNN
@@ -179,6 +180,22 @@ def _max_pool_overwrites(right: Function) -> Function:
 def _avg_pool_not_divided(right: Function) -> Function:
     def wrong(d_out: Any, x_shape: Any, pool_size: Any, *grid: Any, **how: Any) -> Any:
         return right(d_out, x_shape, pool_size, *grid, **how) * np.prod(pool_size)
+
+    return wrong
+
+
+@_bug(
+    "blur-border-forgotten", "BlurPool2D", "what was mirrored at the border takes no gradient",
+    functional, "blur_pool2d_backward",
+)  # fmt: skip
+def _blur_border_forgotten(right: Function) -> Function:
+    def wrong(d_out: Any, x_shape: Any, kernel_size: Any, stride: Any, **how: Any) -> Any:
+        down, along = (np.zeros((size_out, size)) for size_out, size in zip(d_out.shape[2:], x_shape[2:], strict=True))
+        for weights, step in zip((down, along), stride, strict=True):
+            for place, row in enumerate(weights):
+                for k, tap in enumerate(binomial(kernel_size), place * step - (kernel_size - 1) // 2):
+                    row[k : k + 1] += tap if k >= 0 else 0
+        return (down.T @ d_out @ along).astype(d_out.dtype)
 
     return wrong
 

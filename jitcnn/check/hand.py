@@ -13,6 +13,7 @@ from ..fusion import plan
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
+    BlurPool2D,
     Conv2D,
     Dense,
     Dropout,
@@ -45,6 +46,7 @@ def checks() -> Iterator[Check]:
         ("Conv2D + ReLU + MaxPool2D", ("Conv2D", "fused"), _conv_relu_pool),
         ("MaxPool2D", ("MaxPool2D",), _max_pool),
         ("AvgPool2D", ("AvgPool2D",), _avg_pool),
+        ("BlurPool2D", ("BlurPool2D",), _blur_pool),
         ("BatchNorm2D", ("BatchNorm2D",), _batch_norm),
         ("ResidualBlock", ("ResidualBlock",), _residual),
     ]
@@ -152,6 +154,12 @@ def _avg_pool(impl: str) -> list[Pair]:
         ("out", out_2, _image([1, 1], [1, 1])),
         ("d_x", d_x_2, _image([2.5])),
     ]
+
+
+def _blur_pool(impl: str) -> list[Pair]:
+    """Three equal rows, mirrored at both ends: 0·1/4 + 16·1/2 + 0·1/4 = 8 around the first pixel, 4·1/2 = 2 around the last."""
+    out, d_x = _there_and_back([BlurPool2D(impl=impl)], _image(*[[16.0, 0, 4]] * 3), _image([16, 0], [0, 0]))
+    return [("out", out, _image([8, 2], [8, 2])), ("d_x", d_x, _image([4, 4, 0], [4, 4, 0], [0, 0, 0]))]
 
 
 def _global_avg_pool() -> list[Pair]:

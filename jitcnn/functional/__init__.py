@@ -17,6 +17,7 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .blur import BLUR_IMPLEMENTATIONS, blur_pool2d, blur_pool2d_backward
 from .conv import (
     CONV_IMPLEMENTATIONS,
     col2im,
@@ -48,6 +49,7 @@ from .pool import (
 )
 
 __all__ = [
+    "BLUR_IMPLEMENTATIONS",
     "CONV_IMPLEMENTATIONS",
     "NORM_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
@@ -55,6 +57,8 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm2d",
     "batch_norm2d_backward",
+    "blur_pool2d",
+    "blur_pool2d_backward",
     "col2im",
     "conv2d",
     "conv2d_backward",

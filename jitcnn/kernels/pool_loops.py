@@ -44,6 +44,8 @@ def _max_pool_plane(x: Array, pool: Pair, stride: Pair, pad: Pair, out: Array, m
                 place = ih * W + first * stride[1] + v - pad[1]
                 if last > first and stride[1] == 2:  # a step known to the compiler is one that it makes vectors of
                     _keep_larger(pixels, place, 2, best, won, at + first, last - first)
+                elif last > first and stride[1] == 1:
+                    _keep_larger(pixels, place, 1, best, won, at + first, last - first)
                 elif last > first:
                     _keep_larger(pixels, place, stride[1], best, won, at + first, last - first)
 

@@ -2,6 +2,7 @@
 
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
+from .blur import BlurPool2D
 from .conv import Conv2D
 from .dense import Dense
 from .dropout import Dropout, Dropout2D
@@ -14,6 +15,7 @@ __all__ = [
     "LAYERS",
     "AvgPool2D",
     "BatchNorm2D",
+    "BlurPool2D",
     "BottleneckBlock",
     "Conv2D",
     "Dense",

@@ -10,6 +10,7 @@ from .maps import maps_figure
 from .mistakes import mistakes_figure
 from .receptive import receptive_figure
 from .roofline import roofline_figure
+from .shift import shift_lines_figure, shift_maps_figure
 
 __all__ = [
     "attribution_figure",
@@ -24,5 +25,7 @@ __all__ = [
     "receptive_figure",
     "roofline_figure",
     "save_figure",
+    "shift_lines_figure",
+    "shift_maps_figure",
     "sureness",
 ]

@@ -6,6 +6,7 @@ import pytest
 import jitcnn
 from jitcnn import (
     AvgPool2D,
+    BlurPool2D,
     Conv2D,
     Dense,
     Dropout,
@@ -55,6 +56,7 @@ def test_every_registered_layer_is_checked_and_has_a_name_in_the_package():
         (Conv2D(3, 5, 4, padding="valid"), (3, 9, 8)),
         (MaxPool2D(3, 2, 1), (3, 9, 8)),
         (AvgPool2D((3, 2), 2, "same"), (3, 9, 8)),
+        (BlurPool2D(4, (3, 1)), (3, 9, 8)),
         (GlobalAvgPool2D(), (3, 9, 8)),
         (Flatten(), (3, 9, 8)),
         (Dense(7, 4), (7,)),
@@ -136,6 +138,10 @@ def test_same_generator_same_weights():
         (lambda: AvgPool2D(0), ConfigError, "pool_size must be"),
         (lambda: AvgPool2D(2, 2, -1), ConfigError, "padding must be"),
         (lambda: AvgPool2D(impl="gpu"), ConfigError, "impl must be one of"),
+        (lambda: BlurPool2D(1), ConfigError, "kernel_size of a blur must be an integer from 2 to 7, got 1"),
+        (lambda: BlurPool2D((3, 3)), ConfigError, "kernel_size of a blur must be"),
+        (lambda: BlurPool2D(3, 0), ConfigError, "stride must be"),
+        (lambda: BlurPool2D(impl="gpu"), ConfigError, "impl must be one of"),
         (lambda: LeakyReLU(-0.1), ConfigError, "slope must be a number of at least 0 and below 1, got -0.1"),
         (lambda: LeakyReLU(1), ConfigError, "slope must be"),
         (lambda: LeakyReLU("steep"), ConfigError, "slope must be"),
@@ -156,6 +162,8 @@ def test_settings_out_of_range_are_told(build, error, message):
         (Conv2D(3, 4, 9), (2, 3, 9, 8), "kernel of size 9 does not fit into 8 pixels"),
         (MaxPool2D(), (2, 4), r"MaxPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
         (AvgPool2D(), (2, 4), r"AvgPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
+        (BlurPool2D(), (2, 4), r"BlurPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
+        (BlurPool2D(5), (2, 3, 2, 4), "A blur of 5 taps expects at least 3 pixels .*, got 2×4"),
         (GlobalAvgPool2D(), (2, 4), r"GlobalAvgPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
         (Dense(3, 2), (2, 4), r"Dense expects input of shape \(N, 3\), got \(N, 4\)"),
         (Softmax(), (2, 3, 4), "Softmax expects input of shape"),
@@ -169,7 +177,9 @@ def test_inputs_of_the_wrong_shape_are_told(layer, shape, message):
 
 
 @pytest.mark.parametrize(
-    "layer", [Conv2D(3, 4, 3), MaxPool2D(), AvgPool2D(), GlobalAvgPool2D(), Dense(3, 2), ReLU(), Softmax()], ids=repr
+    "layer",
+    [Conv2D(3, 4, 3), MaxPool2D(), AvgPool2D(), BlurPool2D(), GlobalAvgPool2D(), Dense(3, 2), ReLU(), Softmax()],
+    ids=repr,
 )
 def test_integers_are_refused(layer):
     shape = (2, 3) if isinstance(layer, Dense | Softmax) else (2, 3, 6, 6)
@@ -183,6 +193,7 @@ def test_integers_are_refused(layer):
         (Conv2D(1, 1, 3), (1, 1, 2, 2)),
         (MaxPool2D(), (1, 1, 2, 2)),
         (AvgPool2D(), (1, 1, 2, 2)),
+        (BlurPool2D(), (1, 1, 2, 2)),
         (GlobalAvgPool2D(), (1, 1)),
         (Dense(3, 2), (1, 2)),
         (ReLU(), (1,)),
@@ -211,6 +222,7 @@ def test_backward_without_forward_is_told(layer, d_out):
         (Conv2D(3, 4, 3), (2, 3, 5, 5), (2, 4, 2, 3)),
         (MaxPool2D(), (2, 3, 4, 4), (2, 3, 2, 3)),
         (AvgPool2D(), (2, 3, 4, 4), (2, 3, 2, 3)),
+        (BlurPool2D(), (2, 3, 4, 4), (2, 3, 2, 3)),
         (GlobalAvgPool2D(), (2, 3, 4, 4), (3, 2)),
     ],
     ids=repr,
@@ -227,3 +239,8 @@ def test_labels_tell_kernel_stride_and_padding():
     assert Conv2D(3, 64, (1, 7), (1, 2), "same").label == "Conv2D 3→64 1×7/1×2 pad same"
     assert MaxPool2D(3, 2, (0, 1)).label == "MaxPool2D 3×3/2 pad 0×1"
     assert AvgPool2D().label == "AvgPool2D 2×2/2"
+    assert BlurPool2D(4, (2, 1)).label == "BlurPool2D 4×4/2×1"
+
+
+def test_a_blur_is_built_again_from_its_settings():
+    assert BlurPool2D(**BlurPool2D(4, (2, 1)).config()).window == ((4, 4), (2, 1))

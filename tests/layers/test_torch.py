@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn import AvgPool2D, Dropout, Dropout2D, GlobalAvgPool2D, LeakyReLU, Sigmoid, Tanh
+from jitcnn import AvgPool2D, BlurPool2D, Dropout, Dropout2D, GlobalAvgPool2D, LeakyReLU, Sigmoid, Tanh
 from jitcnn.benchmark.torch_twin import torch_twin
 
 torch = pytest.importorskip("torch")
@@ -18,6 +18,9 @@ torch = pytest.importorskip("torch")
         AvgPool2D((3, 2), (2, 3), (1, 0)),
         AvgPool2D(3, 1, 1, impl="im2col"),
         AvgPool2D(4, 3, 2, impl="naive"),
+        BlurPool2D(),
+        BlurPool2D(2, 1),
+        BlurPool2D(6, (3, 2), impl="naive"),
         GlobalAvgPool2D(),
         LeakyReLU(),
         LeakyReLU(0.3),

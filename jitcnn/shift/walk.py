@@ -1,30 +1,14 @@
-"""The shift test: what happens to an answer when the digit moves by a few pixels."""
+"""The shift test of a training: a digit walks right and down, and what happens to the answers."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, IntArray
-from .metrics import evaluate
-from .model import CNN
-
-
-def shift_images(images: IntArray, right: int, down: int) -> IntArray:
-    """Move images (N, C, H, W) by whole pixels, negative for left and up; black comes in, the rest falls off."""
-    H, W = images.shape[2:]
-    moved = np.zeros_like(images)
-    rows_to, rows_from = _overlap(H, down)
-    columns_to, columns_from = _overlap(W, right)
-    moved[:, :, rows_to, columns_to] = images[:, :, rows_from, columns_from]
-    return moved
-
-
-def _overlap(size: int, shift: int) -> tuple[slice, slice]:
-    """Where along an axis moved pixels arrive, and where they come from."""
-    kept = max(0, size - abs(shift))
-    first, moved = max(0, -shift), max(0, shift)
-    return slice(moved, moved + kept), slice(first, first + kept)
+from ..arrays import Array, IntArray
+from ..metrics import evaluate
+from ..model import CNN
+from .moving import shift_images
 
 
 @dataclass(frozen=True)

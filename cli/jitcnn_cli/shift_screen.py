@@ -1,0 +1,174 @@
+"""The screen of ``jitcnn shift``: a line for each training, one table, what it shows, and the pictures."""
+
+import json
+from collections.abc import Sequence
+from math import isnan
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import TextColumn
+
+from jitcnn.benchmark.machine import environment, processor
+from jitcnn.data import Dataset, load_dataset
+from jitcnn.errors import ConfigError
+from jitcnn.files import atomic_write
+from jitcnn.kernels import runtime
+from jitcnn.model import CNN
+from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
+from jitcnn.shift import RIVALS, Lab, LabNet, ShiftMap, shift_map, translation_lab
+from jitcnn_cli.console import Bar, DownloadBar, compiling, headline, stdout, table
+
+ACCURACY_AT, AGREEMENT_AT = (0, 2, 4, 8), (1, 2, 4)
+
+
+def run(
+    *,
+    dataset: str,
+    data_dir: str | None,
+    limit: int,
+    epochs: int,
+    seed: int,
+    threads: int | None,
+    images: int,
+    reach: int,
+    nets: tuple[str, ...],
+    model_file: str | None,
+    json_file: str | None,
+    output: str,
+) -> bool:
+    """Everything ``jitcnn shift`` does, settings as its options; False if Ctrl-C ended it early."""
+    console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
+    _check_writable(output)
+    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed)
+    data = data.limited(limit)
+    if note:
+        console.print(note, style="yellow", soft_wrap=True)
+    start = perf_counter()
+    if model_file is not None:
+        record, interrupted = _map_one(console, CNN.load(model_file), data, images, reach, output), False
+    else:
+        lab = _train_all(console, data, epochs, seed, images, reach, tuple(dict.fromkeys(nets)) or tuple(RIVALS))
+        record, interrupted = _show_lab(console, lab, output), lab.interrupted
+    seconds = perf_counter() - start
+    console.print(f"{seconds:.0f} s in all, on {runtime.thread_count()} threads, {processor()}", soft_wrap=True)
+    if json_file is not None:
+        record = {**record, "total_seconds": seconds, **environment()}
+        text = json.dumps(record, indent=2)
+        if json_file == "-":
+            click.echo(text)
+        else:
+            with atomic_write(json_file) as file:
+                file.write(text.encode())
+            console.print(f"every figure: {json_file}", soft_wrap=True)
+    return not interrupted
+
+
+def _check_writable(output: str) -> None:
+    """Refused now rather than after the trainings."""
+    if not Path(output).absolute().parent.is_dir():
+        raise ConfigError(f"--output {output} can not be written: there is no such folder; make it or name another.")
+
+
+def _train_all(
+    console: Console, data: Dataset, epochs: int, seed: int, images: int, reach: int, nets: tuple[str, ...]
+) -> Lab:
+    """The lab, with a line for each net as it is measured."""
+    console.print(
+        f"data: {data.name}, {len(data.x_train):,} training images, {epochs} epochs each; maps of "
+        f"{min(images, len(data.x_test)):,} test images, up to {reach} pixels ({data.source})\n",
+        soft_wrap=True,
+    )
+    doing = ""
+
+    def on_start(model: CNN, augmented: bool) -> None:
+        nonlocal doing
+        doing = f"{RIVALS[model.name]} on {_trained(augmented)} images"
+        bar.show(0, doing)
+
+    def on_net(net: LabNet) -> None:
+        shifts, seconds = (2 * net.shifts.reach + 1) ** 2, max(net.map_seconds, 1e-9)
+        console.print(
+            f"{net.title:<22} on {_trained(net.augmented)} images: {net.seconds:5.1f} s "
+            f"({epochs * len(data.x_train) / net.seconds:7,.0f} images/s), map {seconds:5.1f} s "
+            f"({shifts * net.shifts.image_count / seconds:7,.0f} images/s)",
+            soft_wrap=True,
+        )
+
+    with compiling(), Bar("training and mapping", None, TextColumn("{task.fields[note]}")) as bar:
+        lab = translation_lab(
+            data, epochs, seed, images, reach, nets, on_start=on_start, on_net=on_net,
+            on_batch=lambda batch, batches, _: bar.show(batch, f"{doing}: batch {batch} of {batches}"),
+            on_shift=lambda shift, shifts: bar.show(shift, f"{doing}: shift {shift} of {shifts}"),
+        )  # fmt: skip
+    console.print()
+    if lab.interrupted:
+        console.print("stopped: what was measured so far is shown and kept\n")
+    return lab
+
+
+def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
+    """Table, sentences and pictures; everything as plain values."""
+    if lab.nets:
+        headline(
+            console,
+            "translation lab",
+            f": {lab.dataset}, {lab.test_images:,} test images, one training of each with seed {lab.seed}",
+        )
+        _show_table(console, [(net.title, _trained(net.augmented), net.parameters, net.shifts) for net in lab.nets])
+        console.print(lab.conclusion() + "\n", soft_wrap=True)
+        maps: dict[str, list[tuple[str, ShiftMap]]] = {}
+        for net in lab.nets:
+            maps.setdefault(net.title, []).append((f"trained on {_trained(net.augmented)} images", net.shifts))
+        title = f"What nets of one budget read when the images move ({lab.dataset})"
+        _save(console, shift_maps_figure([*maps.items()], title), Path(output))
+        if len(lab.nets) > 1:
+            path = Path(output)
+            _save(console, shift_lines_figure(lab.nets, title), path.with_name(f"{path.stem}_lines{path.suffix}"))
+    return {**lab.as_dict(), "conclusion": lab.conclusion()}
+
+
+def _map_one(console: Console, model: CNN, data: Dataset, images: int, reach: int, output: str) -> dict[str, Any]:
+    """The map of a saved net."""
+    data.check_fit(model)
+    tested, labels = data.x_test[:images], data.y_test[:images]
+    with compiling(), Bar("mapping", (2 * reach + 1) ** 2) as bar:
+        shifts = shift_map(model, tested, labels, reach, on_shift=lambda shift, _: bar.show(shift))
+    headline(console, model.name, f": {data.name}, {len(tested):,} test images ({data.source})")
+    _show_table(console, [(model.name, "", model.parameter_count, shifts)])
+    title = f"What {model.name} reads when the images move ({data.name})"
+    _save(console, shift_maps_figure([(model.name, [("", shifts)])], title), Path(output))
+    return {"dataset": data.name, "model": model.name, "parameters": model.parameter_count, **shifts.as_dict()}
+
+
+def _show_table(console: Console, rows: Sequence[tuple[str, str, int, ShiftMap]]) -> None:
+    columns = [f"read\nat {ACCURACY_AT[0]}", *(f"\nat {distance}" for distance in ACCURACY_AT[1:])]
+    columns += [f"same\nat {AGREEMENT_AT[0]}", *(f"\nat {distance}" for distance in AGREEMENT_AT[1:])]
+    shown = table(None, "net", "trained\non", "para-\nmeters", *columns, left=2)
+    shown.box, shown.padding, shown.pad_edge = box.HORIZONTALS, 0, False  # whole on 80 columns
+    for name, how, parameters, shifts in rows:
+        shares = [shifts.accuracy_at(d) for d in ACCURACY_AT] + [shifts.agreement_at(d) for d in AGREEMENT_AT]
+        shown.add_row(
+            name, how, f"{parameters:,}", *("–" if isnan(share) else f"{100 * share:.1f}" for share in shares)
+        )
+    console.print(shown)
+    console.print(
+        "read: images read correctly, in per cent, moved by so many pixels, the mean of all shifts whose larger part it is; "
+        "same: images that get the same answer as unmoved.\n",
+        soft_wrap=True,
+    )
+
+
+def _save(console: Console, figure: Any, path: Path) -> None:
+    try:
+        save_figure(figure, path)
+    except OSError as error:
+        raise ConfigError(f"{path} can not be written: {error.strerror or error}; name another --output.") from error
+    console.print(f"picture: {path}", soft_wrap=True)
+
+
+def _trained(augmented: bool) -> str:
+    return "shifted" if augmented else "unmoved"

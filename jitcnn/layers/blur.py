@@ -1,0 +1,73 @@
+"""Blurred pooling layer: a weighted mean around every pixel, of which every s-th is kept.
+
+out[n, c, oh, ow] = Σ_{kh, kw} b[kh]·b[kw] · x[n, c, oh·s + kh - p, ow·s + kw - p]
+
+With b the binomial coefficients of sum 1, p = ⌊(K - 1) / 2⌋, and x mirrored beyond its border.
+"""
+
+from .. import functional
+from ..arrays import Array
+from ..functional.blur import binomial, blurred_size
+from ..functional.checks import pick
+from ..shapes import IntOrPair, Pair, pair
+from .base import Layer, Shape, check_input, window_label
+
+
+class BlurPool2D(Layer):
+    """Two-dimensional blurred pooling; in the place of max pooling it stands behind ``MaxPool2D(2, stride=1)``.
+
+    What is thinned out is smoothed before, so that a shift by one pixel changes it less. Nothing is learnt.
+
+    Parameters
+    ----------
+    kernel_size : int, 2 to 7, taps along each axis; 3 is [1 2 1] ⊗ [1 2 1] / 16
+    stride : int or pair (height, width), in pixels
+    impl : "auto", "naive" or "loops"
+
+    Raises
+    ------
+    ConfigError
+        If a setting is out of range.
+
+    References
+    ----------
+    Zhang (2019), "Making Convolutional Networks Shift-Invariant Again", arXiv:1904.11486.
+    """
+
+    has_implementations = True
+    config_names = ("kernel_size", "stride")
+
+    def __init__(self, kernel_size: int = 3, stride: IntOrPair = 2, *, impl: str = "auto") -> None:
+        self.kernel_size = len(binomial(kernel_size))
+        self.stride: Pair = pair(stride, "stride")
+        pick(functional.BLUR_IMPLEMENTATIONS, impl)
+        self.impl = impl
+        # The gradient is shared by the weights whatever the numbers were: only the shape is kept.
+        self._x_shape: Shape | None = None
+
+    def forward(self, x: Array, training: bool = True) -> Array:
+        """x (N, C, H, W) -> (N, C, H_out, W_out)."""
+        check_input("BlurPool2D", x.shape[1:], "C", "H", "W")
+        out = functional.blur_pool2d(x, self.kernel_size, self.stride, impl=self.impl)
+        self._x_shape = x.shape
+        return out
+
+    def backward(self, d_out: Array) -> Array:
+        """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
+        x_shape = self._kept(self._x_shape)
+        return functional.blur_pool2d_backward(d_out, x_shape, self.kernel_size, self.stride, impl=self.impl)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """(C, H, W) -> (C, H_out, W_out)."""
+        check_input("BlurPool2D", input_shape, "C", "H", "W")
+        return (input_shape[0], *blurred_size((input_shape[1], input_shape[2]), self.kernel_size, self.stride))
+
+    @property
+    def window(self) -> tuple[Pair, Pair]:
+        """What the blur spans, and stride."""
+        return (self.kernel_size, self.kernel_size), self.stride
+
+    @property
+    def label(self) -> str:
+        """Window, such as ``BlurPool2D 3×3/2``."""
+        return f"BlurPool2D {window_label(self.window, 'valid')}"

@@ -1,0 +1,24 @@
+"""What happens to an answer when the image moves: the shift test of a training, and the translation lab."""
+
+from .equivariance import Commuting, equivariance
+from .lab import Lab, LabNet, translation_lab
+from .maps import ShiftMap, shift_map
+from .moving import shift_images
+from .rivals import RIVALS, rivals
+from .walk import ShiftRow, ShiftTest, shift_test
+
+__all__ = [
+    "RIVALS",
+    "Commuting",
+    "Lab",
+    "LabNet",
+    "ShiftMap",
+    "ShiftRow",
+    "ShiftTest",
+    "equivariance",
+    "rivals",
+    "shift_images",
+    "shift_map",
+    "shift_test",
+    "translation_lab",
+]

@@ -1,0 +1,99 @@
+"""How well a net reads images moved by every number of pixels, in both directions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, IntArray
+from ..errors import ConfigError, DataError
+from ..model import CNN
+from .moving import shift_images
+
+OnShift = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class ShiftMap:
+    """Shares of the images, 0 … 1, for every shift from -reach to reach pixels.
+
+    ``accuracy`` and ``agreement`` are (2·reach + 1, 2·reach + 1), at [dy + reach, dx + reach] for images moved dy pixels
+    down and dx to the right: how many are read correctly, and how many are read as the same images unmoved.
+    """
+
+    accuracy: Array
+    agreement: Array
+    image_count: int
+
+    @property
+    def reach(self) -> int:
+        """The largest shift, in pixels."""
+        return len(self.accuracy) // 2
+
+    def accuracy_at(self, distance: int) -> float:
+        """Mean over all shifts whose larger part is ``distance`` pixels: the edge of a square; NaN beyond the reach."""
+        return self._at(self.accuracy, distance)
+
+    def agreement_at(self, distance: int) -> float:
+        """As ``accuracy_at``."""
+        return self._at(self.agreement, distance)
+
+    def _at(self, shares: Array, distance: int) -> float:
+        away = np.abs(np.arange(-self.reach, self.reach + 1))
+        edge = np.maximum(away[:, None], away) == distance
+        return float(shares[edge].mean()) if edge.any() else float("nan")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for a JSON file."""
+        return {
+            "reach": self.reach,
+            "images": self.image_count,
+            "accuracy": self.accuracy.tolist(),
+            "agreement": self.agreement.tolist(),
+        }
+
+
+def shift_map(
+    model: CNN, images: IntArray, labels: IntArray, reach: int = 8, on_shift: OnShift | None = None
+) -> ShiftMap:
+    """Move images by every (dx, dy) from -reach to reach pixels, and ask the model each time, in evaluation.
+
+    Parameters
+    ----------
+    model : CNN
+    images : ndarray of shape (N, C, H, W), uint8; black comes in where they move away
+    labels : ndarray of shape (N,), int64
+    reach : int, in pixels; 0 asks for the images unmoved alone
+    on_shift : called with (shifts done, shifts in all)
+
+    Raises
+    ------
+    ConfigError, DataError
+        If ``reach`` is below 0, or there are no images, or not as many labels.
+    ShapeError
+        If the images do not fit the model.
+    """
+    if reach < 0:
+        raise ConfigError(f"shift_map expects a reach of at least 0 pixels, got {reach}.")
+    if len(images) == 0 or len(images) != len(labels):
+        raise DataError(f"shift_map expects as many labels as images, got {len(images)} images, {len(labels)} labels.")
+    side = 2 * reach + 1
+    accuracy, agreement = np.empty((side, side)), np.empty((side, side))
+    unmoved = model.predict(images)
+    for done, (row, column) in enumerate(product(range(side), repeat=2), 1):
+        answers = model.predict(shift_images(images, column - reach, row - reach))
+        accuracy[row, column] = (answers == labels).mean()
+        agreement[row, column] = (answers == unmoved).mean()
+        if on_shift is not None:
+            on_shift(done, side * side)
+    return ShiftMap(accuracy, agreement, len(images))
+
+
+def ink_kept(images: IntArray, distance: int) -> float:
+    """The share of the images' brightness that is still inside, over the shifts at this distance as ``accuracy_at``."""
+    there = range(-distance, distance + 1)
+    moves = [(dx, dy) for dx, dy in product(there, repeat=2) if max(abs(dx), abs(dy)) == distance]
+    kept = [shift_images(images, dx, dy).sum(dtype=np.int64) for dx, dy in moves]
+    return float(np.mean(kept) / max(1, images.sum(dtype=np.int64)))

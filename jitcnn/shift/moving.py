@@ -1,0 +1,22 @@
+"""Images moved by whole pixels."""
+
+import numpy as np
+
+from ..arrays import IntArray
+
+
+def shift_images(images: IntArray, right: int, down: int) -> IntArray:
+    """Move images (N, C, H, W) by whole pixels, negative for left and up; black comes in, the rest falls off."""
+    H, W = images.shape[2:]
+    moved = np.zeros_like(images)
+    rows_to, rows_from = _overlap(H, down)
+    columns_to, columns_from = _overlap(W, right)
+    moved[:, :, rows_to, columns_to] = images[:, :, rows_from, columns_from]
+    return moved
+
+
+def _overlap(size: int, shift: int) -> tuple[slice, slice]:
+    """Where along an axis moved pixels arrive, and where they come from."""
+    kept = max(0, size - abs(shift))
+    first, moved = max(0, -shift), max(0, shift)
+    return slice(moved, moved + kept), slice(first, first + kept)
