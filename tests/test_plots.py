@@ -21,9 +21,9 @@ from jitcnn.plots import (
     shift_maps_figure,
 )
 from jitcnn.plots.canvas import mosaic
+from jitcnn.shift import LabNet, ShiftMap
 
 GREY, COLOUR = np.full((1, 6, 5), 9, np.uint8), np.full((3, 6, 5), 200, np.uint8)
-from jitcnn.shift import LabNet, ShiftMap
 
 
 def test_every_filter_gets_a_picture_of_its_weights(rng):

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "Examine a saved net on test images.",
     "predict": "Tell what picture files show.",
     "play": "Draw, move and look inside, in a page on this machine.",
+    "report": "Write all about a net into one page to keep.",
     "summary": "Show a net layer by layer.",
     "plot": "Draw what goes on inside a net.",
     "models": "List the ready-made nets.",

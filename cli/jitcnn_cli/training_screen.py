@@ -31,9 +31,9 @@ from jitcnn_cli import options
 from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
+from jitcnn_cli.run_folder import HISTORY_FILE, MODEL_FILE, RIVAL_FILE
 
 RIVAL = "mnist-dense"
-MODEL_FILE, RIVAL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "rival_model.npz", "history.json"
 FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
 
 

@@ -33,6 +33,7 @@ def serve(desk: Desk, port: int = 0, *, on_ready: Callable[[str], object], opens
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((ADDRESS, port))
+            listener.listen()  # who asks from now on waits for the server to begin
         except OSError as error:
             raise ConfigError(f"Port {port} can not be had: {error.strerror}; name another with --port.") from error
         port = listener.getsockname()[1]
@@ -41,7 +42,7 @@ def serve(desk: Desk, port: int = 0, *, on_ready: Callable[[str], object], opens
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", ws="none"))
         on_ready(address)
         if opens_browser:
-            threading.Timer(0.5, webbrowser.open, [address]).start()
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         try:
             server.run([listener])
         finally:

@@ -61,7 +61,7 @@ def command(
     from jitcnn.model import CNN
     from jitcnn.web.desk import Desk
     from jitcnn_cli.console import DownloadBar, compiling, stdout
-    from jitcnn_cli.training_screen import MODEL_FILE
+    from jitcnn_cli.run_folder import MODEL_FILE, rival_beside
 
     console = stdout()
     default = Path("output") / MODEL_FILE
@@ -72,7 +72,7 @@ def command(
     else:
         path = Path(model or default)
         net = CNN.load(path)
-        its_rival = CNN.load(rival) if rival is not None else _rival_beside(path, net)
+        its_rival = CNN.load(rival) if rival is not None else rival_beside(path, net)
         data = load_dataset(dataset, data_dir, DownloadBar())[0] if dataset is not None else fitting_dataset(net)
     if data is not None:
         data.check_fit(net)
@@ -83,21 +83,9 @@ def command(
     def on_ready(address: str) -> None:
         against = f" against {its_rival.name}" if its_rival is not None else ""
         console.print(f"{net.name}{against} plays at {address}   (Ctrl-C ends it)", soft_wrap=True)
+        console.file.flush()  # whoever reads it through a pipe waits for the address
 
     serve(desk, port, on_ready=on_ready, opens_browser=not no_browser)
-
-
-def _rival_beside(path: Path, net: "CNN") -> "CNN | None":
-    """The rival that `jitcnn train` left in the same folder, if it is for the same images."""
-    from jitcnn.model import CNN
-    from jitcnn_cli.training_screen import RIVAL_FILE
-
-    file = path.with_name(RIVAL_FILE)
-    if not file.is_file():
-        return None
-    rival = CNN.load(file)
-    fits = (rival.input_shape, rival.num_classes) == (net.input_shape, net.num_classes) and rival.name != net.name
-    return rival if fits else None
 
 
 def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":

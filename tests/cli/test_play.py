@@ -1,0 +1,112 @@
+"""``jitcnn play`` and ``jitcnn report``: what they take, and how they end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from jitcnn.models import mnist_dense
+from jitcnn_cli.main import cli
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """What would be served, instead of serving it."""
+    desks = []
+    monkeypatch.setattr(
+        "jitcnn.web.server.serve", lambda desk, *_, on_ready, **__: desks.append(desk) or on_ready("http://here/")
+    )
+    return desks
+
+
+def test_the_rival_beside_is_taken(runner, served, model_file, trained, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "cnn_mnist_model.npz").write_bytes(model_file.read_bytes())
+    trained[0]["mnist-dense"].save(folder / "rival_model.npz")
+    result = runner.invoke(cli, ["play", str(folder / "cnn_mnist_model.npz"), "--dataset", "digits", "--no-browser"])
+    assert result.exit_code == 0, result.output
+    assert "mnist-cnn against mnist-dense plays at http://here/" in result.output
+    (desk,) = served
+    assert (desk.rival.name, desk.data.name) == ("mnist-dense", "digits")
+
+
+def test_a_rival_of_one_s_own_is_taken(runner, served, model_file, tmp_path):
+    mnist_dense(seed=3).save(tmp_path / "mine.npz")
+    result = runner.invoke(cli, ["play", str(model_file), "--rival", str(tmp_path / "mine.npz"), "--dataset", "digits"])
+    assert result.exit_code == 0, result.output
+    assert served[0].rival.name == "mnist-dense"
+
+
+@pytest.mark.compiled
+def test_without_a_model_one_is_trained(runner, served, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("jitcnn_cli.commands.play.RIVAL_EPOCHS", 1)
+    result = runner.invoke(cli, ["play"])
+    assert result.exit_code == 0, result.output
+    assert "training one on the embedded digits, for this page alone" in result.output
+    assert served[0].model.name == "mnist-cnn"
+
+
+def test_what_is_missing_is_told(runner, model_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "jitcnn.web.server", raising=False)
+    result = runner.invoke(cli, ["play", str(model_file)])
+    assert result.exit_code == 1
+    assert "jitcnn play needs uvicorn, which is not installed: pip install 'jitcnn[play]'." in result.output
+
+
+@pytest.mark.compiled
+def test_it_serves_until_it_is_told_to_end(model_file):
+    command = [
+        sys.executable,
+        "-m",
+        "jitcnn_cli",
+        "play",
+        str(model_file),
+        "--dataset",
+        "digits",
+        "--port",
+        "0",
+        "--no-browser",
+    ]
+    path = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / "cli")])
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    ) as process:
+        try:
+            address = next(found[0] for line in process.stdout if (found := re.findall(r"http://\S+", line)))
+            assert "<title>jitcnn" in requests.get(address, timeout=30).text
+            taken = second_server(address)
+            assert taken.returncode == 1
+            assert "can not be had: Address already in use; name another with --port." in taken.stderr
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+
+
+def second_server(address):
+    """A second server on the same port, without a net to load."""
+    port = address.rstrip("/").rpartition(":")[2]
+    text = (
+        "from jitcnn.web.server import serve\nfrom jitcnn.errors import JitCNNError\nimport sys\n"
+        f"try:\n    serve(None, {port}, on_ready=print)\nexcept JitCNNError as error:\n    sys.exit(str(error))"
+    )
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_report_names_its_file(runner, model_file, tmp_path):
+    page = tmp_path / "page.html"
+    result = runner.invoke(
+        cli, ["report", str(model_file), "-o", str(page), "--dataset", "digits", "--limit", "20", "--reach", "0"]
+    )
+    assert result.exit_code == 0, result.output
+    assert f"{page}: mnist-cnn on digits, one page of" in result.output.replace("\n", "")
+    assert page.read_text().startswith("<!doctype html>")

@@ -1,0 +1,45 @@
+"""A net finds the images it was made for."""
+
+import pytest
+
+from jitcnn import CNN
+from jitcnn.data import fitting_dataset
+from jitcnn.layers import Dense, Flatten
+from jitcnn.models import mnist_dense
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_the_embedded_digits_serve_where_nothing_else_is_on_disk():
+    assert fitting_dataset(mnist_dense()).name == "digits"
+
+
+def test_mnist_comes_first(mnist_dir, monkeypatch):
+    monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
+    assert fitting_dataset(mnist_dense()).name == "mnist"
+
+
+def test_what_it_learnt_from_comes_before_that(mnist_dir, monkeypatch):
+    monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
+    model = mnist_dense()
+    model.recipe = {"dataset": ["digits"]}
+    assert fitting_dataset(model).name == "digits"
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_nothing_fits_a_net_for_other_images():
+    assert fitting_dataset(CNN([Flatten(), Dense(12, 10)], input_shape=(3, 2, 2))) is None
+    assert fitting_dataset(CNN([Flatten(), Dense(784, 9)], input_shape=(1, 28, 28))) is None
+
+
+def test_damaged_files_are_passed_over(empty_cache, tmp_path, monkeypatch):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for name in (
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ):
+        (folder / name).write_bytes(b"no images")
+    monkeypatch.setenv("JITCNN_DATA_DIR", str(folder))
+    assert fitting_dataset(mnist_dense()).name == "digits"
