@@ -138,7 +138,7 @@ def _map_one(console: Console, model: CNN, data: Dataset, images: int, reach: in
     with compiling(), Bar("mapping", (2 * reach + 1) ** 2) as bar:
         shifts = shift_map(model, tested, labels, reach, on_shift=lambda shift, _: bar.show(shift))
     headline(console, model.name, f": {data.name}, {len(tested):,} test images ({data.source})")
-    _show_table(console, [(model.name, "", model.parameter_count, shifts)])
+    _show_table(console, [(model.name, "as saved", model.parameter_count, shifts)])
     title = f"What {model.name} reads when the images move ({data.name})"
     _save(console, shift_maps_figure([(model.name, [("", shifts)])], title), Path(output))
     return {"dataset": data.name, "model": model.name, "parameters": model.parameter_count, **shifts.as_dict()}

@@ -42,7 +42,9 @@ def shift_maps_figure(maps: Sequence[tuple[str, Sequence[tuple[str, ShiftMap]]]]
                     axis.set_xlabel("dx, pixels to the right", fontsize=8)
         axes[row, 0].set_ylabel(f"{name}\n" + "dy, pixels down", fontsize=9)
     figure.suptitle(title)
-    figure.colorbar(shown, ax=list(axes.ravel()), shrink=0.5, aspect=40, pad=0.01, label="share of the images (%)")
+    bar = figure.colorbar(shown, ax=list(axes.ravel()), shrink=0.5, aspect=40, pad=0.01)
+    bar.set_label("share of the images (%)", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
     return figure
 
 
