@@ -42,6 +42,7 @@ def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeyp
         assert "No MNIST mirror answered" in result.output
         return
     assert examples
+    monkeypatch.setattr("jitcnn.web.server.serve", lambda *_, **__: None)  # which would serve until Ctrl-C
     for example in examples:
         result = runner.invoke(cli, shlex.split(example))
         assert result.exit_code == 0, result.output

@@ -152,5 +152,5 @@ def test_a_net_for_colour_gets_colour(tmp_path):
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (1, 8, 9), (64,)])
 def test_a_net_that_takes_no_pictures_is_told(shape, tmp_path):
-    with pytest.raises(ShapeError, match="expects a net for square images of 1 or 3 channels"):
+    with pytest.raises(ShapeError, match="takes square images of 1 or 3 channels"):
         read_for(net(shape), drawn(tmp_path / "one.png"))

@@ -94,11 +94,13 @@ export class PlaneView {
   mark(row, column, height = 1, width = 1, kind = "window") {
     const context = this.canvas.getContext("2d");
     const colours = { chosen: "#ff2d95", window: "#00c8ff", winner: "#ffb000" };
-    const wide = Math.max(2, this.cell / 6);
-    for (const [line, colour] of [[wide + 2, "#000000"], [wide, colours[kind]]]) {
+    const wide = Math.max(1.5, this.cell / 6);
+    const around = this.cell < 8 ? wide : 0; // what is framed stays to be seen
+    const [left, top, right, bottom] = [column, row, column + width, row + height].map((place) => place * this.cell);
+    for (const [line, colour] of [[wide + 1.5, "#000000"], [wide, colours[kind]]]) {
       context.lineWidth = line;
       context.strokeStyle = colour;
-      context.strokeRect(column * this.cell, row * this.cell, width * this.cell, height * this.cell);
+      context.strokeRect(left - around, top - around, right - left + 2 * around, bottom - top + 2 * around);
     }
   }
 
