@@ -1,8 +1,9 @@
 """What goes on inside a net, as arrays: every layer's input, output and gradients, and what an answer hangs on."""
 
 from .attribution import grad_cam, occlusion_map, saliency
+from .blocks import inside
 from .histories import read_histories
-from .microscope import Specimen, can_be_magnified, specimen
+from .microscope import Specimen, lenses, specimen, through
 from .names import convolutions, find_convolution, find_layer, last_planes, layer_names
 from .receptive import Box, middle_unit, receptive_box
 from .snapshots import Snapshots
@@ -13,18 +14,20 @@ __all__ = [
     "Snapshots",
     "Specimen",
     "Stage",
-    "can_be_magnified",
     "convolutions",
     "find_convolution",
     "find_layer",
     "grad_cam",
+    "inside",
     "last_planes",
     "layer_names",
+    "lenses",
     "middle_unit",
     "occlusion_map",
     "read_histories",
     "receptive_box",
     "saliency",
     "specimen",
+    "through",
     "trace",
 ]

@@ -1,5 +1,6 @@
 """One layer under the microscope: every array that one image's numbers and their gradients go through in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,9 @@ from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..functional import max_pool2d
 from ..layers import AvgPool2D, Conv2D, MaxPool2D
+from ..model import CNN
 from ..shapes import Pair, window_grid
+from .blocks import inside
 from .trace import Stage
 
 Window = Conv2D | MaxPool2D | AvgPool2D
@@ -47,9 +50,29 @@ class Specimen:
     winners: IntArray | None = None
 
 
-def can_be_magnified(layer: object) -> bool:
-    """Whether a layer works by windows that ``specimen`` can show."""
-    return isinstance(layer, Window)
+def lenses(model: CNN) -> dict[str, Window]:
+    """Every layer that ``specimen`` can show, those inside residual blocks too, by its place: "3", or "4.conv2"."""
+    found: dict[str, Window] = {}
+    for position, layer in enumerate(model.layers):
+        for name, each in {
+            str(position): layer,
+            **{f"{position}.{name}": one for name, one in layer.inner().items()},
+        }.items():
+            if isinstance(each, Window):
+                found[name] = each
+    return found
+
+
+def through(lens: str, stages: Sequence[Stage]) -> Specimen:
+    """The layer at a place that ``lenses`` names, at work in a traced pass; ConfigError if it names none."""
+    position, _, name = lens.partition(".")
+    if position.isdecimal() and int(position) < len(stages):
+        stage = stages[int(position)]
+        if not name:
+            return specimen(stage)
+        if name in stage.layer.inner():
+            return specimen(inside(stage)[name])
+    raise ConfigError(f"The microscope expects the place of a layer, such as 0 or 4.conv2, got {lens!r}.")
 
 
 def specimen(stage: Stage) -> Specimen:

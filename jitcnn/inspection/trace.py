@@ -30,6 +30,12 @@ class Stage:
     d_x: Array | None = None
     gradients: dict[str, Array] = field(default_factory=dict)
 
+    def back(self, d_out: Array) -> "Stage":
+        """The same with gradients, given the output's; the layer's last forward pass must have been this one."""
+        d_out = np.array(d_out)
+        d_x = self.layer.backward(d_out)
+        return replace(self, d_out=d_out, d_x=d_x, gradients={k: g.copy() for k, g in self.layer.gradients().items()})
+
 
 def trace(
     model: CNN, x: Array | IntArray, *, labels: IntArray | None = None, d_logits: Array | None = None
@@ -74,9 +80,7 @@ def trace(
         raise ShapeError(f"trace expects d_logits of shape {logits.shape}, as the logits, got {d_logits.shape}.")
     d_out = d_logits.astype(logits.dtype)
     for position in reversed(range(last)):
-        layer = stages[position].layer
-        d_x = layer.backward(d_out)
-        gradients = {name: gradient.copy() for name, gradient in layer.gradients().items()}
-        stages[position] = replace(stages[position], d_out=np.array(d_out), d_x=d_x, gradients=gradients)
-        d_out = d_x
+        stages[position] = stage = stages[position].back(d_out)
+        assert stage.d_x is not None
+        d_out = stage.d_x
     return stages

@@ -44,7 +44,7 @@ def make_app(desk: Desk, hosts: frozenset[str]) -> Guard:
         "answers": lambda ask, session: desk.answers(ask.get("canvas"), session),
         "maps": lambda ask, session: desk.maps(ask.get("canvas"), _flag(ask, "centred"), session),
         "magnify": lambda ask, session: desk.magnify(
-            ask.get("canvas"), _flag(ask, "centred"), _whole(ask, "layer"),
+            ask.get("canvas"), _flag(ask, "centred"), str(ask.get("lens")),
             None if ask.get("label") is None else _whole(ask, "label"), session,
         ),
         "moved": lambda ask, session: desk.moved(_whole(ask, "right"), _whole(ask, "down"), session),

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import IntArray
 from ..data import Dataset
 from ..errors import ConfigError, DataError, ShapeError
-from ..inspection import can_be_magnified, specimen, trace
+from ..inspection import lenses, through, trace
 from ..metrics import evaluate
 from ..model import CNN
 from ..shift import shift_images
@@ -77,10 +77,8 @@ class Desk:
         black = base64.b64encode(bytes(C * H * W * self.scale**2)).decode()
         self.answers(black, "")
         self.maps(black, False, "")
-        for position, layer in enumerate(self.model.layers):
-            if can_be_magnified(layer):
-                self.magnify(black, False, position, None, "")
-                break
+        for lens in [*lenses(self.model)][:1]:
+            self.magnify(black, False, lens, None, "")
         if self.data is not None:
             self.moved(0, 0, "")
 
@@ -95,13 +93,14 @@ class Desk:
             shape = layer.output_shape(shape)
             layers.append(
                 {
-                    "label": layer.label, "shape": shape, "has_maps": len(shape) == 3, "magnifies": can_be_magnified(layer),
+                    "label": layer.label, "shape": shape, "has_maps": len(shape) == 3,
                     "parameters": sum(array.size for array in layer.parameters().values()),
                 }
             )  # fmt: skip
         return {
             "model": self.model.name, "parameters": self.model.parameter_count, "layers": layers,
             "rival": None if self.rival is None else {"name": self.rival.name, "parameters": self.rival.parameter_count},
+            "lenses": [{"place": place, "label": layer.label} for place, layer in lenses(self.model).items()],
             "classes": self._class_names(), "input_shape": [C, H, W], "scale": self.scale,
             "can_be_centred": can_be_centred(self.model), "most_maps": MOST_MAPS, "longest_shift": LONGEST_SHIFT,
             "data": None if self.data is None else {"name": self.data.name, "images": len(self.data.x_test)},
@@ -140,8 +139,8 @@ class Desk:
             stages = trace(mine.model, picture)
             return {"layers": [_shown(stage.out[0]) for stage in stages]}
 
-    def magnify(self, canvas: object, is_centred: bool, layer: int, label: int | None, session: str) -> dict[str, Any]:
-        """A layer under the microscope: what it did with the drawing, and the gradients if it shows the class ``label``.
+    def magnify(self, canvas: object, is_centred: bool, lens: str, label: int | None, session: str) -> dict[str, Any]:
+        """The layer at a place that ``lenses`` names, under the microscope: what it did with the drawing, and the gradients if it shows the class ``label``.
 
         Without a label, the class that the net believes in is taken.
         """
@@ -149,15 +148,13 @@ class Desk:
         mine = self._session(session)
         with self._lock:
             net = mine.model
-            if not 0 <= layer < len(net.layers) or not can_be_magnified(net.layers[layer]):
-                raise ConfigError(f"layer must be that of a convolution or pooling of {net.name}, got {layer}.")
             if label is None:
                 label = int(net.predict(picture)[0])
             if not 0 <= label < len(self._class_names()):
                 raise ConfigError(f"label must be from 0 to {len(self._class_names()) - 1}, got {label}.")
             stages = trace(net, picture, labels=np.array([label]))
             loss = -float(np.log(max(1e-30, float(net.predict_proba(picture)[0, label]))))
-            return {"layer": layer, "label": label, "loss": loss, **pack_specimen(specimen(stages[layer]))}
+            return {"label": label, "loss": loss, **pack_specimen(through(lens, stages))}
 
     def moved(self, right: int, down: int, session: str) -> dict[str, Any]:
         """How many of the test images both nets read when all are moved by so many pixels."""

@@ -22,8 +22,7 @@ from ..data import Dataset
 from ..errors import ConfigError
 from ..files import atomic_write
 from ..history import Epoch
-from ..inspection import can_be_magnified, convolutions, specimen, trace
-from ..layers import Conv2D
+from ..inspection import Specimen, convolutions, lenses, through, trace
 from ..metrics import confusion_matrix, mistakes
 from ..model import CNN
 from ..plots import confusion_figure, curves_figure, filters_figure, mistakes_figure, shift_maps_figure, sureness
@@ -189,14 +188,14 @@ def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str
         label = int(data.y_test[index])
         stages = trace(model, data.x_test[index : index + 1], labels=np.array([label]))
         layers = [
-            {"label": f"{position} {stage.layer.label}", "specimen": pack_specimen(specimen(stage))}
-            for position, stage in enumerate(stages)
-            if can_be_magnified(stage.layer) and _numbers(stage.layer, stage.x, stage.out) <= MOST_SPECIMEN_NUMBERS
+            {"label": f"{place} {layer.label}", "specimen": pack_specimen(found)}
+            for place, layer in lenses(model).items()
+            if _numbers(found := through(place, stages)) <= MOST_SPECIMEN_NUMBERS
         ]
         title = f"a {data.class_names[label]}, read as {data.class_names[believed[index]]} ({sureness(float(sure[index]))}), test image {index}"
         images.append({"title": title, "layers": layers})
     return images if images[0]["layers"] else []
 
 
-def _numbers(layer: Any, x: Array, out: Array) -> int:
-    return 2 * (x.size + out.size) + (2 * layer.weights.size if isinstance(layer, Conv2D) else out.size)
+def _numbers(found: Specimen) -> int:
+    return sum(value.size for value in vars(found).values() if isinstance(value, np.ndarray))

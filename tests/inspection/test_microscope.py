@@ -5,17 +5,21 @@ import pytest
 
 from jitcnn import CNN, ConfigError
 from jitcnn.functional import conv2d, conv2d_backward, im2col, max_pool2d, max_pool2d_backward
-from jitcnn.inspection import can_be_magnified, specimen, trace
+from jitcnn.inspection import lenses, specimen, through, trace
 from jitcnn.layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU
 
 
 @pytest.fixture
-def stages(rng):
+def model(rng):
     layers = [
         Conv2D(2, 4, (3, 2), stride=(2, 1), padding=1, groups=2, rng=rng), MaxPool2D(2, 1, 1), AvgPool2D(2), ReLU(),
         Flatten(), Dense(4 * 3 * 4, 3, rng=rng),
     ]  # fmt: skip
-    model = CNN(layers, input_shape=(2, 9, 7))
+    return CNN(layers, input_shape=(2, 9, 7))
+
+
+@pytest.fixture
+def stages(model, rng):
     return trace(model, rng.standard_normal((1, 2, 9, 7)).astype(np.float32), labels=np.array([2]))
 
 
@@ -49,8 +53,11 @@ def test_a_maximum_names_its_winners(stages):
     assert specimen(stages[2]).winners is None
 
 
-def test_other_layers_and_passes_without_gradients_are_refused(stages, rng):
-    assert [can_be_magnified(stage.layer) for stage in stages] == [True, True, True, False, False, False]
+def test_other_layers_and_passes_without_gradients_are_refused(model, stages, rng):
+    assert lenses(model) == {"0": model.layers[0], "1": model.layers[1], "2": model.layers[2]}
+    for lens in ("7", "-1", "0.conv1", "", "x"):
+        with pytest.raises(ConfigError, match=f"expects the place of a layer, such as 0 or 4.conv2, got '{lens}'"):
+            through(lens, stages)
     with pytest.raises(ConfigError, match="expects a Conv2D, MaxPool2D or AvgPool2D, got ReLU"):
         specimen(stages[3])
     model = CNN([Conv2D(1, 1, 2, rng=rng)])

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import uvicorn
 
+from jitcnn.history import Epoch
 from jitcnn.web.app import make_app
 from jitcnn.web.desk import Desk
+from jitcnn.web.report import write_report
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +49,23 @@ def address(desk):
         yield f"http://{host}"
         server.should_exit = True
         thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def report_file(trained, tmp_path_factory):
+    """The report of the trained net on some test images."""
+    models, data = trained
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    histories = {"mnist-cnn": [Epoch(1, 0.5, 0.8, 0.4, 0.9, 1.0, 1000.0, ())]}
+    parts = []
+    write_report(
+        path,
+        models["mnist-cnn"],
+        data.limited(90),
+        rival=models["mnist-dense"],
+        histories=histories,
+        reach=1,
+        on_part=parts.append,
+    )
+    assert parts == ["reading the test images", "moving test images", "taking layers apart"]
+    return path

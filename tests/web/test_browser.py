@@ -41,15 +41,15 @@ def open_page(browser, address):
     """Open the page; at the end nothing may have been complained of."""
     complaints, pages = [], []
 
-    def open_one(**settings):
+    def open_one(where=f"{address}/", ready="body[data-ready]", **settings):
         page = browser.new_page(**{"viewport": {"width": 1200, "height": 900}, **settings})
         page.set_default_timeout(PATIENCE)
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("body[data-ready]")
+        page.goto(where)
+        page.wait_for_selector(ready)
         pages.append(page)
         return page
 
@@ -193,6 +193,17 @@ def test_it_fits_a_telephone_and_the_dark(open_page):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
     page.tap("#sample")
     wait_for_text(page, "#verdict", "mnist-cnn: ")
+
+
+def test_a_report_is_a_page_without_a_network(open_page, report_file):
+    page = open_page(report_file.as_uri(), ".told output")
+    page.select_option("#layer", label="3 Conv2D 32→64 3×3")
+    page.select_option("#image", index=2)
+    by_hand, engine = (float(page.get_attribute(f".{name}", "data-number")) for name in ("sum-by-hand", "engine"))
+    assert by_hand == pytest.approx(engine, rel=1e-4, abs=1e-5)
+    assert page.inner_text(".terms") == "288"
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
+    assert [name for name in loaded if not name.startswith("data:")] == []
 
 
 def test_by_keyboard_alone(open_page):

@@ -40,13 +40,13 @@ def test_maps_show_every_layer(desk, canvas):
 
 
 def test_the_microscope_shows_the_engine_s_numbers(desk, trained, canvas):
-    found = desk.magnify(canvas(3), False, 0, 5, "a")
+    found = desk.magnify(canvas(3), False, "0", 5, "a")
     x, weights, bias, out = (unpacked(found[name]) for name in ("x", "weights", "bias", "out"))
     np.testing.assert_allclose(out, conv2d(x[None], weights, bias)[0], rtol=1e-5, atol=1e-6)
     assert (found["label"], found["kind"]) == (5, "conv")
     probability = trained[0]["mnist-cnn"].predict_proba(trained[1].x_test[3:4])[0, 5]
     assert found["loss"] == pytest.approx(-np.log(probability), rel=1e-4)
-    assert desk.magnify(canvas(3), False, 2, None, "a")["label"] == trained[1].y_test[3]
+    assert desk.magnify(canvas(3), False, "2", None, "a")["label"] == trained[1].y_test[3]
 
 
 def test_test_images_are_moved_as_asked(desk, trained):
@@ -68,9 +68,10 @@ def test_a_sample_is_a_test_image(desk, trained):
 @pytest.mark.parametrize(
     ("ask", "error", "sentence"),
     [
-        (lambda d, c: d.magnify(c, True, 1, None, "a"), ConfigError, "layer must be that of a convolution or pooling of mnist-cnn, got 1"),
-        (lambda d, c: d.magnify(c, True, -1, None, "a"), ConfigError, "got -1"),
-        (lambda d, c: d.magnify(c, True, 0, 10, "a"), ConfigError, "label must be from 0 to 9, got 10"),
+        (lambda d, c: d.magnify(c, True, "1", None, "a"), ConfigError, "expects a Conv2D, MaxPool2D or AvgPool2D, got ReLU"),
+        (lambda d, c: d.magnify(c, True, "-1", None, "a"), ConfigError, "expects the place of a layer, such as 0 or 4.conv2, got '-1'"),
+        (lambda d, c: d.magnify(c, True, "0.conv1", None, "a"), ConfigError, "got '0.conv1'"),
+        (lambda d, c: d.magnify(c, True, "0", 10, "a"), ConfigError, "label must be from 0 to 9, got 10"),
         (lambda d, c: d.moved(0, 15, "a"), ConfigError, "moved by at most 14 pixels, got 0 and 15"),
         (lambda d, c: d.answers("?", "a"), DataError, "canvas must be 19,600 bytes"),
         (lambda d, c: d.order("a", "pause"), ConfigError, "No training is running: start one first"),
@@ -94,7 +95,7 @@ def test_any_net_of_images_can_be_played_with(colour_net, rng):
     assert about["classes"] == ["0", "1", "2", "3"]
     drawn = base64.b64encode(rng.integers(0, 256, 3 * 140 * 84).astype(np.uint8).tobytes()).decode()
     assert len(desk.answers(drawn, "a")["drawn"]["answers"][0]["probabilities"]) == 4
-    assert unpacked(desk.magnify(drawn, False, 0, None, "a")["x"]).shape == (3, 20, 12)
+    assert unpacked(desk.magnify(drawn, False, "0", None, "a")["x"]).shape == (3, 20, 12)
     assert "No images that colours could learn from" in about["training"]
     with pytest.raises(
         ConfigError, match="No images that colours could learn from were found on this machine: give --dataset"

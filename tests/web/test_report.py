@@ -8,30 +8,14 @@ import pytest
 
 from jitcnn import CNN, ConfigError, DataError
 from jitcnn.benchmark.race import weights_sha256
-from jitcnn.history import Epoch
 from jitcnn.layers import Dense, Flatten
 from jitcnn.metrics import evaluate
 from jitcnn.web.report import write_report
 
 
-@pytest.fixture(scope="session")
-def report(trained, tmp_path_factory):
-    """The report's file, and what it is about."""
-    models, data = trained
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    histories = {"mnist-cnn": [Epoch(1, 0.5, 0.8, 0.4, 0.9, 1.0, 1000.0, ())]}
-    parts = []
-    write_report(
-        path,
-        models["mnist-cnn"],
-        data.limited(90),
-        rival=models["mnist-dense"],
-        histories=histories,
-        reach=1,
-        on_part=parts.append,
-    )
-    assert parts == ["reading the test images", "moving test images", "taking layers apart"]
-    return path.read_text()
+@pytest.fixture
+def report(report_file):
+    return report_file.read_text()
 
 
 def test_it_tells_what_was_measured(report, trained):

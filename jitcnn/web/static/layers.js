@@ -4,23 +4,24 @@ import { plane, spoken, unpack } from "jitcnn/arrays.js";
 import { sheet } from "jitcnn/planes.js";
 
 export class Layers {
-  // `layers` as the server's /api/about lists them; onLook(position) is called when one is to be magnified.
-  constructor(host, layers, mostMaps, onLook) {
-    this.rows = layers.map((layer, position) => {
+  // `net` as the server's /api/about tells it; onLook(place) is called when a layer is to be magnified.
+  constructor(host, net, onLook) {
+    this.rows = net.layers.map((layer, position) => {
       const row = document.createElement("div");
       row.className = "layer";
       const said = document.createElement("p");
       const name = document.createElement("b");
       name.textContent = `${position} ${layer.label}`;
-      const rest = layer.has_maps && layer.shape[0] > mostMaps ? `, the first ${mostMaps}` : "";
+      const rest = layer.has_maps && layer.shape[0] > net.most_maps ? `, the first ${net.most_maps}` : "";
       said.append(name, document.createElement("br"), `${layer.shape.join("×")}${rest}`);
       const range = document.createElement("span");
       said.append(document.createElement("br"), range);
-      if (layer.magnifies) {
+      const lens = net.lenses.find(({ place }) => place.split(".")[0] === String(position));
+      if (lens) {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = "look into it";
-        button.addEventListener("click", () => onLook(position));
+        button.addEventListener("click", () => onLook(lens.place));
         said.append(document.createElement("br"), button);
       }
       const canvas = document.createElement("canvas");

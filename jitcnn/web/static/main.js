@@ -42,8 +42,8 @@ async function begin() {
     lookAgain();
     complain(null);
   }, complain);
-  const layers = new Layers(by("maps"), net.layers, net.most_maps, (position) => {
-    by("scope-layer").value = position;
+  const layers = new Layers(by("maps"), net, (place) => {
+    by("scope-layer").value = place;
     lookAgain();
     by("scope").scrollIntoView();
     by("scope-layer").focus();
@@ -52,19 +52,18 @@ async function begin() {
 
   // --- the microscope -------------------------------------------------------------------------------
   const scope = new Scope(by("scope-host"));
-  const magnified = net.layers.map((layer, k) => [k, `${k} ${layer.label}`]).filter(([k]) => net.layers[k].magnifies);
-  fillChoice(by("scope-layer"), magnified);
+  fillChoice(by("scope-layer"), net.lenses.map(({ place, label }) => [place, `${place} ${label}`]));
   fillChoice(by("scope-label"), [["", "what the net believes"], ...net.classes.map((name, k) => [k, name])]);
   const latestScope = new Latest("magnify", (found) => {
     by("scope-loss").textContent = `loss ${spoken(found.loss)} if it shows ${net.classes[found.label]}: the gradients are its`;
     scope.show(unpackAll(found));
   }, complain);
   const lookAgain = () => {
-    if (magnified.length === 0) return;
+    if (net.lenses.length === 0) return;
     const label = by("scope-label").value;
-    latestScope.ask(asked({ layer: Number(by("scope-layer").value), label: label === "" ? null : Number(label) }));
+    latestScope.ask(asked({ lens: by("scope-layer").value, label: label === "" ? null : Number(label) }));
   };
-  by("scope").hidden = magnified.length === 0;
+  by("scope").hidden = net.lenses.length === 0;
   by("scope-layer").addEventListener("change", lookAgain);
   by("scope-label").addEventListener("change", lookAgain);
 

@@ -1,0 +1,49 @@
+"""What goes on inside a residual block, layer by layer."""
+
+import numpy as np
+
+from ..arrays import Array
+from ..layers import BottleneckBlock, Layer, ResidualBlock
+from .trace import Stage
+
+
+def inside(stage: Stage) -> dict[str, Stage]:
+    """The inner layers of a traced residual block at work, by their names in it; of any other layer none.
+
+    The block runs normalisation, sum and ReLU in one pass. Here each layer runs on its own, from what the block took and, if
+    the pass was traced with gradients, from the gradient that came back to it.
+    """
+    block = stage.layer
+    if not isinstance(block, ResidualBlock | BottleneckBlock):
+        return {}
+    found: dict[str, Stage] = {}
+    x, last = stage.x, len(block.branch)
+    for k, (conv, norm) in enumerate(block.branch, start=1):
+        x = np.maximum(_pair(found, f"conv{k}", conv, f"norm{k}", norm, x), 0)
+    if block.shortcut is not None:
+        _pair(found, "shortcut_conv", block.shortcut[0], "shortcut_norm", block.shortcut[1], stage.x)
+    if stage.d_out is None:
+        return found
+    d_sum = stage.d_out * (stage.out > 0)  # through the ReLU at the end, to both sides of the sum
+    if block.shortcut is not None:
+        _pair_back(found, "shortcut_conv", "shortcut_norm", d_sum)
+    d_branch = d_sum
+    for k in range(last, 0, -1):
+        d_branch = _pair_back(found, f"conv{k}", f"norm{k}", d_branch)
+        d_branch = d_branch * (found[f"conv{k}"].x > 0)  # what went in came out of a ReLU
+    return found
+
+
+def _pair(found: dict[str, Stage], conv_name: str, conv: Layer, norm_name: str, norm: Layer, x: Array) -> Array:
+    middle = conv.forward(x, training=False)
+    out = norm.forward(middle, training=False)
+    found[conv_name], found[norm_name] = Stage(conv, x, middle), Stage(norm, middle, out)
+    return out
+
+
+def _pair_back(found: dict[str, Stage], conv_name: str, norm_name: str, d_out: Array) -> Array:
+    for name in (norm_name, conv_name):
+        found[name] = stage = found[name].back(d_out)
+        assert stage.d_x is not None
+        d_out = stage.d_x
+    return d_out
