@@ -1,4 +1,4 @@
-# Two commands: `make train` and `make test`. Each sets up what it needs, in .venv, the first time.
+# `make train`, `make play` and `make test`. Each sets up what it needs, in .venv, the first time.
 # ARGS passes options on: make train ARGS="--epochs 1", make test ARGS="-k conv".
 
 PYTHON ?= python3
@@ -10,10 +10,13 @@ BIN = $(VENV)/bin
 KERNELS = tests/kernels tests/functional tests/layers tests/data/test_augment.py tests/data/test_batches.py \
 	tests/test_optim.py tests/test_losses.py
 
-.PHONY: train test interpreted coverage audit lint types floors clean
+.PHONY: train play test interpreted coverage audit lint types floors clean
 
 train: $(VENV)/installed
 	$(BIN)/jitcnn train $(ARGS)
+
+play: $(VENV)/installed-play
+	$(BIN)/jitcnn play $(ARGS)
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(ARGS)
@@ -53,6 +56,10 @@ $(VENV)/installed: $(VENV)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+$(VENV)/installed-play: $(VENV)/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[play]'
+	@touch $@ $(VENV)/installed
+
 $(VENV)/installed-dev: $(VENV)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@ $(VENV)/installed
+	@touch $@ $(VENV)/installed $(VENV)/installed-play

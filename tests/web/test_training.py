@@ -155,6 +155,17 @@ def test_a_process_that_dies_is_told(tiny):
     assert training.state()["message"] == "The training's process ended by itself."
 
 
+@pytest.mark.compiled
+def test_a_training_that_nobody_watches_ends(tiny, monkeypatch):
+    monkeypatch.setattr("jitcnn.web.watched.UNWATCHED_SECONDS", 0.5)
+    training = WatchedTraining(job_of(tiny))
+    for _ in range(300):
+        if not training._process.is_alive():
+            break
+        time.sleep(0.1)
+    assert not training._process.is_alive()
+
+
 def test_a_long_curve_is_thinned(tiny, monkeypatch):
     monkeypatch.setattr("jitcnn.web.watched.MOST_POINTS", 8)
     training = object.__new__(WatchedTraining)
