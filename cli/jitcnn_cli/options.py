@@ -35,7 +35,7 @@ def model_option(default: str | None) -> Callable[[Command], Command]:
 
 dataset_option = click.option(
     "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=dataset_name, default="auto", show_default=True,
-    help="auto: MNIST if it is on disk or can be fetched, else the embedded digits. A folder: your own pictures, "
+    help="auto: what a saved net learnt from, else MNIST if it is on disk or can be fetched, else the embedded digits. A folder: your own pictures, "
     "with one sub-folder for each class.",
 )  # fmt: skip
 data_dir_option = click.option(
@@ -96,10 +96,15 @@ def dataset_for(dataset: str, recipe: str) -> str:
 def data_for(
     net: "CNN", dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int
 ) -> "tuple[Dataset, str]":
-    """The data set as a net takes it, and a note on it: the pictures of a folder come in its size and channels."""
-    from jitcnn.data import load_dataset
+    """The data set as a net takes it, and a note on it: the pictures of a folder come in its size and channels.
+
+    Where it is left to ``auto``, the one that the net learnt from comes first, if it is on disk.
+    """
+    from jitcnn.data import fitting_dataset, load_dataset
     from jitcnn_cli.console import DownloadBar
 
+    if dataset == "auto" and data_dir is None and (data := fitting_dataset(net)) is not None:
+        return data, ""
     if net.input_shape is not None:
         own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
         pictures = pictures | {name: value for name, value in own.items() if pictures[name] is None}

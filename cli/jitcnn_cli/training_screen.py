@@ -122,7 +122,7 @@ def run(
     files: dict[str, str] = {}
     if kept.path is not None and kept.path.parent == folder:
         files[kept.path.name] = "the training as it stands, for --resume"
-    files[MODEL_FILE] = "architecture and weights; try `jitcnn evaluate` and `jitcnn predict` on it"
+    files[MODEL_FILE] = "architecture and weights; try `jitcnn play`, `jitcnn report` and `jitcnn predict` on it"
     if len(histories) > 1:
         files[RIVAL_FILE] = "the rival's"
     if kept_filters is not None and kept_filters.is_written:

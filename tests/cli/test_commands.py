@@ -12,6 +12,7 @@ from PIL import Image
 
 from jitcnn import CNN, Dense, Flatten, fit, load_dataset
 from jitcnn.models import MODELS, mnist_cnn, mnist_dense
+from jitcnn.recipes import choose_recipe
 from jitcnn_cli import options
 from jitcnn_cli.commands import plot
 from jitcnn_cli.main import COMMANDS, cli
@@ -85,6 +86,15 @@ def test_an_unknown_command_is_told(runner):
     result = runner.invoke(cli, ["fly"])
     assert result.exit_code == 2
     assert "No such command 'fly'" in result.output
+
+
+def test_a_saved_net_is_examined_on_what_it_learnt_from(runner, model_file, mnist_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
+    net = CNN.load(model_file)
+    net.recipe = choose_recipe("standard", "digits").as_dict()
+    net.save(tmp_path / "net.npz")
+    shown = runner.invoke(cli, ["evaluate", str(tmp_path / "net.npz")]).output
+    assert "mnist-cnn on digits: " in shown
 
 
 def test_evaluate_counts_what_the_model_reads(runner, model_file, trained):
