@@ -1,9 +1,7 @@
 """The screen of ``jitcnn train``, from top to bottom."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -12,25 +10,25 @@ from typing import Any
 
 from rich.console import Console
 
-from jitcnn.benchmark.machine import environment, processor
+from jitcnn.benchmark.machine import processor
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
-from jitcnn.files import atomic_write
 from jitcnn.history import Epoch, History
 from jitcnn.interrupts import HeldInterrupts
 from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
-from jitcnn.metrics import Evaluation, evaluate
+from jitcnn.metrics import evaluate
 from jitcnn.model import CNN
 from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
 from jitcnn.resume import Checkpoints, Progress, read_training
-from jitcnn.shift import ShiftTest, shift_test
+from jitcnn.shift import shift_test
 from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options
-from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout, table
+from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
+from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
 from jitcnn_cli.run_folder import HISTORY_FILE, MODEL_FILE, RIVAL_FILE
 
 RIVAL = "mnist-dense"
@@ -117,7 +115,7 @@ def run(
             models[RIVAL].save(folder / RIVAL_FILE)
     held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
-    _show_results(console, models, histories, results)
+    show_results(console, models, histories, results)
 
     files: dict[str, str] = {}
     if kept.path is not None and kept.path.parent == folder:
@@ -130,18 +128,18 @@ def run(
     with _writing(folder):
         first = model.layers[0]
         if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:
-            _save_filters(model, folder / FILTERS_FILE)
+            save_filters(model, folder / FILTERS_FILE)
             console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
             files[FILTERS_FILE] = "what the first layer looks for"
         shifts = None
         if not stopped:
             shifts = shift_test(models, data.x_test, data.y_test)
-            _show_shifts(console, shifts)
-        if _save_curves(histories, folder / CURVES_FILE):
+            show_shifts(console, shifts)
+        if save_curves(histories, folder / CURVES_FILE):
             files[CURVES_FILE] = "loss and accuracy over the epochs"
-        _save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
+        save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
         files[HISTORY_FILE] = "every figure of this run"
-        _show_files(console, folder, files)
+        show_files(console, folder, files)
     return not stopped
 
 
@@ -233,91 +231,3 @@ def _train(
     finally:
         bar.__exit__()
         console.print()
-
-
-def _show_results(
-    console: Console, models: dict[str, CNN], histories: dict[str, History], results: dict[str, Evaluation]
-) -> None:
-    name, result = next(iter(results.items()))
-    headline(
-        console,
-        "result",
-        f": {name} reads {result.correct:,} of {result.total:,} test images correctly: {result.accuracy:.2%}\n",
-    )
-    if len(results) > 1:
-        headline(console, "dense against CNN", ", same images, same recipe, this run")
-        compared = table(
-            None,
-            "net",
-            "parameters",
-            "test accuracy",
-            "wrong",
-            "training",
-        )
-        for name in reversed(results):
-            result = results[name]
-            compared.add_row(
-                name, f"{models[name].parameter_count:,}", f"{result.accuracy:.2%}", f"{result.total - result.correct:,}",
-                f"{histories[name].seconds:.1f} s",
-            )  # fmt: skip
-        console.print(compared)
-
-
-def _save_filters(model: CNN, path: Path) -> None:
-    from jitcnn.plots import filters_figure, save_figure
-
-    save_figure(
-        filters_figure(model.layers[0].parameters()["weights"], f"What the first layer of {model.name} looks for"), path
-    )
-
-
-def _save_curves(histories: dict[str, History], path: Path) -> bool:
-    """Draw the curves, if an epoch was finished at all."""
-    from jitcnn.plots import curves_figure, save_figure
-
-    finished = {name: history.epochs for name, history in histories.items() if history.epochs}
-    if finished:
-        save_figure(curves_figure(finished), path)
-    return bool(finished)
-
-
-def _show_shifts(console: Console, shifts: ShiftTest) -> None:
-    columns = [f"{name} {what}" for what in ("reads", "accuracy") for name in shifts.names]
-    headline(console, "shift test", f": a {shifts.digit} moved right and down, and {shifts.image_count:,} test images")
-    shown = table(None, "pixels", *columns)
-    for row in shifts.rows:
-        reads = [
-            f"{digit} ({confidence:.0%} sure)"
-            for digit, confidence in zip(row.predictions, row.confidences, strict=True)
-        ]
-        shown.add_row(str(row.shift), *reads, *[f"{accuracy:.1%}" for accuracy in row.accuracies])
-    console.print(shown)
-    console.print(shifts.conclusion() + "\n")
-
-
-def _save_history(
-    path: Path,
-    data: Dataset,
-    settings: dict[str, Any],
-    histories: dict[str, History],
-    results: dict[str, Evaluation],
-    shifts: ShiftTest | None,
-) -> None:
-    record = {
-        "dataset": data.name,
-        "train_images": len(data.x_train),
-        "test_images": len(data.x_test),
-        "settings": settings,
-        **environment(),
-        "results": {name: {**asdict(result), "accuracy": result.accuracy} for name, result in results.items()},
-        "histories": {name: history.as_dict() for name, history in histories.items()},
-        "shift_test": shifts.as_dict() if shifts else None,
-    }
-    with atomic_write(path) as file:
-        file.write(json.dumps(record, indent=2).encode())
-
-
-def _show_files(console: Console, folder: Path, files: dict[str, str]) -> None:
-    console.print("files written:", style="bold")
-    for name, meaning in files.items():
-        console.print(f"  {folder / name}  {meaning}", soft_wrap=True)
