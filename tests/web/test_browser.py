@@ -195,6 +195,19 @@ def test_it_fits_a_telephone_and_the_dark(open_page):
     wait_for_text(page, "#verdict", "mnist-cnn: ")
 
 
+def test_a_server_that_is_gone_is_told(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}/")
+    page.wait_for_selector("body[data-ready]", timeout=PATIENCE)
+    page.route("**/api/answers", lambda route: route.abort())
+    page.click("#clear")
+    wait_for_text(page, "#error", "The server does not answer: is `jitcnn play` still running?")
+    page.unroute("**/api/answers")
+    page.click("#clear")
+    playwright.expect(page.locator("#error")).to_be_hidden(timeout=PATIENCE)
+    page.close()
+
+
 def test_a_report_is_a_page_without_a_network(open_page, report_file):
     page = open_page(report_file.as_uri(), ".told output")
     page.select_option("#layer", label="3 Conv2D 32→64 3×3")

@@ -2,17 +2,20 @@
 
 const SESSION = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-async function answerOf(response) {
+async function answerOf(asked) {
+  const response = await asked.catch(() => {
+    throw new Error("The server does not answer: is `jitcnn play` still running?");
+  });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
 
-export const about = async () => answerOf(await fetch("/api/about"));
+export const about = () => answerOf(fetch("/api/about"));
 
 export async function ask(name, question = {}) {
   const headers = { "Content-Type": "application/json", "X-Session": SESSION };
-  return answerOf(await fetch(`/api/${name}`, { method: "POST", headers, body: JSON.stringify(question) }));
+  return answerOf(fetch(`/api/${name}`, { method: "POST", headers, body: JSON.stringify(question) }));
 }
 
 // A question that is asked again and again: while one is on its way, only the newest of the others waits.
