@@ -94,7 +94,7 @@ export class PlaneView {
   mark(row, column, height = 1, width = 1, kind = "window") {
     const context = this.canvas.getContext("2d");
     const colours = { chosen: "#ff2d95", window: "#00c8ff", winner: "#ffb000" };
-    const wide = Math.max(1.5, this.cell / 6);
+    const wide = Math.min(3, Math.max(1.5, this.cell / 6));
     const around = this.cell < 8 ? wide : 0; // what is framed stays to be seen
     const [left, top, right, bottom] = [column, row, column + width, row + height].map((place) => place * this.cell);
     for (const [line, colour] of [[wide + 1.5, "#000000"], [wide, colours[kind]]]) {
