@@ -65,6 +65,9 @@ class Desk:
                 f"{shape} and {model.num_classes}: give one for the same images."
             )
         self.model, self.rival, self.data = model, rival, data
+        self.rival_name = (
+            "" if rival is None else rival.name if rival.name != model.name else f"{rival.name}, the rival"
+        )
         self._shape: tuple[int, ...] = shape
         self.scale = canvas_scale(model)
         self._lock = Lock()  # a layer keeps what its backward pass needs, so one pass at a time
@@ -91,15 +94,10 @@ class Desk:
         layers = []
         for layer in self.model.layers:
             shape = layer.output_shape(shape)
-            layers.append(
-                {
-                    "label": layer.label, "shape": shape, "has_maps": len(shape) == 3,
-                    "parameters": sum(array.size for array in layer.parameters().values()),
-                }
-            )  # fmt: skip
+            layers.append({"label": layer.label, "shape": shape})
         return {
             "model": self.model.name, "parameters": self.model.parameter_count, "layers": layers,
-            "rival": None if self.rival is None else {"name": self.rival.name, "parameters": self.rival.parameter_count},
+            "rival": None if self.rival is None else {"name": self.rival_name, "parameters": self.rival.parameter_count},
             "lenses": [{"place": place, "label": layer.label} for place, layer in lenses(self.model).items()],
             "classes": self._class_names(), "input_shape": [C, H, W], "scale": self.scale,
             "can_be_centred": can_be_centred(self.model), "most_maps": MOST_MAPS, "longest_shift": LONGEST_SHIFT,
@@ -120,12 +118,13 @@ class Desk:
         pictures = self._pictures(canvas)
         mine = self._session(session)
         with self._lock:
-            nets = [mine.model] + ([] if self.rival is None else [self.rival])
+            nets = {self.model.name: mine.model} | ({} if self.rival is None else {self.rival_name: self.rival})
             return {
                 name: {
                     "image": pack(picture[0]),
                     "answers": [
-                        {"net": net.name, "probabilities": [float(p) for p in net.predict_proba(picture)[0]]} for net in nets
+                        {"net": one, "probabilities": [float(p) for p in net.predict_proba(picture)[0]]}
+                        for one, net in nets.items()
                     ],
                 }
                 for name, picture in pictures.items()
@@ -164,12 +163,14 @@ class Desk:
         images = shift_images(data.x_test[:MOVED_IMAGES], right, down)
         labels = data.y_test[:MOVED_IMAGES]
         mine = self._session(session)
-        known = [(mine.model, mine.moved)] + ([] if self.rival is None else [(self.rival, self._rival_moved)])
+        known = {self.model.name: (mine.model, mine.moved)}
+        if self.rival is not None:
+            known[self.rival_name] = self.rival, self._rival_moved
         with self._lock:
-            for net, accuracies in known:
+            for net, accuracies in known.values():
                 if (right, down) not in accuracies:
                     accuracies[right, down] = evaluate(net, images, labels).accuracy
-        found = {net.name: accuracies[right, down] for net, accuracies in known}
+        found = {name: accuracies[right, down] for name, (_, accuracies) in known.items()}
         return {"right": right, "down": down, "images": len(labels), "accuracies": found}
 
     # --- a training that is watched -----------------------------------------------------------------

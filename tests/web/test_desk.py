@@ -116,6 +116,15 @@ def test_a_net_or_rival_that_does_not_fit_is_refused(colour_net):
         Desk(colour_net, mnist_dense())
 
 
+def test_a_rival_of_the_same_name_is_told_apart(trained, canvas):
+    model = trained[0]["mnist-dense"]
+    desk = Desk(model, mnist_dense(seed=5), trained[1])
+    mine, rival = desk.answers(canvas(0), "a")["drawn"]["answers"]
+    assert (mine["net"], rival["net"]) == ("mnist-dense", "mnist-dense, the rival")
+    assert mine["probabilities"] != rival["probabilities"]
+    assert set(desk.moved(1, 0, "a")["accuracies"]) == {"mnist-dense", "mnist-dense, the rival"}
+
+
 def test_forgotten_pages_make_room(desk, canvas):
     for k in range(40):
         desk.answers(canvas(0), f"page {k}")

@@ -12,7 +12,7 @@ export class Layers {
       const said = document.createElement("p");
       const name = document.createElement("b");
       name.textContent = `${position} ${layer.label}`;
-      const rest = layer.has_maps && layer.shape[0] > net.most_maps ? `, the first ${net.most_maps}` : "";
+      const rest = layer.shape.length === 3 && layer.shape[0] > net.most_maps ? `, the first ${net.most_maps}` : "";
       said.append(name, document.createElement("br"), `${layer.shape.join("×")}${rest}`);
       const range = document.createElement("span");
       said.append(document.createElement("br"), range);
