@@ -167,6 +167,22 @@ def test_a_test_image_is_taken_apart_as_functional_does(trained):
     np.testing.assert_allclose(conv.d_x, d_x[0], rtol=1e-3, atol=1e-6)
 
 
+def test_two_browsers_at_once_do_not_disturb_each_other(open_page, browser, address):
+    page, other = open_page(), browser.new_context().new_page()
+    other.goto(f"{address}/")
+    other.wait_for_selector("body[data-ready]", timeout=PATIENCE)
+    other.click("#sample")
+    wait_for_text(other, "#verdict", "mnist-cnn: ")
+    read = other.inner_text("#verdict")
+    draw(page, SEVEN)
+    other.select_option("#scope-layer", "3")
+    wait_for_text(page, "#verdict", "mnist-cnn: 7")
+    playwright.expect(other.locator(".terms")).to_have_text("288", timeout=PATIENCE)
+    assert other.inner_text("#verdict") == read
+    assert page.inner_text(".terms") == "9"
+    other.context.close()
+
+
 def test_a_training_is_started_steered_and_stopped(open_page):
     page, other = open_page(), open_page()
     page.click("#anew")
