@@ -48,8 +48,9 @@ export class Answers {
     this.most = Math.min(classes.length, 10); // beyond, the most probable ones
   }
 
-  // `found` as the server answers: {drawn: {image, answers}, centred: …}; `asEver` says that nothing was drawn yet.
-  show(found, isEmpty) {
+  // `found` as the server answers: {drawn: {image, answers}, centred: …}; of a black picture nothing is told.
+  show(found) {
+    const isEmpty = unpack(found.drawn.image).data.every((value) => value === 0);
     const readings = ["centred", "drawn"].filter((name) => name in found);
     this.host.replaceChildren(...readings.map((name) => this.#reading(name, found[name])));
     this.host.hidden = isEmpty;

@@ -35,7 +35,7 @@ async function begin() {
   const answers = new Answers(by("bars"), by("verdict"), net.classes);
   const asked = (extra = {}) => ({ canvas: base64(pad.bytes()), centred: net.can_be_centred, ...extra });
   const latestAnswers = new Latest("answers", (found, since) => {
-    answers.show(found, pad.isEmpty);
+    answers.show(found);
     by("latency").textContent = `answered in ${Math.round(performance.now() - since)} ms`;
     by("latency").dataset.milliseconds = performance.now() - since;
     latestMaps.ask(asked());

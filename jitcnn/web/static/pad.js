@@ -17,6 +17,7 @@ export class Pad {
     this.source = document.createElement("canvas"); // the picture before it was moved
     this.source.width = canvas.width;
     this.source.height = canvas.height;
+    this.offset = [0, 0];
     this.wipe();
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#draws(event));
@@ -25,13 +26,8 @@ export class Pad {
   }
 
   wipe() {
-    this.offset = [0, 0];
-    this.isEmpty = true;
-    this.context.fillStyle = "#000000";
-    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    this.#keep();
-    this.onMove();
-    this.onChange();
+    this.#blacken();
+    this.#changed();
   }
 
   // The bytes of the picture, pixel by pixel, channel by channel.
@@ -55,7 +51,6 @@ export class Pad {
 
   // An image of the net's size, {shape: [C, H, W], data}.
   put({ shape: [C, H, W], data }) {
-    this.wipe();
     const image = new ImageData(W, H);
     for (let k = 0; k < H * W; k++) {
       for (let c = 0; c < 3; c++) image.data[k * 4 + c] = data[(c % C) * H * W + k];
@@ -75,7 +70,7 @@ export class Pad {
     const picture = await createImageBitmap(file);
     const { width, height } = this.canvas;
     const zoom = Math.max(width / picture.width, height / picture.height);
-    this.wipe();
+    this.#blacken();
     this.context.imageSmoothingEnabled = true;
     this.context.drawImage(picture, (width - picture.width * zoom) / 2, (height - picture.height * zoom) / 2, picture.width * zoom, picture.height * zoom);
     if (this.channels === 1) this.#toGrey(takesInk);
@@ -95,10 +90,14 @@ export class Pad {
     this.context.putImageData(image, 0, 0);
   }
 
-  #moveTo(right, down) {
-    this.offset = [right, down];
+  #blacken() {
     this.context.fillStyle = "#000000";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+
+  #moveTo(right, down) {
+    this.offset = [right, down];
+    this.#blacken();
     this.context.drawImage(this.source, right * this.scale, down * this.scale);
     this.onMove();
     this.onChange();
@@ -109,7 +108,6 @@ export class Pad {
   }
 
   #changed() {
-    this.isEmpty = false;
     if (this.offset.some((pixels) => pixels !== 0)) {
       this.offset = [0, 0];
       this.onMove();
