@@ -9,7 +9,7 @@ from ..layers.base import Shape
 from ..model import CNN
 
 KINDS = {
-    "Conv2D": "conv", "MaxPool2D": "pool", "AvgPool2D": "pool", "GlobalAvgPool2D": "pool", "BatchNorm2D": "norm",
+    "Conv2D": "conv", "MaxPool2D": "pool", "AvgPool2D": "pool", "GlobalAvgPool2D": "pool", "BlurPool2D": "blur", "BatchNorm2D": "norm",
     "ResidualBlock": "block", "BottleneckBlock": "block",
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..errors import ConfigError, ShapeError
 from ..layers import (
     AvgPool2D,
+    BlurPool2D,
     BottleneckBlock,
     Conv2D,
     Dense,
@@ -20,7 +21,7 @@ from ..layers.base import Shape
 from ..model import CNN
 from ..shapes import Pair, seen_through, window_grid
 
-Sliding = Conv2D | MaxPool2D | AvgPool2D
+Sliding = Conv2D | MaxPool2D | AvgPool2D | BlurPool2D
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _check_unit(layer: Layer, shape: Shape, unit: Sequence[int]) -> None:
 
 def _sliding(layer: Layer, shape: Shape) -> list[tuple[Sliding, Pair]]:
     """What slides over the input (C, H, W) of a layer, one after another, and the height and width it slides over."""
-    if isinstance(layer, Conv2D | MaxPool2D | AvgPool2D):
+    if isinstance(layer, Sliding):
         return [(layer, (shape[1], shape[2]))]
     found: list[tuple[Sliding, Pair]] = []
     if isinstance(layer, ResidualBlock | BottleneckBlock):  # the shortcut sees the middle of what the branch sees
@@ -107,5 +108,8 @@ def _sliding(layer: Layer, shape: Shape) -> list[tuple[Sliding, Pair]]:
 def _through(layer: Sliding, size: Pair, seen: list[Pair]) -> list[Pair]:
     """Rows and columns of the input that those of the output see."""
     span, stride = layer.window
-    padding, _ = window_grid(size, span, stride, layer.padding)
+    if isinstance(layer, BlurPool2D):  # its windows stand around a pixel; what they mirror they see anyway
+        padding = (span[0] - 1) // 2, (span[1] - 1) // 2
+    else:
+        padding, _ = window_grid(size, span, stride, layer.padding)
     return [seen_through(*each) for each in zip(seen, size, span, stride, padding, strict=True)]

@@ -8,6 +8,7 @@ from jitcnn.inspection import Box, middle_unit, receptive_box, trace
 from jitcnn.layers import (
     AvgPool2D,
     BatchNorm2D,
+    BlurPool2D,
     BottleneckBlock,
     Conv2D,
     Dense,
@@ -21,13 +22,14 @@ from jitcnn.models import mnist_cnn
 
 H, W = 11, 9
 STACKS = {
+    "blurs": lambda: [Conv2D(1, 2, 3), BlurPool2D(4, (1, 2)), BlurPool2D(5, 2), Conv2D(2, 1, (2, 1))],
     "strides and padding": lambda: [Conv2D(1, 2, 3, 2, 1), ReLU(), AvgPool2D(2, 1), Conv2D(2, 1, (3, 2), 1, "same")],
     "a residual block": lambda: [BatchNorm2D(1), ResidualBlock(1, 3, 3)],
     "a bottleneck": lambda: [BottleneckBlock(1, 2, 3, 2), AvgPool2D(2, 2)],
     "winners": lambda: [Conv2D(1, 2, 3, padding=1), MaxPool2D(2, 2), Conv2D(2, 1, 2)],
     "dilation": lambda: [Conv2D(1, 1, 2, dilation=3, padding=2), Conv2D(1, 1, (1, 2), (2, 1))],
 }
-FULL = list(STACKS)[:3]  # of the others some pixels inside the box never count
+FULL = list(STACKS)[:4]  # of the others some pixels inside the box never count
 
 
 def touched(model, units, rng):
