@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, JitCNNError
+from ..model import CNN
 from .augment import Augmentation
 from .cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from .dataset import Dataset
 from .digits import load_digits
 from .fetch import ProgressBar
-from .fitting import fitting_dataset
 from .folder import load_folder
 from .idx_sets import IDX_SETS, MNIST
 from .mnist import find_mnist, load_mnist
@@ -87,6 +87,25 @@ def load_dataset(
 def find_dataset(name: str) -> Path | None:
     """The folder on disk that holds a set by name, looked for without a network; None if there is none."""
     return find_cifar10() if name == "cifar10" else IDX_SETS[name].find()
+
+
+def fitting_dataset(model: CNN) -> Dataset | None:
+    """The data set that the model learnt from, or else one of the same shape and number of classes, without a network.
+
+    Where its recipe names none, MNIST comes before the embedded digits; None if nothing on disk fits.
+    """
+    learnt = [name for name in (model.recipe or {}).get("dataset", ()) if name in DATASETS[1:]]
+    for name in dict.fromkeys([*learnt, "mnist", "cifar10", "digits", *IDX_SETS]):
+        folder = None if name == "digits" else find_dataset(name)
+        if folder is None and name != "digits":
+            continue
+        try:
+            data, _ = load_dataset(name, folder)
+            data.check_fit(model)
+            return data
+        except JitCNNError:  # damaged, or for another net
+            continue
+    return None
 
 
 def fetch_dataset(name: str, progress: ProgressBar | None = None) -> Path:

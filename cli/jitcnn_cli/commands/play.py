@@ -57,10 +57,10 @@ def command(
         raise ConfigError(
             f"jitcnn play needs {error.name}, which is not installed: pip install 'jitcnn[play]'."
         ) from error
-    from jitcnn.data import fitting_dataset, load_dataset
+    from jitcnn.data import fitting_dataset
     from jitcnn.model import CNN
     from jitcnn.web.desk import Desk
-    from jitcnn_cli.console import DownloadBar, compiling, stdout
+    from jitcnn_cli.console import compiling, stdout
     from jitcnn_cli.run_folder import MODEL_FILE, rival_beside
 
     console = stdout()
@@ -73,9 +73,11 @@ def command(
         path = Path(model or default)
         net = CNN.load(path)
         its_rival = CNN.load(rival) if rival is not None else rival_beside(path, net)
-        data = load_dataset(dataset, data_dir, DownloadBar())[0] if dataset is not None else fitting_dataset(net)
-    if data is not None:
-        data.check_fit(net)
+        as_it_takes = {"channels": None, "image_size": None}  # of the pictures of a folder: what the net says
+        is_named = dataset is not None or data_dir is not None
+        data = (
+            options.data_for(net, dataset or "auto", data_dir, as_it_takes, 0)[0] if is_named else fitting_dataset(net)
+        )
     desk = Desk(net, its_rival, data)
     with compiling():
         desk.warm_up()
