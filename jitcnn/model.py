@@ -354,9 +354,7 @@ class CNN:
                 f"{path} belongs to another architecture: expected {self.name} with {self.parameter_count:,} "
                 f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
             )
-        its = loaded.named_arrays()
-        for name, mine in self.named_arrays().items():
-            mine[...] = its[name]
+        self.put_arrays(loaded.named_arrays())
         self.mean, self.std = loaded.mean, loaded.std
 
     def header(self) -> dict[str, Any]:
@@ -370,6 +368,12 @@ class CNN:
         """Every parameter and buffer by its name in a file, such as ``0.weights``."""
         arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
         return {f"{position}.{name}": array for position, named in enumerate(arrays) for name, array in named.items()}
+
+    def put_arrays(self, arrays: Mapping[str, Array]) -> None:
+        """Copy arrays into the parameters and buffers that ``named_arrays`` calls by these names."""
+        mine = self.named_arrays()
+        for name, array in arrays.items():
+            mine[name][...] = array
 
     def _check(self, specs: Mapping[str, Spec]) -> None:
         """CheckpointError unless these are its parameters and buffers, exactly."""

@@ -84,6 +84,11 @@ def total(rows: Sequence[Row]) -> Row:
     )  # fmt: skip
 
 
+def total_cells(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The texts of the last line, empty where there is no total."""
+    return tuple("" if cell == "?" else cell for cell in cells(total(rows)))
+
+
 def summary_text(rows: list[Row]) -> str:
     """The table as plain text, the totals and what the columns mean below."""
     last = total(rows)

@@ -34,7 +34,7 @@ def table(title: str | None, *columns: str, left: int = 1) -> Table:
 
 def model_table(model: Any) -> Table:
     """The architecture: one row per layer."""
-    from jitcnn.summary import HEAD, LEGEND, cells, total
+    from jitcnn.summary import HEAD, LEGEND, cells, total_cells
 
     # No upright lines, and headers of two lines: whole on 80 columns; of a deep net the long labels are folded.
     drawn = Table(
@@ -43,9 +43,9 @@ def model_table(model: Any) -> Table:
         box=box.HORIZONTALS, padding=(0, 1, 0, 0), pad_edge=False, show_footer=True,
     )  # fmt: skip
     rows = model.summary_rows()
-    for position, (name, last) in enumerate(zip(HEAD, cells(total(rows)), strict=True)):
+    for position, (name, last) in enumerate(zip(HEAD, total_cells(rows), strict=True)):
         drawn.add_column(
-            name.replace("-", "-\n").replace(" ", "\n"), "" if last == "?" else last,
+            name.replace("-", "-\n").replace(" ", "\n"), last,
             justify="left" if position in (0, 1, len(HEAD) - 1) else "right", no_wrap=position > 0, vertical="top",
         )  # fmt: skip
     for row in rows:

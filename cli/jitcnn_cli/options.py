@@ -25,6 +25,14 @@ def dataset_name(_ctx: click.Context, _param: click.Parameter, value: str | None
     return value
 
 
+def with_options(command: Command, *parts: Callable[[Any], Any]) -> Command:
+    """The command with options and arguments, in the order in which its help shows them."""
+    decorated: Any = command
+    for part in reversed(parts):
+        decorated = part(decorated)
+    return cast(Command, decorated)
+
+
 def model_option(default: str | None) -> Callable[[Command], Command]:
     """``--model``; by default the recipe's net where there is none."""
     return click.option(

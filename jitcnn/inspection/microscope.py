@@ -54,12 +54,8 @@ def lenses(model: CNN) -> dict[str, Window]:
     """Every layer that ``specimen`` can show, those inside residual blocks too, by its place: "3", or "4.conv2"."""
     found: dict[str, Window] = {}
     for position, layer in enumerate(model.layers):
-        for name, each in {
-            str(position): layer,
-            **{f"{position}.{name}": one for name, one in layer.inner().items()},
-        }.items():
-            if isinstance(each, Window):
-                found[name] = each
+        here = {str(position): layer} | {f"{position}.{name}": inner for name, inner in layer.inner().items()}
+        found |= {place: each for place, each in here.items() if isinstance(each, Window)}
     return found
 
 

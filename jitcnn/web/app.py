@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,10 +15,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import ConfigError, JitCNNError
+from . import STATIC
 from .desk import Desk
 from .guard import Guard
 
-STATIC = files("jitcnn.web") / "static"
 Answer = Callable[[dict[str, Any], str], dict[str, Any]]
 
 

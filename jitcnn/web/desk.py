@@ -16,7 +16,7 @@ from ..metrics import evaluate
 from ..model import CNN
 from ..shift import shift_images
 from .drawing import as_drawn, can_be_centred, canvas_scale, centred
-from .learner import Job, put_arrays
+from .learner import Job
 from .packing import pack, pack_specimen, unpack_canvas
 from .watched import WatchedTraining
 
@@ -115,7 +115,10 @@ class Desk:
 
     def answers(self, canvas: object, session: str) -> dict[str, Any]:
         """Probabilities of the drawing, as it was drawn and centred, by the page's net and the rival."""
-        pictures = self._pictures(canvas)
+        drawn = self._drawn(canvas)
+        pictures = {"drawn": self._picture(drawn, False)}
+        if can_be_centred(self.model):
+            pictures["centred"] = self._picture(drawn, True)
         mine = self._session(session)
         with self._lock:
             nets = {self.model.name: mine.model} | ({} if self.rival is None else {self.rival_name: self.rival})
@@ -132,7 +135,7 @@ class Desk:
 
     def maps(self, canvas: object, is_centred: bool, session: str) -> dict[str, Any]:
         """What every layer makes of the drawing: its first planes, or its numbers."""
-        picture = self._picture(canvas, is_centred)
+        picture = self._picture(self._drawn(canvas), is_centred)
         mine = self._session(session)
         with self._lock:
             stages = trace(mine.model, picture)
@@ -143,16 +146,17 @@ class Desk:
 
         Without a label, the class that the net believes in is taken.
         """
-        picture = self._picture(canvas, is_centred)
+        picture = self._picture(self._drawn(canvas), is_centred)
         mine = self._session(session)
         with self._lock:
             net = mine.model
+            probabilities = net.predict_proba(picture)[0]
             if label is None:
-                label = int(net.predict(picture)[0])
+                label = int(probabilities.argmax())
             if not 0 <= label < len(self._class_names()):
                 raise ConfigError(f"label must be from 0 to {len(self._class_names()) - 1}, got {label}.")
             stages = trace(net, picture, labels=np.array([label]))
-            loss = -float(np.log(max(1e-30, float(net.predict_proba(picture)[0, label]))))
+            loss = -float(np.log(max(1e-30, float(probabilities[label]))))
             return {"label": label, "loss": loss, **pack_specimen(through(lens, stages))}
 
     def moved(self, right: int, down: int, session: str) -> dict[str, Any]:
@@ -242,7 +246,7 @@ class Desk:
                     oldest.training.end()
             if session.training is not None and session.training.version != session.version:
                 session.version, session.moved = session.training.version, {}
-                put_arrays(session.model, session.training.weights()[0])
+                session.model.put_arrays(session.training.weights()[0])
             return session
 
     def _why_no_training(self) -> str | None:
@@ -261,19 +265,16 @@ class Desk:
         classes = self.model.num_classes
         return list(self.model.class_names) or list(map(str, range(classes or 0)))
 
-    def _pictures(self, canvas: object) -> dict[str, IntArray]:
+    def _drawn(self, canvas: object) -> IntArray:
         C, H, W = self._shape
-        drawn = unpack_canvas(canvas, C, H * self.scale, W * self.scale)
-        pictures = {"drawn": as_drawn(drawn, self.scale)}
-        if can_be_centred(self.model):
-            pictures["centred"] = centred(drawn, self.model)
-        return pictures
+        return unpack_canvas(canvas, C, H * self.scale, W * self.scale)
 
-    def _picture(self, canvas: object, is_centred: bool) -> IntArray:
-        pictures = self._pictures(canvas)
-        if is_centred and "centred" not in pictures:
+    def _picture(self, drawn: IntArray, is_centred: bool) -> IntArray:
+        if not is_centred:
+            return as_drawn(drawn, self.scale)
+        if not can_be_centred(self.model):
             raise DataError(f"Pictures for {self.model.name} are not centred: ask with centred false.")
-        return pictures["centred" if is_centred else "drawn"]
+        return centred(drawn, self.model)
 
 
 def _shown(out: np.ndarray[Any, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from math import isfinite
 from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ..architecture import parse_net
 from ..arrays import Array, IntArray
 from ..data.batches import minibatches
 from ..data.dataset import Dataset
+from ..kernels import runtime
 from ..metrics import evaluate
 from ..model import CNN
 from ..optim import SGD
@@ -36,9 +36,8 @@ class Job:
     batch_size: int
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    momentum: float = 0.9
     seed: int = 0
-    threads: int | None = None
+    threads: int = field(default_factory=runtime.thread_count)  # those of the process that asks
 
 
 @dataclass
@@ -61,15 +60,8 @@ class Report:
 def model_of(job: Job) -> CNN:
     """The net that a job is about, with the weights it names."""
     model = CNN.from_description(parse_net(job.net, "the net"), seed=job.seed, mean=job.mean, std=job.std)
-    put_arrays(model, job.arrays)
+    model.put_arrays(job.arrays)
     return model
-
-
-def put_arrays(model: CNN, arrays: dict[str, Array]) -> None:
-    """Copy arrays, by their names in a file, into a net."""
-    mine = model.named_arrays()
-    for name, array in arrays.items():
-        mine[name][...] = array
 
 
 def learn(link: Connection, job: Job) -> None:
@@ -91,13 +83,10 @@ def learn(link: Connection, job: Job) -> None:
 
 class _Learner:
     def __init__(self, link: Connection, job: Job) -> None:
-        if job.threads is not None:
-            from ..kernels import runtime
-
-            runtime.set_threads(job.threads)
+        runtime.set_threads(job.threads)
         self.link, self.data, self.batch_size = link, job.data, job.batch_size
         self.model = model_of(job)
-        self.optimizer = SGD(job.learning_rate, job.momentum)
+        self.optimizer = SGD(job.learning_rate)
         self.rng = np.random.default_rng(job.seed)
         self.step, self.epoch, self.seen = 0, 1, 0
         self.points: list[tuple[int, float]] = []
@@ -125,7 +114,7 @@ class _Learner:
                 self.points.append((self.step, float(np.mean(piece))))
                 piece, begun = [], now
             if now - reported >= REPORT_SECONDS:
-                self._report("running", images_per_second=(self.seen - seen_before) / (now - reported))
+                self._report("running", (self.seen - seen_before) / (now - reported))
                 reported, seen_before = perf_counter(), self.seen
             if self.link.poll():
                 self._obey()
@@ -152,7 +141,7 @@ class _Learner:
                 return
             self._report("paused" if self.paused else "running")
 
-    def _report(self, status: str, message: str = "", **more: Any) -> None:
+    def _report(self, status: str, images_per_second: float = 0.0) -> None:
         result = evaluate(self.model, self.data.x_test[:EXAMINED], self.data.y_test[:EXAMINED])
         gradients = {
             f"{position}.{name}": gradient
@@ -162,8 +151,8 @@ class _Learner:
         }
         self.link.send(
             Report(
-                status, message, self.step, self.epoch, self.seen, learning_rate=self.optimizer.learning_rate,
-                points=self.points, accuracy=result.accuracy, arrays=self.model.named_arrays(), gradients=gradients, **more,
+                status, "", self.step, self.epoch, self.seen, images_per_second, self.optimizer.learning_rate,
+                self.points, result.accuracy, self.model.named_arrays(), gradients,
             )
         )  # fmt: skip
         self.points = []

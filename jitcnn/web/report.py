@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -28,11 +27,11 @@ from ..model import CNN
 from ..plots import confusion_figure, curves_figure, filters_figure, mistakes_figure, shift_maps_figure, sureness
 from ..recipes import Recipe
 from ..shift import shift_map
-from ..summary import HEAD, LEGEND, cells, total
+from ..summary import HEAD, LEGEND, cells, total_cells
+from . import STATIC
 from .packing import pack_specimen
 
-STATIC = files("jitcnn.web") / "static"
-MODULES = ("arrays.js", "planes.js", "microscope.js", "scope.js", "report.js")
+MODULES = ("arrays.js", "elements.js", "planes.js", "microscope.js", "scope.js", "report.js")
 MOST_SPECIMEN_NUMBERS = 300_000  # in one layer of one image: what a page can hold
 MOVED_IMAGES = 500
 
@@ -100,7 +99,6 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
     sources = {name: base64.b64encode((STATIC / name).read_bytes()).decode() for name in MODULES}
     modules = {f"jitcnn/{name}": f"data:text/javascript;base64,{source}" for name, source in sources.items()}
     rows = model.summary_rows()
-    last = total(rows)
     told = environment()
     facts = {
         "data set": f"{data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images",
@@ -111,7 +109,7 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
     template = Environment(autoescape=True).from_string((STATIC / "report.html").read_text())
     return template.render(
         title=f"{model.name} on {data.name}", version=told["versions"]["jitcnn"], date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        facts=facts.items(), head=HEAD, rows=[*map(cells, rows), ("total", "", f"{last.parameter_count:,}", *cells(last)[3:])],
+        facts=facts.items(), head=HEAD, rows=[*map(cells, rows), total_cells(rows)],
         legend=LEGEND, recipe=_recipe(model), pictures=pictures, style=Markup((STATIC / "style.css").read_text()),
         modules=Markup(json.dumps({"imports": modules})), specimens=Markup(json.dumps(specimens).replace("</", "<\\/")) if specimens else "",
     )  # fmt: skip
@@ -178,13 +176,9 @@ def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str
     """The layers that a page can hold, for the firmest right answer, the least firm one, and the firmest mistake."""
     believed, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = believed == data.y_test
-    chosen = {
-        int(np.where(right, sure, -1).argmax()): "",
-        int(sure.argmin()): "",
-        int(np.where(right, -1, sure).argmax()): "",
-    }
+    chosen = np.where(right, sure, -1).argmax(), sure.argmin(), np.where(right, -1, sure).argmax()
     images = []
-    for index in chosen:
+    for index in dict.fromkeys(map(int, chosen)):
         label = int(data.y_test[index])
         stages = trace(model, data.x_test[index : index + 1], labels=np.array([label]))
         layers = [

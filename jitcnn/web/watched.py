@@ -6,13 +6,11 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from ..arrays import Array
 from ..errors import ConfigError
 from .learner import Job, Report, learn
 
-MOST_POINTS = 4000  # of the loss curve; above, every second one is dropped
+MOST_POINTS = 4000  # of a curve; above, every second one is dropped
 UNWATCHED_SECONDS = 90  # without a question, a training ends: its page was closed
 RUNNING = ("starting", "running", "paused")
 
@@ -96,8 +94,10 @@ class WatchedTraining:
                 report.step, report.epoch, report.seen = last.step, last.epoch, last.seen
             else:
                 self.version += 1
-            self._points += report.points
-            if len(self._points) > MOST_POINTS:
-                self._points = self._points[::2]
-            if report.accuracy is not None and np.isfinite(report.accuracy):
-                self._accuracies.append((report.step, report.accuracy))
+            self._points = _thinned(self._points + report.points)
+            if report.accuracy is not None:
+                self._accuracies = _thinned([*self._accuracies, (report.step, report.accuracy)])
+
+
+def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    return points[::2] if len(points) > MOST_POINTS else points

@@ -1,6 +1,5 @@
 """Pictures of what a net answers on test images: which classes it mixes up, and on which images."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,19 +40,11 @@ def _examined(command: Command) -> Command:
             probabilities = net.predict_proba(data.x_test)
         command(data=data, probabilities=probabilities, title=f"{net.name} on {data.name}", **settings)
 
-    parts: tuple[Callable[[Any], Any], ...] = (
-        model_argument,
-        options.dataset_option,
-        options.data_dir_option,
-        options.picture_options,
-        options.seed_option,
-        options.impl_option,
-        options.limit_option,
-    )
-    decorated: Any = prepared
-    for part in reversed(parts):
-        decorated = part(decorated)
-    return cast(Command, decorated)
+    parts = (
+        model_argument, options.dataset_option, options.data_dir_option, options.picture_options, options.seed_option,
+        options.impl_option, options.limit_option,
+    )  # fmt: skip
+    return cast(Command, options.with_options(prepared, *parts))
 
 
 @click.command("confusion")

@@ -73,10 +73,7 @@ def image_options(command: Command) -> Command:
         options.seed_option,
         options.impl_option,
     )
-    decorated: Any = prepared
-    for part in reversed(parts):
-        decorated = part(decorated)
-    return cast(Command, decorated)
+    return cast(Command, options.with_options(prepared, *parts))
 
 
 def _test_image(

@@ -1,27 +1,21 @@
 // What the nets read: a bar for each class and net, for the picture as drawn and centred.
 
 import { unpack } from "jitcnn/arrays.js";
+import { element } from "jitcnn/elements.js";
 import { sheet } from "jitcnn/planes.js";
 
 const TITLES = { centred: "Centred by its mass, as the training images were", drawn: "As it was drawn" };
-
-function element(tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
 
 export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
 
 // A bar of a share from 0 to 1.
 export function track(share, isRival) {
-  const bar = element("div", isRival ? "track rival" : "track");
-  const fill = document.createElement("i");
+  const bar = element("div", "", isRival ? "track rival" : "track");
+  const fill = element("i");
   fill.style.width = `${100 * share}%`;
-  const whole = document.createElement("div");
+  const whole = element("div");
   whole.append(fill);
-  bar.append(whole, element("span", "", percent(share)));
+  bar.append(whole, element("span", percent(share)));
   return bar;
 }
 
@@ -62,14 +56,14 @@ export class Answers {
   }
 
   #reading(name, { image, answers }) {
-    const block = element("div", "reading");
+    const block = element("div", "", "reading");
     block.dataset.reading = name;
-    const title = element("h3", "", TITLES[name]);
+    const title = element("h3", TITLES[name]);
     const canvas = document.createElement("canvas");
     drawImage(canvas, unpack(image));
     title.prepend(canvas);
-    const grid = element("div", "chances");
-    grid.append(element("span"), ...[0, 1].map((k) => element("span", "net", answers[k]?.net ?? "")));
+    const grid = element("div", "", "chances");
+    grid.append(element("span"), ...[0, 1].map((k) => element("span", answers[k]?.net ?? "", "net")));
     const mine = answers[0].probabilities;
     const best = mine.indexOf(Math.max(...mine));
     const shown = mine.map((_, k) => k);
@@ -79,11 +73,11 @@ export class Answers {
     }
     for (const k of shown) {
       const bars = [0, 1].map((net) => {
-        const cell = element("div", k === best && net === 0 ? "best" : "");
+        const cell = element("div", "", k === best && net === 0 ? "best" : "");
         if (answers[net]) cell.append(track(answers[net].probabilities[k], net === 1));
         return cell;
       });
-      grid.append(element("b", "", this.classes[k]), ...bars);
+      grid.append(element("b", this.classes[k]), ...bars);
     }
     block.append(title, grid);
     return block;

@@ -1,30 +1,28 @@
 // Every layer's feature maps, as they are.
 
 import { plane, spoken, unpack } from "jitcnn/arrays.js";
+import { element } from "jitcnn/elements.js";
 import { sheet } from "jitcnn/planes.js";
 
 export class Layers {
   // `net` as the server's /api/about tells it; onLook(place) is called when a layer is to be magnified.
   constructor(host, net, onLook) {
     this.rows = net.layers.map((layer, position) => {
-      const row = document.createElement("div");
-      row.className = "layer";
-      const said = document.createElement("p");
-      const name = document.createElement("b");
-      name.textContent = `${position} ${layer.label}`;
+      const row = element("div", "", "layer");
+      const said = element("p");
+      const name = element("b", `${position} ${layer.label}`);
       const rest = layer.shape.length === 3 && layer.shape[0] > net.most_maps ? `, the first ${net.most_maps}` : "";
-      said.append(name, document.createElement("br"), `${layer.shape.join("×")}${rest}`);
-      const range = document.createElement("span");
-      said.append(document.createElement("br"), range);
+      said.append(name, element("br"), `${layer.shape.join("×")}${rest}`);
+      const range = element("span");
+      said.append(element("br"), range);
       const lens = net.lenses.find(({ place }) => place.split(".")[0] === String(position));
       if (lens) {
-        const button = document.createElement("button");
+        const button = element("button", "look into it");
         button.type = "button";
-        button.textContent = "look into it";
         button.addEventListener("click", () => onLook(lens.place));
-        said.append(document.createElement("br"), button);
+        said.append(element("br"), button);
       }
-      const canvas = document.createElement("canvas");
+      const canvas = element("canvas");
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `what ${layer.label} gives`);
       row.append(said, canvas);

@@ -3,6 +3,7 @@
 import { Latest, about, ask } from "jitcnn/api.js";
 import { base64, spoken, unpack, unpackAll } from "jitcnn/arrays.js";
 import { Answers, percent, track } from "jitcnn/answers.js";
+import { element } from "jitcnn/elements.js";
 import { Layers } from "jitcnn/layers.js";
 import { Pad } from "jitcnn/pad.js";
 import { Scope } from "jitcnn/scope.js";
@@ -71,9 +72,7 @@ async function begin() {
   // --- test images, moved as the drawing ---------------------------------------------------------------
   const latestMoved = new Latest("moved", ({ right, down, images, accuracies }) => {
     by("moved-bars").replaceChildren(...Object.entries(accuracies).flatMap(([name, accuracy], k) => {
-      const said = document.createElement("p");
-      said.className = "note";
-      said.textContent = name;
+      const said = element("p", name, "note");
       const bar = track(accuracy, k === 1);
       bar.dataset.net = name;
       bar.dataset.accuracy = accuracy;

@@ -1,18 +1,12 @@
 // The microscope: planes of a layer's input, filter and output; click any number and see what it is made of.
 
 import { plane, spoken } from "jitcnn/arrays.js";
+import { element } from "jitcnn/elements.js";
 import { PlaneView } from "jitcnn/planes.js";
 import * as micro from "jitcnn/microscope.js";
 
 const MOST_ROWS = 1000; // of a list of terms
 const MATRIX_SIDE = 700; // cells of im2col's matrix that are drawn along each axis
-
-function element(tag, text = "", className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
 
 export class Scope {
   // `host` is an element that the microscope fills.

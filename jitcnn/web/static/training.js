@@ -3,6 +3,7 @@
 import { ask } from "jitcnn/api.js";
 import { plane, spoken, unpack } from "jitcnn/arrays.js";
 import { chart } from "jitcnn/chart.js";
+import { element } from "jitcnn/elements.js";
 import { rangeOf, sheet } from "jitcnn/planes.js";
 
 const LOOK_EVERY = 1000; // milliseconds
@@ -85,7 +86,7 @@ export class Training {
   #showFilters(filters) {
     by("filters").replaceChildren(
       ...filters.map(({ name, weights, gradient }) => {
-        const both = document.createElement("div");
+        const both = element("div");
         both.append(
           this.#figure(`filters ${name}, by their first channel`, weights),
           this.#figure("their gradients in the last step", gradient),
@@ -96,10 +97,9 @@ export class Training {
   }
 
   #figure(caption, { planes }) {
-    const figure = document.createElement("figure");
-    const said = document.createElement("figcaption");
-    said.textContent = caption;
-    const canvas = document.createElement("canvas");
+    const figure = element("figure");
+    const said = element("figcaption", caption);
+    const canvas = element("canvas");
     const array = unpack(planes);
     const range = rangeOf(array.data);
     sheet(canvas, Array.from({ length: array.shape[0] }, (_, c) => plane(array, c)), 8, range);
