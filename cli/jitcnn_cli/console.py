@@ -75,6 +75,10 @@ class Bar:
         """Move the bar to ``done``."""
         self._progress.update(self._task, completed=done, note=note)
 
+    def label(self, label: str) -> None:
+        """Say what is being done."""
+        self._progress.update(self._task, description=label)
+
 
 def batch_bar(label: str, batches: int) -> Bar:
     """The bar of one epoch: batch i of n, images per second, time left."""
@@ -130,16 +134,19 @@ class DownloadBar:
 
 
 @contextmanager
-def compiling() -> Iterator[None]:
-    """While this is entered, say so when kernels are being compiled, which happens on the first run only."""
+def working(label: str, total: float | None = None, *columns: Any) -> Iterator[Bar]:
+    """A bar that says what is being done, and while a kernel is compiled, which is on the first run only, says that."""
     from jitcnn.kernels import runtime
 
-    console = stdout()
-    with Bar("compiling kernels (first run only)", None, TextColumn("{task.fields[note]}")) as bar:
-        watch = runtime.CompileClock(on_kernel=lambda name, count: bar.show(count, f"{count + 1}: {name.strip('_')}"))
-        with watch:
-            yield
-    if watch.kernels:
-        console.print(
-            f"compiling kernels (first run only): {watch.kernels} kernels in {watch.seconds:.1f} s, kept for the next run"
+    compiling = "compiling kernels (first run only)"
+    with Bar(label, total, *columns) as bar:
+        watch = runtime.CompileClock(
+            on_kernel=lambda name, count: bar.label(f"{compiling}, {count + 1}: {name.strip('_')}"),
+            on_done=lambda: bar.label(label),
         )
+        with watch:
+            yield bar
+    if watch.kernels:  # not among the results, which may be JSON
+        kernels = f"{watch.kernels} kernel{'s' * (watch.kernels > 1)}"
+        said = f"{compiling}: {kernels} in {watch.seconds:.1f} s, kept for the next run"
+        Console(stderr=True, highlight=False).print(said, soft_wrap=True)

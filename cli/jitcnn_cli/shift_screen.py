@@ -20,7 +20,7 @@ from jitcnn.kernels import runtime
 from jitcnn.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
 from jitcnn.shift import RIVALS, Lab, LabNet, ShiftMap, shift_map, translation_lab
-from jitcnn_cli.console import Bar, DownloadBar, compiling, headline, stdout, table
+from jitcnn_cli.console import DownloadBar, headline, stdout, table, working
 
 ACCURACY_AT, AGREEMENT_AT = (0, 2, 4, 8), (1, 2, 4)
 
@@ -98,7 +98,7 @@ def _train_all(
             soft_wrap=True,
         )
 
-    with compiling(), Bar("training and mapping", None, TextColumn("{task.fields[note]}")) as bar:
+    with working("training and mapping", None, TextColumn("{task.fields[note]}")) as bar:
         lab = translation_lab(
             data, epochs, seed, images, reach, nets, on_start=on_start, on_net=on_net,
             on_batch=lambda batch, batches, _: bar.show(batch, f"{doing}: batch {batch} of {batches}"),
@@ -135,7 +135,7 @@ def _map_one(console: Console, model: CNN, data: Dataset, images: int, reach: in
     """The map of a saved net."""
     data.check_fit(model)
     tested, labels = data.x_test[:images], data.y_test[:images]
-    with compiling(), Bar("mapping", (2 * reach + 1) ** 2) as bar:
+    with working("mapping", (2 * reach + 1) ** 2) as bar:
         shifts = shift_map(model, tested, labels, reach, on_shift=lambda shift, _: bar.show(shift))
     headline(console, model.name, f": {data.name}, {len(tested):,} test images ({data.source})")
     _show_table(console, [(model.name, "as saved", model.parameter_count, shifts)])

@@ -25,7 +25,7 @@ from jitcnn.resume import Checkpoints, Progress, read_training
 from jitcnn.shift import shift_test
 from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options
-from jitcnn_cli.console import DownloadBar, batch_bar, compiling, headline, model_table, stdout
+from jitcnn_cli.console import DownloadBar, batch_bar, headline, model_table, stdout, working
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
@@ -91,7 +91,7 @@ def run(
     centred = ", then by mean and deviation of the training images" if chosen.normalise else ""
     console.print(f"  also       He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
 
-    with compiling():
+    with working("making ready"):
         prepare(model, chosen.batch_size, chosen)
     settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed, "validation": validation}
     histories: dict[str, History] = {}

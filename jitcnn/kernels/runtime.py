@@ -156,12 +156,18 @@ class CompileClock(event.Listener):
     Parameters
     ----------
     on_kernel : called with the name of each kernel as its compile begins, and how many came before it
+    on_done : called as the compile of each ends
     """
 
-    def __init__(self, on_kernel: Callable[[str, int], object] | None = None) -> None:
+    def __init__(
+        self,
+        on_kernel: Callable[[str, int], object] = lambda _name, _before: None,
+        on_done: Callable[[], object] = lambda: None,
+    ) -> None:
         self.seconds = 0.0
         self.kernels = 0
         self._on_kernel = on_kernel
+        self._on_done = on_done
         self._depth = 0
         self._start = 0.0
 
@@ -176,8 +182,7 @@ class CompileClock(event.Listener):
         """Numba begins to compile something; what a kernel calls is compiled within it."""
         if self._depth == 0:
             self._start = perf_counter()
-            if self._on_kernel is not None:
-                self._on_kernel(event.data["dispatcher"].py_func.__name__, self.kernels)
+            self._on_kernel(event.data["dispatcher"].py_func.__name__, self.kernels)
         self._depth += 1
 
     def on_end(self, event: Any) -> None:
@@ -186,3 +191,4 @@ class CompileClock(event.Listener):
         if self._depth == 0:
             self.seconds += perf_counter() - self._start
             self.kernels += 1
+            self._on_done()

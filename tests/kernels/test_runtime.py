@@ -81,11 +81,11 @@ def test_the_compile_clock_counts_a_new_kernel_and_not_a_known_one():
     import numba
 
     doubled = numba.njit(lambda x: 2 * x)
-    names = []
-    with runtime.CompileClock(on_kernel=lambda name, before: names.append((name, before))) as first:
+    told = []
+    with runtime.CompileClock(lambda name, before: told.append((name, before)), lambda: told.append("done")) as first:
         assert doubled(2) == 4
     with runtime.CompileClock() as second:
         assert doubled(3) == 6
-    assert (first.kernels, names) == (1, [("<lambda>", 0)])
+    assert (first.kernels, told) == (1, [("<lambda>", 0), "done"])
     assert first.seconds > 0
     assert (second.kernels, second.seconds) == (0, 0.0)

@@ -42,7 +42,7 @@ def command(
 
     from jitcnn.metrics import evaluate
     from jitcnn.model import CNN
-    from jitcnn_cli.console import compiling, stdout, table
+    from jitcnn_cli.console import stdout, table, working
 
     console = stdout()
     net = CNN.load(model, impl=impl)
@@ -65,12 +65,11 @@ def command(
         return
     if note:
         console.print(note, style="yellow", soft_wrap=True)
-    with compiling():
-        result = evaluate(net, data.x_test, data.y_test)
+    with working("reading the test images"):
+        result, answers = evaluate(net, data.x_test, data.y_test), net.predict(data.x_test)
     console.print(
         f"{net.name} on {data.name}: {result.correct:,} of {result.total:,} correct, {result.accuracy:.2%}, loss {result.loss:.4f}"
     )
-    answers = net.predict(data.x_test)
     shown = table(None, "class", "images", "correct", "most often taken for")
     for label in np.unique(data.y_test):
         given = answers[data.y_test == label]

@@ -60,7 +60,7 @@ def command(
     from jitcnn.data import fitting_dataset
     from jitcnn.model import CNN
     from jitcnn.web.desk import Desk
-    from jitcnn_cli.console import compiling, stdout
+    from jitcnn_cli.console import stdout, working
     from jitcnn_cli.run_folder import MODEL_FILE, rival_beside
 
     console = stdout()
@@ -79,7 +79,7 @@ def command(
             options.data_for(net, dataset or "auto", data_dir, as_it_takes, 0)[0] if is_named else fitting_dataset(net)
         )
     desk = Desk(net, its_rival, data)
-    with compiling():
+    with working("making ready"):
         desk.warm_up()
 
     def on_ready(address: str) -> None:
@@ -95,7 +95,7 @@ def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":
     from jitcnn.data import load_dataset
     from jitcnn.recipes import choose_recipe
     from jitcnn.training import fit_by, model_by, prepare
-    from jitcnn_cli.console import compiling, epoch_bar, stdout
+    from jitcnn_cli.console import epoch_bar, stdout, working
 
     data, _ = load_dataset("digits")
     recipe = choose_recipe("standard", "digits").changed(epochs=RIVAL_EPOCHS)
@@ -105,7 +105,7 @@ def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":
     )
     nets = [model_by(recipe), model_by(recipe.changed(model="mnist-dense"))]
     for net in nets:
-        with compiling():
+        with working("making ready"):
             prepare(net, recipe.batch_size, recipe)
         with epoch_bar(f"training {net.name}", recipe.epochs) as bar:
             fit_by(recipe, net, data, on_epoch=lambda epoch: bar.show(epoch.epoch))

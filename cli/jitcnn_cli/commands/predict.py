@@ -26,13 +26,13 @@ def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> No
 
     from jitcnn.data.images import read_for
     from jitcnn.model import CNN
-    from jitcnn_cli.console import compiling, stdout, table
+    from jitcnn_cli.console import stdout, table, working
 
     net = CNN.load(model, impl=impl)
     console = stdout()
     for path in images:
         picture = read_for(net, path)
-        with compiling():
+        with working(f"reading {path}"):
             probabilities = net.predict_proba(picture)[0]
         names = net.class_names or tuple(map(str, range(len(probabilities))))
         best = int(probabilities.argmax())

@@ -60,7 +60,7 @@ def command(
     from jitcnn.files import atomic_write
     from jitcnn.kernels import runtime
     from jitcnn.recipes import choose_recipe
-    from jitcnn_cli.console import DownloadBar, compiling, stdout, table
+    from jitcnn_cli.console import DownloadBar, stdout, table, working
     from jitcnn_cli.main import INTERRUPTED
 
     console = stdout()
@@ -73,7 +73,7 @@ def command(
         f"race to {target:g} % on {data.name}: {impl}, {runtime.thread_count()} threads, {processor()}", soft_wrap=True
     )
     console.print("\n".join(chosen.lines()), soft_wrap=True)
-    with compiling():
+    with working("racing"):
         runs = races.race(
             data, chosen, target=target / 100, seeds=seeds, impl=impl,
             on_epoch=lambda seed, epoch: console.print(

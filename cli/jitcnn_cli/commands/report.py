@@ -46,10 +46,12 @@ def command(
     Example:
       jitcnn report output/cnn_mnist_model.npz --dataset digits --limit 60 --reach 1
     """
+    from rich.progress import TextColumn
+
     from jitcnn.inspection import read_histories
     from jitcnn.model import CNN
     from jitcnn.web.report import write_report
-    from jitcnn_cli.console import compiling, stdout
+    from jitcnn_cli.console import stdout, working
     from jitcnn_cli.run_folder import history_beside, rival_beside
 
     console = stdout()
@@ -58,10 +60,10 @@ def command(
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     kept = history or history_beside(model)
-    with compiling():
+    with working("writing the page", None, TextColumn("{task.fields[note]}")) as bar:
         write_report(
             output, net, data if limit is None else data.limited(limit), rival=rival_beside(model, net),
-            histories=None if kept is None else read_histories(kept), reach=reach,
+            histories=None if kept is None else read_histories(kept), reach=reach, on_part=lambda part: bar.show(0, part),
         )  # fmt: skip
     size = Path(output).stat().st_size / 1e6
     console.print(

@@ -14,9 +14,9 @@ def command() -> None:
     from jitcnn.kernels import runtime
     from jitcnn.models import mnist_cnn
     from jitcnn.training import prepare
-    from jitcnn_cli.console import compiling, stdout
+    from jitcnn_cli.console import stdout, working
 
-    with compiling():
+    with working("making ready"):
         for impl in ("auto", "loops"):
             prepare(mnist_cnn(impl=impl))
     stdout().print(f"kernels are ready in {runtime.cache_folder()}", soft_wrap=True)

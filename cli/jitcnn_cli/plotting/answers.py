@@ -29,14 +29,14 @@ def _examined(command: Command) -> Command:
         **settings: Any,
     ) -> None:
         from jitcnn.model import CNN
-        from jitcnn_cli.console import compiling
+        from jitcnn_cli.console import working
 
         net = CNN.load(model, impl=impl)
         data, note = options.data_for(net, dataset, data_dir, pictures, seed)
         if note:
             click.echo(note, err=True)
         data = data if limit is None else data.limited(limit)
-        with compiling():
+        with working("reading the test images"):
             probabilities = net.predict_proba(data.x_test)
         command(data=data, probabilities=probabilities, title=f"{net.name} on {data.name}", **settings)
 

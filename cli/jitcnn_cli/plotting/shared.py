@@ -51,7 +51,7 @@ def image_options(command: Command) -> Command:
     ) -> None:
         from jitcnn.data.images import read_for
         from jitcnn.model import CNN
-        from jitcnn_cli.console import compiling
+        from jitcnn_cli.console import working
 
         if image is not None and index is not None:
             raise click.UsageError("Expected IMAGE or --index, got both: leave one out.")
@@ -60,7 +60,7 @@ def image_options(command: Command) -> Command:
             x, name = _test_image(net, dataset, data_dir, pictures, seed, index or 0)
         else:
             x, name = read_for(net, image), image
-        with compiling():
+        with working("drawing"):
             command(net=net, x=x, name=name, **settings)
 
     parts = (
