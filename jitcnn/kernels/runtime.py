@@ -27,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -37,10 +38,15 @@ FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def _load_tbb() -> bool:
-    """Load the tbb wheel's library, if it is installed; must run before numba is imported.
+    """Load the tbb wheel's library, if it is installed and numba was built for it; must run before numba is imported.
 
-    numba asks the system for it by name, which does not look into a virtual environment.
+    numba asks the system for it by name, which does not look into a virtual environment. Its wheels of 0.62.0 and some
+    distributions' packages were built without the layer.
     """
+    numba_package = find_spec("numba")
+    folders = [] if numba_package is None else numba_package.submodule_search_locations or []
+    if not any(any(Path(folder, "np", "ufunc").glob("tbbpool.*")) for folder in folders):
+        return False
     for library in ("lib/libtbb.so.12", "Library/bin/tbb12.dll"):
         path = Path(sys.prefix, library)
         if path.exists():
@@ -78,6 +84,7 @@ os.environ.setdefault("NUMBA_OPT", "2")
 
 import numba  # noqa: E402  (the environment above must be set first)
 from numba.core import caching, event  # noqa: E402
+from numba.np.ufunc import parallel  # noqa: E402
 
 _CONFIG: Any = numba.config  # its settings are made at run time, out of sight of type checkers
 
@@ -136,8 +143,9 @@ def set_threads(count: int) -> None:
 
 
 def threading_layer() -> str:
-    """Return the name of the layer numba asked for: tbb, omp, workqueue or default."""
-    return str(_CONFIG.THREADING_LAYER)
+    """Return the name of the layer that runs the threads: tbb, omp or workqueue."""
+    thread_count()  # starts them
+    return str(parallel.threading_layer())  # type: ignore[no-untyped-call]
 
 
 def cache_folder() -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_source_hash_names_all_kernels():
     folder = runtime.Path(runtime.__file__).parent
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in sorted(folder.glob("*.py")))).hexdigest()
     assert runtime._source_hash() == digest[:12]
+
+
+def test_tbb_is_asked_for_only_of_a_numba_that_was_built_for_it(monkeypatch, tmp_path):
+    if not runtime._load_tbb():
+        pytest.skip("there is no tbb wheel here")
+    monkeypatch.setattr(runtime, "find_spec", lambda _: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
+    assert not runtime._load_tbb()
+    (tmp_path / "np" / "ufunc").mkdir(parents=True)
+    (tmp_path / "np" / "ufunc" / "tbbpool.cpython-311-x86_64-linux-gnu.so").touch()
+    assert runtime._load_tbb()
 
 
 @pytest.mark.parametrize("cache", ["/proc/none", "/dev/null"])
