@@ -27,22 +27,24 @@ def unpacked_bytes(path: str | os.PathLike[str]) -> bytes:
     Raises
     ------
     DataError
-        If the file can not be read, or is a damaged or truncated gzip file.
+        If the file can not be read, is larger than any data set here, or is a damaged or truncated gzip file.
     """
     try:
-        contents = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            contents = file.read(LARGEST + 1)
     except OSError as error:
         raise DataError(f"{path} can not be read: {error.strerror or error}.") from error
-    if not contents.startswith(GZIP_MAGIC):
-        return contents
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(contents)) as packed:
-            unpacked = packed.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is a damaged or truncated gzip file ({error}): fetch it again.") from error
-    if len(unpacked) > LARGEST:
-        raise DataError(f"{path} unpacks to more than {LARGEST:,} bytes: no data set here is as large; fetch it again.")
-    return unpacked
+    does = "is"
+    if contents.startswith(GZIP_MAGIC) and len(contents) <= LARGEST:
+        does = "unpacks to"
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(contents)) as packed:
+                contents = packed.read(LARGEST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is a damaged or truncated gzip file ({error}): fetch it again.") from error
+    if len(contents) > LARGEST:
+        raise DataError(f"{path} {does} more than {LARGEST:,} bytes: no data set here is as large; fetch it again.")
+    return contents
 
 
 def parse_idx(contents: bytes, name: str, axes: int) -> IntArray:

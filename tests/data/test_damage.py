@@ -59,6 +59,13 @@ def test_an_idx_file_that_unpacks_without_end_is_refused(file):
         read_idx(file, 3)
 
 
+def test_an_idx_file_without_end_is_refused(file):
+    with file.open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    with pytest.raises(DataError, match="is more than 134,217,728 bytes"):
+        read_idx(file, 3)
+
+
 # --- CIFAR-10 -----------------------------------------------------------------------------------------
 
 
