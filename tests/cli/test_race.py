@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from jitcnn_cli.main import cli
 
@@ -43,3 +44,14 @@ def test_a_stranger_gets_the_same_weights(raced):
     first, second = (raced("--target", "20", "--threads", threads)[1]["runs"] for threads in ("1", "2"))
     assert [run["weights_sha256"] for run in first] == [run["weights_sha256"] for run in second]
     assert first[0]["weights_sha256"] != first[1]["weights_sha256"]
+
+
+def test_the_net_takes_as_many_classes_as_the_pictures_have(runner, tmp_path):
+    for name, grey in (("dark", 30), ("light", 220)):
+        (tmp_path / "two" / name).mkdir(parents=True)
+        for k in range(5):
+            Image.new("L", (20 + k, 30), grey).save(tmp_path / "two" / name / f"{k}.png")
+    arguments = ["--dataset", str(tmp_path / "two"), "--image-size", "28", "--channels", "1", "--target", "50"]
+    result = runner.invoke(cli, ["race", "--seeds", "1", *arguments, "--receipt", str(tmp_path / "receipt.json")])
+    assert result.exit_code == 0, result.output
+    assert "50 % after" in result.output
