@@ -1,0 +1,92 @@
+"""Mistakes in dense layers, activations, dropout and flattening."""
+
+from typing import Any
+
+import numpy as np
+
+from ... import functional
+from ...layers import Dropout, Flatten
+from .table import Function, bug
+
+
+@bug("dense-untransposed", "Dense", "d_x through untransposed weights", functional, "dense_backward_input")
+def _dense_untransposed(right: Function) -> Function:
+    def wrong(d_out: Any, weights: Any) -> Any:
+        return right(d_out, weights.T.reshape(weights.shape))
+
+    return wrong
+
+
+@bug("dense-bias-averaged", "Dense", "d_bias is the mean instead of the sum", functional, "dense_backward_weights")
+def _dense_bias_averaged(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any) -> Any:
+        d_weights, d_bias = right(d_out, x)
+        return d_weights, d_bias / len(x)
+
+    return wrong
+
+
+@bug("relu-mask-inverted", "ReLU", "the gradient passes where nothing went through", functional, "relu_backward")
+def _relu_mask_inverted(right: Function) -> Function:
+    def wrong(d_out: Any, out: Any) -> Any:
+        return d_out - right(d_out, out)
+
+    return wrong
+
+
+@bug("leaky-relu-slope-forgotten", "LeakyReLU", "no gradient below zero", functional, "leaky_relu_backward")
+def _leaky_relu_slope_forgotten(right: Function) -> Function:
+    def wrong(d_out: Any, out: Any, slope: float) -> Any:
+        return right(d_out, out, 0.0)
+
+    return wrong
+
+
+@bug("tanh-not-squared", "Tanh", "1 - out instead of 1 - out²", functional, "tanh_backward")
+def _tanh_not_squared(right: Function) -> Function:
+    def wrong(d_out: Any, out: Any) -> Any:
+        return d_out * (1 - out)
+
+    return wrong
+
+
+@bug("sigmoid-half", "Sigmoid", "out instead of out · (1 - out)", functional, "sigmoid_backward")
+def _sigmoid_half(right: Function) -> Function:
+    def wrong(d_out: Any, out: Any) -> Any:
+        return d_out * out
+
+    return wrong
+
+
+@bug("softmax-diagonal", "Softmax", "each class as if it were alone", functional, "softmax_backward")
+def _softmax_diagonal(right: Function) -> Function:
+    def wrong(d_out: Any, out: Any) -> Any:
+        return d_out * out * (1 - out)
+
+    return wrong
+
+
+@bug("dropout-without-scale", "Dropout", "what is kept is not divided by 1 - rate", functional, "dropout")
+def _dropout_without_scale(right: Function) -> Function:
+    def wrong(x: Any, kept: Any, rate: float) -> Any:
+        return right(x, kept, rate) * x.dtype.type(1 - rate)
+
+    return wrong
+
+
+@bug("dropout-without-mask", "Dropout", "the gradient passes through what was dropped", Dropout, "backward")
+def _dropout_without_mask(right: Function) -> Function:
+    def wrong(self: Dropout, d_out: Any) -> Any:
+        everything = right(self, np.ones_like(d_out)).max()
+        return d_out * everything
+
+    return wrong
+
+
+@bug("flatten-by-columns", "Flatten", "d_x filled column by column", Flatten, "backward")
+def _flatten_by_columns(right: Function) -> Function:
+    def wrong(self: Flatten, d_out: Any) -> Any:
+        d_x = right(self, d_out)
+        return d_x.swapaxes(2, 3).reshape(d_x.shape)
+
+    return wrong

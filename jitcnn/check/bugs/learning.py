@@ -1,0 +1,58 @@
+"""Mistakes in the loss, the optimisers and the way back through a net."""
+
+from typing import Any
+
+import numpy as np
+
+from ...kernels import losses, optim
+from ...model import CNN
+from .table import Function, bug
+
+
+@bug("loss-not-averaged", "loss", "softmax-cross-entropy without 1/N", losses, "softmax_cross_entropy")
+def _loss_not_averaged(right: Function) -> Function:
+    def wrong(logits: Any, y: Any, label_smoothing: float, d_logits: Any) -> Any:
+        loss = right(logits, y, label_smoothing, d_logits)
+        d_logits *= len(logits)
+        return loss
+
+    return wrong
+
+
+@bug("loss-smoothing-forgotten", "loss", "the gradient knows no label smoothing", losses, "softmax_cross_entropy")
+def _loss_smoothing_forgotten(right: Function) -> Function:
+    def wrong(logits: Any, y: Any, label_smoothing: float, d_logits: Any) -> Any:
+        right(logits, y, 0.0, d_logits)
+        return right(logits, y, label_smoothing, np.empty_like(d_logits))
+
+    return wrong
+
+
+@bug("momentum-sign", "optimiser", "SGD brakes where it should run on", optim, "momentum_step")
+def _momentum_sign(right: Function) -> Function:
+    def wrong(parameter: Any, gradient: Any, velocity: Any, rate: Any, momentum: Any, *others: Any) -> None:
+        right(parameter, gradient, velocity, rate, -momentum, *others)
+
+    return wrong
+
+
+@bug("adam-betas-swapped", "optimiser", "Adam takes the one beta for the other", optim, "adam_step")
+def _adam_betas_swapped(right: Function) -> Function:
+    def wrong(*arguments: Any) -> None:
+        *arrays, rate, share_1, share_2 = arguments[:7]
+        right(*arrays, rate, share_2, share_1, *arguments[7:])
+
+    return wrong
+
+
+@bug("first-layer-forgotten", "net", "the way back ends before the first layer", CNN, "backward_logits")
+def _first_layer_forgotten(right: Function) -> Function:
+    def wrong(self: CNN, d_logits: Any) -> None:
+        right(self, d_logits)
+        for layer in self.layers:
+            if layer.parameters():
+                for name, array in layer.parameters().items():
+                    layer.set_array(name, array)  # which sets its gradient to zero
+                return
+
+    return wrong

@@ -1,0 +1,60 @@
+"""Mistakes in batch normalisation and in residual blocks."""
+
+from typing import Any
+
+import numpy as np
+
+from ... import functional
+from .table import Function, bug
+
+
+@bug("batch-norm-mean-forgotten", "BatchNorm2D", "d_x without the mean term", functional, "batch_norm2d_backward")
+def _batch_norm_mean_forgotten(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, out: Any, scale: Any, statistics: Any, epsilon: float, **how: Any) -> Any:
+        d_x, d_addend, d_scale, d_shift = right(d_out, x, out, scale, statistics, epsilon, **how)
+        mean = scale / np.sqrt(statistics.variance + epsilon) * d_shift / (x.size / len(scale))
+        return d_x + mean[:, None, None] * statistics.of_batch, d_addend, d_scale, d_shift
+
+    return wrong
+
+
+@bug(
+    "batch-norm-constant",
+    "BatchNorm2D",
+    "the batch's statistics taken as constants",
+    functional,
+    "batch_norm2d_backward",
+)
+def _batch_norm_constant(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, out: Any, scale: Any, statistics: Any, *others: Any, **how: Any) -> Any:
+        return right(d_out, x, out, scale, statistics._replace(of_batch=False), *others, **how)
+
+    return wrong
+
+
+@bug(
+    "batch-norm-always-training", "BatchNorm2D", "the running statistics taken as the batch's",
+    functional, "batch_norm2d_backward",
+)  # fmt: skip
+def _batch_norm_always_training(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, out: Any, scale: Any, statistics: Any, *others: Any, **how: Any) -> Any:
+        return right(d_out, x, out, scale, statistics._replace(of_batch=True), *others, **how)
+
+    return wrong
+
+
+@bug("batch-norm-scale-forgotten", "BatchNorm2D", "d_x without the scale", functional, "batch_norm2d_backward")
+def _batch_norm_scale_forgotten(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, out: Any, scale: Any, *others: Any, **how: Any) -> Any:
+        return right(d_out, x, out, np.ones_like(scale), *others, **how)
+
+    return wrong
+
+
+@bug("shortcut-dropped", "ResidualBlock", "no gradient through the shortcut", functional, "batch_norm2d_backward")
+def _shortcut_dropped(right: Function) -> Function:
+    def wrong(*arguments: Any, **how: Any) -> Any:
+        d_x, d_addend, d_scale, d_shift = right(*arguments, **how)
+        return d_x, None if d_addend is None else np.zeros_like(d_addend), d_scale, d_shift
+
+    return wrong

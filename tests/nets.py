@@ -1,0 +1,56 @@
+"""Small nets that tests share."""
+
+import numpy as np
+
+from jitcnn import (
+    CNN,
+    AvgPool2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Dropout2D,
+    Flatten,
+    GlobalAvgPool2D,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+
+def small_net(seed=0, dtype=np.float32, impl="auto"):
+    rng = np.random.default_rng(seed)
+    return CNN(
+        [
+            Conv2D(1, 3, 3, rng=rng, dtype=dtype, impl=impl),
+            ReLU(),
+            MaxPool2D(),
+            Flatten(),
+            Dense(12, 3, rng=rng, dtype=dtype),
+            Softmax(),
+        ],
+        input_shape=(1, 6, 6),
+        name="small",
+    )
+
+
+def varied_net(rng=None):
+    """A net of the layers that ``small_net`` has not."""
+    return CNN(
+        [
+            Conv2D(1, 3, 3, rng=rng),
+            LeakyReLU(0.2),
+            AvgPool2D(),
+            Dropout2D(0.25, rng),
+            Conv2D(3, 4, 2, rng=rng),
+            Tanh(),
+            GlobalAvgPool2D(),
+            Dropout(0.5, rng),
+            Dense(4, 3, rng=rng),
+            Sigmoid(),
+        ],
+        input_shape=(1, 6, 6),
+        name="varied",
+    )
