@@ -34,11 +34,9 @@ A recipe in full, where all but ``epochs``, ``batch_size`` and ``[optimizer]`` m
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
-from inspect import signature
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +44,7 @@ from ..errors import ConfigError
 from ..losses import check_label_smoothing
 from ..optim import OPTIMIZERS, Optimizer, WeightAverage
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
+from .keys import IN_EPOCHS, Table, check_keys, check_type, is_number, spoken, whole_optimizer, whole_schedule
 
 # By what they are for, then by data set.
 GROUPS: dict[str, dict[str, str]] = {
@@ -54,17 +53,6 @@ GROUPS: dict[str, dict[str, str]] = {
 }
 # Other pictures are learnt as those of this data set are, by their channels.
 _ALIKE = {1: "mnist", 3: "cifar10"}
-
-Table = dict[str, Any]
-
-# Settings of each kind of schedule, and what they are when a recipe does not say.
-_SCHEDULES: dict[str, Table] = {
-    "constant": {"warm_up": 0.0},
-    "step": {"factor": 0.1, "warm_up": 0.0},
-    "cosine": {"floor": 0.0, "warm_up": 0.0},
-    "one_cycle": {"warm_up": 0.2},
-}
-_IN_EPOCHS = {"warm_up": "warm_up_epochs", "milestones": "milestone_epochs"}
 
 
 @dataclass(frozen=True)
@@ -107,13 +95,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            _check_type(each.name, getattr(self, each.name))
+            check_type(each.name, getattr(self, each.name))
         names = (self.dataset,) if isinstance(self.dataset, str) else tuple(self.dataset)
         object.__setattr__(self, "dataset", names)
-        object.__setattr__(self, "optimizer", _whole_optimizer(self.optimizer))
-        object.__setattr__(self, "schedule", _whole_schedule(self.schedule))
+        object.__setattr__(self, "optimizer", whole_optimizer(self.optimizer))
+        object.__setattr__(self, "schedule", whole_schedule(self.schedule))
         for key, value in self.augment.items():
-            if not (_is_number(value) or isinstance(value, bool)):
+            if not (is_number(value) or isinstance(value, bool)):
                 raise ConfigError(f"{key} in [augment] must be a number, true or false, got {value!r}.")
         check_label_smoothing(self.label_smoothing)
         if self.average != 0:
@@ -150,8 +138,8 @@ class Recipe:
 
     def _shares(self, key: str, what: str) -> list[float]:
         """A setting of the schedule, given as shares of the run or in epochs, as shares."""
-        in_epochs = _IN_EPOCHS[key] in self.schedule
-        value = self.schedule[_IN_EPOCHS[key] if in_epochs else key]
+        in_epochs = IN_EPOCHS[key] in self.schedule
+        value = self.schedule[IN_EPOCHS[key] if in_epochs else key]
         values = value if isinstance(value, list) else [value]
         return [share_of_run(what, each, self.epochs) for each in values] if in_epochs else values
 
@@ -178,7 +166,7 @@ class Recipe:
     def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
         """A recipe from plain values, as ``as_dict`` returns them and a TOML file holds them; errors as the constructor."""
         known = [each.name for each in fields(cls)]
-        _check_keys("a recipe", settings, known)
+        check_keys("a recipe", settings, known)
         missing = [key for key in ("epochs", "batch_size", "optimizer") if key not in settings]
         if missing:
             raise ConfigError(f"A recipe needs {' and '.join(missing)}; its keys are {', '.join(known)}.")
@@ -191,10 +179,10 @@ class Recipe:
         title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
         return [
             f"{title} (data set {', '.join(self.dataset) or 'any'}, net {self.model})",
-            f"  optimizer  {_spoken(self.optimizer)}",
-            f"  schedule   {_spoken(self.schedule)}",
-            f"  run        {_spoken(run)}",
-            f"  augment    {_spoken(self.augment) or 'none'}",
+            f"  optimizer  {spoken(self.optimizer)}",
+            f"  schedule   {spoken(self.schedule)}",
+            f"  run        {spoken(run)}",
+            f"  augment    {spoken(self.augment) or 'none'}",
         ]
 
 
@@ -244,103 +232,3 @@ def choose_recipe(name_or_path: str, dataset: str, channels: int = 1) -> Recipe:
         return load_recipe(name_or_path)
     by_dataset = GROUPS[name_or_path]
     return load_recipe(by_dataset.get(dataset) or by_dataset[_ALIKE.get(channels, "mnist")])
-
-
-# --- what a key may hold -------------------------------------------------------------------------------
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _are_numbers(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(map(_is_number, value))
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-_TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
-    "an integer of at least 1": (_is_count, ("epochs", "batch_size")),
-    "a number": (
-        _is_number,
-        ("label_smoothing", "average", "learning_rate", "momentum", "weight_decay", "epsilon", "factor", "floor",
-         "warm_up", "warm_up_epochs"),
-    ),
-    "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
-    "true or false": (lambda value: isinstance(value, bool), ("normalise", "rival", "nesterov", "decoupled", "decay_bias")),
-    "a text": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
-    "a name or a list of names": (_are_names, ("dataset",)),
-    "a table": (_is_table, ("optimizer", "schedule", "augment")),
-}  # fmt: skip
-_TYPE_OF = {key: (wanted, is_right) for wanted, (is_right, keys) in _TYPES.items() for key in keys}
-
-
-def _check_type(key: str, value: object) -> None:
-    wanted, is_right = _TYPE_OF[key]
-    if not is_right(value):
-        raise ConfigError(f"{key} must be {wanted}, got {value!r}.")
-
-
-def _check_keys(where: str, settings: Mapping[str, Any], known: list[str]) -> None:
-    for key in settings:
-        if key not in known:
-            raise ConfigError(f"unknown key {key!r} in {where}; known are {', '.join(known)}.")
-
-
-def _kind_of(table: str, settings: Table, kinds: Mapping[str, Any]) -> str:
-    kind = settings.get("kind")
-    if kind not in [*kinds]:  # in a list, as a file may give what has no hash
-        raise ConfigError(f"kind in [{table}] must be one of {', '.join(kinds)}, got {kind!r}.")
-    return str(kind)
-
-
-def _whole_optimizer(given: Table) -> Table:
-    """The table with every setting of its kind, in the constructor's order."""
-    kind = _kind_of("optimizer", given, OPTIMIZERS)
-    settings = {name: parameter.default for name, parameter in signature(OPTIMIZERS[kind]).parameters.items()}
-    _check_keys(f"[optimizer] of kind {kind}", given, ["kind", *settings])
-    whole = {"kind": kind, **{key: given.get(key, default) for key, default in settings.items()}}
-    for key, value in whole.items():
-        _check_type(key, value)
-    whole = {key: [*value] if isinstance(value, tuple) else value for key, value in whole.items()}
-    OPTIMIZERS[kind](**{key: whole[key] for key in settings})  # whoever knows the ranges checks them
-    return whole
-
-
-def _whole_schedule(given: Table) -> Table:
-    """The table with every setting of its kind; in epochs what was given in epochs."""
-    kind = _kind_of("schedule", given, _SCHEDULES)
-    defaults = _SCHEDULES[kind]
-    shares = ["milestones", "warm_up"] if kind == "step" else ["warm_up"]
-    known = ["kind", *defaults, *shares, *(_IN_EPOCHS[key] for key in shares)]
-    _check_keys(f"[schedule] of kind {kind}", given, [*dict.fromkeys(known)])
-    for key, value in given.items():
-        _check_type(key, value)
-    for key in shares:
-        if key in given and _IN_EPOCHS[key] in given:
-            raise ConfigError(f"[schedule] takes {key} or {_IN_EPOCHS[key]}, got both; leave one out.")
-    if kind == "step" and not (given.get("milestones") or given.get("milestone_epochs")):
-        raise ConfigError("[schedule] of kind step needs milestones, as shares of the run, or milestone_epochs.")
-    filled = {key: default for key, default in defaults.items() if _IN_EPOCHS.get(key) not in given}
-    return {"kind": kind, **filled, **given}
-
-
-def _spoken(settings: Mapping[str, Any]) -> str:
-    """Settings in words: ``sgd, learning rate 0.01, nesterov off``."""
-    said = []
-    for key, value in settings.items():
-        text = (
-            ("on" if value else "off") if isinstance(value, bool) else f"{value:g}" if _is_number(value) else str(value)
-        )
-        said.append(text if key == "kind" else f"{key} {text}")
-    return ", ".join(said).replace("_", " ")

@@ -1,0 +1,120 @@
+"""The keys of a recipe: what each may hold, and what it is when the file does not say."""
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from math import isfinite
+from typing import Any
+
+from ..errors import ConfigError
+from ..optim import OPTIMIZERS
+
+Table = dict[str, Any]
+
+# Settings of each kind of schedule, and what they are when a recipe does not say.
+_SCHEDULES: dict[str, Table] = {
+    "constant": {"warm_up": 0.0},
+    "step": {"factor": 0.1, "warm_up": 0.0},
+    "cosine": {"floor": 0.0, "warm_up": 0.0},
+    "one_cycle": {"warm_up": 0.2},
+}
+IN_EPOCHS = {"warm_up": "warm_up_epochs", "milestones": "milestone_epochs"}
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite integer or float; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(is_number, value))
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(one, str) for one in value))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+_TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
+    "an integer of at least 1": (_is_count, ("epochs", "batch_size")),
+    "a number": (
+        is_number,
+        ("label_smoothing", "average", "learning_rate", "momentum", "weight_decay", "epsilon", "factor", "floor",
+         "warm_up", "warm_up_epochs"),
+    ),
+    "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
+    "true or false": (lambda value: isinstance(value, bool), ("normalise", "rival", "nesterov", "decoupled", "decay_bias")),
+    "a text": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
+    "a name or a list of names": (_are_names, ("dataset",)),
+    "a table": (_is_table, ("optimizer", "schedule", "augment")),
+}  # fmt: skip
+_TYPE_OF = {key: (wanted, is_right) for wanted, (is_right, keys) in _TYPES.items() for key in keys}
+
+
+def check_type(key: str, value: object) -> None:
+    """ConfigError unless the value is of the type that the key holds."""
+    wanted, is_right = _TYPE_OF[key]
+    if not is_right(value):
+        raise ConfigError(f"{key} must be {wanted}, got {value!r}.")
+
+
+def check_keys(where: str, settings: Mapping[str, Any], known: list[str]) -> None:
+    """ConfigError if a key is none of those known there."""
+    for key in settings:
+        if key not in known:
+            raise ConfigError(f"unknown key {key!r} in {where}; known are {', '.join(known)}.")
+
+
+def _kind_of(table: str, settings: Table, kinds: Mapping[str, Any]) -> str:
+    kind = settings.get("kind")
+    if kind not in [*kinds]:  # in a list, as a file may give what has no hash
+        raise ConfigError(f"kind in [{table}] must be one of {', '.join(kinds)}, got {kind!r}.")
+    return str(kind)
+
+
+def whole_optimizer(given: Table) -> Table:
+    """The table with every setting of its kind, in the constructor's order."""
+    kind = _kind_of("optimizer", given, OPTIMIZERS)
+    settings = {name: parameter.default for name, parameter in signature(OPTIMIZERS[kind]).parameters.items()}
+    check_keys(f"[optimizer] of kind {kind}", given, ["kind", *settings])
+    whole = {"kind": kind, **{key: given.get(key, default) for key, default in settings.items()}}
+    for key, value in whole.items():
+        check_type(key, value)
+    whole = {key: [*value] if isinstance(value, tuple) else value for key, value in whole.items()}
+    OPTIMIZERS[kind](**{key: whole[key] for key in settings})  # whoever knows the ranges checks them
+    return whole
+
+
+def whole_schedule(given: Table) -> Table:
+    """The table with every setting of its kind; in epochs what was given in epochs."""
+    kind = _kind_of("schedule", given, _SCHEDULES)
+    defaults = _SCHEDULES[kind]
+    shares = ["milestones", "warm_up"] if kind == "step" else ["warm_up"]
+    known = ["kind", *defaults, *shares, *(IN_EPOCHS[key] for key in shares)]
+    check_keys(f"[schedule] of kind {kind}", given, [*dict.fromkeys(known)])
+    for key, value in given.items():
+        check_type(key, value)
+    for key in shares:
+        if key in given and IN_EPOCHS[key] in given:
+            raise ConfigError(f"[schedule] takes {key} or {IN_EPOCHS[key]}, got both; leave one out.")
+    if kind == "step" and not (given.get("milestones") or given.get("milestone_epochs")):
+        raise ConfigError("[schedule] of kind step needs milestones, as shares of the run, or milestone_epochs.")
+    filled = {key: default for key, default in defaults.items() if IN_EPOCHS.get(key) not in given}
+    return {"kind": kind, **filled, **given}
+
+
+def spoken(settings: Mapping[str, Any]) -> str:
+    """Settings in words: ``sgd, learning rate 0.01, nesterov off``."""
+    said = []
+    for key, value in settings.items():
+        text = (
+            ("on" if value else "off") if isinstance(value, bool) else f"{value:g}" if is_number(value) else str(value)
+        )
+        said.append(text if key == "kind" else f"{key} {text}")
+    return ", ".join(said).replace("_", " ")
