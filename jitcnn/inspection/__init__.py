@@ -3,7 +3,7 @@
 from .attribution import grad_cam, occlusion_map, saliency
 from .blocks import inside
 from .histories import read_histories
-from .microscope import Specimen, lenses, specimen, through
+from .microscope import Specimen, Window, lenses, specimen, through
 from .names import convolutions, find_convolution, find_layer, last_planes, layer_names
 from .receptive import Box, middle_unit, receptive_box
 from .snapshots import Snapshots
@@ -14,6 +14,7 @@ __all__ = [
     "Snapshots",
     "Specimen",
     "Stage",
+    "Window",
     "convolutions",
     "find_convolution",
     "find_layer",

@@ -8,22 +8,22 @@ import numpy as np
 from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..functional import max_pool2d
-from ..layers import AvgPool2D, Conv2D, MaxPool2D
+from ..layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D
 from ..model import CNN
 from ..shapes import Pair, window_grid
 from .blocks import inside
 from .trace import Stage
 
-Window = Conv2D | MaxPool2D | AvgPool2D
+Window = Conv2D | Dense | MaxPool2D | AvgPool2D
 
 
 @dataclass(frozen=True)
 class Specimen:
-    """A convolution or a pooling, and what it made of one image.
+    """A convolution, a dense layer or a pooling, and what it made of one image.
 
     Attributes
     ----------
-    kind : "conv", "max_pool" or "avg_pool"
+    kind : "conv", "max_pool" or "avg_pool"; a dense layer is the convolution whose one window is the whole input
     kernel, stride, pad, dilation : pairs (height, width) in pixels; ``pad`` are the zeros above and to the left
     groups : int
     x, out : ndarray of shapes (C_in, H, W) and (C_out, H_out, W_out)
@@ -65,17 +65,32 @@ def through(lens: str, stages: Sequence[Stage]) -> Specimen:
     if position.isdecimal() and int(position) < len(stages):
         stage = stages[int(position)]
         if not name:
-            return specimen(stage)
+            return specimen(stage, _flattened(stages[: int(position)]))
         if name in stage.layer.inner():
             return specimen(inside(stage)[name])
     raise ConfigError(f"The microscope expects the place of a layer, such as 0 or 4.conv2, got {lens!r}.")
 
 
-def specimen(stage: Stage) -> Specimen:
-    """What a traced convolution or pooling did with the first image of the pass.
+def _flattened(before: Sequence[Stage]) -> tuple[int, ...] | None:
+    """Shape of the planes that became the row in which these stages end; None if no row, or of anything else."""
+    for stage in reversed(before):
+        if isinstance(stage.layer, Flatten):
+            return stage.x.shape[1:] if stage.x.ndim == 4 else None
+        if isinstance(stage.layer, Dense) or stage.x.shape != stage.out.shape:
+            return None
+    return None
+
+
+def specimen(stage: Stage, planes: tuple[int, ...] | None = None) -> Specimen:
+    """What a traced convolution, dense layer or pooling did with the first image of the pass.
 
     In im2col's matrix of this image, ``functional.im2col``, the column of the output pixel (oh, ow) is oh·W_out + ow and
     the row of the weight (ci, kh, kw) is (ci·K_h + kh)·K_w + kw.
+
+    Parameters
+    ----------
+    stage : Stage, traced with gradients
+    planes : shape (C, H, W) of what a dense layer's input was before it was flattened; None to leave it a row
 
     Raises
     ------
@@ -84,20 +99,36 @@ def specimen(stage: Stage) -> Specimen:
     """
     layer = stage.layer
     if not isinstance(layer, Window):
-        raise ConfigError(f"The microscope expects a Conv2D, MaxPool2D or AvgPool2D, got {layer.label}.")
+        raise ConfigError(f"The microscope expects a Conv2D, Dense, MaxPool2D or AvgPool2D, got {layer.label}.")
     if stage.d_out is None or stage.d_x is None:
         raise ConfigError(f"The microscope expects a pass with gradients through {layer.label}, got one without.")
-    planes = stage.x[0], stage.out[0], stage.d_out[0], stage.d_x[0]
+    if isinstance(layer, Dense):
+        return _dense(layer, stage, planes or (1, 1, layer.in_features))
+    numbers = stage.x[0], stage.out[0], stage.d_out[0], stage.d_x[0]
     image = stage.x.shape[2], stage.x.shape[3]
     if isinstance(layer, Conv2D):
         pad, _ = window_grid(image, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         return Specimen(
-            "conv", layer.kernel_size, layer.stride, pad, layer.dilation, layer.groups, *planes, layer.weights.copy(),
+            "conv", layer.kernel_size, layer.stride, pad, layer.dilation, layer.groups, *numbers, layer.weights.copy(),
             None if layer.bias is None else layer.bias.copy(), stage.gradients["weights"], stage.gradients.get("bias"),
         )  # fmt: skip
     pad, _ = window_grid(image, layer.pool_size, layer.stride, layer.padding)
     around = layer.pool_size, layer.stride, pad, (1, 1), 1
     if isinstance(layer, AvgPool2D):
-        return Specimen("avg_pool", *around, *planes)
+        return Specimen("avg_pool", *around, *numbers)
     _, winners = max_pool2d(stage.x[:1], layer.pool_size, layer.stride, layer.padding, impl=layer.impl)
-    return Specimen("max_pool", *around, *planes, winners=np.array(winners[0]))
+    return Specimen("max_pool", *around, *numbers, winners=np.array(winners[0]))
+
+
+def _dense(layer: Dense, stage: Stage, planes: tuple[int, ...]) -> Specimen:
+    """A dense layer as a convolution: its filters are as large as its input, and every output is one pixel."""
+    assert stage.d_out is not None
+    assert stage.d_x is not None
+    C, H, W = planes
+    weights, d_weights = (each.T.reshape(-1, C, H, W) for each in (layer.weights, stage.gradients["weights"]))
+    x, d_x = (each[0].reshape(C, H, W) for each in (stage.x, stage.d_x))
+    out, d_out = (each[0].reshape(-1, 1, 1) for each in (stage.out, stage.d_out))
+    return Specimen(
+        "conv", (H, W), (1, 1), (0, 0), (1, 1), 1, x, out, d_out, d_x, weights, layer.bias.copy(), d_weights,
+        stage.gradients["bias"],
+    )  # fmt: skip

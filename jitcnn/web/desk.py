@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import IntArray
 from ..data import Dataset
 from ..errors import ConfigError, DataError, ShapeError
-from ..inspection import lenses, through, trace
+from ..inspection import Window, lenses, through, trace
 from ..metrics import evaluate
 from ..model import CNN
 from ..shift import shift_images
@@ -24,6 +24,7 @@ MOST_MAPS = 32  # of a layer that are shown
 MOST_SESSIONS = 16  # pages that are remembered
 MOST_TRAININGS = 2  # at the same time
 LARGEST_NET = 15_000_000  # numbers, that are told once a second in a training
+LARGEST_LENS = 3_000_000  # weights of a layer, that are sent whole for the microscope
 MOVED_IMAGES = 400
 LONGEST_SHIFT = 14  # pixels
 
@@ -80,7 +81,7 @@ class Desk:
         black = base64.b64encode(bytes(C * H * W * self.scale**2)).decode()
         self.answers(black, "")
         self.maps(black, False, "")
-        for lens in [*lenses(self.model)][:1]:
+        for lens in [*self._lenses()][:1]:
             self.magnify(black, False, lens, None, "")
         if self.data is not None:
             self.moved(0, 0, "")
@@ -98,7 +99,7 @@ class Desk:
         return {
             "model": self.model.name, "parameters": self.model.parameter_count, "layers": layers,
             "rival": None if self.rival is None else {"name": self.rival_name, "parameters": self.rival.parameter_count},
-            "lenses": [{"place": place, "label": layer.label} for place, layer in lenses(self.model).items()],
+            "lenses": [{"place": place, "label": layer.label} for place, layer in self._lenses().items()],
             "classes": self._class_names(), "input_shape": [C, H, W], "scale": self.scale,
             "can_be_centred": can_be_centred(self.model), "most_maps": MOST_MAPS, "longest_shift": LONGEST_SHIFT,
             "data": None if self.data is None else {"name": self.data.name, "images": len(self.data.x_test)},
@@ -234,6 +235,12 @@ class Desk:
                 session.training.end()
 
     # --- within ---------------------------------------------------------------------------------------
+
+    def _lenses(self) -> dict[str, Window]:
+        """The layers that the page looks into."""
+        every = lenses(self.model)
+        sizes = {place: sum(each.size for each in layer.parameters().values()) for place, layer in every.items()}
+        return {place: every[place] for place, size in sizes.items() if size <= LARGEST_LENS}
 
     def _session(self, name: str) -> Session:
         """A page's session, with the weights that its training told last; the one longest unheard of is forgotten."""

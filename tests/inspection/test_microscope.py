@@ -13,7 +13,7 @@ from jitcnn.layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU
 def model(rng):
     layers = [
         Conv2D(2, 4, (3, 2), stride=(2, 1), padding=1, groups=2, rng=rng), MaxPool2D(2, 1, 1), AvgPool2D(2), ReLU(),
-        Flatten(), Dense(4 * 3 * 4, 3, rng=rng),
+        Flatten(), Dense(4 * 3 * 4, 5, rng=rng), Dense(5, 3, rng=rng),
     ]  # fmt: skip
     return CNN(layers, input_shape=(2, 9, 7))
 
@@ -53,12 +53,33 @@ def test_a_maximum_names_its_winners(stages):
     assert specimen(stages[2]).winners is None
 
 
+@pytest.mark.parametrize(("place", "filters"), [("5", (5, 4, 3, 4)), ("6", (3, 1, 1, 5))])
+def test_a_dense_layer_is_a_convolution_of_one_window(place, filters, stages):
+    dense, stage = through(place, stages), stages[int(place)]
+    assert (dense.kind, dense.weights.shape, dense.x.shape) == ("conv", filters, filters[1:])
+    out = conv2d(dense.x[None], dense.weights, dense.bias)
+    np.testing.assert_allclose(out.reshape(1, -1), stage.out, rtol=1e-5, atol=1e-6)
+    d_x, d_weights, d_bias = conv2d_backward(dense.d_out[None], dense.x[None], dense.weights)
+    for mine, its in ((dense.d_x, d_x[0]), (dense.d_weights, d_weights), (dense.d_bias, d_bias)):
+        np.testing.assert_allclose(mine, its, rtol=1e-4, atol=1e-6)
+    assert np.array_equal(dense.out.ravel(), stage.out[0])
+
+
+@pytest.mark.parametrize(
+    ("between", "planes"), [([], (2, 9, 7)), ([ReLU()], (2, 9, 7)), ([Dense(126, 126)], (1, 1, 126))]
+)
+def test_a_dense_layer_sees_the_planes_that_were_flattened(between, planes, rng):
+    model = CNN([Flatten(), *between, Dense(126, 3, rng=rng)], input_shape=(2, 9, 7))
+    found = trace(model, rng.standard_normal((1, 2, 9, 7)).astype(np.float32), labels=np.array([0]))
+    assert through(str(len(between) + 1), found).x.shape == planes
+
+
 def test_other_layers_and_passes_without_gradients_are_refused(model, stages, rng):
-    assert lenses(model) == {"0": model.layers[0], "1": model.layers[1], "2": model.layers[2]}
+    assert lenses(model) == {str(place): model.layers[place] for place in (0, 1, 2, 5, 6)}
     for lens in ("7", "-1", "0.conv1", "", "x"):
         with pytest.raises(ConfigError, match=f"expects the place of a layer, such as 0 or 4.conv2, got '{lens}'"):
             through(lens, stages)
-    with pytest.raises(ConfigError, match="expects a Conv2D, MaxPool2D or AvgPool2D, got ReLU"):
+    with pytest.raises(ConfigError, match="expects a Conv2D, Dense, MaxPool2D or AvgPool2D, got ReLU"):
         specimen(stages[3])
     model = CNN([Conv2D(1, 1, 2, rng=rng)])
     with pytest.raises(ConfigError, match="expects a pass with gradients through Conv2D 1→1 2×2, got one without"):

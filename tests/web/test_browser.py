@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jitcnn.functional import conv2d, conv2d_backward
-from jitcnn.inspection import specimen, trace
-from jitcnn.layers import AvgPool2D, Conv2D, Flatten, MaxPool2D
+from jitcnn.inspection import lenses, specimen, through, trace
+from jitcnn.layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D
 from jitcnn.model import CNN
 from jitcnn.web.packing import pack_specimen
 
@@ -116,9 +116,17 @@ def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
     wait_for_text(page, ".told > p:first-of-type", "gets the whole gradient")
     page.locator(".matrix canvas").click()
     wait_for_text(page, ".matrix summary", "The same in im2col's matrix")
+    page.select_option("#scope-layer", "9")  # Dense, from a row of numbers
+    playwright.expect(page.locator(".terms")).to_have_text("128")
+    page.locator(".planes canvas").nth(1).click()
+    wait_for_text(page, ".told h3", "d_weights[0, 0, 0, 63] = Σ x · d_out")
+    output.focus()
+    page.keyboard.press("ArrowRight")  # to the next of all its outputs, in a row
+    page.keyboard.press("ArrowRight")
+    wait_for_text(page, ".told h3", "out[2, 0, 0] = bias + Σ x · weight")
 
 
-def every_number(page, stage):
+def every_number(page, found):
     """Where the page's arithmetic and the engine's differ most, over every number of a specimen."""
     return page.evaluate(
         """async (packed) => {
@@ -139,7 +147,7 @@ def every_number(page, stage):
             }
             return { worst, count };
         }""",
-        pack_specimen(specimen(stage)),
+        pack_specimen(found),
     )
 
 
@@ -147,12 +155,14 @@ def test_every_number_of_odd_layers_is_taken_apart_rightly(open_page, rng):
     layers = [
         Conv2D(4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, rng=rng),
         MaxPool2D(3, 2, 1), AvgPool2D(2, 1, 1), Conv2D(6, 2, 2, padding="same", use_bias=False, rng=rng), Flatten(),
+        Dense(2 * 4 * 7, 5, rng=rng), Dense(5, 3, rng=rng),
     ]  # fmt: skip
     model = CNN(layers, input_shape=(4, 11, 9))
     stages = trace(model, rng.standard_normal((1, 4, 11, 9)).astype(np.float32), labels=np.array([1]))
     page = open_page()
-    for stage in stages[:-1]:
-        found = every_number(page, stage)
+    for place in lenses(model):
+        stage = stages[int(place)]
+        found = every_number(page, through(place, stages))
         assert found["count"] >= stage.x.size + stage.out.size
         assert found["worst"] < 1e-5, stage.layer.label
 

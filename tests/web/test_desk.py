@@ -11,6 +11,7 @@ from jitcnn.layers import Conv2D, Dense, Flatten, GlobalAvgPool2D, ReLU
 from jitcnn.metrics import evaluate
 from jitcnn.models import mnist_dense
 from jitcnn.shift import shift_images
+from jitcnn.web import desk as desk_module
 from jitcnn.web.desk import Desk
 
 KINDS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8}
@@ -49,6 +50,11 @@ def test_the_microscope_shows_the_engine_s_numbers(desk, trained, canvas):
     assert desk.magnify(canvas(3), False, "2", None, "a")["label"] == trained[1].y_test[3]
 
 
+def test_a_layer_that_is_too_large_to_be_sent_has_no_lens(desk, monkeypatch):
+    monkeypatch.setattr(desk_module, "LARGEST_LENS", 18_496)
+    assert [lens["place"] for lens in desk.about()["lenses"]] == ["0", "2", "3", "5", "9"]
+
+
 def test_test_images_are_moved_as_asked(desk, trained):
     models, data = trained
     found = desk.moved(3, -1, "a")
@@ -68,7 +74,7 @@ def test_a_sample_is_a_test_image(desk, trained):
 @pytest.mark.parametrize(
     ("ask", "error", "sentence"),
     [
-        (lambda d, c: d.magnify(c, True, "1", None, "a"), ConfigError, "expects a Conv2D, MaxPool2D or AvgPool2D, got ReLU"),
+        (lambda d, c: d.magnify(c, True, "1", None, "a"), ConfigError, "expects a Conv2D, Dense, MaxPool2D or AvgPool2D, got ReLU"),
         (lambda d, c: d.magnify(c, True, "-1", None, "a"), ConfigError, "expects the place of a layer, such as 0 or 4.conv2, got '-1'"),
         (lambda d, c: d.magnify(c, True, "0.conv1", None, "a"), ConfigError, "got '0.conv1'"),
         (lambda d, c: d.magnify(c, True, "0", 10, "a"), ConfigError, "label must be from 0 to 9, got 10"),

@@ -10,6 +10,7 @@ from jitcnn import CNN, ConfigError, DataError
 from jitcnn.benchmark.race import weights_sha256
 from jitcnn.layers import Dense, Flatten
 from jitcnn.metrics import evaluate
+from jitcnn.web import report as report_module
 from jitcnn.web.report import write_report
 
 
@@ -39,7 +40,7 @@ def test_nothing_is_asked_of_a_network(report):
 def test_specimens_are_of_a_right_answer_a_doubtful_one_and_a_mistake(report, trained):
     images = json.loads(re.search(r'id="specimens">(.*?)</script>', report, re.DOTALL)[1])
     assert len(images) == 3
-    assert [layer["label"][0] for layer in images[0]["layers"]] == ["0", "2", "3", "5"]
+    assert [layer["label"][0] for layer in images[0]["layers"]] == ["0", "2", "3", "5", "9"]
     shown, read = zip(*[re.match("a (.), read as (.)", image["title"]).groups() for image in images], strict=True)
     assert shown[0] == read[0]
     assert shown[2] != read[2]
@@ -49,9 +50,17 @@ def test_a_net_without_filters_or_history_has_fewer_parts(rng, trained, tmp_path
     model = CNN([Flatten(), Dense(784, 10, rng=rng)], input_shape=(1, 28, 28), name="dense <b>")
     write_report(tmp_path / "dense.html", model, trained[1].limited(20), reach=0)
     text = (tmp_path / "dense.html").read_text()
-    assert "Microscope" not in text
     assert "The first filters" not in text
     assert "dense &lt;b&gt;" in text
+    assert '"0 Flatten' not in text
+    assert '"1 Dense 784' in text
+
+
+def test_layers_that_are_too_large_for_a_page_are_left_out(monkeypatch, trained, tmp_path):
+    monkeypatch.setattr(report_module, "MOST_SPECIMEN_NUMBERS", 20)
+    models, data = trained
+    write_report(tmp_path / "small.html", models["mnist-dense"], data.limited(20), reach=0)
+    assert "Microscope" not in (tmp_path / "small.html").read_text()
 
 
 def test_what_can_not_be_written_is_told_at_once(trained, tmp_path):

@@ -76,9 +76,11 @@ export class PlaneView {
     this.H = H;
     this.W = W;
     this.caption.textContent = caption;
-    this.cell = Math.max(1, Math.min(40, Math.floor(560 / Math.max(H, W))));
-    this.canvas.width = W * this.cell;
-    this.canvas.height = H * this.cell;
+    const side = Math.max(1, Math.min(40, Math.floor(560 / Math.max(H, W))));
+    const thin = Math.max(side, Math.round((side * Math.max(H, W)) / 12)); // of a single row or column
+    this.cell = { across: W === 1 ? thin : side, down: H === 1 ? thin : side };
+    this.canvas.width = W * this.cell.across;
+    this.canvas.height = H * this.cell.down;
     const small = new ImageData(W, H);
     paint(small, { H, W, data }, range);
     const picture = document.createElement("canvas");
@@ -94,9 +96,12 @@ export class PlaneView {
   mark(row, column, height = 1, width = 1, kind = "window") {
     const context = this.canvas.getContext("2d");
     const colours = { chosen: "#ff2d95", window: "#00c8ff", winner: "#ffb000" };
-    const wide = Math.min(3, Math.max(1.5, this.cell / 6));
-    const around = this.cell < 8 ? wide : 0; // what is framed stays to be seen
-    const [left, top, right, bottom] = [column, row, column + width, row + height].map((place) => place * this.cell);
+    const { across, down } = this.cell;
+    const least = Math.min(across, down);
+    const wide = Math.min(3, Math.max(1.5, least / 6));
+    const around = least < 8 ? wide : 0; // what is framed stays to be seen
+    const [left, right] = [column * across, (column + width) * across];
+    const [top, bottom] = [row * down, (row + height) * down];
     for (const [line, colour] of [[wide + 1.5, "#000000"], [wide, colours[kind]]]) {
       context.lineWidth = line;
       context.strokeStyle = colour;

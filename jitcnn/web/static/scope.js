@@ -17,7 +17,7 @@ export class Scope {
     this.views = {
       input: new PlaneView("input", (row, column) => this.#select({ kind: "input", row, column })),
       filter: new PlaneView("filter", (row, column) => this.#select({ kind: "weight", row, column })),
-      output: new PlaneView("output", (row, column) => this.#select({ kind: "output", row, column })),
+      output: new PlaneView("output", (row, column) => this.#selectOutput(row, column)),
       matrix: new PlaneView("im2col matrix", (row, column) => this.#selectCell(row, column)),
     };
     this.co = this.#stepper("output channel", () => this.#changed());
@@ -73,6 +73,9 @@ export class Scope {
       get value() {
         return Math.min(Number(input.value) || 0, Number(input.max));
       },
+      set value(value) {
+        input.value = value;
+      },
       limit(count) {
         input.max = count - 1;
         if (Number(input.value) >= count) input.value = 0;
@@ -84,6 +87,17 @@ export class Scope {
   // The input channel that is looked at, counted over all groups.
   get #channel() {
     return this.s.kind === "conv" ? micro.firstChannel(this.s, this.co.value) + this.ci.value : this.co.value;
+  }
+
+  // Whether the output has one pixel a channel, as a dense layer's: all are then shown, as a row.
+  get #isRow() {
+    const [C, H, W] = this.s.out.shape;
+    return H * W === 1 && C > 1;
+  }
+
+  #selectOutput(row, column) {
+    if (this.#isRow) this.co.value = column;
+    this.#select({ kind: "output", row, column: this.#isRow ? 0 : column });
   }
 
   #select(selection) {
@@ -119,7 +133,9 @@ export class Scope {
     this.toggle.textContent = this.gradients ? "show the numbers" : "show their gradients";
     this.toggle.setAttribute("aria-pressed", String(this.gradients));
     this.views.input.show(plane(this.gradients ? s.d_x : s.x, ci), `${d}input, channel ${ci}, ${size(s.x)}`);
-    this.views.output.show(plane(this.gradients ? s.d_out : s.out, co), `${d}output, channel ${co}, ${size(s.out)}`);
+    const out = this.gradients ? s.d_out : s.out;
+    if (this.#isRow) this.views.output.show({ H: 1, W: out.shape[0], data: out.data }, `${d}output, all ${out.shape[0]} channels of 1×1`);
+    else this.views.output.show(plane(out, co), `${d}output, channel ${co}, ${size(out)}`);
     if (s.kind === "conv") {
       const filters = this.gradients ? s.d_weights : s.weights;
       this.views.filter.show(plane(filters, co, this.ci.value), `${d}filter ${co}, channel ${this.ci.value}, ${size(s.weights)}`);
@@ -127,11 +143,17 @@ export class Scope {
     this.#drawMatrix();
     const at = this.selection;
     const view = this.views[at.kind === "weight" ? "filter" : at.kind];
-    view.cursor = { row: at.row, column: at.column };
+    view.cursor = { row: at.row, column: at.kind === "output" && this.#isRow ? co : at.column };
     if (at.kind === "output") this.#tellOutput(co, at.row, at.column);
     else if (at.kind === "weight") this.#tellWeight(co, at.row, at.column);
     else this.#tellInput(ci, at.row, at.column);
-    view.mark(at.row, at.column, 1, 1, "chosen");
+    view.mark(view.cursor.row, view.cursor.column, 1, 1, "chosen");
+  }
+
+  // Frame output pixels of a channel, if it is shown.
+  #markOutput(co, row, column, height, width, kind) {
+    if (this.#isRow) this.views.output.mark(0, co, 1, 1, kind);
+    else if (co === this.co.value) this.views.output.mark(row, column, height, width, kind);
   }
 
   // --- what is told ---------------------------------------------------------------------------------
@@ -161,7 +183,7 @@ export class Scope {
     this.#markMatrix({ row }, `row ${row}`);
     const [first, last] = [found.terms[0], found.terms.at(-1)];
     this.views.input.mark(first.ih, first.iw, last.ih - first.ih + 1, last.iw - first.iw + 1);
-    this.views.output.mark(0, 0, s.out.shape[1], s.out.shape[2]);
+    this.#markOutput(co, 0, 0, s.out.shape[1], s.out.shape[2]);
     this.#tell(
       `d_weights[${co}, ${ci}, ${kh}, ${kw}] = Σ x · d_out`,
       `the weight is ${spoken(found.value)}; every pair that it joined is summed into its gradient`, found,
@@ -179,7 +201,7 @@ export class Scope {
     const cells = micro.matrixCells(s, ci, ih, iw);
     this.#markMatrix({ cells }, `${cells.length} ${cells.length === 1 ? "cell" : "cells"}`);
     for (const t of found.terms) {
-      if (t.co === this.co.value) this.views.output.mark(t.oh, t.ow, 1, 1, t.wins ? "winner" : "window");
+      this.#markOutput(t.co, t.oh, t.ow, 1, 1, t.wins ? "winner" : "window");
     }
     const through = isConv ? ["weight", (t) => spoken(t.weight)] : ["share", (t) => spoken(t.share)];
     this.#tell(
@@ -243,7 +265,7 @@ export class Scope {
       for (let column = 0; column < W; column++) data[row * W + column] = micro.matrixValue(s, row, column);
     }
     const part = H < rows || W < columns ? `, its first ${H}×${W}` : "";
-    this.views.matrix.show({ H, W, data }, `${rows} rows (channel, kernel row, kernel column) × ${columns} columns (output pixels)${part}`);
+    this.views.matrix.show({ H, W, data }, `${rows} rows (channel, kernel row, kernel column) × ${columns} column${columns === 1 ? "" : "s"} (output pixels)${part}`);
   }
 
   #markMatrix({ row, column, cells = [] }, where) {
