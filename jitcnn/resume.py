@@ -185,7 +185,7 @@ class Training:
         differences = [
             f"{key} {theirs.get(key)!r} instead of {ours.get(key)!r}"
             for key in [*ours, *(key for key in theirs if key not in ours)]
-            if theirs.get(key) != ours.get(key)
+            if _switched_on(theirs.get(key)) != _switched_on(ours.get(key))
         ]
         if differences:
             raise CheckpointError(
@@ -305,6 +305,11 @@ def _progress(said: Mapping[str, Any]) -> tuple[Progress, History]:
 def _plain(values: Any) -> Any:
     """As they come back from JSON; some generators have arrays in their state."""
     return json.loads(json.dumps(values, default=np.ndarray.tolist))
+
+
+def _switched_on(setting: Any) -> Any:
+    """A table of settings without those that are off: what an earlier version did not know was off."""
+    return {key: value for key, value in setting.items() if value} if isinstance(setting, dict) else setting
 
 
 @contextmanager

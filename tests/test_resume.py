@@ -337,6 +337,15 @@ def test_another_recipe_is_refused(few, tmp_path):
         fit_by(recipe.changed(schedule={"kind": "constant"}), net(), few, resume=tmp_path / "checkpoint.npz")
 
 
+def test_a_setting_that_an_earlier_version_did_not_know_was_off(few, uninterrupted, kept, tmp_path):
+    header, arrays = read_checkpoint(kept)
+    assert header["training"]["settings"]["augmentation"].pop("reflect") is False
+    write_checkpoint(tmp_path / "checkpoint.npz", header, arrays)
+    model = net(seed=5)
+    train(model, few, resume=tmp_path / "checkpoint.npz")
+    assert bits(model) == bits(uninterrupted[0])
+
+
 def test_a_finished_training_is_refused(few, tmp_path):
     path = tmp_path / "checkpoint.npz"
     train(net(), few, checkpoint=path)

@@ -32,7 +32,8 @@ class Augmentation:
 
     For colour pictures, in one copy:
 
-    crop : int, in pixels; a crop of the image's size out of the image padded with so much black on each side
+    crop : int, in pixels; a crop of the image's size out of the image padded by so much on each side
+    reflect : bool; the padding is the image mirrored at its edge, as numpy's "reflect"; else black
     flip : bool; every other image is mirrored, left for right
     cutout : int, in pixels; side of a black square, its middle anywhere on the image
 
@@ -54,6 +55,7 @@ class Augmentation:
     scale: float = 0.0
     elastic: float = 0.0
     crop: int = 0
+    reflect: bool = False
     flip: bool = False
     cutout: int = 0
 
@@ -70,8 +72,11 @@ class Augmentation:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise ConfigError(f"Augmentation expects {name} in whole pixels, at least 0, got {value!r}.")
-        if not isinstance(self.flip, bool):
-            raise ConfigError(f"Augmentation expects flip to be true or false, got {self.flip!r}.")
+        for name in ("reflect", "flip"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"Augmentation expects {name} to be true or false, got {getattr(self, name)!r}.")
+        if self.reflect and not self.crop:
+            raise ConfigError("Augmentation expects reflect with a crop, which it pads, got it without: add crop.")
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "Augmentation":
@@ -127,7 +132,7 @@ class Augmentation:
             images = changed
         if self.is_cutting:
             changed = np.empty_like(images)
-            cut(images, self.draw_moves(len(images), (H, W), rng), self.cutout, changed)
+            cut(images, self.draw_moves(len(images), (H, W), rng), self.cutout, self.reflect, changed)
             images = changed
         return images
 

@@ -65,29 +65,38 @@ def resample(images: Array, turns: Array, controls: Array, spread_h: Array, spre
 
 
 @kernel
-def _cut_image(image: Array, moves: Array, side: int, out: Array) -> None:
+def _inside(place: int, size: int, reflect: bool) -> int:
+    """The place on an axis that one outside it stands for: mirrored at the edge, or -1 for black."""
+    if 0 <= place < size:
+        return place
+    if not reflect:
+        return -1
+    return -place if place < 0 else 2 * (size - 1) - place
+
+
+@kernel
+def _cut_image(image: Array, moves: Array, side: int, reflect: bool, out: Array) -> None:
     C, H, W = image.shape
     down, right, flipped, hole_h, hole_w = moves
     for c in range(C):
         for oh in range(H):
-            ih = oh + down
+            ih = _inside(oh + down, H, reflect)
             in_hole = hole_h <= oh < hole_h + side
             for ow in range(W):
-                iw = (W - 1 - ow if flipped else ow) + right
-                outside = ih < 0 or ih >= H or iw < 0 or iw >= W
-                if outside or (in_hole and hole_w <= ow < hole_w + side):
+                iw = _inside((W - 1 - ow if flipped else ow) + right, W, reflect)
+                if min(ih, iw) < 0 or (in_hole and hole_w <= ow < hole_w + side):
                     out[c, oh, ow] = 0
                 else:
                     out[c, oh, ow] = image[c, np.uintp(ih), np.uintp(iw)]
 
 
 @parallel_kernel
-def cut(images: Array, moves: Array, side: int, out: Array) -> None:
+def cut(images: Array, moves: Array, side: int, reflect: bool, out: Array) -> None:
     """Padded crop, flip and hole in one copy: images and out (N, C, H, W) uint8.
 
     moves (N, 5), int64: where the crop begins (down, right; negative is padding), whether it is flipped, and the
-    top left corner of a black square of ``side`` pixels.
+    top left corner of a black square of ``side`` pixels. Padding is the image mirrored at its edge, or black.
     """
     for n in prange(len(images)):
         k = np.intp(n)
-        _cut_image(images[k], moves[k], side, out[k])
+        _cut_image(images[k], moves[k], side, reflect, out[k])

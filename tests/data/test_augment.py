@@ -34,12 +34,13 @@ def test_the_geometric_part_is_one_bilinear_resampling(images):
             assert np.abs(changed[n, c] - expected).max() <= 0.51
 
 
-def test_crop_flip_and_cutout_are_what_numpy_would_do(images):
-    settings = Augmentation(crop=2, flip=True, cutout=3)
+@pytest.mark.parametrize("padding", ["constant", "reflect"])
+def test_crop_flip_and_cutout_are_what_numpy_would_do(padding, images):
+    settings = Augmentation(crop=2, reflect=padding == "reflect", flip=True, cutout=3)
     moves = settings.draw_moves(5, (9, 8), np.random.default_rng(4))
     expected = np.zeros_like(images)
     for n, (down, right, flipped, hole_h, hole_w) in enumerate(moves):
-        padded = np.pad(images[n], ((0, 0), (2, 2), (2, 2)))
+        padded = np.pad(images[n], ((0, 0), (2, 2), (2, 2)), padding)
         crop = padded[:, 2 + down : 11 + down, 2 + right : 10 + right]
         expected[n] = crop[:, :, ::-1] if flipped else crop
         expected[n, :, max(0, hole_h) : max(0, hole_h + 3), max(0, hole_w) : max(0, hole_w + 3)] = 0
@@ -128,7 +129,8 @@ def test_the_bits_are_the_same_on_one_two_and_four_threads():
         ({"crop": 1.5}, "expects crop in whole pixels, at least 0, got 1.5"),
         ({"cutout": -2}, "expects cutout in whole pixels, at least 0, got -2"),
         ({"flip": 1}, "expects flip to be true or false, got 1"),
-        ({"blur": 1, "shift": 2}, "knows shift, rotation, scale, elastic, crop, flip, cutout, got 'blur'"),
+        ({"reflect": True}, "expects reflect with a crop, which it pads, got it without: add crop"),
+        ({"blur": 1, "shift": 2}, "knows shift, rotation, scale, elastic, crop, reflect, flip, cutout, got 'blur'"),
     ],
 )
 def test_settings_out_of_range_are_told(settings, message):
