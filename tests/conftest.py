@@ -35,7 +35,8 @@ def runner():
 
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
-    """A user with an empty cache folder and no settings."""
+    """A user with an empty cache folder and no settings, on a machine without data sets."""
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("JITCNN_DATA_DIR", raising=False)

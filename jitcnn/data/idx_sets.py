@@ -35,6 +35,7 @@ class IdxSet:
     mirrors : addresses of folders that hold the ``.gz`` files
     sha256 : file -> digest of its unpacked bytes, if known: mirrors pack differently, the bytes inside are the same
     md5 : file -> digest of the ``.gz`` as published, for sets whose unpacked bytes have no known digest
+    package : Debian's package that has the set, if there is one
     class_names, preparation : as in ``Dataset``
     """
 
@@ -44,22 +45,24 @@ class IdxSet:
     mirrors: tuple[str, ...]
     sha256: Mapping[str, str] = field(default_factory=dict)
     md5: Mapping[str, str] = field(default_factory=dict)
+    package: str = ""
     class_names: tuple[str, ...] = tuple("0123456789")
     preparation: str = "ink"
 
     @property
     def how_to_get_it(self) -> str:
         """What to do where it is neither on disk nor to be had."""
+        packaged = f", or install Debian's package {self.package}" if self.package else ""
         return (
             f"put the four {self.title} files ({TRAIN_IMAGES} and so on, plain or .gz) into a folder and name it with "
-            f"--data-dir or JITCNN_DATA_DIR, or run `jitcnn data fetch {self.name}` where there is a network"
+            f"--data-dir or JITCNN_DATA_DIR, or run `jitcnn data fetch {self.name}` where there is a network{packaged}"
         )
 
     def find(self, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
         """The folder on disk that holds all four files, or None.
 
-        Looked for in ``data_dir`` alone if it is given, else in ``JITCNN_DATA_DIR`` and the cache; in each also in
-        its usual sub-folders. As all sets have files of the same names, files right in ``JITCNN_DATA_DIR`` only count
+        Looked for in ``data_dir`` alone if it is given, else in ``JITCNN_DATA_DIR``, the cache and the system's
+        folders (``places``); in each also in its usual sub-folders. As all sets have files of the same names, files right in ``JITCNN_DATA_DIR`` only count
         if their bytes can be checked or the folder bears the set's name; and never if they are known to be another's.
         """
         for place in places(self.name, data_dir):
@@ -149,7 +152,7 @@ class IdxSet:
         )
 
     def load(self, data_dir: str | os.PathLike[str] | None = None, progress: ProgressBar | None = None) -> Dataset:
-        """The set from ``data_dir``, ``JITCNN_DATA_DIR``, the cache, or the network; DataError if it can not be had."""
+        """The set from ``data_dir``, ``places``, or the network; DataError if it can not be had."""
         folder = self.find(data_dir)
         if folder is None and data_dir is not None:
             raise DataError(
@@ -230,12 +233,13 @@ FASHION_MNIST = IdxSet(  # Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     ),
-    md5={
-        TRAIN_IMAGES: "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        TRAIN_LABELS: "25c81989df183df01b3e8a0aad5dffbe",
-        TEST_IMAGES: "bef4ecab320f06d8554ea6380940ec79",
-        TEST_LABELS: "bb300cfdad3c16e7a12a480ee83cd310",
+    sha256={  # of what is in the .gz files whose MD5 sums were published with them
+        TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     },
+    package="dataset-fashion-mnist",
     class_names=(
         "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
     ),

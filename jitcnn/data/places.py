@@ -12,8 +12,12 @@ def cache_folder(name: str) -> Path:
 
 
 def places(name: str, data_dir: str | os.PathLike[str] | None = None) -> list[Path]:
-    """Folders to look into for a data set: ``data_dir`` alone if given, else ``JITCNN_DATA_DIR`` and the cache."""
+    """Folders to look into for a data set: ``data_dir`` alone if given, else ``JITCNN_DATA_DIR``, the cache, the system's.
+
+    The system's are ``/usr/share/datasets`` and its like, where Debian's packages of data sets put theirs.
+    """
     if data_dir is not None:
         return [Path(data_dir)]
     named = os.environ.get("JITCNN_DATA_DIR")
-    return ([Path(named)] if named else []) + [cache_folder(name)]
+    shared = platformdirs.site_data_dir("datasets", appauthor=False, multipath=True).split(os.pathsep)
+    return ([Path(named)] if named else []) + [cache_folder(name)] + [Path(each) for each in shared]
