@@ -24,6 +24,15 @@ def headline(console: Console, bold: str, rest: str) -> None:
     console.print(Text.assemble((bold, "bold"), rest), soft_wrap=True)
 
 
+def machine_line() -> str:
+    """What computes here: threads, the layer that brings them, the processor."""
+    from jitcnn.benchmark.machine import processor
+    from jitcnn.kernels import runtime
+
+    threads = runtime.thread_count()
+    return f"{threads} thread{'s' * (threads > 1)} ({runtime.threading_layer()}) · {processor()}"
+
+
 def table(title: str | None, *columns: str, left: int = 1) -> Table:
     """An empty table; all but the first ``left`` columns are numbers, and stand on the right."""
     drawn = Table(title=title, box=box.ROUNDED, title_justify="left", title_style="bold")

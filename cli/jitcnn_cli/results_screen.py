@@ -18,14 +18,18 @@ from jitcnn_cli.console import headline, table
 
 
 def show_results(
-    console: Console, models: dict[str, CNN], histories: dict[str, History], results: dict[str, Evaluation]
+    console: Console,
+    models: dict[str, CNN],
+    histories: dict[str, History],
+    results: dict[str, Evaluation],
+    examined_on: str,
 ) -> None:
     """Right answers, and the net beside its rival."""
     name, result = next(iter(results.items()))
     headline(
         console,
         "result",
-        f": {name} reads {result.correct:,} of {result.total:,} test images correctly: {result.accuracy:.2%}\n",
+        f": {name} reads {result.correct:,} of {result.total:,} {examined_on} images correctly: {result.accuracy:.2%}\n",
     )
     if len(results) > 1:
         headline(console, "dense against CNN", ", same images, same recipe, this run")
@@ -33,7 +37,7 @@ def show_results(
             None,
             "net",
             "parameters",
-            "test accuracy",
+            f"{examined_on} accuracy",
             "wrong",
             "training",
         )
@@ -65,15 +69,19 @@ def save_curves(histories: dict[str, History], path: Path) -> bool:
     return bool(finished)
 
 
-def show_shifts(console: Console, shifts: ShiftTest) -> None:
+def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
     """The shift test as a table, and what it shows."""
     columns = [f"{name} {what}" for what in ("reads", "accuracy") for name in shifts.names]
-    headline(console, "shift test", f": a {shifts.digit} moved right and down, and {shifts.image_count:,} test images")
+    headline(
+        console,
+        "shift test",
+        f": an image of class {data.class_names[shifts.label]}, moved right and down, and {shifts.image_count:,} {data.examined_on} images",
+    )
     shown = table(None, "pixels", *columns)
     for row in shifts.rows:
         reads = [
-            f"{digit} ({confidence:.0%} sure)"
-            for digit, confidence in zip(row.predictions, row.confidences, strict=True)
+            f"{data.class_names[label]} ({confidence:.0%} sure)"
+            for label, confidence in zip(row.predictions, row.confidences, strict=True)
         ]
         shown.add_row(str(row.shift), *reads, *[f"{accuracy:.1%}" for accuracy in row.accuracies])
     console.print(shown)
@@ -93,6 +101,7 @@ def save_history(
         "dataset": data.name,
         "train_images": len(data.x_train),
         "test_images": len(data.x_test),
+        "examined_on": data.examined_on,
         "settings": settings,
         **environment(),
         "results": {name: {**asdict(result), "accuracy": result.accuracy} for name, result in results.items()},

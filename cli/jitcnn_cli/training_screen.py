@@ -10,12 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
-from jitcnn.benchmark.machine import processor
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.history import Epoch, History
 from jitcnn.interrupts import HeldInterrupts
-from jitcnn.kernels import runtime
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import evaluate
 from jitcnn.model import CNN
@@ -25,7 +23,7 @@ from jitcnn.resume import Checkpoints, Progress, read_training
 from jitcnn.shift import shift_test
 from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options
-from jitcnn_cli.console import DownloadBar, batch_bar, headline, model_table, stdout, working
+from jitcnn_cli.console import DownloadBar, batch_bar, headline, machine_line, model_table, stdout, working
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
@@ -80,8 +78,8 @@ def run(
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     console.print(
-        f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} "
-        f"{'test' if validation is None else 'validation'} images ({data.source})",
+        f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} {data.examined_on} images "
+        f"({data.source})",
         soft_wrap=True,
     )
     console.print("\n".join(chosen.lines()), soft_wrap=True)
@@ -115,7 +113,7 @@ def run(
             models[RIVAL].save(folder / RIVAL_FILE)
     held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
-    show_results(console, models, histories, results)
+    show_results(console, models, histories, results, data.examined_on)
 
     files: dict[str, str] = {}
     if kept.path is not None and kept.path.parent == folder:
@@ -134,7 +132,7 @@ def run(
         shifts = None
         if not stopped:
             shifts = shift_test(models, data.x_test, data.y_test)
-            show_shifts(console, shifts)
+            show_shifts(console, shifts, data)
         if save_curves(histories, folder / CURVES_FILE):
             files[CURVES_FILE] = "loss and accuracy over the epochs"
         save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
@@ -172,10 +170,7 @@ def _show_what_runs(console: Console, impl: str) -> None:
 
     chosen = "auto (fused where it can, else loops)" if impl == "auto" else impl
     headline(console, f"jitcnn {jitcnn.__version__}", ": a convolutional neural network from scratch")
-    console.print(
-        f"implementation {chosen} · {runtime.thread_count()} threads ({runtime.threading_layer()}) · {processor()}\n",
-        soft_wrap=True,
-    )
+    console.print(f"implementation {chosen} · {machine_line()}\n", soft_wrap=True)
 
 
 def _train(
@@ -212,7 +207,7 @@ def _train(
         bar.__exit__()
         console.print(
             f"epoch {epoch.epoch:>2} of {recipe.epochs}   train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:7.2%}   "
-            f"test loss {epoch.test_loss:.4f} accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
+            f"{data.examined_on} loss {epoch.test_loss:.4f} accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
             soft_wrap=True,
         )
         for remark in epoch.remarks:

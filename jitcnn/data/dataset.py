@@ -22,6 +22,7 @@ class Dataset:
     y_train, y_test : ndarray of shape (N,), int64
     class_names : what the classes 0, 1, … are called; by default "0", "1", … up to the largest label
     preparation : how a picture file becomes such an image, see ``data.images.read_for``
+    examined_on : "test", or "validation" where x_test and y_test are images held back from training
 
     Raises
     ------
@@ -37,6 +38,7 @@ class Dataset:
     y_test: IntArray
     class_names: tuple[str, ...] = ()
     preparation: str = ""
+    examined_on: str = "test"
 
     def __post_init__(self) -> None:
         for half, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
@@ -150,6 +152,7 @@ class Dataset:
             y_train=self.y_train[learnt],
             x_test=self.x_train[held],
             y_test=self.y_train[held],
+            examined_on="validation",
         )
 
 

@@ -10,7 +10,7 @@ from .canvas import new_figure
 
 
 def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
-    """Loss and accuracy over the epochs: dashed on training images, solid on test images.
+    """Loss and accuracy over the epochs: dashed on training images, solid on images held out (test or validation).
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
             (accuracy, [100 * e.train_accuracy for e in epochs], [100 * e.test_accuracy for e in epochs]),
         ):
             axis.plot(numbers, train, "--", color=color, marker=".", label=f"{name}, training")
-            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, test")
+            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, held out")
     loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
     accuracy.set(title="Accuracy", xlabel="epoch", ylabel="correct answers (%)")
     losses = [value for line in loss.lines for value in line.get_ydata() if value > 0]

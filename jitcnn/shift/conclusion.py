@@ -5,6 +5,8 @@ from itertools import product
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
+from .moving import pixels
+
 if TYPE_CHECKING:
     from .lab import Lab, LabNet
 
@@ -73,7 +75,7 @@ def _pairs(lab: "Lab") -> Iterator[str]:
         a, b = (getattr(net.shifts, f"{what}_at")(distance) for net in (first, second))
         does = "reads" if what == "accuracy" else "gives the same answer as unmoved on"
         yield (
-            f"Moved by {_pixels(distance)}, {first.title} {does} {a:.1%} of the images, {second.title} {b:.1%}: "
+            f"Moved by {pixels(distance)}, {first.title} {does} {a:.1%} of the images, {second.title} {b:.1%}: "
             f"{_compared(a, b, first.shifts.image_count)}."
         )
 
@@ -88,9 +90,9 @@ def _global(lab: "Lab") -> Iterator[str]:
     verdict = "least" if lost < min(theirs) else "most" if lost > max(theirs) else "neither least nor most"
     yield (
         f"The mean of every plane forgets where something stood, and yet the net that ends in it loses {100 * lost:.1f} points at "
-        f"{_pixels(distance)}, {verdict} of all: the others {_points(min(theirs), max(theirs))}."
+        f"{pixels(distance)}, {verdict} of all: the others {_points(min(theirs), max(theirs))}."
         if lost > 0.05
-        else f"The net that ends in the mean of every plane loses {100 * lost:.1f} points at {_pixels(distance)}, the others "
+        else f"The net that ends in the mean of every plane loses {100 * lost:.1f} points at {pixels(distance)}, the others "
         f"{_points(min(theirs), max(theirs))}."
     )
 
@@ -105,7 +107,7 @@ def _augmentation(lab: "Lab") -> Iterator[str]:
     gains = sorted((_at(shifted, distance) - _at(plain, distance), plain.title) for plain, shifted in pairs)
     costs = [_at(shifted, 0) - _at(plain, 0) for plain, shifted in pairs]
     yield (
-        f"Learning from images moved by up to {_pixels(distance)} changes the accuracy at {_pixels(distance)} by "
+        f"Learning from images moved by up to {pixels(distance)} changes the accuracy at {pixels(distance)} by "
         f"{100 * gains[0][0]:+.0f} ({gains[0][1]}) to {100 * gains[-1][0]:+.0f} points ({gains[-1][1]}), and unmoved by "
         f"{100 * min(costs):+.1f} to {100 * max(costs):+.1f}."
     )
@@ -126,10 +128,10 @@ def _far(lab: "Lab") -> Iterator[str]:
         best = max(nets, key=lambda net: _at(net, distance))
         trained = "with" if best.augmented else "without"
         yield (
-            f"At {_pixels(distance)}, where {lab.ink_kept[distance]:.0%} of the ink is still on the image, the best reads "
+            f"At {pixels(distance)}, where {lab.ink_kept[distance]:.0%} of the ink is still on the image, the best reads "
             f"{_at(best, distance):.1%} ({best.title}, {trained} shifted images): no net here is invariant."
             if _lost(best, distance) > 0.05
-            else f"At {_pixels(distance)} {best.title} still reads {_at(best, distance):.1%}: as good as invariant."
+            else f"At {pixels(distance)} {best.title} still reads {_at(best, distance):.1%}: as good as invariant."
         )
 
 
@@ -157,10 +159,6 @@ def _closely(difference: float, of_what: str = "") -> str:
 def _points(least: float, most: float) -> str:
     low, high = f"{100 * least:.1f}", f"{100 * most:.1f}"
     return f"{low} points" if low == high else f"{low} to {high} points"
-
-
-def _pixels(count: int) -> str:
-    return f"{count} pixel" if count == 1 else f"{count} pixels"
 
 
 def _joined(names: list[str]) -> str:

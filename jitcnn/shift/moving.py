@@ -20,3 +20,8 @@ def _overlap(size: int, shift: int) -> tuple[slice, slice]:
     kept = max(0, size - abs(shift))
     first, moved = max(0, -shift), max(0, shift)
     return slice(moved, moved + kept), slice(first, first + kept)
+
+
+def pixels(count: int) -> str:
+    """A distance in words."""
+    return f"{count} pixel{'s' * (count != 1)}"

@@ -330,3 +330,9 @@ def test_validation_images_are_examined_instead_of_the_test_images(runner, tmp_p
     assert "data: digits, 48 training and 16 validation images" in result.output
     record = json.loads((tmp_path / "history.json").read_text())
     assert (record["train_images"], record["test_images"], record["settings"]["validation"]) == (48, 16, 16)
+    assert record["examined_on"] == "validation"
+    told = result.output.replace("not on the test images", "")
+    assert "validation loss" in told
+    assert "of 16 validation images correctly" in told
+    assert "test loss" not in told
+    assert "test images" not in told

@@ -41,19 +41,17 @@ def command(topic: str | None, bug: str | None, seed: int | None, json_file: str
     from rich.console import Console
     from rich.text import Text
 
-    from jitcnn.benchmark.machine import environment, processor
+    from jitcnn.benchmark.machine import environment
     from jitcnn.check import BUGS, Finding, find_bug, run_checks
     from jitcnn.files import atomic_write
     from jitcnn.kernels import runtime
-    from jitcnn_cli.console import stdout
+    from jitcnn_cli.console import machine_line, stdout
 
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
     if bug == ANY_BUG:
         bug = str(np.random.default_rng(seed).choice(list(BUGS)))
     planted = None if bug is None else find_bug(bug)
-    console.print(
-        f"checking on {runtime.thread_count()} threads ({runtime.threading_layer()}), {processor()}", soft_wrap=True
-    )
+    console.print(f"checking on {machine_line()}", soft_wrap=True)
     if planted:
         console.print(f"planted: {planted.name}, {planted.what}", style="yellow", soft_wrap=True)
 
