@@ -1,6 +1,6 @@
 """How good a net is on images it did not learn from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,16 +13,21 @@ from .model import CNN
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an examination."""
+    """Result of an examination; ``believed`` (N,) holds the class that the net took each image for."""
 
     loss: float
     correct: int
     total: int
+    believed: IntArray = field(repr=False, compare=False)
 
     @property
     def accuracy(self) -> float:
         """Share of correct answers, 0 … 1."""
         return self.correct / self.total
+
+    def as_dict(self) -> dict[str, float]:
+        """The figures as plain values, for a JSON file."""
+        return {"loss": self.loss, "correct": self.correct, "total": self.total, "accuracy": self.accuracy}
 
 
 def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 256) -> Evaluation:
@@ -46,12 +51,13 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 2
             f"{model.name} tells {classes} classes apart, expected labels 0 to {classes - 1}, got {largest}: "
             "choose a net or a data set that fits the other."
         )
-    loss, correct = 0.0, 0
+    loss, believed = 0.0, []
     for x, y in minibatches(images, labels, batch_size, mean=model.mean, std=model.std):
         logits = model.logits(x, training=False)
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
-        correct += int((logits.argmax(axis=1) == y).sum())
-    return Evaluation(loss / len(labels), correct, len(labels))
+        believed.append(logits.argmax(axis=1))
+    answers = np.concatenate(believed)
+    return Evaluation(loss / len(labels), int((answers == labels).sum()), len(labels), answers)
 
 
 @dataclass(frozen=True)

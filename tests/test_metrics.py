@@ -4,7 +4,22 @@ import numpy as np
 import pytest
 
 from jitcnn import DataError
-from jitcnn.metrics import Mistake, confusion_matrix, mistakes
+from jitcnn.metrics import Mistake, confusion_matrix, evaluate, mistakes
+
+
+def test_an_examination_is_made_of_the_answers(trained):
+    model, data = trained[0]["mnist-cnn"], trained[1]
+    found = evaluate(model, data.x_test[:90], data.y_test[:90], batch_size=40)
+    answers, sure = model.predict(data.x_test[:90]), model.predict_proba(data.x_test[:90])
+    np.testing.assert_array_equal(found.believed, answers)
+    assert (found.correct, found.total) == ((answers == data.y_test[:90]).sum(), 90)
+    loss = -np.log(sure[np.arange(90), data.y_test[:90]].astype(float)).mean()
+    assert found.as_dict() == {
+        "loss": pytest.approx(loss, rel=1e-4),
+        "correct": found.correct,
+        "total": 90,
+        "accuracy": found.accuracy,
+    }
 
 
 def test_confusion_counts_true_rows_and_believed_columns():

@@ -1,7 +1,6 @@
 """What a training came to: its tables on the screen, its pictures and figures in files."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ def save_history(
         "examined_on": data.examined_on,
         "settings": settings,
         **environment(),
-        "results": {name: {**asdict(result), "accuracy": result.accuracy} for name, result in results.items()},
+        "results": {name: result.as_dict() for name, result in results.items()},
         "histories": {name: history.as_dict() for name, history in histories.items()},
         "shift_test": shifts.as_dict() if shifts else None,
     }

@@ -50,29 +50,18 @@ def command(
     data = data if limit is None else data.limited(limit)
     if as_json:
         result = evaluate(net, data.x_test, data.y_test)
-        click.echo(
-            json.dumps(
-                {
-                    "model": net.name,
-                    "dataset": data.name,
-                    "loss": result.loss,
-                    "correct": result.correct,
-                    "total": result.total,
-                    "accuracy": result.accuracy,
-                }
-            )
-        )
+        click.echo(json.dumps({"model": net.name, "dataset": data.name, **result.as_dict()}))
         return
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     with working("reading the test images"):
-        result, answers = evaluate(net, data.x_test, data.y_test), net.predict(data.x_test)
+        result = evaluate(net, data.x_test, data.y_test)
     console.print(
         f"{net.name} on {data.name}: {result.correct:,} of {result.total:,} correct, {result.accuracy:.2%}, loss {result.loss:.4f}"
     )
     shown = table(None, "class", "images", "correct", "most often taken for")
     for label in np.unique(data.y_test):
-        given = answers[data.y_test == label]
+        given = result.believed[data.y_test == label]
         wrong = given[given != label]
         values, counts = np.unique(wrong, return_counts=True)
         mistaken = f"{data.class_names[values[counts.argmax()]]} ({counts.max()}×)" if len(wrong) else "–"
