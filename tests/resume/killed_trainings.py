@@ -1,4 +1,4 @@
-"""Train a tiny net in one process after another, each but the last killed at some moment; run by ``test_resume``.
+"""Train a tiny net in one process after another, each but the last killed at some moment; run by ``test_goes_on``.
 
 Arguments: a folder, how many to kill, after how many batches a checkpoint is written. Prints, as JSON, the SHA-256 of the
 weights in the end, those of a training that nobody killed, and the most batches that were lost by one kill.

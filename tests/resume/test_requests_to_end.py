@@ -1,0 +1,89 @@
+"""Ctrl-C and SIGTERM at any moment of a training."""
+
+import os
+import signal
+
+import pytest
+from resume.trainings import bits, figures, net, train
+
+from jitcnn import Checkpoints, files, training
+from jitcnn.metrics import evaluate
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_leaves_a_checkpoint(number, few, uninterrupted, tmp_path):
+    path, before = tmp_path / "checkpoint.npz", signal.getsignal(number)
+
+    def ask(batch, *_):
+        if batch == 3:
+            os.kill(os.getpid(), number)
+
+    history = train(net(), few, checkpoint=Checkpoints(path, "1epoch"), on_batch=ask)
+    assert history.interrupted
+    assert signal.getsignal(number) is before
+    model, seen = net(), []
+    train(model, few, resume=path, on_batch=lambda *batch: seen.append(batch[0]))
+    assert seen[0] == 5  # it was obeyed after the fourth batch
+    assert bits(model) == bits(uninterrupted[0])
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+def test_the_second_ctrl_c_is_obeyed_at_once(few, tmp_path):
+    def ask(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert train(net(), few, checkpoint=tmp_path / "checkpoint.npz", on_batch=ask).interrupted
+    assert not (tmp_path / "checkpoint.npz").exists()
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_during_the_examination_waits_for_its_end(number, few, uninterrupted, tmp_path, monkeypatch):
+    def asked(*arguments):
+        os.kill(os.getpid(), number)
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(training, "evaluate", asked)
+    history = train(net(), few, checkpoint=tmp_path / "checkpoint.npz")
+    assert history.interrupted
+    assert len(history.epochs) == 1
+    monkeypatch.undo()
+    model = net()
+    assert figures(train(model, few, resume=tmp_path / "checkpoint.npz")) == figures(uninterrupted[1])
+    assert bits(model) == bits(uninterrupted[0])
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+def test_ctrl_c_during_the_examination_leaves_what_was_learnt(few, monkeypatch):
+    def asked(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(training, "evaluate", asked)
+    model, learnt = net(), net()
+    assert train(model, few, average=None).interrupted
+    monkeypatch.undo()
+    train(learnt, few, average=None, until=0.0)
+    assert bits(model) == bits(learnt)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_while_a_checkpoint_is_written_waits_for_its_end(
+    number, few, uninterrupted, tmp_path, monkeypatch
+):
+    def asked(descriptor):
+        os.kill(os.getpid(), number)
+        os_fsync(descriptor)
+        monkeypatch.setattr(files.os, "fsync", os_fsync)
+
+    os_fsync = os.fsync
+    monkeypatch.setattr(files.os, "fsync", asked)
+    history = train(net(), few, checkpoint=Checkpoints(tmp_path / "checkpoint.npz", 2))
+    assert history.interrupted
+    assert os.listdir(tmp_path) == ["checkpoint.npz"]
+    model, seen = net(), []
+    train(model, few, resume=tmp_path / "checkpoint.npz", on_batch=lambda *batch: seen.append(batch[0]))
+    assert seen[0] == 3
+    assert bits(model) == bits(uninterrupted[0])
