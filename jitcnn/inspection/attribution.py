@@ -133,11 +133,14 @@ def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, la
 
 def _stages(model: CNN, x: Array | IntArray, class_index: int | None) -> list[Stage]:
     """A traced pass whose gradients are those of one logit of each image."""
-    logits = model.logits(model.as_input(x), training=False)
-    asked = _checked_class(model, logits.shape[1], class_index)
-    d_logits = np.zeros_like(logits)
-    d_logits[np.arange(len(logits)), logits.argmax(axis=1) if asked is None else asked] = 1
-    return trace(model, x, d_logits=d_logits)
+
+    def one_of_each(logits: Array) -> Array:
+        asked = _checked_class(model, logits.shape[1], class_index)
+        d_logits = np.zeros_like(logits)
+        d_logits[np.arange(len(logits)), logits.argmax(axis=1) if asked is None else asked] = 1
+        return d_logits
+
+    return trace(model, x, d_logits=one_of_each)
 
 
 def _checked_class(model: CNN, count: int, class_index: int | None) -> int | None:

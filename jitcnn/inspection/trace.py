@@ -1,5 +1,6 @@
 """One pass through a net, forward and back, kept layer by layer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -38,7 +39,11 @@ class Stage:
 
 
 def trace(
-    model: CNN, x: Array | IntArray, *, labels: IntArray | None = None, d_logits: Array | None = None
+    model: CNN,
+    x: Array | IntArray,
+    *,
+    labels: IntArray | None = None,
+    d_logits: Array | Callable[[Array], Array] | None = None,
 ) -> list[Stage]:
     """Run a net in evaluation, each layer on its own, and keep what every layer took and gave.
 
@@ -47,7 +52,8 @@ def trace(
     model : CNN; its parameters stay as they are, its gradients are overwritten
     x : ndarray of shape (N, C, H, W): uint8 pixels, normalised by the model's mean and std, or float, as it is
     labels : ndarray of shape (N,), classes; gradients are then those of the mean cross-entropy
-    d_logits : ndarray of shape (N, classes); gradients are then those of the sum of logits · d_logits
+    d_logits : ndarray of shape (N, classes), or what makes it of the logits; gradients are then those of the sum of
+        logits · d_logits
 
     Returns
     -------
@@ -75,6 +81,8 @@ def trace(
     logits = stages[last - 1].out
     if labels is not None:
         _, d_logits = softmax_cross_entropy(logits, labels)
+    elif callable(d_logits):
+        d_logits = d_logits(logits)
     assert d_logits is not None
     if d_logits.shape != logits.shape:
         raise ShapeError(f"trace expects d_logits of shape {logits.shape}, as the logits, got {d_logits.shape}.")

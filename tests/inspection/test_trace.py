@@ -61,6 +61,13 @@ def test_the_gradient_of_one_logit_is_its_slope(model, images):
     assert up - down == pytest.approx(float(2 * (step * slope).sum()), rel=0.05)
 
 
+def test_the_gradient_may_be_made_of_the_logits(model, images):
+    logits = model.logits(model.as_input(images), training=False)
+    given, made = (trace(model, images, d_logits=d_logits)[0].d_x for d_logits in (2 * logits, lambda seen: 2 * seen))
+    np.testing.assert_allclose(made, given, rtol=1e-4, atol=1e-6)
+    assert np.abs(made).max() > 0
+
+
 def test_a_model_keeps_its_weights_when_traced(model, images):
     before = [array.copy() for array in model.arrays()]
     trace(model, images, labels=np.array([1, 1, 1]))
