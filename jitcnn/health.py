@@ -67,11 +67,17 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
     ------
     label of the layers, dead filters or units, all of them
     """
-    for step in model.steps_to_logits():
-        x = step.forward(x, training=False)
-        if any(layer.ends_in_relu for layer in layers_of(step)):
-            brightest = x.max(axis=(0, *range(2, x.ndim)))
-            yield block_label(layers_of(step)), int((brightest <= 0).sum()), brightest.size
+    steps, at_once = model.steps_to_logits(), model.images_at_once
+    brightest: dict[int, Array] = {}
+    for start in range(0, len(x), at_once):
+        out = x[start : start + at_once]
+        for position, step in enumerate(steps):
+            out = step.forward(out, training=False)
+            if any(layer.ends_in_relu for layer in layers_of(step)):
+                top = out.max(axis=(0, *range(2, out.ndim)))
+                brightest[position] = np.maximum(top, brightest.get(position, top))
+    for position, top in brightest.items():
+        yield block_label(layers_of(steps[position])), int((top <= 0).sum()), top.size
 
 
 class Watch:

@@ -30,7 +30,7 @@ class Evaluation:
         return {"loss": self.loss, "correct": self.correct, "total": self.total, "accuracy": self.accuracy}
 
 
-def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 256) -> Evaluation:
+def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int | None = None) -> Evaluation:
     """Mean cross-entropy and number of correct answers.
 
     Parameters
@@ -38,7 +38,7 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 2
     model : CNN
     images : ndarray of shape (N, C, H, W), uint8
     labels : ndarray of shape (N,), int64
-    batch_size : int, how many images run at once
+    batch_size : int, how many images run at once; by default ``model.images_at_once``
 
     Raises
     ------
@@ -52,7 +52,7 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int = 2
             "choose a net or a data set that fits the other."
         )
     loss, believed = 0.0, []
-    for x, y in minibatches(images, labels, batch_size, mean=model.mean, std=model.std):
+    for x, y in minibatches(images, labels, batch_size or model.images_at_once, mean=model.mean, std=model.std):
         logits = model.logits(x, training=False)
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         believed.append(logits.argmax(axis=1))

@@ -26,6 +26,7 @@ from .versions import versions
 FORMAT = 3  # 1 named the layers in JSON; 2 had no checksum
 TRAINING = "training."  # what the names of arrays begin with that belong to a training and not to the net
 PREPARATIONS = ("ink", "fill", "crop")
+AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # images that run at once in an examination, and their activations: at most
 
 
 class CNN:
@@ -211,24 +212,30 @@ class CNN:
         """Images as ``forward`` takes them: uint8 pixels normalised by ``mean`` and ``std``, float as it is."""
         return normalise(x, self.mean, self.std) if x.dtype == np.uint8 else x  # type: ignore[arg-type, return-value]
 
-    def predict_proba(self, x: Array | IntArray, batch_size: int = 256) -> Array:
+    @property
+    def images_at_once(self) -> int:
+        """How many images an examination runs at once: 256, or fewer if their activations would fill more than 256 MiB."""
+        memory = total(self.summary_rows()).activation_bytes
+        return min(AT_ONCE, max(1, EXAMINED_BYTES // memory)) if memory else AT_ONCE
+
+    def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
         """Probability of each class; the net is examined, not trained: running statistics, nothing dropped.
 
         Parameters
         ----------
         x : ndarray of shape (N, C, H, W): uint8 pixels, normalised here by ``mean`` and ``std``, or float, as it is
-        batch_size : int, how many images run at once
+        batch_size : int, how many images run at once; by default ``images_at_once``
 
         Returns
         -------
         ndarray of shape (N, classes)
         """
-        batches = []
+        batches, batch_size = [], batch_size or self.images_at_once
         for start in range(0, max(1, len(x)), batch_size):
             batches.append(softmax(self.logits(self.as_input(x[start : start + batch_size]), training=False)))
         return np.concatenate(batches)
 
-    def predict(self, x: Array | IntArray, batch_size: int = 256) -> IntArray:
+    def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
         """The most probable class of each image, (N,) int64; x and batch_size as ``predict_proba``."""
         classes: IntArray = self.predict_proba(x, batch_size).argmax(axis=1)
         return classes

@@ -60,6 +60,18 @@ def test_filters_that_never_fire_are_counted(images):
     ]
 
 
+def test_a_filter_that_fires_on_one_image_is_alive_though_they_run_one_by_one(images, monkeypatch):
+    monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", 1)
+    model = net()
+    model.layers[0].weights[1], model.layers[0].bias[1] = 0, -1
+    model.layers[0].weights[1, 0, 1, 1] = 1
+    assert next(dead_filters(model, images)) == ("Conv2D 1→8 3×3 + ReLU + MaxPool2D", 1, 8)
+    for bright in range(len(images)):
+        lit = images.copy()
+        lit[bright, 0, 3, 3] = 2
+        assert next(dead_filters(model, lit)) == ("Conv2D 1→8 3×3 + ReLU + MaxPool2D", 0, 8)
+
+
 def test_the_longest_step_is_measured_by_the_weights_own_size():
     model, watch = net(), Watch()
     for gradient in model.gradients():
