@@ -81,13 +81,15 @@ def occlusion_map(
     asked = _checked_class(model, len(clear), class_index)
     asked = int(clear.argmax()) if asked is None else asked
     falls, covers = np.zeros((H, W)), np.zeros((H, W))
-    for top in _places(H, patch, stride):
-        lefts = _places(W, patch, stride)
-        covered = np.repeat(image, len(lefts), axis=0)  # one row of patches runs at once
-        for position, left in enumerate(lefts):
-            covered[position, :, top : top + patch, left : left + patch] = 0
+    at_once = model.images_at_once
+    places = [(top, left) for top in _places(H, patch, stride) for left in _places(W, patch, stride)]
+    for start in range(0, len(places), at_once):
+        some = places[start : start + at_once]
+        covered = np.repeat(image, len(some), axis=0)
+        for one, (top, left) in zip(covered, some, strict=True):
+            one[:, top : top + patch, left : left + patch] = 0
         scores = model.logits(covered, training=False)[:, asked]
-        for left, score in zip(lefts, scores, strict=True):
+        for (top, left), score in zip(some, scores, strict=True):
             falls[top : top + patch, left : left + patch] += clear[asked] - score
             covers[top : top + patch, left : left + patch] += 1
     return falls / covers

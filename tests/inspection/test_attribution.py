@@ -47,11 +47,14 @@ def test_each_image_is_asked_about_the_class_that_is_believed(linear):
         np.testing.assert_array_equal(found[k], saliency(model, x[k : k + 1], int(believed[k]))[0])
 
 
-def test_occlusion_finds_the_only_pixel_that_counts():
+@pytest.mark.parametrize("activation_bytes", [1 << 28, 3 * 8], ids=["all patches at once", "three patches at once"])
+def test_occlusion_finds_the_only_pixel_that_counts(activation_bytes, monkeypatch):
+    monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", activation_bytes)
     dense = Dense(20, 2)
     dense.weights[:] = 0
     dense.weights[7, 0] = 3  # row 1, column 2
     model = CNN([Flatten(), dense], input_shape=(1, 4, 5))
+    assert model.images_at_once == min(256, activation_bytes // 8)
     x = np.full((1, 1, 4, 5), 2, np.float32)
     expected = np.zeros((4, 5))
     expected[1, 2] = 6
