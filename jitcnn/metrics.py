@@ -30,7 +30,9 @@ class Evaluation:
         return {"loss": self.loss, "correct": self.correct, "total": self.total, "accuracy": self.accuracy}
 
 
-def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int | None = None) -> Evaluation:
+def evaluate(
+    model: CNN, images: IntArray, labels: IntArray, batch_size: int | None = None, mirrored: bool = False
+) -> Evaluation:
     """Mean cross-entropy and number of correct answers.
 
     Parameters
@@ -39,6 +41,8 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int | N
     images : ndarray of shape (N, C, H, W), uint8
     labels : ndarray of shape (N,), int64
     batch_size : int, how many images run at once; by default ``model.images_at_once``
+    mirrored : bool, whether the net sees each image as it is and left to right, and its answer is the mean of the two
+        probabilities (Krizhevsky et al. 2012, section 4.1, without the crops); not for digits, which a mirror changes
 
     Raises
     ------
@@ -53,11 +57,17 @@ def evaluate(model: CNN, images: IntArray, labels: IntArray, batch_size: int | N
         )
     loss, believed = 0.0, []
     for x, y in minibatches(images, labels, batch_size or model.images_at_once, mean=model.mean, std=model.std):
-        logits = model.logits(x, training=False)
+        logits = _both_views(model, x) if mirrored else model.logits(x, training=False)
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
         believed.append(logits.argmax(axis=1))
     answers = np.concatenate(believed)
     return Evaluation(loss / len(labels), int((answers == labels).sum()), len(labels), answers)
+
+
+def _both_views(model: CNN, x: Array) -> Array:
+    """Logarithm of twice the mean probability of each class, for the images and their mirror images."""
+    views = [model.logits(view, training=False) for view in (x, np.ascontiguousarray(x[..., ::-1]))]
+    return np.logaddexp(*(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True) for logits in views))
 
 
 @dataclass(frozen=True)

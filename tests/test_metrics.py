@@ -22,6 +22,16 @@ def test_an_examination_is_made_of_the_answers(trained):
     }
 
 
+def test_a_mirrored_examination_answers_with_the_mean_of_two_views(trained):
+    model, data = trained[0]["mnist-cnn"], trained[1]
+    images, labels = data.x_test[:90], data.y_test[:90]
+    found = evaluate(model, images, labels, batch_size=40, mirrored=True)
+    both = (model.predict_proba(images) + model.predict_proba(images[..., ::-1])) / 2
+    np.testing.assert_array_equal(found.believed, both.argmax(axis=1))
+    assert found.loss == pytest.approx(-np.log(both[np.arange(90), labels].astype(float)).mean(), rel=1e-4)
+    assert found.correct != evaluate(model, images, labels).correct
+
+
 def test_confusion_counts_true_rows_and_believed_columns():
     matrix = confusion_matrix(np.array([0, 0, 0, 2, 2]), np.array([0, 1, 1, 2, 0]), 3)
     np.testing.assert_array_equal(matrix, [[1, 2, 0], [0, 0, 0], [1, 0, 1]])

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jitcnn import CNN, Dense, Flatten, fit, load_dataset
+from jitcnn.metrics import evaluate
 from jitcnn.models import MODELS, mnist_cnn, mnist_dense
 from jitcnn.recipes import choose_recipe
 from jitcnn_cli import options
@@ -104,6 +105,15 @@ def test_evaluate_counts_what_the_model_reads(runner, model_file, trained):
     assert json.loads(result.output)["correct"] == correct
     shown = runner.invoke(cli, ["evaluate", str(model_file), "--dataset", "digits"]).output
     assert f"{correct} of 360 correct" in shown
+
+
+def test_evaluate_shows_each_picture_and_its_mirror_image_if_asked(runner, model_file, trained):
+    arguments = ["evaluate", str(model_file), "--dataset", "digits", "--mirror"]
+    models, data = trained
+    expected = evaluate(models["mnist-cnn"], data.x_test, data.y_test, mirrored=True).correct
+    found = json.loads(runner.invoke(cli, [*arguments, "--json"]).output)
+    assert (found["correct"], found["mirrored"]) == (expected, True)
+    assert re.search(r", of each picture and its mirror\s+image", runner.invoke(cli, arguments).output)
 
 
 def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, seven):

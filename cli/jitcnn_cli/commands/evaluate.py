@@ -17,6 +17,7 @@ from jitcnn_cli import options
 @options.impl_option
 @options.limit_option
 @options.threads_option
+@click.option("--mirror", is_flag=True, help="Show each picture as it is and left to right; the mean answers count.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     model: str,
@@ -27,12 +28,14 @@ def command(
     impl: str,
     limit: int | None,
     threads: int | None,
+    mirror: bool,
     as_json: bool,
 ) -> None:
     """Examine the net in the file MODEL on test images, class by class.
 
     The pictures of a folder become what the net takes; give --seed and --test-share as in the training, so that
-    it is examined on pictures that it did not learn from.
+    it is examined on pictures that it did not learn from. --mirror helps where a picture's mirror image is of the same
+    class: photographs, but not digits.
 
     \b
     Example:
@@ -48,16 +51,17 @@ def command(
     net = CNN.load(model, impl=impl)
     data, note = options.data_for(net, dataset, data_dir, pictures, seed)
     data = data if limit is None else data.limited(limit)
-    if as_json:
-        result = evaluate(net, data.x_test, data.y_test)
-        click.echo(json.dumps({"model": net.name, "dataset": data.name, **result.as_dict()}))
-        return
-    if note:
+    if note and not as_json:
         console.print(note, style="yellow", soft_wrap=True)
     with working("reading the test images"):
-        result = evaluate(net, data.x_test, data.y_test)
+        result = evaluate(net, data.x_test, data.y_test, mirrored=mirror)
+    if as_json:
+        click.echo(json.dumps({"model": net.name, "dataset": data.name, "mirrored": mirror, **result.as_dict()}))
+        return
+    views = ", of each picture and its mirror image" if mirror else ""
     console.print(
-        f"{net.name} on {data.name}: {result.correct:,} of {result.total:,} correct, {result.accuracy:.2%}, loss {result.loss:.4f}"
+        f"{net.name} on {data.name}: {result.correct:,} of {result.total:,} correct, {result.accuracy:.2%}, "
+        f"loss {result.loss:.4f}{views}"
     )
     shown = table(None, "class", "images", "correct", "most often taken for")
     for label in np.unique(data.y_test):
