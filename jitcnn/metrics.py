@@ -66,7 +66,7 @@ def evaluate(
 
 def _both_views(model: CNN, x: Array) -> Array:
     """Logarithm of twice the mean probability of each class, for the images and their mirror images."""
-    views = [model.logits(view, training=False) for view in (x, np.ascontiguousarray(x[..., ::-1]))]
+    views = [model.logits(view, training=False) for view in (x, x[..., ::-1])]
     return np.logaddexp(*(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True) for logits in views))
 
 
