@@ -25,6 +25,7 @@ SEVEN = (
     [(0.35, 0.52), (0.75, 0.52)],
 )  # with a bar, as the embedded digits' sevens
 PATIENCE = 30_000  # milliseconds; machines that test are busy
+playwright.expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,14 @@ def draw(page, strokes):
 
 
 def wait_for_text(page, selector, text):
-    playwright.expect(page.locator(selector)).to_contain_text(text, timeout=PATIENCE)
+    playwright.expect(page.locator(selector)).to_contain_text(text)
+
+
+def both_sums(page):
+    """The sum by hand and the engine's, of one moment: the page may be about to show a newer answer."""
+    return page.evaluate(
+        "['.sum-by-hand', '.engine'].map((name) => Number(document.querySelector(name).dataset.number))"
+    )
 
 
 def test_a_drawn_seven_is_read_and_moved(open_page):
@@ -101,10 +109,11 @@ def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
         playwright.expect(page.locator(".terms")).to_have_text(str(terms))
         output.focus()
         page.keyboard.press("ArrowDown")
-        by_hand, engine = (float(page.get_attribute(f".{name}", "data-number")) for name in ("sum-by-hand", "engine"))
+        by_hand, engine = both_sums(page)
         assert by_hand == pytest.approx(engine, rel=1e-4, abs=1e-5)
     conv = trained[0]["mnist-cnn"].layers[0]
     page.select_option("#scope-layer", "0")
+    playwright.expect(page.locator(".terms")).to_have_text("9")
     page.locator(".planes canvas").nth(1).click()
     wait_for_text(page, ".told h3", "d_weights[0, 0, 1, 1] = Σ x · d_out")
     assert f"{conv.weights[0, 0, 1, 1]:.4g}".lstrip("-0") in page.inner_text(".told > p:first-of-type")
@@ -187,7 +196,7 @@ def test_two_browsers_at_once_do_not_disturb_each_other(open_page, browser, addr
     draw(page, SEVEN)
     other.select_option("#scope-layer", "3")
     wait_for_text(page, "#verdict", "mnist-cnn: 7")
-    playwright.expect(other.locator(".terms")).to_have_text("288", timeout=PATIENCE)
+    playwright.expect(other.locator(".terms")).to_have_text("288")
     assert other.inner_text("#verdict") == read
     assert page.inner_text(".terms") == "9"
     other.context.close()
@@ -197,17 +206,17 @@ def test_a_training_is_started_steered_and_stopped(open_page):
     page, other = open_page(), open_page()
     page.click("#anew")
     status = page.locator("#training-status")
-    playwright.expect(status).to_have_attribute("data-status", "running", timeout=PATIENCE)
+    playwright.expect(status).to_have_attribute("data-status", "running")
     page.evaluate(
         "document.getElementById('rate').value = -1; document.getElementById('rate').dispatchEvent(new Event('input'))"
     )
     wait_for_text(page, "#training-status", "learning rate 0.1")
     page.click("#pause")
-    playwright.expect(status).to_have_attribute("data-status", "paused", timeout=PATIENCE)
+    playwright.expect(status).to_have_attribute("data-status", "paused")
     assert page.locator("#filters canvas").count() == 4
     assert page.locator("#loss-chart path").count() == 1
     page.click("#stop")
-    playwright.expect(status).to_have_attribute("data-status", "stopped", timeout=PATIENCE)
+    playwright.expect(status).to_have_attribute("data-status", "stopped")
     assert "No training was started" in other.inner_text("#training-status")
 
 
@@ -230,7 +239,7 @@ def test_a_server_that_is_gone_is_told(browser, address):
     wait_for_text(page, "#error", "The server does not answer: is `jitcnn play` still running?")
     page.unroute("**/api/answers")
     page.click("#clear")
-    playwright.expect(page.locator("#error")).to_be_hidden(timeout=PATIENCE)
+    playwright.expect(page.locator("#error")).to_be_hidden()
     page.close()
 
 
@@ -238,7 +247,7 @@ def test_a_report_is_a_page_without_a_network(open_page, report_file):
     page = open_page(report_file.as_uri(), ".told output")
     page.select_option("#layer", label="3 Conv2D 32→64 3×3")
     page.select_option("#image", index=2)
-    by_hand, engine = (float(page.get_attribute(f".{name}", "data-number")) for name in ("sum-by-hand", "engine"))
+    by_hand, engine = both_sums(page)
     assert by_hand == pytest.approx(engine, rel=1e-4, abs=1e-5)
     assert page.inner_text(".terms") == "288"
     loaded = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
