@@ -135,6 +135,20 @@ def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
     wait_for_text(page, ".told h3", "out[2, 0, 0] = bias + Σ x · weight")
 
 
+def test_the_microscope_is_hidden_until_there_is_something_in_it(browser, address):
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.route("**/api/magnify", lambda route: route.abort())
+    page.goto(f"{address}/")
+    wait_for_text(page, "#error", "The server does not answer")
+    assert page.locator("#scope-host canvas:visible").count() == 0
+    page.unroute("**/api/magnify")
+    page.click("#clear")
+    page.click("text=show their gradients")
+    wait_for_text(page, ".planes figcaption >> nth=0", "gradient of the input")
+    page.close()
+
+
 def every_number(page, found):
     """Where the page's arithmetic and the engine's differ most, over every number of a specimen."""
     return page.evaluate(

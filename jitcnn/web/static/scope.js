@@ -9,9 +9,10 @@ const MOST_ROWS = 1000; // of a list of terms
 const MATRIX_SIDE = 700; // cells of im2col's matrix that are drawn along each axis
 
 export class Scope {
-  // `host` is an element that the microscope fills.
+  // `host` is an element that the microscope fills; hidden until there is a specimen to look at.
   constructor(host) {
     this.host = host;
+    host.hidden = true;
     this.gradients = false;
     this.selection = null;
     this.views = {
@@ -20,8 +21,8 @@ export class Scope {
       output: new PlaneView("output", (row, column) => this.#selectOutput(row, column)),
       matrix: new PlaneView("im2col matrix", (row, column) => this.#selectCell(row, column)),
     };
-    this.co = this.#stepper("output channel", () => this.#changed());
-    this.ci = this.#stepper("input channel", () => this.#changed());
+    this.co = this.#stepper("output channel", () => this.#draw());
+    this.ci = this.#stepper("input channel", () => this.#draw());
     this.toggle = element("button", "", "toggle");
     this.toggle.type = "button";
     this.toggle.addEventListener("click", () => {
@@ -45,6 +46,7 @@ export class Scope {
   // Show a specimen, as microscope.js describes it; the selection stays where it fits.
   show(specimen) {
     this.s = specimen;
+    this.host.hidden = false;
     const isConv = specimen.kind === "conv";
     this.co.limit(specimen.out.shape[0]);
     this.ci.limit(isConv ? specimen.weights.shape[1] : 1);
@@ -119,10 +121,6 @@ export class Scope {
         ? { kind: "output", row: Math.floor(this.cell.column / W_out), column: this.cell.column % W_out }
         : { kind: "input", row: ih, column: iw },
     );
-  }
-
-  #changed() {
-    if (this.s) this.#draw();
   }
 
   #draw() {
