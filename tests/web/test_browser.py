@@ -24,8 +24,7 @@ SEVEN = (
     [(0.28, 0.22), (0.7, 0.22), (0.45, 0.85)],
     [(0.35, 0.52), (0.75, 0.52)],
 )  # with a bar, as the embedded digits' sevens
-PATIENCE = 30_000  # milliseconds; machines that test are busy
-playwright.expect.set_options(timeout=PATIENCE)
+playwright.expect.set_options(timeout=30_000)  # milliseconds, as Playwright's other waits: machines that test are busy
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,6 @@ def open_page(browser, address):
 
     def open_one(where=f"{address}/", ready="body[data-ready]", **settings):
         page = browser.new_page(**{"viewport": {"width": 1200, "height": 900}, **settings})
-        page.set_default_timeout(PATIENCE)
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
         )
@@ -137,7 +135,6 @@ def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
 
 def test_the_microscope_is_hidden_until_there_is_something_in_it(browser, address):
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE)
     page.route("**/api/magnify", lambda route: route.abort())
     page.goto(f"{address}/")
     wait_for_text(page, "#error", "The server does not answer")
@@ -203,7 +200,7 @@ def test_a_test_image_is_taken_apart_as_functional_does(trained):
 def test_two_browsers_at_once_do_not_disturb_each_other(open_page, browser, address):
     page, other = open_page(), browser.new_context().new_page()
     other.goto(f"{address}/")
-    other.wait_for_selector("body[data-ready]", timeout=PATIENCE)
+    other.wait_for_selector("body[data-ready]")
     other.click("#sample")
     wait_for_text(other, "#verdict", "mnist-cnn: ")
     read = other.inner_text("#verdict")
@@ -247,7 +244,7 @@ def test_it_fits_a_telephone_and_the_dark(open_page):
 def test_a_server_that_is_gone_is_told(browser, address):
     page = browser.new_page()
     page.goto(f"{address}/")
-    page.wait_for_selector("body[data-ready]", timeout=PATIENCE)
+    page.wait_for_selector("body[data-ready]")
     page.route("**/api/answers", lambda route: route.abort())
     page.click("#clear")
     wait_for_text(page, "#error", "The server does not answer: is `jitcnn play` still running?")
