@@ -25,8 +25,9 @@ from threadpoolctl import threadpool_limits
 from jitcnn.benchmark.duel import against_torch, thread_scaling
 from jitcnn.benchmark.machine import environment, measure_machine
 from jitcnn.benchmark.side import STEP, Request
-from jitcnn.kernels import conv_im2col, runtime
-from jitcnn.kernels.matmul import one_blas_thread
+from jitcnn.kernels import runtime
+from jitcnn.kernels.blas import one_blas_thread
+from jitcnn.kernels.conv import im2col as conv_im2col
 
 CONV1, CONV2 = "Conv2D 1→32 3×3", "Conv2D 32→64 3×3"
 WIDE = "VGG Conv2D 128→128 3×3 pad 1, 2×56²"

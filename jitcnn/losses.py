@@ -5,7 +5,7 @@ import numpy as np
 from .arrays import Array, IntArray
 from .errors import ConfigError, DataError, DTypeError, ShapeError
 from .functional.checks import float_arrays, has_shape
-from .kernels import losses as kernels
+from .kernels.elementwise import losses as kernels
 
 
 def cross_entropy_loss(predictions: Array, y: IntArray) -> float:

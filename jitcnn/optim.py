@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ConfigError, ShapeError
-from .kernels import optim as kernels
+from .kernels.elementwise import optim as kernels
 
 State = tuple[dict[str, Any], dict[str, Array]]
 """Plain numbers and named arrays: what a file keeps of an object, and all that it needs to go on exactly."""

@@ -10,7 +10,8 @@ import pytest
 
 from jitcnn import CNN, SGD, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
 from jitcnn.architecture import parse_net
-from jitcnn.kernels import conv_fused, runtime
+from jitcnn.kernels import runtime
+from jitcnn.kernels.engine import fused as conv_fused
 from jitcnn.models import mnist_cnn
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ConfigError, DisagreementError
 from ..fusion import FusedBlock, Step, block_label, plan
-from ..kernels.conv_im2col import columns_size
+from ..kernels.conv.im2col import columns_size
 from ..layers import Conv2D, Dense, Layer
 from ..model import CNN
 from .zoo import ZooLayer

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import ConfigError, DTypeError, ShapeError
-from ..kernels.augment import cut, resample
+from ..kernels.elementwise.augment import cut, resample
 
 CELLS = 4  # of the grid of control points, along each axis: on 28 pixels as smooth as Simard's Gaussian of 4 pixels
 GRID = CELLS + 3

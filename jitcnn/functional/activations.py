@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import Array
-from ..kernels import activations
+from ..kernels.elementwise import activations
 from ..kernels.memory import empty
 from .checks import float_arrays, has_shape
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, ShapeError
-from ..kernels import blur_loops, blur_naive
+from ..kernels.blur import loops as blur_loops
+from ..kernels.blur import naive as blur_naive
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Pair, pair
 from .checks import float_arrays, has_shape, pick

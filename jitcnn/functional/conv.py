@@ -6,7 +6,9 @@ from types import ModuleType
 import numpy as np
 
 from ..arrays import Array
-from ..kernels import conv_im2col, conv_loops, conv_naive
+from ..kernels.conv import im2col as conv_im2col
+from ..kernels.conv import naive as conv_naive
+from ..kernels.engine import direct as conv_loops
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
 from .checks import Shape, check_groups, float_arrays, has_shape, pick

@@ -1,7 +1,7 @@
 """The fully connected product and its gradients; the matrix product is the BLAS's."""
 
 from ..arrays import Array
-from ..kernels.matmul import matmul, multiply_and_add
+from ..kernels.engine.matmul import matmul, multiply_and_add
 from .checks import float_arrays, has_shape
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..errors import DTypeError, ShapeError
-from ..kernels import dropout as kernels
+from ..kernels.elementwise import dropout as kernels
 from ..kernels.memory import empty
 from .checks import float_arrays
 

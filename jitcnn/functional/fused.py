@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import ConfigError
-from ..kernels import conv_fused
+from ..kernels.engine import fused as conv_fused
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, Pair, pair
 from .checks import float_arrays, has_shape

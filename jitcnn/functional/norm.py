@@ -7,8 +7,9 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, ShapeError
-from ..kernels import norm_loops, norm_naive
 from ..kernels.memory import empty
+from ..kernels.norm import loops as norm_loops
+from ..kernels.norm import naive as norm_naive
 from .checks import float_arrays, has_shape, pick
 
 NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": norm_naive, "loops": norm_loops, "im2col": norm_loops}

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import DTypeError, ShapeError
-from ..kernels.batches import gather
+from ..kernels.elementwise.batches import gather
 from ..kernels.memory import empty
 
 PIXEL_SCALE = np.float32(1 / 255)

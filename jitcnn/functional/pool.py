@@ -6,8 +6,11 @@ import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import ConfigError, ShapeError
-from ..kernels import plane_means, pool_im2col, pool_loops, pool_naive
+from ..kernels.engine import pooling as pool_loops
 from ..kernels.memory import empty
+from ..kernels.pool import im2col as pool_im2col
+from ..kernels.pool import naive as pool_naive
+from ..kernels.pool import plane_means
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
 from .checks import float_arrays, has_shape, pick
 

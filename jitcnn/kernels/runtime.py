@@ -58,11 +58,11 @@ def _load_tbb() -> bool:
     return False
 
 
-def _source_hash() -> str:
-    """Twelve digits that change whenever any kernel source changes."""
+def _source_hash(folder: Path = Path(__file__).parent) -> str:
+    """Twelve digits that change whenever a kernel source changes, in any room."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for source in sorted(folder.rglob("*.py")):
+        digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
     return digest.hexdigest()[:12]
 
 

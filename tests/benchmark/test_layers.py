@@ -6,7 +6,7 @@ from jitcnn import CNN, Conv2D, Dense, MaxPool2D, ReLU
 from jitcnn.benchmark.layers import IMPLEMENTATIONS, bench_layers, model_contests, multiply_adds, zoo_contests
 from jitcnn.benchmark.zoo import ZOO, ZooLayer
 from jitcnn.errors import ConfigError, DisagreementError
-from jitcnn.kernels import conv_im2col
+from jitcnn.kernels.conv import im2col as conv_im2col
 
 
 @pytest.fixture

@@ -257,7 +257,7 @@ def test_bench_of_the_zoo_does_not_wait_for_naive(runner):
 
 
 def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
-    from jitcnn.kernels import conv_im2col
+    from jitcnn.kernels.conv import im2col as conv_im2col
 
     monkeypatch.setattr(conv_im2col, "conv2d_forward", lambda *arguments: arguments[-1].fill(0))
     result = runner.invoke(cli, ["bench", "--impl", "im2col", "--rounds", "1", "--batch-size", "1"])

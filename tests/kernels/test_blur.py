@@ -5,7 +5,8 @@ import pytest
 from compare import assert_close
 
 from jitcnn.functional.blur import binomial
-from jitcnn.kernels import blur_loops, blur_naive
+from jitcnn.kernels.blur import loops as blur_loops
+from jitcnn.kernels.blur import naive as blur_naive
 
 GRIDS = pytest.mark.parametrize(
     ("taps", "stride"), [(3, (2, 2)), (2, (1, 3)), (4, (3, 1)), (7, (2, 2)), (5, (1, 1))], ids=str

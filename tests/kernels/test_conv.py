@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn.kernels import conv_im2col, conv_loops, conv_naive
+from jitcnn.kernels.conv import im2col as conv_im2col
+from jitcnn.kernels.conv import naive as conv_naive
+from jitcnn.kernels.engine import direct as conv_loops
 from jitcnn.shapes import window_grid
 
 FAST = pytest.mark.parametrize("kernels", [conv_loops, conv_im2col], ids=["loops", "im2col"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn.kernels import norm_loops, norm_naive
+from jitcnn.kernels.norm import loops as norm_loops
+from jitcnn.kernels.norm import naive as norm_naive
 
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 FUSED = pytest.mark.parametrize(("added", "relu"), [(False, False), (False, True), (True, True), (True, False)])

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn.kernels import plane_means, pool_im2col, pool_loops, pool_naive
+from jitcnn.kernels.engine import pooling as pool_loops
+from jitcnn.kernels.pool import im2col as pool_im2col
+from jitcnn.kernels.pool import naive as pool_naive
+from jitcnn.kernels.pool import plane_means
 from jitcnn.shapes import window_grid
 
 FAST = pytest.mark.parametrize("kernels", [pool_loops, pool_im2col], ids=["loops", "im2col"])

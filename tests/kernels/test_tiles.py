@@ -5,7 +5,7 @@ import pytest
 from compare import assert_close
 from numba import njit
 
-from jitcnn.kernels import tiles
+from jitcnn.kernels.simd import tiles
 
 PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
 

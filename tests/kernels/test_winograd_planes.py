@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn.kernels import conv_loops, conv_naive, winograd_planes
+from jitcnn.kernels.conv import naive as conv_naive
+from jitcnn.kernels.engine import direct as conv_loops
+from jitcnn.kernels.engine import winograd as winograd_planes
 from jitcnn.shapes import window_grid
 
 SHAPES = pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from ... import functional
-from ...kernels import conv_fused, conv_im2col, conv_loops
+from ...kernels.conv import im2col as conv_im2col
+from ...kernels.engine import direct as conv_loops
+from ...kernels.engine import fused as conv_fused
 from .table import Function, bug
 
 

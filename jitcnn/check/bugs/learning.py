@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import losses, optim
+from ...kernels.elementwise import losses, optim
 from ...model import CNN
 from .table import Function, bug
 

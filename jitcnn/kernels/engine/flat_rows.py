@@ -24,9 +24,9 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .memory import empty
-from .runtime import kernel, parallel_kernel
-from .tiles import sum_outer
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.tiles import sum_outer
 
 Array = NDArray[Any]
 Pair = tuple[int, int]

@@ -12,12 +12,12 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .lanes import BLOCK, JOBS, LANES, even_steps, whole_lanes
-from .memory import empty
-from .planes import channels_last
-from .runtime import kernel, parallel_kernel
-from .tiles import VECTOR_BYTES, add_tiles, load_tile, store_tile, subtract_tiles, sum_outer, turn
-from .winograd import G, multiply_places, place_apart, transform_rows, transform_sums, transformed_filters
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.layouts import channels_last
+from ..simd.tiles import VECTOR_BYTES, add_tiles, load_tile, store_tile, subtract_tiles, sum_outer, turn
+from .over_channels import BLOCK, JOBS, LANES, even_steps, whole_lanes
+from .winograd_pool import G, multiply_places, place_apart, transform_rows, transform_sums, transformed_filters
 
 Array = NDArray[Any]
 Pair = tuple[int, int]

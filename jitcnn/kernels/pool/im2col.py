@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .conv_im2col import col2im, im2col
-from .memory import empty
+from ..conv.im2col import col2im, im2col
+from ..memory import empty
 
 Array = NDArray[Any]
 

@@ -15,8 +15,11 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from . import winograd
-from .lanes import (
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.layouts import channels_last, padded_planes
+from . import winograd_pool as winograd
+from .over_channels import (
     JOBS,
     LANES,
     PIXELS_AT_ONCE,
@@ -27,10 +30,7 @@ from .lanes import (
     tap_steps,
     whole_lanes,
 )
-from .memory import empty
-from .planes import channels_last, padded_planes
-from .pool_lanes import pool_window, pool_window_2x2, write_planes
-from .runtime import kernel, parallel_kernel
+from .pooled_sums import pool_window, pool_window_2x2, write_planes
 from .winners import add_winners_to_filters, add_winners_to_windows, filter_runs, weights_of_runs
 
 # Pixels that the largest window may have.

@@ -23,7 +23,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 from numpy.typing import NDArray
 
-from .runtime import kernel
+from ..runtime import kernel
 
 Array = NDArray[Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runtime import kernel
+from ..runtime import kernel
 
 Array = NDArray[Any]
 

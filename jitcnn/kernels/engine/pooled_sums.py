@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runtime import kernel
-from .tiles import turn
+from ..runtime import kernel
+from ..simd.tiles import turn
 
 Array = NDArray[Any]
 

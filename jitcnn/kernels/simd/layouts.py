@@ -6,8 +6,8 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .memory import empty
-from .runtime import kernel, parallel_kernel
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
 from .tiles import turn
 
 Array = NDArray[Any]

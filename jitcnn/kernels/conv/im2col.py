@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .matmul import for_each
-from .memory import empty
-from .runtime import thread_count
+from ..blas import for_each
+from ..memory import empty
+from ..runtime import thread_count
 
 Array = NDArray[Any]
 Pair = tuple[int, int]

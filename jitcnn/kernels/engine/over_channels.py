@@ -16,10 +16,10 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .memory import empty
-from .planes import channels_last
-from .runtime import kernel, parallel_kernel
-from .tiles import sum_outer, turn
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.layouts import channels_last
+from ..simd.tiles import sum_outer, turn
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .runtime import kernel, parallel_kernel
+from ..runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from ..runtime import kernel, parallel_kernel
 from .flat_rows import STRIP
-from .runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
 Pair = tuple[int, int]

@@ -15,12 +15,12 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .lanes import LANES, even_steps, filters_in_lanes, in_lanes
-from .memory import empty
-from .planes import channels_last
-from .pool_lanes import pool_window_2x2, write_planes
-from .runtime import kernel, parallel_kernel
-from .tiles import VECTOR_BYTES, add_tiles, load_tile, store_tile, subtract_tiles, sum_outer
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.layouts import channels_last
+from ..simd.tiles import VECTOR_BYTES, add_tiles, load_tile, store_tile, subtract_tiles, sum_outer
+from .over_channels import LANES, even_steps, filters_in_lanes, in_lanes
+from .pooled_sums import pool_window_2x2, write_planes
 
 Array = NDArray[Any]
 

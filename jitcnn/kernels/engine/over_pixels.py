@@ -6,8 +6,8 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from ..runtime import kernel, parallel_kernel
 from .flat_rows import APART, STRIP, add_products, room_for_sums, sum_lines
-from .runtime import kernel, parallel_kernel
 
 Array = NDArray[Any]
 

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..memory import empty
+from ..simd.layouts import padded_planes
+from .depthwise import multiply_grouped_rows, sum_grouped_rows
 from .flat_rows import VECTOR, fill_up, flat_rows, input_rows, reach
-from .grouped_rows import multiply_grouped_rows, sum_grouped_rows
-from .lanes import FEW, convolve, even_steps, filter_gradients, filters_in_lanes, in_lanes, tap_steps
-from .memory import empty
-from .planes import padded_planes
-from .shifted_rows import multiply_shifted_rows, sum_shifted_rows
-from .winograd_planes import convolve_3x3, filter_gradients_3x3, serves
+from .over_channels import FEW, convolve, even_steps, filter_gradients, filters_in_lanes, in_lanes, tap_steps
+from .over_pixels import multiply_shifted_rows, sum_shifted_rows
+from .winograd import convolve_3x3, filter_gradients_3x3, serves
 
 Array = NDArray[Any]
 Pair = tuple[int, int]

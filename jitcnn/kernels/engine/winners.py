@@ -14,11 +14,11 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from .lanes import LANES, whole_lanes
-from .memory import empty
-from .planes import ROOM, planes_of_pixels
-from .runtime import kernel, parallel_kernel
-from .tiles import add_runs, add_three_runs
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.layouts import ROOM, planes_of_pixels
+from ..simd.tiles import add_runs, add_three_runs
+from .over_channels import LANES, whole_lanes
 
 Array = NDArray[Any]
 

@@ -1,0 +1,1 @@
+"""Blur pooling: the blackboard form and the compiled loops."""

@@ -1,0 +1,1 @@
+"""The fast algorithms, and the plan that chooses among them."""

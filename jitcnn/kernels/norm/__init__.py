@@ -1,0 +1,1 @@
+"""Batch normalisation: the blackboard form and the compiled loops."""

@@ -1,0 +1,1 @@
+"""Pooling: the blackboard form, the loop nest, and im2col."""
