@@ -196,7 +196,7 @@ def build_layers(
     ----------
     description : NetDescription
     seed : int, or a numpy random Generator, decides the first weights
-    impl : "auto", "naive", "loops" or "im2col", for the layers that have several
+    impl : one of ``IMPLEMENTATIONS``, for the layers that have several
     dtype : np.float32 or np.float64
     most : how many numbers the layers may hold, all together; nothing is built beyond
 

@@ -15,8 +15,11 @@ from . import functional
 from .arrays import Array, IntArray
 from .errors import ConfigError
 from .functional.checks import FUSING
-from .functional.fused import fits_fused
+from .functional.conv_setup import conv_relu_pool_plans
+from .kernels.engine.plan import Plan, fuses
+from .kernels.types import Grid
 from .layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
+from .layers.base import Shape
 
 Cache = TypeVar("Cache")
 
@@ -37,6 +40,10 @@ class FusedBlock(ABC):
     @abstractmethod
     def backward_parameters(self, d_out: Array) -> None:
         """Set the layers' gradients only."""
+
+    @abstractmethod
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """How its passes run, as ``Layer.plans``."""
 
 
 class ConvReLUPool(FusedBlock):
@@ -71,6 +78,12 @@ class ConvReLUPool(FusedBlock):
             *functional.conv2d_relu_pool_backward_weights(d_out, winners, x, conv.weights, conv.stride, conv.padding)
         )
 
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward", "d_weights" and "d_x"."""
+        conv, pool = self.conv, self.pool
+        x, settings = (images, *input_shape), (conv.stride, conv.padding, 1, 1)
+        return conv_relu_pool_plans(x, conv.weights.shape, settings, pool.pool_size, conv.weights.dtype)
+
     def backward_input(self, d_out: Array) -> Array:
         """As ``backward``, without the convolution's gradients."""
         x, winners = _kept(self._cache)
@@ -103,6 +116,10 @@ class NormReLU(FusedBlock):
         """Set the normalisation's gradients."""
         self.norm.backward_parameters(d_out)
 
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """Those of the normalisation."""
+        return self.norm.plans(input_shape, images)
+
 
 class WithReLU(FusedBlock):
     """Conv2D → ReLU or Dense → ReLU: the sums are cut off at zero as they are written."""
@@ -126,6 +143,10 @@ class WithReLU(FusedBlock):
         """As the layer's ``backward_parameters``."""
         self.layer.backward_parameters(functional.relu_backward(d_out, _kept(self._out)))
 
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """Those of the layer."""
+        return self.layer.plans(input_shape, images)
+
 
 Step = Layer | FusedBlock
 
@@ -141,12 +162,11 @@ def block_label(layers: Sequence[Layer]) -> str:
     return " + ".join([first.label, *(type(layer).__name__ for layer in others)])
 
 
-def plan(layers: Sequence[Layer]) -> list[Step]:
+def fuse(layers: Sequence[Layer]) -> list[Step]:
     """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
 
     Fused are a Dense with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a BatchNorm2D with the
-    ReLU behind it, a Conv2D with the ReLU behind it, and with both, if it has neither dilation nor groups, a MaxPool2D
-    whose stride is its size and which has no padding.
+    ReLU behind it, a Conv2D with the ReLU behind it, and with both, where ``plan.fuses`` says so, a MaxPool2D.
     """
     steps: list[Step] = []
     waiting = list(layers)
@@ -163,7 +183,7 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
     kinds = tuple(type(layer) for layer in layers[:3])
     match layers[:3]:
         case [Conv2D() as conv, ReLU() as relu, MaxPool2D() as pool] if (
-            kinds == (Conv2D, ReLU, MaxPool2D) and conv.impl in FUSING and _plain(conv) and _stand_side_by_side(pool)
+            kinds == (Conv2D, ReLU, MaxPool2D) and conv.impl in FUSING and pool.impl in FUSING and _may_pool(conv, pool)
         ):
             return ConvReLUPool(conv, relu, pool)
         case [Conv2D() as conv, ReLU() as relu, *_] if kinds[:2] == (Conv2D, ReLU) and conv.impl in FUSING:
@@ -175,15 +195,12 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
     return None
 
 
-def _plain(conv: Conv2D) -> bool:
-    """Whether every filter sees all channels, pixel by pixel: nothing else is pooled in the same pass."""
-    return conv.dilation == (1, 1) and conv.groups == 1
-
-
-def _stand_side_by_side(pool: MaxPool2D) -> bool:
-    """Whether the pool may be fused, and its windows neither overlap nor leave the plane nor are huge."""
-    apart = pool.stride == pool.pool_size and pool.padding in ((0, 0), "valid")
-    return pool.impl in FUSING and apart and fits_fused(pool.pool_size)
+def _may_pool(conv: Conv2D, pool: MaxPool2D) -> bool:
+    """Whether a convolution can run as one pass with the ReLU and the pool behind it."""
+    padding = (0, 0) if pool.padding == "valid" else pool.padding
+    if isinstance(padding, str | int):
+        return False
+    return fuses(Grid(dilation=conv.dilation), conv.groups, pool.pool_size, Grid(pool.stride, pad=padding))
 
 
 def _kept(cache: Cache | None) -> Cache:

@@ -33,6 +33,9 @@ from .layers import (
 )
 from .model import CNN
 
+# Share of the numbers that may stand on kinks: where more do, too little was compared.
+MOST_SKIPPED = 1 / 3
+
 
 @dataclass(frozen=True)
 class GradientReport:
@@ -48,6 +51,11 @@ class GradientReport:
         """Why this proves no gradient right; empty if it does."""
         if self.compared == 0:
             return "no number could be compared, which proves nothing; check with another x"
+        if self.skipped > MOST_SKIPPED * (self.compared + self.skipped):
+            return (
+                f"{self.skipped} of {self.compared + self.skipped} numbers stand on a kink and could not be compared, expected "
+                "at most a third; check with another x"
+            )
         if self.all_zero:
             return "every gradient compared is zero, which proves nothing; check with another x"
         if not self.largest <= tolerance:
@@ -82,7 +90,7 @@ def gradient_check(
     Raises
     ------
     GradientError
-        Above the tolerance; when everything compared is zero; when nothing could be compared.
+        Above the tolerance; when everything compared is zero; when more than a third could not be compared.
     """
     report = compare_gradients(layer, x, epsilon, tolerance, training=training)
     fault = report.fault(tolerance)
@@ -217,7 +225,7 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
     yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
     yield "Dense", Dense(5, 4, rng=rng), rows
     yield "ReLU", ReLU(), images
-    yield "ReLU, with zeros", ReLU(), steps
+    yield "ReLU, with zeros", ReLU(), np.where(np.abs(images) < 0.25, 0, images)  # a fifth of them
     yield "LeakyReLU 0.2", LeakyReLU(0.2), images
     yield "Tanh", Tanh(), images
     yield "Sigmoid", Sigmoid(), images

@@ -15,7 +15,7 @@ from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeE
 from .functional import softmax
 from .functional.checks import FLOATS, float_arrays
 from .functional.pixels import normalise
-from .fusion import FusedBlock, Step, plan
+from .fusion import Step, fuse
 from .initializers import Blank, Seed
 from .layers import Layer, Softmax
 from .layers.base import Shape
@@ -77,6 +77,7 @@ class CNN:
             raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
         self._planned: list[tuple[Layer, Any]] = []
         self._steps: list[Step] = []
+        self._image_bytes: int | None = None
         self.normalise_by(mean, std)
         classes = self.num_classes
         if self.class_names and classes not in (None, len(self.class_names)):
@@ -149,7 +150,7 @@ class CNN:
         """What a pass runs, one after another: layers, and blocks of layers that run as one."""
         how = [(layer, getattr(layer, "impl", None)) for layer in self.layers]
         if how != self._planned:  # someone changed the list of layers, or an implementation
-            self._planned, self._steps = how, plan(self.layers)
+            self._planned, self._steps, self._image_bytes = how, fuse(self.layers), None
         return self._steps
 
     def steps_to_logits(self) -> list[Step]:
@@ -215,8 +216,10 @@ class CNN:
     @property
     def images_at_once(self) -> int:
         """How many images an examination runs at once: 256, or fewer if their activations would fill more than 256 MiB."""
-        memory = total(self.summary_rows()).activation_bytes
-        return min(AT_ONCE, max(1, EXAMINED_BYTES // memory)) if memory else AT_ONCE
+        self.steps()  # forgets the memory if someone changed the layers
+        if self._image_bytes is None:
+            self._image_bytes = total(self.summary_rows()).activation_bytes or 0
+        return min(AT_ONCE, max(1, EXAMINED_BYTES // self._image_bytes)) if self._image_bytes else AT_ONCE
 
     def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
         """Probability of each class; the net is examined, not trained: running statistics, nothing dropped.
@@ -242,18 +245,17 @@ class CNN:
 
     # --- description and file -------------------------------------------------------------------------
 
-    def summary_rows(self) -> list[Row]:
-        """One row per layer, for whoever draws the table."""
-        fused = [layer for step in self.steps() if isinstance(step, FusedBlock) for layer in step.layers]
-        return summary_rows(self.layers, self.input_shape, fused)
+    def summary_rows(self, batch_size: int = 64) -> list[Row]:
+        """One row per layer, for whoever draws the table; the algorithm is that for batches of so many images."""
+        return summary_rows(self.steps(), self.input_shape, batch_size)
 
-    def summary(self) -> str:
-        """The layers as a table: sizes, parameters, and how much of the input each unit sees."""
-        return f"{self.name}\n{summary_text(self.summary_rows())}"
+    def summary(self, batch_size: int = 64) -> str:
+        """The layers as a table: sizes, parameters, how much of the input each unit sees, and which algorithm runs."""
+        return f"{self.name}\n{summary_text(self.summary_rows(batch_size), batch_size)}"
 
-    def summary_record(self) -> dict[str, Any]:
+    def summary_record(self, batch_size: int = 64) -> dict[str, Any]:
         """The summary as plain values: one row for each layer, and the totals."""
-        rows = self.summary_rows()
+        rows = self.summary_rows(batch_size)
         last = total(rows)
         return {
             "name": self.name,
@@ -261,7 +263,10 @@ class CNN:
             "parameters": last.parameter_count,
             "multiply_adds": last.multiply_adds,
             "activation_bytes": last.activation_bytes,
-            "layers": [asdict(row) for row in rows],
+            "batch_size": batch_size,
+            "layers": [
+                asdict(row) | {"plans": {name: plan._asdict() for name, plan in row.plans.items()}} for row in rows
+            ],
         }
 
     def describe(self) -> str:
@@ -278,7 +283,7 @@ class CNN:
         ----------
         description : NetDescription
         seed : int, or a numpy random Generator, decides the first weights
-        impl : "auto", "naive", "loops" or "im2col", for the layers that have several
+        impl : one of ``IMPLEMENTATIONS``, for the layers that have several
         dtype : np.float32 or np.float64
         around : mean, std, class_names, preparation, as the constructor takes them
 
@@ -309,7 +314,7 @@ class CNN:
         Parameters
         ----------
         path : the file
-        impl : "auto", "naive", "loops" or "im2col", for the layers that have several
+        impl : one of ``IMPLEMENTATIONS``, for the layers that have several
 
         Raises
         ------

@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import Any, Literal
 
 from .errors import ConfigError, ShapeError
+from .kernels.types import extent
 
 Pair = tuple[int, int]
 IntOrPair = int | Pair
@@ -23,8 +24,12 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
     ConfigError
         If ``value`` is neither an int nor a pair of ints, or one is below ``least``.
     """
-    if value.__class__ is tuple and [v.__class__ for v in value] == [int, int] and min(value) >= least:
-        return value  # as it comes from a layer, in every step
+    if value.__class__ is tuple and len(value) == 2:
+        first, second = value
+        if first.__class__ is int and second.__class__ is int and first >= least and second >= least:
+            return value  # as it comes from a layer, in every step
+    elif value.__class__ is int and value >= least:
+        return value, value
     if isinstance(value, Integral) and not isinstance(value, bool):
         both: tuple[Any, ...] = (int(value), int(value))
     elif isinstance(value, Iterable) and not isinstance(value, str):
@@ -38,7 +43,7 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
 
 def span(kernel_size: int, dilation: int) -> int:
     """Pixels from the first to the last that a kernel meets, taking every ``dilation``-th: (kernel_size - 1)·dilation + 1."""
-    return (kernel_size - 1) * dilation + 1
+    return extent(kernel_size, dilation)
 
 
 def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:

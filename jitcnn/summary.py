@@ -1,14 +1,19 @@
 """A stack of layers as a table: one row per layer, with the activation behind it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .fusion import Step, layers_of
+from .kernels.engine.plan import Plan
 from .layers import Layer
 from .layers.base import Shape
 from .shapes import receptive_field
 
 HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
-LEGEND = "mult-adds, memory of the outputs: for one image, in float32\nfield: receptive field, in pixels"
+LEGEND = (
+    "mult-adds, memory of the outputs: for one image, in float32\n"
+    "field: receptive field, in pixels; runs as: algorithm forward / backward where it differs, for batches of {batch_size}"
+)
 FLOAT32_BYTES = 4
 PREFIXES = ("", "k", "M", "G", "T")
 
@@ -27,22 +32,23 @@ class Row:
     multiply_adds: int | None
     activation_bytes: int | None
     receptive_field: Shape | None
-    runs: str
+    runs_as: str
+    plans: dict[str, Plan]
 
 
-def summary_rows(layers: Iterable[Layer], input_shape: Shape | None, fused: Sequence[Layer] = ()) -> list[Row]:
+def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: int = 64) -> list[Row]:
     """The rows of a stack.
 
     Parameters
     ----------
-    layers : the stack, from the input upwards
+    steps : layers, and blocks of layers that run as one pass, from the input upwards
     input_shape : tuple without N, or None
-    fused : those of the layers that run as one pass with their neighbours
+    batch_size : int, images at once: the algorithm may depend on it
     """
     rows: list[Row] = []
     windows = []
     shape = input_shape
-    for layer in layers:
+    for layer, plans in _with_plans(steps, input_shape, batch_size):
         windows.append(layer.window)
         field: Shape | None = None
         adds = memory = None
@@ -55,9 +61,39 @@ def summary_rows(layers: Iterable[Layer], input_shape: Shape | None, fused: Sequ
             rows[-1].activation = layer.label
             continue
         count = sum(parameter.size for parameter in layer.parameters().values())
-        runs = "fused" if layer in fused else layer.runs_as
-        rows.append(Row(layer.label, "", shape, count, adds, memory, field, runs))
+        runs = runs_as(plans) if shape is not None else _impl_of(layer)
+        rows.append(Row(layer.label, "", shape, count, adds, memory, field, runs, plans))
     return rows
+
+
+def _with_plans(steps: Iterable[Step], shape: Shape | None, batch_size: int) -> Iterator[tuple[Layer, dict[str, Plan]]]:
+    """Every layer, and how its passes run: those of a block with pooling are those of the block."""
+    for step in steps:
+        plans = {} if shape is None else step.plans(shape, batch_size)
+        for position, layer in enumerate(layers_of(step)):
+            yield layer, plans if position == 0 or not layer.is_activation else {}
+            shape = None if shape is None else layer.output_shape(shape)
+
+
+def _impl_of(layer: Layer) -> str:
+    """What was asked for, where no plan can be made."""
+    impl = getattr(layer, "impl", "")
+    return "?" if impl == "auto" else impl
+
+
+def runs_as(plans: Mapping[str, Plan]) -> str:
+    """The algorithms in a few words, first those forward, and behind a stroke those backward, if they are others."""
+    forward = {_short(plan): plan.algorithm for name, plan in plans.items() if name.endswith("forward")}
+    backward = {_short(plan): plan.algorithm for name, plan in plans.items() if not name.endswith("forward")}
+    text = "+".join(forward)
+    if backward and set(backward.values()) != set(forward.values()):
+        text += f" / {'+'.join(dict.fromkeys(backward.values()))}"
+    return text
+
+
+def _short(plan: Plan) -> str:
+    """An algorithm; of the fused one, also whose sums are pooled."""
+    return f"{plan.algorithm} {plan.variant}" if plan.algorithm == "fused" else plan.algorithm
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -69,7 +105,7 @@ def cells(row: Row) -> tuple[str, ...]:
         compact(row.multiply_adds),
         compact(row.activation_bytes, "B"),
         times(row.receptive_field),
-        row.runs,
+        row.runs_as,
     )
 
 
@@ -80,7 +116,7 @@ def total(rows: Sequence[Row]) -> Row:
     known = len(counts) == len(rows)
     return Row(
         "total", "", None, sum(row.parameter_count for row in rows),
-        sum(counts) if known else None, sum(memory) if known else None, None, "",
+        sum(counts) if known else None, sum(memory) if known else None, None, "", {},
     )  # fmt: skip
 
 
@@ -89,7 +125,7 @@ def total_cells(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple("" if cell == "?" else cell for cell in cells(total(rows)))
 
 
-def summary_text(rows: list[Row]) -> str:
+def summary_text(rows: list[Row], batch_size: int = 64) -> str:
     """The table as plain text, the totals and what the columns mean below."""
     last = total(rows)
     bottom = ("total", "", f"{last.parameter_count:,}", *cells(last)[3:5], "", "")
@@ -103,7 +139,7 @@ def summary_text(rows: list[Row]) -> str:
         for line in table
     ]
     rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], LEGEND])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], LEGEND.format(batch_size=batch_size)])
 
 
 def times(sizes: Iterable[int] | None) -> str:

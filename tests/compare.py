@@ -1,16 +1,21 @@
-"""What counts as equal: one table for all tests."""
+"""What counts as equal, as the check and the benchmark have it."""
 
 import numpy as np
 
-# Largest difference, relative to the largest number of an array, between two right ways to compute it.
-TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
-# The same after some steps of training in float32, which carry a difference in the last digit on.
-TRAINED = 1e-4
+from jitcnn.benchmark.tolerance import TOLERANCE, TRAINED, differences
+
+__all__ = ["TOLERANCE", "TRAINED", "assert_close"]
 
 
 def assert_close(result, expected, tolerance=None):
-    """Equal in shape and dtype, and in value but for rounding in another order."""
+    """Equal in shape and dtype, and in value but for rounding in another order, channel by channel."""
     assert result.shape == expected.shape
     assert result.dtype == expected.dtype
-    tolerance = TOLERANCE[expected.dtype.type] if tolerance is None else tolerance
-    np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max(initial=0)))
+    tolerance = TOLERANCE[expected.dtype] if tolerance is None else tolerance
+    found = differences(result, expected)
+    if not (found <= tolerance).all():
+        where = np.unravel_index(np.argmax(found), found.shape)
+        raise AssertionError(
+            f"differs by {found[where]:.2g} at {tuple(map(int, where))}, expected at most {tolerance:g}: "
+            f"{result[where]} instead of {expected[where]}"
+        )

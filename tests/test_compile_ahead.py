@@ -11,7 +11,7 @@ import pytest
 from jitcnn import CNN, SGD, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
 from jitcnn.architecture import parse_net
 from jitcnn.kernels import runtime
-from jitcnn.kernels.engine import fused as conv_fused
+from jitcnn.kernels.engine import fused
 from jitcnn.models import mnist_cnn
 
 
@@ -72,8 +72,8 @@ def called(monkeypatch):
     """Names of the kernels of fused pooling that are called, in order."""
     names = []
     for name in ("conv2d_relu_pool_forward", "add_winners_to_filters", "add_winners_to_windows"):
-        kernel = getattr(conv_fused, name)
-        monkeypatch.setattr(conv_fused, name, lambda *a, name=name, kernel=kernel: names.append(name) or kernel(*a))
+        kernel = getattr(fused, name)
+        monkeypatch.setattr(fused, name, lambda *a, name=name, kernel=kernel: names.append(name) or kernel(*a))
     return names
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, gradient_check, train_step
 from jitcnn.errors import ConfigError
-from jitcnn.fusion import ConvReLUPool, WithReLU, plan
+from jitcnn.fusion import ConvReLUPool, WithReLU, fuse
 from jitcnn.models import mnist_cnn
 
 
@@ -18,7 +18,7 @@ def three(**pool):
 
 
 def test_conv_relu_pool_and_dense_relu_run_as_one():
-    steps = plan([*three(), Flatten(), *three(pool_size=3, stride=3), ReLU(), Dense(2, 3), ReLU(), Dense(3, 2)])
+    steps = fuse([*three(), Flatten(), *three(pool_size=3, stride=3), ReLU(), Dense(2, 3), ReLU(), Dense(3, 2)])
     assert [type(step) for step in steps] == [ConvReLUPool, Flatten, ConvReLUPool, ReLU, WithReLU, Dense]
 
 
@@ -36,7 +36,7 @@ def test_conv_relu_pool_and_dense_relu_run_as_one():
     ids=str,
 )
 def test_relu_joins_the_convolution_where_the_pool_can_not(layers):
-    steps = plan(layers)
+    steps = fuse(layers)
     assert [type(step) for step in steps] == [WithReLU, type(layers[2])]
     assert steps[0].layers == tuple(layers[:2])
 
@@ -51,7 +51,7 @@ def test_relu_joins_the_convolution_where_the_pool_can_not(layers):
     ids=str,
 )
 def test_what_can_not_or_shall_not_be_fused_runs_layer_by_layer(layers):
-    assert plan(layers) == layers
+    assert fuse(layers) == layers
 
 
 def test_a_fused_net_learns_as_the_unfused_does(rng):
@@ -68,7 +68,7 @@ def test_a_fused_net_learns_as_the_unfused_does(rng):
 def test_a_fused_net_passes_the_gradient_check(rng):
     layers = [Conv2D(2, 3, 3, padding=1, rng=rng), ReLU(), Conv2D(3, 3, 3, rng=rng), ReLU(), MaxPool2D(), Flatten()]
     layers += [Dense(12, 5, rng=rng), ReLU(), Dense(5, 3, rng=rng), Softmax()]
-    assert [type(step) for step in plan(layers)][:2] == [WithReLU, ConvReLUPool]
+    assert [type(step) for step in fuse(layers)][:2] == [WithReLU, ConvReLUPool]
     assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 6, 6))) < 1e-5
 
 
@@ -82,9 +82,10 @@ def test_the_plan_follows_a_change_of_layers_or_implementation():
     assert len(net.steps()) == 2
 
 
-def test_the_summary_shows_what_runs_fused():
-    assert [row.runs for row in mnist_cnn().summary_rows()] == ["fused"] * 4 + ["", "fused", ""]
-    assert [row.runs for row in mnist_cnn(impl="im2col").summary_rows()][:2] == ["im2col", "im2col"]
+def test_the_summary_shows_what_runs():
+    fused = ["fused direct"] * 2 + ["fused winograd"] * 2 + ["", "direct", "blas"]
+    assert [row.runs_as for row in mnist_cnn().summary_rows()] == fused
+    assert [row.runs_as for row in mnist_cnn(impl="im2col").summary_rows()][:2] == ["im2col", "im2col"]
 
 
 def test_backward_without_forward_is_told():

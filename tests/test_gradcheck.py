@@ -82,3 +82,10 @@ def test_a_wrong_layer_inside_a_net_is_named(rng):
 def test_settings_out_of_range_are_told(bad):
     with pytest.raises(ConfigError, match="epsilon and tolerance must be positive"):
         gradient_check(ReLU(), np.ones((1, 1)), **bad)
+
+
+def test_a_third_on_kinks_is_skipped_and_more_is_refused():
+    two_of_six, three_of_six = (np.array([[0.0] * kinks + [1.0] * (6 - kinks)]) for kinks in (2, 3))
+    assert gradient_check(ReLU(), two_of_six) < 1e-8
+    with pytest.raises(GradientError, match=r"3 of 6 numbers stand on a kink .*, expected at most a third; check with"):
+        gradient_check(ReLU(), three_of_six)

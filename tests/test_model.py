@@ -174,16 +174,23 @@ def test_same_seed_same_weights_another_seed_others():
 def test_summary_tells_shapes_activations_and_receptive_fields():
     lines = mnist_cnn().summary().splitlines()
     assert re.split(" {2,}", lines[5]) == [
-        "Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused",
+        "Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused winograd",
     ]  # fmt: skip
     assert lines[11].split() == ["total", "225,034", "2.63", "M", "146", "kB"]
 
 
 def test_a_summary_counts_what_one_image_costs(monkeypatch):
     record = small_net().summary_record()
+    plans = record["layers"][0].pop("plans")
+    assert list(plans) == ["forward", "d_weights", "d_x"]
+    assert [(plan["algorithm"], plan["variant"]) for plan in plans.values()] == [
+        ("fused", "direct"), ("fused", "winners"), ("fused", "winners"),
+    ]  # fmt: skip
+    assert plans["forward"]["reason"] == "no Winograd: 1 channels are not whole vectors of 16"
+    assert record["batch_size"] == 64
     assert record["layers"][0] == {
         "label": "Conv2D 1→3 3×3", "activation": "ReLU", "output_shape": (3, 4, 4), "parameter_count": 30,
-        "multiply_adds": 9 * 3 * 16, "activation_bytes": 4 * 48, "receptive_field": (3, 3), "runs": "fused",
+        "multiply_adds": 9 * 3 * 16, "activation_bytes": 4 * 48, "receptive_field": (3, 3), "runs_as": "fused direct",
     }  # fmt: skip
     assert (record["parameters"], record["multiply_adds"]) == (30 + 39, 9 * 3 * 16 + 36)
     assert record["activation_bytes"] == 4 * (48 + 12 + 0 + 3)
@@ -192,7 +199,8 @@ def test_a_summary_counts_what_one_image_costs(monkeypatch):
 
 def test_summary_without_an_input_shape_leaves_shapes_open():
     net = CNN([Conv2D(1, 3, 3)])
-    assert net.summary().splitlines()[3].split() == ["Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "loops"]
+    assert net.summary().splitlines()[3].split() == ["Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "?"]
+    assert CNN([Conv2D(1, 3, 3, impl="im2col")]).summary_rows()[0].runs_as == "im2col"
     assert net.summary_record()["multiply_adds"] is None
 
 

@@ -1,9 +1,9 @@
 """The screen of ``jitcnn bench``: one table for each question."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import groupby
+from statistics import median
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import TextColumn
 
-from jitcnn.benchmark.duel import Duel, Scaling, Start, against_torch, start_up, thread_scaling
+from jitcnn.benchmark.duel import Duel, Scaling, Start, against_c, against_torch, start_up, thread_scaling
 from jitcnn.benchmark.layers import IMPLEMENTATIONS, Timing, bench_layers, model_contests, zoo_contests
 from jitcnn.benchmark.machine import Machine, measure_machine
 from jitcnn.benchmark.side import Request
@@ -19,11 +19,13 @@ from jitcnn.benchmark.zoo import ZOO
 from jitcnn.errors import ConfigError
 from jitcnn.files import atomic_write
 from jitcnn.kernels import runtime
+from jitcnn.kernels.simd.machine import HOST
 from jitcnn.models import find_net
 from jitcnn_cli.console import Bar, stdout, table
 
-COMPILED = ("loops", "fused")
+COMPILED = ("loops", "auto")
 PEER_ROUNDS = 5
+ZOO_IMPLEMENTATIONS = ("loops", "im2col", "direct", "winograd")
 
 
 def run(
@@ -48,7 +50,9 @@ def run(
     record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
     with Bar("measuring", None, TextColumn("{task.fields[note]}")) as bar:
         if against:
-            duels = against_torch(
+            if against == "c" and impl not in ("loops", "all"):
+                raise ConfigError(f"--against c expects --impl loops, the nests that C has too, got {impl}.")
+            duels = (against_c if against == "c" else against_torch)(
                 request,
                 rounds=min(rounds, PEER_ROUNDS),
                 on_round=lambda turn, side: bar.show(turn, f"round {turn + 1}: {side}"),
@@ -60,7 +64,7 @@ def run(
             starts = [start_up(model_name, each) for each in COMPILED if start and impl in (each, "all")]
     if against:
         record["against"] = [{**asdict(duel), "ratio": duel.ratio} for duel in duels]
-        _show_duels(console, request, duels)
+        _show_duels(console, request, against, duels)
     else:
         record["machine"] = asdict(machine)
         record["timings"] = [asdict(timing) for timing in timings]
@@ -68,7 +72,7 @@ def run(
         record["start"] = [asdict(each) for each in starts]
         what = "zoo" if shapes == "zoo" else f"{model_name}, batch {batch_size}"
         console.print(
-            f"{what}, {dtype}, {runtime.thread_count()} threads, {machine.processor}; "
+            f"{what}, {dtype}, {runtime.thread_count()} threads, {machine.processor}, {8 * HOST.vector_bytes}-bit vectors; "
             f"matrix product at best {machine.matmul_gflops:,.0f} GFLOP/s, copying {machine.copy_gigabytes:,.0f} GB/s",
             soft_wrap=True,
         )
@@ -91,12 +95,12 @@ def run(
 def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> list[Timing]:
     number = np.dtype(request.dtype).type
     if request.cases == "zoo":
-        if impl not in ("loops", "im2col", "all"):
+        if impl not in (*ZOO_IMPLEMENTATIONS, "all"):
             raise ConfigError(
-                f"--shapes zoo expects --impl loops, im2col or all, got {impl}: naive would take minutes a layer, "
-                "and there is nothing to fuse with."
+                f"--shapes zoo expects --impl {', '.join(ZOO_IMPLEMENTATIONS)} or all, got {impl}: naive would take "
+                "minutes a layer, and there is nothing to fuse with."
             )
-        contests = zoo_contests(ZOO, ["loops", "im2col"], seed=seed, dtype=number)
+        contests = zoo_contests(ZOO, ZOO_IMPLEMENTATIONS, seed=seed, dtype=number)
     else:
         impls = IMPLEMENTATIONS if impl == "all" else ["naive"] if impl == "naive" else ["naive", impl]
         model = find_net(request.model, seed=seed, dtype=number)
@@ -117,7 +121,7 @@ def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> 
             beside = im2col.get((label, timing.direction), 0) / timing.milliseconds if zoo else timing.speedup
             shown.add_row(
                 timing.direction if timing.direction != previous else "",
-                timing.impl,
+                timing.impl if timing.algorithm.startswith(timing.impl) else f"{timing.impl}: {timing.algorithm}",
                 f"{timing.milliseconds:,.2f}",
                 _or_dash(timing.gflops, ",.3g"),
                 _or_dash(timing.gflops and timing.gflops / machine.matmul_gflops, ".1%"),
@@ -134,13 +138,16 @@ def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> 
     )
 
 
-def _show_duels(console: Console, request: Request, duels: Iterable[Duel]) -> None:
+def _show_duels(console: Console, request: Request, against: str, duels: list[Duel]) -> None:
+    other = "C" if against == "c" else "torch"
     console.print(
-        f"{request.model if request.cases == 'model' else 'zoo'}, {request.dtype}: jitcnn against torch in its best "
+        "impl loops, float32: jitcnn against the same nests in C, each side in a process of its own, in turn"
+        if against == "c"
+        else f"{request.model if request.cases == 'model' else 'zoo'}, {request.dtype}: jitcnn against torch in its best "
         "layout, each side in a process of its own, in turn",
         soft_wrap=True,
     )
-    shown = table(None, "case", "jitcnn ms", "torch ms", "times as fast", "smallest", "largest")
+    shown = table(None, "case", "jitcnn ms", f"{other} ms", "times as fast", "smallest", "largest")
     for duel in duels:
         shown.add_row(
             duel.case,
@@ -151,6 +158,9 @@ def _show_duels(console: Console, request: Request, duels: Iterable[Duel]) -> No
             f"{max(duel.ratios):.2f}",
         )
     console.print(shown)
+    if against == "c":
+        ratios = [duel.ratio for duel in duels]
+        console.print(f"loops at {median(ratios):.2f} of C's speed in the middle, {min(ratios):.2f} at least")
 
 
 def _show_scaling(console: Console, scalings: list[Scaling]) -> None:

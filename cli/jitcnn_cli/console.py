@@ -28,9 +28,11 @@ def machine_line() -> str:
     """What computes here: threads, the layer that brings them, the processor."""
     from jitcnn.benchmark.machine import processor
     from jitcnn.kernels import runtime
+    from jitcnn.kernels.simd.machine import HOST
 
     threads = runtime.thread_count()
-    return f"{threads} thread{'s' * (threads > 1)} ({runtime.threading_layer()}) · {processor()}"
+    vectors = f"{8 * HOST.vector_bytes}-bit vectors"
+    return f"{threads} thread{'s' * (threads > 1)} ({runtime.threading_layer()}) · {processor()}, {vectors}"
 
 
 def table(title: str | None, *columns: str, left: int = 1) -> Table:
@@ -41,21 +43,21 @@ def table(title: str | None, *columns: str, left: int = 1) -> Table:
     return drawn
 
 
-def model_table(model: Any) -> Table:
-    """The architecture: one row per layer."""
+def model_table(model: Any, batch_size: int = 64) -> Table:
+    """The architecture: one row per layer, and the algorithm for batches of so many images."""
     from jitcnn.summary import HEAD, LEGEND, cells, total_cells
 
     # No upright lines, and headers of two lines: whole on 80 columns; of a deep net the long labels are folded.
     drawn = Table(
         title=f"{model.name}: {model.parameter_count:,} parameters", title_justify="left", title_style="bold",
-        caption=LEGEND, caption_justify="left",
+        caption=LEGEND.format(batch_size=batch_size), caption_justify="left",
         box=box.HORIZONTALS, padding=(0, 1, 0, 0), pad_edge=False, show_footer=True,
     )  # fmt: skip
-    rows = model.summary_rows()
+    rows = model.summary_rows(batch_size)
     for position, (name, last) in enumerate(zip(HEAD, total_cells(rows), strict=True)):
         drawn.add_column(
             name.replace("-", "-\n").replace(" ", "\n"), last,
-            justify="left" if position in (0, 1, len(HEAD) - 1) else "right", no_wrap=position > 0, vertical="top",
+            justify="left" if position in (0, 1, len(HEAD) - 1) else "right", no_wrap=0 < position < len(HEAD) - 1, vertical="top",
         )  # fmt: skip
     for row in rows:
         drawn.add_row(*cells(row))

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from jitcnn.data import Dataset
     from jitcnn.model import CNN
 
+# As in jitcnn.kernels.engine.plan, which loads too slowly for --help; a test holds the two together.
+IMPLEMENTATIONS = ("auto", "naive", "loops", "im2col", "direct", "winograd", "fused")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-IMPLEMENTATIONS = ("auto", "fused", "loops", "im2col", "naive")
 DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "cifar10", "digits")
 FETCHED = DATASETS[1:-1]
 
@@ -79,7 +81,8 @@ def picture_options(command: Command) -> Command:
 
 impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
-    help="How convolution and pooling are computed; auto takes the fastest: fused where it can, else loops.",
+    help="The algorithm of convolution and pooling: auto takes the fastest for each layer, see `jitcnn summary`; what an "
+    "algorithm cannot compute, a convolution runs as direct and any other layer as auto.",
 )  # fmt: skip
 
 

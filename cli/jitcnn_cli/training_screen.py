@@ -69,7 +69,7 @@ def run(
         chosen = chosen.changed(rival=False)
     models = {model.name: model}
     kept_filters = KeptFilters(model, folder, console) if snapshots else None
-    console.print(model_table(model))
+    console.print(model_table(model, chosen.batch_size))
     if chosen.rival:
         models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl, num_classes=data.num_classes)
         console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
@@ -168,7 +168,7 @@ def _writable_folder(output: str) -> Path:
 def _show_what_runs(console: Console, impl: str) -> None:
     import jitcnn
 
-    chosen = "auto (fused where it can, else loops)" if impl == "auto" else impl
+    chosen = "auto (the fastest algorithm for each layer)" if impl == "auto" else impl
     headline(console, f"jitcnn {jitcnn.__version__}", ": a convolutional neural network from scratch")
     console.print(f"implementation {chosen} · {machine_line()}\n", soft_wrap=True)
 

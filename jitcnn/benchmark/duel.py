@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DisagreementError
+from .c_nests import compiler
 from .side import STEP, Request
 
 HOW_TO_GET_TORCH = "pip install torch==2.13.0"
@@ -68,13 +69,47 @@ def against_torch(
     """
     if find_spec("torch") is None:
         raise ConfigError(f"--against torch expects torch to be installed: {HOW_TO_GET_TORCH}")
-    answers: dict[str, list[dict[str, float]]] = {"jitcnn": [], "torch": []}
+    return _in_turn(request, "torch", rounds, on_round)
+
+
+def against_c(request: Request, *, rounds: int = 5, on_round: Callable[[int, str], object] | None = None) -> list[Duel]:
+    """The nests of ``loops`` against the same in C, after a third process has seen that they give the same.
+
+    Parameters as ``against_torch``; of the request only ``threads`` counts.
+
+    Raises
+    ------
+    ConfigError
+        If there is no C compiler, or it refuses the source.
+    DisagreementError
+        If the results differ by more than rounding.
+    """
+    compiler()
+    _check_c()
+    return _in_turn(replace(request, cases="nests"), "c", rounds, on_round)
+
+
+def _check_c() -> None:
+    """Both in one process, untimed; its last line says what is wrong."""
+    done = subprocess.run([sys.executable, "-c", EQUAL], capture_output=True, text=True, check=False)
+    if done.returncode:
+        *_, last = done.stderr.strip().splitlines() or ["it ended without a message"]
+        kind, _, message = last.partition(": ")
+        raise (ConfigError if kind.endswith("ConfigError") else DisagreementError)(message or last)
+
+
+EQUAL = "from jitcnn.benchmark.c_nests import assert_equal; assert_equal()"
+
+
+def _in_turn(request: Request, other: str, rounds: int, on_round: Callable[[int, str], object] | None) -> list[Duel]:
+    """Both sides' processes, one after the other, round by round."""
+    answers: dict[str, list[dict[str, float]]] = {"jitcnn": [], other: []}
     for turn in range(rounds):
         for side, answered in answers.items():
             if on_round is not None:
                 on_round(turn, side)
             answered.append(_ask(replace(request, side=side)))
-    ours, theirs = answers["jitcnn"], answers["torch"]
+    ours, theirs = answers["jitcnn"], answers[other]
     return [
         Duel(
             case,

@@ -1,4 +1,4 @@
-"""First check that the implementations agree, then time them, side by side, layer by layer and pass by pass."""
+"""First check that the algorithms agree on the very batch that is timed, then time them, layer by layer and pass by pass."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -11,15 +11,16 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, DisagreementError
-from ..fusion import FusedBlock, Step, block_label, plan
+from ..fusion import FusedBlock, Step, block_label, fuse, layers_of
 from ..kernels.conv.im2col import columns_size
 from ..layers import Conv2D, Dense, Layer
 from ..model import CNN
+from .tolerance import TOLERANCE, differences
 from .zoo import ZooLayer
 
-IMPLEMENTATIONS = ("naive", "loops", "im2col", "fused")
-# Largest difference, relative to the largest number of an array, between two right ways to compute it.
-TOLERANCE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-11}
+IMPLEMENTATIONS = ("naive", "loops", "im2col", "direct", "winograd", "fused")
+# What the others are held against on the whole batch; on one image it is held against naive.
+REFERENCE = "loops"
 # Rounds that naive takes part in: it is there to be compared with, not to be waited for.
 NAIVE_ROUNDS = 3
 
@@ -28,14 +29,16 @@ NAIVE_ROUNDS = 3
 class Timing:
     """One pass of one layer, or of a block of layers, by one implementation.
 
-    ``milliseconds`` are for all images; ``gflops`` count the arithmetic of the whole layer, also where a fused
+    ``algorithm`` is what ran: an implementation that cannot compute a layer hands over to another. ``milliseconds`` are for all images; ``gflops`` count the arithmetic of the whole layer, also where a fused
     pass needs less, and ``bytes`` what it must read and write at least; ``buffer_bytes`` is what im2col's columns
-    take; ``difference`` is the largest to the first implementation, ``speedup`` the ratio to naive.
+    take; ``difference`` is the largest to ``loops`` on the same batch, of naive on its one image, in the units of
+    ``tolerance.differences``; ``speedup`` is the ratio to naive.
     """
 
     layer: str
     direction: str
     impl: str
+    algorithm: str
     images: int
     milliseconds: float
     gflops: float | None
@@ -60,13 +63,30 @@ class Contest:
         for layer in self.layers:
             if layer.has_implementations:
                 layer.impl = impl  # type: ignore[attr-defined]
-        return plan(self.layers)
+        return fuse(self.layers)
 
     def passes(self) -> dict[str, Callable[[list[Step], "Contest"], object]]:
         """What is timed, by name."""
         if isinstance(self.layers[0], Conv2D | Dense) and len(self.layers) == 1:
             return {"forward": _forward, "d_weights": _d_weights, "d_x": _d_x}
         return {"forward": _forward, "backward": _backward}
+
+    def algorithms(self, impl: str) -> dict[str, str]:
+        """What runs in each pass on the whole batch, as the plan has it."""
+        found: dict[str, list[str]] = {direction: [] for direction in self.passes()}
+        shape = self.x.shape[1:]
+        for step in self.steps(impl):
+            for name, plan in step.plans(shape, len(self.x)).items():
+                direction = name if name in found else "backward"
+                if str(plan) not in found[direction]:
+                    found[direction].append(str(plan))
+            for layer in layers_of(step):
+                shape = layer.output_shape(shape)
+        return {direction: ", ".join(names) for direction, names in found.items()}
+
+    def hands_over(self, impl: str) -> bool:
+        """Whether another algorithm would run instead."""
+        return impl not in ("auto", "naive") and not self.algorithms(impl)["forward"].startswith(impl)
 
     def first_images(self, count: int) -> "Contest":
         """The same contest on fewer images."""
@@ -89,7 +109,7 @@ def model_contests(
     Parameters
     ----------
     model : CNN with an input shape; it stays as it is
-    impls : names out of ``IMPLEMENTATIONS``; the first is what the others are held against
+    impls : names out of ``IMPLEMENTATIONS``
     batch_size : int
     seed : int, decides input and gradient
     dtype : np.float32 or np.float64
@@ -103,7 +123,7 @@ def model_contests(
     if shape is None:
         raise ConfigError(f"bench expects a net that knows its input shape, got {model.name}; give CNN input_shape.")
     rng = np.random.default_rng(seed)
-    for step in plan(deepcopy(model).layers):
+    for step in fuse(deepcopy(model).layers):
         layers = list(step.layers) if isinstance(step, FusedBlock) else [step]
         shapes = [shape]
         for layer in layers:
@@ -138,13 +158,16 @@ def _contest(
     dtype: Any,
 ) -> Contest:
     x, d_out = (rng.standard_normal((images, *shape)).astype(dtype) for shape in shapes)
-    return Contest(block_label(layers), layers, impls, x, d_out)
+    contest = Contest(block_label(layers), layers, impls, x, d_out)
+    if len(impls) > 2:  # asked for all: each algorithm once
+        contest.impls = [impl for impl in impls if not contest.hands_over(impl)]
+    return contest
 
 
 def bench_layers(
     contests: Iterable[Contest], *, rounds: int = 15, on_layer: Callable[[str], object] | None = None
 ) -> list[Timing]:
-    """Run contests: see that the implementations agree, then time them.
+    """Run contests: see that the implementations agree on the batch that is timed, then time them.
 
     They take turns, round by round, so that a busy moment of the machine meets all of them. ``naive`` runs on a
     single image and in fewer rounds; its time is scaled up.
@@ -164,36 +187,62 @@ def bench_layers(
     for contest in contests:
         if on_layer is not None:
             on_layer(contest.label)
-        timings += _time(contest, _differences(contest), rounds)
+        timings += _time(contest, compare(contest), rounds)
     return timings
 
 
-def _differences(contest: Contest) -> dict[tuple[str, str], float]:
-    """Largest difference of every implementation and pass, on one image; raises if they disagree."""
+def compare(contest: Contest) -> dict[tuple[str, str], float]:
+    """Largest difference of every pass and implementation, by (direction, implementation).
+
+    Each is held against ``loops`` on the whole batch; naive, and ``loops`` where naive takes part, on the first image.
+
+    Raises
+    ------
+    DisagreementError
+        If one differs by more than rounding.
+    """
     found: dict[tuple[str, str], float] = {}
-    references: dict[str, list[Array]] = {}
-    one = contest.first_images(1)
+    expected = _results(contest, REFERENCE)
     for impl in contest.impls:
-        steps = one.steps(impl)
-        out = _forward(steps, one)
-        d_x = _backward(steps, one)
-        gradients = [gradient for layer in one.layers for gradient in layer.gradients().values()]
-        results = {"forward": [out], "backward": [d_x, *gradients], "d_weights": gradients, "d_x": [d_x]}
-        for direction in contest.passes():
-            expected = references.setdefault(direction, results[direction])
-            difference = max(map(_difference, results[direction], expected))
-            if not difference <= TOLERANCE[contest.x.dtype]:
-                raise DisagreementError(
-                    f"{contest.label}, {direction}: {impl} differs from {contest.impls[0]} by {difference:.2g} of the "
-                    f"largest number, expected at most {TOLERANCE[contest.x.dtype]:g}; times of wrong results mean nothing."
-                )
-            found[direction, impl] = difference
+        if impl == "naive":
+            one = contest.first_images(1)
+            found |= _differences(one, impl, _results(one, impl), _results(one, REFERENCE))
+        else:
+            results = expected if impl == REFERENCE else _results(contest, impl)
+            found |= _differences(contest, impl, results, expected)
     return found
 
 
-def _time(contest: Contest, differences: dict[tuple[str, str], float], rounds: int) -> list[Timing]:
+def _results(contest: Contest, impl: str) -> dict[str, list[Array]]:
+    """What every pass gives: copies, as another implementation may use the memory again."""
+    steps = contest.steps(impl)
+    out = _forward(steps, contest)
+    d_x = _backward(steps, contest)
+    gradients = [gradient for layer in contest.layers for gradient in layer.gradients().values()]
+    return {"forward": [out], "backward": [d_x, *gradients], "d_weights": gradients, "d_x": [d_x]}
+
+
+def _differences(
+    contest: Contest, impl: str, results: dict[str, list[Array]], expected: dict[str, list[Array]]
+) -> dict[tuple[str, str], float]:
+    """The largest of every pass; raises if one is more than rounding."""
+    found: dict[tuple[str, str], float] = {}
+    tolerance = TOLERANCE[contest.x.dtype]
+    for direction in contest.passes():
+        pairs = zip(results[direction], expected[direction], strict=True)
+        largest = max(float(differences(result, wanted).max()) for result, wanted in pairs)
+        if not largest <= tolerance:
+            raise DisagreementError(
+                f"{contest.label}, {direction}: {impl} ({contest.algorithms(impl)[direction]}) differs from {REFERENCE} by "
+                f"{largest:.2g}, expected at most {tolerance:g}; times of wrong results mean nothing."
+            )
+        found[direction, impl] = largest
+    return found
+
+
+def _time(contest: Contest, found: dict[tuple[str, str], float], rounds: int) -> list[Timing]:
     """Medians of all implementations, measured in turns."""
-    samples: dict[tuple[str, str], list[float]] = {key: [] for key in differences}
+    samples: dict[tuple[str, str], list[float]] = {key: [] for key in found}
     for turn in range(rounds + 1):
         for impl in contest.impls:
             if impl == "naive" and turn > NAIVE_ROUNDS:
@@ -207,7 +256,10 @@ def _time(contest: Contest, differences: dict[tuple[str, str], float], rounds: i
                 if turn > 0:  # the first turn only warms up
                     samples[direction, impl].append(seconds)
     medians = {key: median(seconds) for key, seconds in samples.items()}
-    return [_timing(contest, *key, medians, differences[key]) for key in _in_order(contest, medians)]
+    algorithms = {impl: contest.algorithms(impl) for impl in contest.impls}
+    return [
+        _timing(contest, *key, algorithms[key[1]][key[0]], medians, found[key]) for key in _in_order(contest, medians)
+    ]
 
 
 def _in_order(contest: Contest, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -217,7 +269,12 @@ def _in_order(contest: Contest, keys: Iterable[tuple[str, str]]) -> list[tuple[s
 
 
 def _timing(
-    contest: Contest, direction: str, impl: str, medians: dict[tuple[str, str], float], difference: float
+    contest: Contest,
+    direction: str,
+    impl: str,
+    algorithm: str,
+    medians: dict[tuple[str, str], float],
+    difference: float,
 ) -> Timing:
     layer, images = contest.layers[0], len(contest.x)
     seconds = medians[direction, impl]
@@ -231,7 +288,7 @@ def _timing(
         buffer = columns_size(images, layer.weights[0].size, H_out, W_out, layer.groups) * contest.x.itemsize
     naive = medians.get((direction, "naive"))
     return Timing(
-        contest.label, direction, impl, images, seconds * 1e3, gflops, moved, buffer, difference,
+        contest.label, direction, impl, algorithm, images, seconds * 1e3, gflops, moved, buffer, difference,
         None if naive is None else naive / seconds,
     )  # fmt: skip
 
@@ -258,7 +315,3 @@ def _d_x(steps: list[Step], contest: Contest) -> Array:
     (layer,) = steps
     assert isinstance(layer, Conv2D | Dense)
     return layer.backward_input(contest.d_out)
-
-
-def _difference(result: Array, expected: Array) -> float:
-    return float(np.abs(result - expected).max() / max(np.abs(expected).max(), 1e-30))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import runtime
+from ..kernels.simd.machine import HOST
 from ..versions import versions
 
 ROUNDS = 5
@@ -39,10 +40,11 @@ def processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """What a figure depends on beside the code: processor, cores, threads, and the versions that ran."""
+    """What a figure depends on beside the code: processor, vectors, cores, threads, and the versions that ran."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
+        "vector_bits": 8 * HOST.vector_bytes,
         "threads": runtime.thread_count(),
         "threading_layer": runtime.threading_layer(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import IntArray
-from ..fusion import block_label, plan
+from ..fusion import block_label, fuse
 from ..layers import Conv2D, Layer, MaxPool2D, ReLU, Softmax
 from ..model import CNN
 from ..models import find_net
 from ..training import train_step
+from . import c_nests
 from .torch_twin import torch_twin
 from .zoo import ZOO
 
@@ -41,7 +42,11 @@ IMAGES, PIXELS = 6400, 1 << 24  # that batches of a training step are drawn from
 
 @dataclass(frozen=True)
 class Request:
-    """What to measure: ``side`` "jitcnn" or "torch", ``cases`` "model", "step" (the training step alone) or "zoo"."""
+    """What to measure.
+
+    ``side`` is "jitcnn", "torch" or "c"; ``cases`` are "model", "step" (the training step alone), "zoo", or "nests" (the
+    nests of ``loops``; the only ones that C has).
+    """
 
     side: str
     cases: str = "model"
@@ -112,6 +117,9 @@ def jitcnn_cases(request: Request) -> Iterator[Case]:
 
     if request.threads:
         runtime.set_threads(request.threads)
+    if request.cases == "nests":
+        yield from c_nests.cases("jitcnn")
+        return
     if request.cases == "zoo":
         for zoo in ZOO:
             yield from _our_passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
@@ -136,7 +144,7 @@ def jitcnn_cases(request: Request) -> Iterator[Case]:
         if len(layers) == 1:
             yield from _our_passes(label, layers[0], request.batch_size, shape)
         else:
-            (block,) = plan(layers)
+            (block,) = fuse(layers)
             x = arrays((request.batch_size, *shape), request.dtype)
             yield f"{label}: forward", partial(block.forward, x)
 
@@ -147,6 +155,13 @@ def _our_passes(label: str, layer: Any, images: int, shape: tuple[int, ...]) -> 
     yield f"{label}: forward", lambda: layer.forward(x)
     yield f"{label}: d_weights", lambda: layer.backward_parameters(d_out)
     yield f"{label}: d_x", lambda: layer.backward_input(d_out)
+
+
+def c_cases(request: Request) -> Iterator[Case]:
+    """The nests in C, whose idle threads sleep as ours do."""
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ["OMP_NUM_THREADS"] = str(request.threads or os.cpu_count() or 1)
+    return c_nests.cases("c")
 
 
 def torch_cases(request: Request) -> Iterator[Case]:
@@ -224,7 +239,7 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
 def main() -> None:
     """Answer the request that stands on the command line."""
     request = Request(**json.loads(sys.argv[1]))
-    cases = {"jitcnn": jitcnn_cases, "torch": torch_cases}[request.side]
+    cases = {"jitcnn": jitcnn_cases, "torch": torch_cases, "c": c_cases}[request.side]
     print(json.dumps(measure(cases(request))))
 
 

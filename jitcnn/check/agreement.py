@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..benchmark.layers import TOLERANCE
-from ..fusion import Step, plan
+from ..benchmark.layers import compare, model_contests
+from ..benchmark.tolerance import TOLERANCE
+from ..fusion import Step, fuse
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
@@ -22,6 +23,7 @@ from ..layers import (
     ReLU,
     ResidualBlock,
 )
+from ..models import find_net
 from .compare import largest_difference
 from .outcome import Check, Outcome, finite
 
@@ -45,22 +47,32 @@ APART: list[tuple[int, int, dict[str, Any]]] = [
     (6, 9, {"kernel_size": 3, "stride": 2, "padding": "same", "dilation": 2, "groups": 3}),
     (5, 5, {"kernel_size": 3, "padding": 1, "groups": 5}),
 ]
+# Channels and settings of 3×3 convolutions for Winograd's algorithm.
+WINOGRAD: list[tuple[int, int, dict[str, Any]]] = [
+    (3, 5, {}),
+    (16, 64, {"padding": 1}),
+    (33, 65, {"padding": (2, 0)}),
+    (8, 12, {"groups": 4, "padding": 1}),
+    (17, 16, {"padding": "same", "use_bias": False}),
+]
 
 
 def checks(seed: int = 0) -> Iterator[Check]:
     """Layer by layer, implementation by implementation, in float32 and float64; ``seed`` decides the shapes."""
     both = FLOAT32, FLOAT64
     contests: list[tuple[Callable[[Rng], Iterator[Case]], tuple[str, ...], tuple[Any, ...]]] = [
-        (_convolutions, ("loops", "im2col"), both),
+        (_convolutions, ("loops", "im2col", "direct"), both),
+        (_convolutions_3x3, ("winograd",), both),
         (_with_relu, ("fused",), both),
+        (_with_relu_3x3, ("auto",), both),
         (_with_relu_and_pool, ("fused",), both),
-        (partial(_pools, MaxPool2D), ("loops", "im2col"), both),
-        (partial(_pools, AvgPool2D), ("loops", "im2col"), both),
+        (partial(_pools, MaxPool2D), ("loops", "im2col", "direct"), both),
+        (partial(_pools, AvgPool2D), ("loops", "im2col", "direct"), both),
         (_blurs, ("loops",), both),
         (_norms, ("loops",), both),
         (_norms_with_relu, ("fused",), (FLOAT64,)),
         (_dense_with_relu, ("fused",), both),
-        (_residual_blocks, ("loops", "im2col"), (FLOAT64,)),
+        (_residual_blocks, ("loops", "im2col", "direct", "winograd"), (FLOAT64,)),
     ]
     for cases, impls, dtypes in contests:
         kinds = [type(layer).__name__ for layer in next(cases(np.random.default_rng(seed)))[0]]
@@ -71,6 +83,21 @@ def checks(seed: int = 0) -> Iterator[Check]:
                 name = f"{' + '.join(kinds)}: {impl} = {reference}, {dtype}"
                 topics_here = (*topics, "fused") if impl == "fused" else topics
                 yield Check(name, topics_here, partial(_contest, cases, impl, dtype, seed))
+    for batch_size in (64, 1):
+        name = f"mnist-cnn as planned for batches of {batch_size} = loops, float32"
+        yield Check(name, ("Conv2D", "MaxPool2D", "fused"), partial(_as_planned, batch_size, seed))
+
+
+def _as_planned(batch_size: int, seed: int) -> Outcome:
+    """Every layer and block of the default net, on a batch as it is used, by the very algorithms that ``auto`` takes."""
+    found: dict[str, float] = {}
+    for contest in model_contests(find_net("mnist-cnn"), ["auto"], batch_size=batch_size, seed=seed):
+        algorithms = contest.algorithms("auto")
+        for (direction, impl), difference in compare(contest).items():
+            found[f"{contest.label}, {direction}, {algorithms[direction]}"] = difference if impl == "auto" else 0
+    where = max(found, key=lambda name: found[name])
+    figure = f"{len(found)} passes, largest difference {found[where]:.1e} at {where}"
+    return Outcome(True, figure, {"difference": finite(found[where]), "where": where, "passes": len(found)})
 
 
 def _contest(cases: Callable[[Rng], Iterator[Case]], impl: str, dtype: Any, seed: int) -> Outcome:
@@ -90,7 +117,7 @@ def _contest(cases: Callable[[Rng], Iterator[Case]], impl: str, dtype: Any, seed
         # The reference runs layer by layer, as a textbook writes it.
         expected = _run(layers, "naive", list, x, draw_d_out)
         draw_d_out = partial(draw, np.random.default_rng([seed, count]), dtype=dtype)
-        came = _run(layers, impl, plan, x, draw_d_out)
+        came = _run(layers, impl, fuse, x, draw_d_out)
         difference, index = largest_difference([(name, came[name], array) for name, array in expected.items()])
         count += 1
         if difference > largest:
@@ -168,13 +195,28 @@ def _convolutions(rng: Rng) -> Iterator[Case]:
         yield [conv], _image(rng, conv.in_channels)
 
 
+def _convolutions_3x3(rng: Rng) -> Iterator[Case]:
+    """What Winograd's algorithm serves: channels below, at and above whole vectors, planes of odd and even sides."""
+    for C_in, C_out, settings in WINOGRAD:
+        yield [_conv(rng, C_in, C_out, kernel_size=3, **settings)], _image(rng, C_in)
+    for _ in range(DRAWN):
+        C_in, C_out = (int(rng.integers(1, 70)) for _ in range(2))
+        yield [_conv(rng, C_in, C_out, kernel_size=3, padding=_pair(rng, 0, 2))], _image(rng, C_in)
+
+
+def _with_relu_3x3(rng: Rng) -> Iterator[Case]:
+    """On both sides of where ``auto`` takes Winograd's algorithm, with ReLU in the same pass."""
+    for C_in, C_out in ((32, 32), (48, 33), (31, 40), (32, 31)):
+        yield [_conv(rng, C_in, C_out, kernel_size=3, padding=1), ReLU()], _image(rng, C_in)
+
+
 def _with_relu(rng: Rng) -> Iterator[Case]:
     for conv in _drawn_convolutions(rng, apart=True):
         yield [conv, ReLU()], _image(rng, conv.in_channels)
 
 
 def _with_relu_and_pool(rng: Rng) -> Iterator[Case]:
-    # The first is large enough for Winograd's way, which few windows do not take.
+    # The first has windows enough for Winograd's sums.
     yield [_conv(rng, 16, 17, kernel_size=3, padding=1), ReLU(), MaxPool2D()], (3, 16, 18, 19)
     for conv in _drawn_convolutions(rng, apart=False):
         shape = _image(rng, conv.in_channels)

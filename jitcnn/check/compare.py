@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..benchmark.tolerance import differences
 from .outcome import Outcome, finite
 
 Pair = tuple[str, Any, Any]
@@ -12,7 +13,7 @@ Pair = tuple[str, Any, Any]
 
 
 def largest_difference(pairs: Iterable[Pair]) -> tuple[float, str]:
-    """The largest difference, relative to the largest number of its array if that is above 1, and its index.
+    """The largest difference, in units of ``differences``, and its index.
 
     A NaN, or an array of another shape, differs infinitely.
     """
@@ -23,7 +24,7 @@ def largest_difference(pairs: Iterable[Pair]) -> tuple[float, str]:
             return np.inf, f"{name} of shape {came.shape} instead of {expected.shape}"
         if came.size == 0:
             continue
-        difference = np.abs(came - expected) / max(1.0, np.abs(expected).max())
+        difference = differences(came, expected)
         index = np.unravel_index(np.argmax(difference), difference.shape)  # a NaN is the largest of all
         found = np.inf if np.isnan(difference[index]) else float(difference[index])
         if found > largest:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import functional
 from ..arrays import Array
-from ..fusion import plan
+from ..fusion import fuse
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
@@ -35,7 +35,7 @@ from .compare import Pair, agree
 from .outcome import Check
 
 TOLERANCE = 1e-12
-IMPLEMENTATIONS = ("naive", "loops", "im2col", "auto")
+IMPLEMENTATIONS = ("naive", "loops", "im2col", "direct", "winograd", "auto")
 
 
 def checks() -> Iterator[Check]:
@@ -77,7 +77,7 @@ def _check(name: str, topics: tuple[str, ...], work: Callable[[], list[Pair]]) -
 
 def _there_and_back(layers: list[Layer], x: Array, d_out: Array) -> tuple[Array, Array]:
     """Output and d_x, the layers run as a net would run them."""
-    steps = plan(layers)
+    steps = fuse(layers)
     for step in steps:
         x = step.forward(x)
     for step in reversed(steps):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..benchmark.layers import TOLERANCE
+from ..benchmark.tolerance import TOLERANCE, TRAINED
 from ..benchmark.torch_twin import torch_twin
 from ..gradcheck import standard_checks
 from ..layers import Dropout, Layer
@@ -27,8 +27,6 @@ from .outcome import Check, Outcome
 from .process import answer, ask
 
 STEPS = 10
-# Ten steps in float32 carry a difference in the last digit on.
-TRAINED = 1e-4
 EXACT = TOLERANCE[np.dtype(np.float64)]
 
 

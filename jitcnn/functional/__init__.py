@@ -18,9 +18,9 @@ from .activations import (
     tanh_backward,
 )
 from .blur import BLUR_IMPLEMENTATIONS, blur_pool2d, blur_pool2d_backward
+from .columns import col2im, im2col
 from .conv import (
     CONV_IMPLEMENTATIONS,
-    col2im,
     conv2d,
     conv2d_backward,
     conv2d_backward_input,
@@ -28,7 +28,6 @@ from .conv import (
     conv2d_forward_fast,
     conv2d_forward_naive,
     conv2d_relu,
-    im2col,
 )
 from .dense import dense, dense_backward_input, dense_backward_weights, dense_relu
 from .dropout import dropout

@@ -5,6 +5,7 @@ import numpy as np
 from ..arrays import Array
 from ..kernels.elementwise import activations
 from ..kernels.memory import empty
+from .calls import call_the_only_form
 from .checks import float_arrays, has_shape
 
 
@@ -12,7 +13,7 @@ def relu(x: Array) -> Array:
     """max(x, 0), element by element, for an array of any shape; a NaN stays NaN."""
     (x,) = float_arrays("relu", x=x)
     out = empty(x.shape, x.dtype)
-    activations.relu_forward(x.reshape(-1), out.reshape(-1))
+    call_the_only_form("relu", out, activations.relu_forward, x.reshape(-1), out.reshape(-1))
     return out
 
 
@@ -21,7 +22,9 @@ def relu_backward(d_out: Array, out: Array) -> Array:
     d_out, out = float_arrays("relu_backward", d_out=d_out, out=out)
     has_shape("relu_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
-    activations.relu_backward(d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
+    call_the_only_form(
+        "relu_backward", out, activations.relu_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1)
+    )
     return d_x
 
 
@@ -29,7 +32,9 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """x where it is positive, slope · x elsewhere, for an array of any shape; slope from 0 to 1."""
     (x,) = float_arrays("leaky_relu", x=x)
     out = empty(x.shape, x.dtype)
-    activations.leaky_relu_forward(x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
+    call_the_only_form(
+        "leaky_relu", out, activations.leaky_relu_forward, x.reshape(-1), x.dtype.type(slope), out.reshape(-1)
+    )
     return out
 
 
@@ -38,7 +43,15 @@ def leaky_relu_backward(d_out: Array, out: Array, slope: float = 0.01) -> Array:
     d_out, out = float_arrays("leaky_relu_backward", d_out=d_out, out=out)
     has_shape("leaky_relu_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
-    activations.leaky_relu_backward(d_out.reshape(-1), out.reshape(-1), out.dtype.type(slope), d_x.reshape(-1))
+    call_the_only_form(
+        "leaky_relu_backward",
+        out,
+        activations.leaky_relu_backward,
+        d_out.reshape(-1),
+        out.reshape(-1),
+        out.dtype.type(slope),
+        d_x.reshape(-1),
+    )
     return d_x
 
 
@@ -59,7 +72,9 @@ def tanh_backward(d_out: Array, out: Array) -> Array:
     d_out, out = float_arrays("tanh_backward", d_out=d_out, out=out)
     has_shape("tanh_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
-    activations.tanh_backward(d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
+    call_the_only_form(
+        "tanh_backward", out, activations.tanh_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1)
+    )
     return d_x
 
 
@@ -80,7 +95,9 @@ def sigmoid_backward(d_out: Array, out: Array) -> Array:
     d_out, out = float_arrays("sigmoid_backward", d_out=d_out, out=out)
     has_shape("sigmoid_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
-    activations.sigmoid_backward(d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
+    call_the_only_form(
+        "sigmoid_backward", out, activations.sigmoid_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1)
+    )
     return d_x
 
 

@@ -7,13 +7,14 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, ShapeError
-from ..kernels.blur import loops as blur_loops
-from ..kernels.blur import naive as blur_naive
+from ..kernels.blur import loops, naive
 from ..kernels.memory import empty
+from ..kernels.types import Grid
 from ..shapes import IntOrPair, Pair, pair
-from .checks import float_arrays, has_shape, pick
+from .calls import call, plane_plan
+from .checks import float_arrays, has_shape
 
-BLUR_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": blur_naive, "loops": blur_loops, "im2col": blur_loops}
+BLUR_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": naive, "loops": loops}
 SMALLEST, LARGEST = 2, 7  # taps along each axis: the filters of the paper
 
 
@@ -28,7 +29,7 @@ def blur_pool2d(x: Array, kernel_size: int = 3, stride: IntOrPair = 2, *, impl: 
     x : ndarray of shape (N, C, H, W), float32 or float64
     kernel_size : int, 2 to 7, taps along each axis
     stride : int or pair, in pixels
-    impl : "auto", "naive" or "loops" ("im2col" runs as loops)
+    impl : "auto", "naive" or "loops"; the other names are as "auto" here
 
     Returns
     -------
@@ -45,12 +46,11 @@ def blur_pool2d(x: Array, kernel_size: int = 3, stride: IntOrPair = 2, *, impl: 
     ----------
     Zhang (2019), "Making Convolutional Networks Shift-Invariant Again", arXiv:1904.11486.
     """
-    kernels = pick(BLUR_IMPLEMENTATIONS, impl)
     (x,) = float_arrays("blur_pool2d", x=x)
     has_shape("blur_pool2d", "x", x, "N", "C", "H", "W")
     size_out = blurred_size((x.shape[2], x.shape[3]), kernel_size, stride)
     out = empty((*x.shape[:2], *size_out), x.dtype)
-    kernels.blur_pool2d_forward(x, binomial(kernel_size).astype(x.dtype), pair(stride, "stride"), out)
+    _call("blur_pool2d", "blur_pool2d_forward", x, size_out, kernel_size, stride, impl, x, out)
     return out
 
 
@@ -74,14 +74,33 @@ def blur_pool2d_backward(
     ShapeError, DTypeError, ConfigError
         As ``blur_pool2d``; also if ``d_out`` is not of the shape that ``blur_pool2d`` returned.
     """
-    kernels = pick(BLUR_IMPLEMENTATIONS, impl)
     (d_out,) = float_arrays("blur_pool2d_backward", d_out=d_out)
     has_shape("blur_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
     size_out = blurred_size((x_shape[2], x_shape[3]), kernel_size, stride)
     has_shape("blur_pool2d_backward", "d_out", d_out, *x_shape[:2], *size_out)
     d_x = empty(x_shape, d_out.dtype)
-    kernels.blur_pool2d_backward(d_out, binomial(kernel_size).astype(d_out.dtype), pair(stride, "stride"), d_x)
+    name = "blur_pool2d_backward"
+    _call(name, name, d_x, size_out, kernel_size, stride, impl, d_out, d_x)
     return d_x
+
+
+def _call(
+    operation: str,
+    function: str,
+    x: Array,
+    size_out: Pair,
+    kernel_size: int,
+    stride: IntOrPair,
+    impl: str,
+    given: Array,
+    result: Array,
+) -> None:
+    """Call ``function`` of the algorithm that the plan names, for images like x: from ``given`` into ``result``."""
+    step = pair(stride, "stride")
+    taps = (int(kernel_size), int(kernel_size))
+    problem, chosen = plane_plan(operation, x.shape, size_out, taps, Grid(step), x.dtype, impl)
+    kernel = getattr(BLUR_IMPLEMENTATIONS[chosen.algorithm], function)
+    call(operation, problem, chosen, kernel, given, binomial(kernel_size).astype(x.dtype), step, result)
 
 
 def binomial(kernel_size: int) -> Array:

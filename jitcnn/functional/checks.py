@@ -1,6 +1,5 @@
 """What every operation asks of its arguments before a kernel sees them."""
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
+from ..kernels.engine.plan import IMPLEMENTATIONS
 
 Shape = tuple[int, ...]
 
@@ -23,6 +23,11 @@ def float_arrays(operation: str, **arrays: Any) -> tuple[Array, ...]:
     DTypeError
         If one is no numpy array, or neither float32 nor float64.
     """
+    for array in arrays.values():  # as a net's own arrays are: nothing to do
+        if array.__class__ is not np.ndarray or array.dtype is not FLOATS[0] or not array.flags.c_contiguous:
+            break
+    else:
+        return tuple(arrays.values())
     dtype = None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
@@ -68,15 +73,8 @@ def check_groups(groups: int, C_in: int, C_out: int) -> int:
     return int(groups)
 
 
-def alone(impl: str) -> str:
-    """By what a layer runs that no neighbour joins: the loops, unless its ``impl`` names something else."""
-    return "loops" if impl in FUSING else impl
-
-
-def pick(implementations: dict[str, ModuleType], impl: str) -> ModuleType:
-    """The kernel module by which an operation with this ``impl`` runs on its own."""
-    try:
-        return implementations[alone(impl)]
-    except (KeyError, TypeError):
-        names = ", ".join(["auto", *implementations, "fused"])
-        raise ConfigError(f"impl must be one of {names}, got {impl!r}.") from None
+def check_impl(impl: str) -> str:
+    """``impl``; ConfigError unless it is the name of an algorithm, or "auto"."""
+    if not isinstance(impl, str) or impl not in IMPLEMENTATIONS:
+        raise ConfigError(f"impl must be one of {', '.join(IMPLEMENTATIONS)}, got {impl!r}.")
+    return impl

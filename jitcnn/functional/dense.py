@@ -1,8 +1,16 @@
 """The fully connected product and its gradients; the matrix product is the BLAS's."""
 
+from functools import lru_cache
+
+import numpy as np
+
 from ..arrays import Array
 from ..kernels.engine.matmul import matmul, multiply_and_add
-from .checks import float_arrays, has_shape
+from ..kernels.engine.plan import Plan, Problem, plan
+from ..kernels.memory import empty
+from ..kernels.types import DType
+from .calls import call
+from .checks import Shape, float_arrays, has_shape
 
 
 def dense(x: Array, weights: Array, bias: Array) -> Array:
@@ -23,21 +31,45 @@ def dense(x: Array, weights: Array, bias: Array) -> Array:
     ShapeError, DTypeError
         If the arrays do not fit together, or one is no float array.
     """
-    return multiply_and_add(*_arrays(x, weights, bias))
+    return _forward("dense", x, weights, bias, -np.inf)
 
 
 def dense_relu(x: Array, weights: Array, bias: Array) -> Array:
     """What ``dense`` and ``relu`` give one after another, in one array; parameters and errors as ``dense``."""
-    return multiply_and_add(*_arrays(x, weights, bias), floor=0)
+    return _forward("dense_relu", x, weights, bias, 0)
 
 
-def _arrays(x: Array, weights: Array, bias: Array) -> tuple[Array, Array, Array]:
-    """The arrays of ``dense`` in their common dtype; checks that they fit together."""
+def _forward(operation: str, x: Array, weights: Array, bias: Array, floor: float) -> Array:
+    """x · weights + bias, not less than floor; checks that the arrays fit together."""
     x, weights, bias = float_arrays("dense", x=x, weights=weights, bias=bias)
+    problem, chosen = _forward_plan(x.shape, weights.shape, bias.shape, x.dtype)
+    out = empty((len(x), weights.shape[1]), x.dtype)
+    call(operation, problem, chosen, multiply_and_add, x, weights, bias, chosen, floor, out)
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _forward_plan(x: Shape, weights: Shape, bias: Shape, dtype: DType) -> tuple[Problem, Plan]:
+    """``dense_plan`` of the forward pass; ShapeError if the arrays do not fit together."""
     has_shape("dense", "weights", weights, "in_features", "out_features")
-    has_shape("dense", "x", x, "N", weights.shape[0])
-    has_shape("dense", "bias", bias, weights.shape[1])
-    return x, weights, bias
+    has_shape("dense", "x", x, "N", weights[0])
+    has_shape("dense", "bias", bias, weights[1])
+    return dense_plan("dense", *x, weights[1], dtype)
+
+
+@lru_cache(maxsize=1024)
+def dense_plan(operation: str, rows: int, terms: int, columns: int, dtype: DType) -> tuple[Problem, Plan]:
+    """What the matrix product (rows, terms) · (terms, columns) of a dense layer's pass computes, and how."""
+    problem = Problem(rows, terms, columns, dtype=dtype)
+    return problem, plan(operation, problem)
+
+
+def _product(operation: str, a: Array, b: Array) -> Array:
+    """a · b."""
+    out = empty((len(a), b.shape[1]), a.dtype)
+    problem, chosen = dense_plan(operation, *a.shape, b.shape[1], a.dtype)
+    call(operation, problem, chosen, matmul, a, b, chosen, out)
+    return out
 
 
 def dense_backward_weights(d_out: Array, x: Array) -> tuple[Array, Array]:
@@ -56,7 +88,7 @@ def dense_backward_weights(d_out: Array, x: Array) -> tuple[Array, Array]:
     d_out, x = float_arrays("dense_backward", d_out=d_out, x=x)
     has_shape("dense_backward", "x", x, "N", "in_features")
     has_shape("dense_backward", "d_out", d_out, x.shape[0], "out_features")
-    return matmul(x.T, d_out), d_out.sum(axis=0)
+    return _product("dense_backward_weights", x.T, d_out), d_out.sum(axis=0)
 
 
 def dense_backward_input(d_out: Array, weights: Array) -> Array:
@@ -75,4 +107,14 @@ def dense_backward_input(d_out: Array, weights: Array) -> Array:
     d_out, weights = float_arrays("dense_backward", d_out=d_out, weights=weights)
     has_shape("dense_backward", "weights", weights, "in_features", "out_features")
     has_shape("dense_backward", "d_out", d_out, "N", weights.shape[1])
-    return matmul(d_out, weights.T)
+    return _product("dense_backward_input", d_out, weights.T)
+
+
+def dense_plans(rows: int, in_features: int, out_features: int, dtype: DType) -> dict[str, Plan]:
+    """How each pass of a dense layer runs on so many rows."""
+    passes = {
+        "forward": ("dense", rows, in_features, out_features),
+        "d_weights": ("dense_backward_weights", in_features, rows, out_features),
+        "d_x": ("dense_backward_input", rows, out_features, in_features),
+    }
+    return {name: dense_plan(*sizes, dtype)[1] for name, sizes in passes.items()}

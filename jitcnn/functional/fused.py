@@ -3,17 +3,14 @@
 import numpy as np
 
 from ..arrays import Array, IntArray
-from ..errors import ConfigError
-from ..kernels.engine import fused as conv_fused
+from ..kernels.engine import fused, winograd_pool
 from ..kernels.memory import empty
-from ..shapes import IntOrPair, Padding, Pair, pair
+from ..shapes import IntOrPair, Padding, pair
+from .calls import call
 from .checks import float_arrays, has_shape
-from .conv import conv_arrays, conv_grid
+from .conv_setup import conv_arrays, prepare
 
-
-def fits_fused(pool_size: Pair) -> bool:
-    """Whether windows of this size are small enough for ``conv2d_relu_pool``."""
-    return conv_fused.fits(pool_size)
+FORWARD = {"direct": fused, "winograd": winograd_pool}  # whose sums are pooled
 
 
 def conv2d_relu_pool(
@@ -23,6 +20,8 @@ def conv2d_relu_pool(
     stride: IntOrPair = 1,
     padding: Padding = 0,
     pool_size: IntOrPair = 2,
+    *,
+    impl: str = "auto",
 ) -> tuple[Array, IntArray]:
     """What ``conv2d``, ``relu`` and ``max_pool2d`` give one after another, without writing the planes between.
 
@@ -30,6 +29,7 @@ def conv2d_relu_pool(
     ----------
     x, weights, bias, stride, padding : as ``conv2d``
     pool_size : int or pair, in pixels; windows stand side by side
+    impl : "auto", or whose sums are pooled: those of "direct" or "winograd"; any other is as "auto"
 
     Returns
     -------
@@ -43,17 +43,14 @@ def conv2d_relu_pool(
         As ``conv2d``; also if the pool's window is larger than the convolution's plane, or than 1,024 pixels.
     """
     x, weights, bias = conv_arrays("conv2d_relu_pool", x, weights, bias)
-    stride, pad, size_conv, _ = conv_grid(x, weights, stride, padding)
+    pool, settings = pair(pool_size, "pool_size"), (stride, padding, 1, 1)
+    name = "conv2d_relu_pool"
+    grid, size_conv, problem, plan = prepare(name, x.shape, weights.shape, settings, x.dtype, impl, pool)
     has_shape("conv2d_relu_pool", "bias", bias, weights.shape[0])
-    pool = pair(pool_size, "pool_size")
-    size_out = size_conv[0] // pool[0], size_conv[1] // pool[1]
-    if not fits_fused(pool):
-        raise ConfigError(f"A pool of {pool} is too large to run fused: use conv2d, relu and max_pool2d.")
-    if 0 in size_out:
-        raise ConfigError(f"A pool of {pool} does not fit into the convolution's plane of {size_conv}.")
-    out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
+    out = empty((x.shape[0], weights.shape[0], *problem.size_out), x.dtype)
     winners = empty(out.shape, np.int32)
-    conv_fused.conv2d_relu_pool_forward(x, weights, bias, stride, pad, size_conv, pool, out, winners)
+    kernel = FORWARD[plan.variant].conv2d_relu_pool_forward
+    call(name, problem, plan, kernel, x, weights, bias, grid, size_conv, pool, out, winners)
     return out, winners
 
 
@@ -78,10 +75,12 @@ def conv2d_relu_pool_backward_weights(
         As ``conv2d_relu_pool``; also if ``d_out`` is not of the shape of ``winners``.
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_conv, _ = conv_grid(x, weights, stride, padding)
+    name, settings = "conv2d_relu_pool_backward_weights", (stride, padding, 1, 1)
+    grid, size_conv, problem, plan = prepare(name, x.shape, weights.shape, settings, x.dtype, "auto")
     has_shape("conv2d_relu_pool_backward", "d_out", d_out, *winners.shape)
     d_weights, d_bias = empty(weights.shape, weights.dtype), np.empty(weights.shape[0], weights.dtype)
-    conv_fused.conv2d_relu_pool_backward_weights(x, d_out, winners, stride, pad, size_conv, d_weights, d_bias)
+    kernel = fused.conv2d_relu_pool_backward_weights
+    call(name, problem, plan, kernel, d_out, winners, x, grid, size_conv, d_weights, d_bias)
     return d_weights, d_bias
 
 
@@ -97,8 +96,10 @@ def conv2d_relu_pool_backward_input(
     d_x : ndarray of shape (N, C_in, H, W)
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
-    stride, pad, size_conv, _ = conv_grid(x, weights, stride, padding)
+    name, settings = "conv2d_relu_pool_backward_input", (stride, padding, 1, 1)
+    grid, size_conv, problem, plan = prepare(name, x.shape, weights.shape, settings, x.dtype, "auto")
     has_shape("conv2d_relu_pool_backward", "d_out", d_out, *winners.shape)
     d_x = empty(x.shape, x.dtype)
-    conv_fused.conv2d_relu_pool_backward_input(d_out, winners, weights, stride, pad, size_conv, d_x)
+    kernel = fused.conv2d_relu_pool_backward_input
+    call(name, problem, plan, kernel, d_out, winners, weights, grid, size_conv, d_x)
     return d_x

@@ -8,11 +8,12 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 from ..kernels.memory import empty
-from ..kernels.norm import loops as norm_loops
-from ..kernels.norm import naive as norm_naive
-from .checks import float_arrays, has_shape, pick
+from ..kernels.norm import loops, naive
+from ..kernels.types import Grid
+from .calls import call, plane_plan
+from .checks import float_arrays, has_shape
 
-NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": norm_naive, "loops": norm_loops, "im2col": norm_loops}
+NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": naive, "loops": loops}
 
 
 class Statistics(NamedTuple):
@@ -44,7 +45,7 @@ def batch_norm2d(
     epsilon : float, > 0, added to the variance
     addend : ndarray of x's shape, or None
     relu : bool, whether what is negative becomes zero
-    impl : "auto", "naive" or "loops" ("im2col" runs as loops)
+    impl : "auto", "naive" or "loops"; the other names are as "auto" here
 
     Returns
     -------
@@ -61,7 +62,6 @@ def batch_norm2d(
     ----------
     Ioffe and Szegedy (2015), arXiv:1502.03167.
     """
-    kernels = pick(NORM_IMPLEMENTATIONS, impl)
     if not epsilon > 0:
         raise ConfigError(f"epsilon must be a positive number, got {epsilon}.")
     x, scale, shift = float_arrays("batch_norm2d", x=x, scale=scale, shift=shift)
@@ -79,9 +79,12 @@ def batch_norm2d(
         running = Statistics(np.empty(len(scale), x.dtype), np.empty(len(scale), x.dtype), of_batch=True)
     out = empty(x.shape, x.dtype)
     more = np.empty((0, 0, 0, 0), x.dtype) if addend is None else addend
-    kernels.batch_norm_forward(
-        x, more, scale, shift, epsilon, running.of_batch, relu, running.mean, running.variance, out
-    )
+    problem, chosen = plane_plan("batch_norm2d", x.shape, x.shape[2:], (1, 1), Grid(), x.dtype, impl)
+    kernel = NORM_IMPLEMENTATIONS[chosen.algorithm].batch_norm_forward
+    call(
+        "batch_norm2d", problem, chosen, kernel,
+        x, more, scale, shift, epsilon, running.of_batch, relu, running.mean, running.variance, out,
+    )  # fmt: skip
     return out, running
 
 
@@ -118,7 +121,6 @@ def batch_norm2d_backward(
     ShapeError, DTypeError
         If the arrays do not fit together.
     """
-    kernels = pick(NORM_IMPLEMENTATIONS, impl)
     d_out, x, out, scale = float_arrays("batch_norm2d_backward", d_out=d_out, x=x, out=out, scale=scale)
     has_shape("batch_norm2d_backward", "x", x, "N", len(scale), "H", "W")
     has_shape("batch_norm2d_backward", "d_out", d_out, *x.shape)
@@ -126,7 +128,11 @@ def batch_norm2d_backward(
     d_x, d_addend = empty(x.shape, x.dtype), empty(x.shape if added else (0, 0, 0, 0), x.dtype)
     d_scale, d_shift = np.empty_like(scale), np.empty_like(scale)
     mean, variance, of_batch = statistics
-    kernels.batch_norm_backward(
-        d_out, x, out, scale, epsilon, of_batch, relu, mean, variance, d_x, d_addend, d_scale, d_shift
-    )
+    name = "batch_norm2d_backward"
+    problem, chosen = plane_plan(name, x.shape, x.shape[2:], (1, 1), Grid(), x.dtype, impl)
+    kernel = NORM_IMPLEMENTATIONS[chosen.algorithm].batch_norm_backward
+    call(
+        name, problem, chosen, kernel,
+        d_out, x, out, scale, epsilon, of_batch, relu, mean, variance, d_x, d_addend, d_scale, d_shift,
+    )  # fmt: skip
     return d_x, d_addend if added else None, d_scale, d_shift

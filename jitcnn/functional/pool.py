@@ -6,15 +6,15 @@ import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import ConfigError, ShapeError
-from ..kernels.engine import pooling as pool_loops
+from ..kernels.engine import pooling
 from ..kernels.memory import empty
-from ..kernels.pool import im2col as pool_im2col
-from ..kernels.pool import naive as pool_naive
-from ..kernels.pool import plane_means
+from ..kernels.pool import im2col, loops, naive, plane_means
+from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .checks import float_arrays, has_shape, pick
+from .calls import call, call_the_only_form, plane_plan
+from .checks import float_arrays, has_shape
 
-POOL_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": pool_naive, "loops": pool_loops, "im2col": pool_im2col}
+POOL_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": naive, "loops": loops, "im2col": im2col, "direct": pooling}
 
 
 def max_pool2d(
@@ -29,7 +29,7 @@ def max_pool2d(
     x : ndarray of shape (N, C, H, W), float32 or float64
     pool_size, stride : int or pair, in pixels
     padding : int or pair, in pixels, less than ``pool_size``; "valid" or "same"
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : "auto", "naive", "loops", "im2col" or "direct"; "winograd" and "fused" are as "auto" here
 
     Returns
     -------
@@ -47,13 +47,12 @@ def max_pool2d(
     ----------
     Dumoulin and Visin (2016), arXiv:1603.07285.
     """
-    kernels = pick(POOL_IMPLEMENTATIONS, impl)
     (x,) = float_arrays("max_pool2d", x=x)
     has_shape("max_pool2d", "x", x, "N", "C", "H", "W")
-    pool, stride, pad, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
+    pool, grid, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
     out = empty((*x.shape[:2], *size_out), x.dtype)
     max_indices = empty(out.shape, np.int32)
-    kernels.max_pool2d_forward(x, *pool, *stride, *pad, out, max_indices)
+    _call("max_pool2d", "max_pool2d_forward", x, size_out, pool, grid, impl, x, pool, grid, out, max_indices)
     return out, max_indices
 
 
@@ -85,14 +84,14 @@ def max_pool2d_backward(
     ShapeError, DTypeError, ConfigError
         As ``max_pool2d``; also if ``d_out`` is not of the shape of ``max_indices``.
     """
-    kernels = pick(POOL_IMPLEMENTATIONS, impl)
     (d_out,) = float_arrays("max_pool2d_backward", d_out=d_out)
     d_x = empty(x_shape, d_out.dtype)
     has_shape("max_pool2d_backward", "x_shape", d_x, "N", "C", "H", "W")
-    pool, stride, pad, size_out = _grid((d_x.shape[2], d_x.shape[3]), pool_size, stride, padding)
+    pool, grid, size_out = _grid((d_x.shape[2], d_x.shape[3]), pool_size, stride, padding)
     has_shape("max_pool2d_backward", "d_out", d_out, *d_x.shape[:2], *size_out)
     has_shape("max_pool2d_backward", "max_indices", max_indices, *d_out.shape)
-    kernels.max_pool2d_backward(d_out, max_indices, *pool, *stride, *pad, d_x)
+    name = "max_pool2d_backward"
+    _call(name, name, d_x, size_out, pool, grid, impl, d_out, max_indices, pool, grid, d_x)
     return d_x
 
 
@@ -115,12 +114,11 @@ def avg_pool2d(
     ShapeError, DTypeError, ConfigError
         As ``max_pool2d``.
     """
-    kernels = pick(POOL_IMPLEMENTATIONS, impl)
     (x,) = float_arrays("avg_pool2d", x=x)
     has_shape("avg_pool2d", "x", x, "N", "C", "H", "W")
-    pool, stride, pad, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
+    pool, grid, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
     out = empty((*x.shape[:2], *size_out), x.dtype)
-    kernels.avg_pool2d_forward(x, *pool, *stride, *pad, out)
+    _call("avg_pool2d", "avg_pool2d_forward", x, size_out, pool, grid, impl, x, pool, grid, out)
     return out
 
 
@@ -150,13 +148,13 @@ def avg_pool2d_backward(
     ShapeError, DTypeError, ConfigError
         As ``avg_pool2d``; also if ``d_out`` is not of the shape that ``avg_pool2d`` returned.
     """
-    kernels = pick(POOL_IMPLEMENTATIONS, impl)
     (d_out,) = float_arrays("avg_pool2d_backward", d_out=d_out)
     has_shape("avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
-    pool, stride, pad, size_out = _grid((x_shape[2], x_shape[3]), pool_size, stride, padding)
+    pool, grid, size_out = _grid((x_shape[2], x_shape[3]), pool_size, stride, padding)
     has_shape("avg_pool2d_backward", "d_out", d_out, *x_shape[:2], *size_out)
     d_x = empty(x_shape, d_out.dtype)
-    kernels.avg_pool2d_backward(d_out, *pool, *stride, *pad, d_x)
+    name = "avg_pool2d_backward"
+    _call(name, name, d_x, size_out, pool, grid, impl, d_out, pool, grid, d_x)
     return d_x
 
 
@@ -168,7 +166,8 @@ def global_avg_pool2d(x: Array) -> Array:
     if H * W == 0:
         raise ShapeError(f"global_avg_pool2d expects planes of at least one pixel, got x of shape {x.shape}.")
     out = empty((N, C), x.dtype)
-    plane_means.mean_of_planes(x.reshape(N * C, H * W), out.reshape(-1))
+    planes = x.reshape(N * C, H * W), out.reshape(-1)
+    call_the_only_form("global_avg_pool2d", x, plane_means.mean_of_planes, *planes)
     return out
 
 
@@ -178,15 +177,25 @@ def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
     has_shape("global_avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
     has_shape("global_avg_pool2d_backward", "d_out", d_out, *x_shape[:2])
     d_x = empty(x_shape, d_out.dtype)
-    plane_means.share_among_planes(d_out.reshape(-1), d_x.reshape(d_out.size, x_shape[2] * x_shape[3]))
+    planes = d_out.reshape(-1), d_x.reshape(d_out.size, x_shape[2] * x_shape[3])
+    call_the_only_form("global_avg_pool2d_backward", d_x, plane_means.share_among_planes, *planes)
     return d_x
 
 
-def _grid(image: Pair, pool_size: IntOrPair, stride: IntOrPair, padding: Padding) -> tuple[Pair, Pair, Pair, Pair]:
-    """Pool size, stride, padding above and left, and (H_out, W_out)."""
+def _call(
+    operation: str, function: str, x: Array, size_out: Pair, pool: Pair, grid: Grid, impl: str, *arguments: object
+) -> None:
+    """Call ``function`` of the algorithm that the plan names, for a pooling of images like x."""
+    problem, chosen = plane_plan(operation, x.shape, size_out, pool, grid, x.dtype, impl)
+    kernel = getattr(POOL_IMPLEMENTATIONS[chosen.algorithm], function)
+    call(operation, problem, chosen, kernel, *arguments)
+
+
+def _grid(image: Pair, pool_size: IntOrPair, stride: IntOrPair, padding: Padding) -> tuple[Pair, Grid, Pair]:
+    """Pool size, the grid on which windows stand, and (H_out, W_out)."""
     pool = pair(pool_size, "pool_size")
     stride = pair(stride, "stride")
     pad, size_out = window_grid(image, pool, stride, padding)
     if pad[0] >= pool[0] or pad[1] >= pool[1]:
         raise ConfigError(f"Padding {pad} must be less than pool_size {pool}: a window would hold nothing but padding.")
-    return pool, stride, pad, size_out
+    return pool, Grid(stride, pad=pad), size_out

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from .types import Array
 
 LINE = 64  # bytes of a cache line; a vector that lies across two is read twice
 SMALL = 1 << 16  # bytes below which the system's allocator is as quick

@@ -83,7 +83,9 @@ if not _HAS_TBB:
 os.environ.setdefault("NUMBA_OPT", "2")
 
 import numba  # noqa: E402  (the environment above must be set first)
+from llvmlite import binding  # noqa: E402
 from numba.core import caching, event  # noqa: E402
+from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
 from numba.np.ufunc import parallel  # noqa: E402
 
 _CONFIG: Any = numba.config  # its settings are made at run time, out of sight of type checkers
@@ -125,6 +127,29 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a nest of loops whose ``prange`` runs on all threads."""
     return _compiled(function, parallel=True)
+
+
+def parallel_loops(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As ``parallel_kernel``, for a nest whose innermost loop is short, as the row of an image is.
+
+    LLVM would compute up to four vectors at once and leave what is over, of a row of 11 pixels all, to one number at a
+    time; here it takes one vector after another (64×32×13²→64: 13 GFLOP/s instead of 10; rows of 56: 60 instead of 47).
+    """
+    nest: Any = parallel_kernel(function)
+    if nest is not function:
+        compile_nest = nest.compile
+
+        def compile_by_single_vectors(signature: Any) -> Any:
+            with global_compiler_lock:  # one setting for all that LLVM compiles
+                binding.set_option("", "-force-vector-interleave=1")
+                try:
+                    return compile_nest(signature)
+                finally:
+                    binding.set_option("", "-force-vector-interleave=0")
+
+        nest.compile = compile_by_single_vectors
+    compiled: Callable[..., Any] = nest
+    return compiled
 
 
 def most_threads() -> int:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
-from ..functional.checks import alone, fits_shape
+from ..functional.checks import fits_shape
+from ..kernels.engine.plan import Plan
 from ..shapes import Padding, Pair
 
 Shape = tuple[int, ...]
@@ -110,10 +111,12 @@ class Layer(ABC):
         """Name and sizes for a table, such as ``Conv2D 1→32 3×3``."""
         return type(self).__name__
 
-    @property
-    def runs_as(self) -> str:
-        """By which implementation the layer runs on its own, for a table; empty where there is only one."""
-        return alone(getattr(self, "impl", ""))
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """How its passes run, on its own, for so many images of ``input_shape`` (without N): "forward" first.
+
+        Empty where there is only one way. The passes of inner layers are named ``inner.forward`` and so on.
+        """
+        return {}
 
     def _kept(self, cache: Cache | None) -> Cache:
         """What ``forward`` kept; ConfigError if there was no forward pass."""

@@ -5,10 +5,15 @@ out[n, c, oh, ow] = Σ_{kh, kw} b[kh]·b[kw] · x[n, c, oh·s + kh - p, ow·s + 
 With b the binomial coefficients of sum 1, p = ⌊(K - 1) / 2⌋, and x mirrored beyond its border.
 """
 
+import numpy as np
+
 from .. import functional
 from ..arrays import Array
 from ..functional.blur import binomial, blurred_size
-from ..functional.checks import pick
+from ..functional.calls import plane_plans
+from ..functional.checks import check_impl
+from ..kernels.engine.plan import Plan
+from ..kernels.types import Grid
 from ..shapes import IntOrPair, Pair, pair
 from .base import Layer, Shape, check_input, window_label
 
@@ -22,7 +27,7 @@ class BlurPool2D(Layer):
     ----------
     kernel_size : int, 2 to 7, taps along each axis; 3 is [1 2 1] ⊗ [1 2 1] / 16
     stride : int or pair (height, width), in pixels
-    impl : "auto", "naive" or "loops"
+    impl : "auto", "naive" or "loops"; the other names are as "auto" here
 
     Raises
     ------
@@ -40,8 +45,7 @@ class BlurPool2D(Layer):
     def __init__(self, kernel_size: int = 3, stride: IntOrPair = 2, *, impl: str = "auto") -> None:
         self.kernel_size = len(binomial(kernel_size))
         self.stride: Pair = pair(stride, "stride")
-        pick(functional.BLUR_IMPLEMENTATIONS, impl)
-        self.impl = impl
+        self.impl = check_impl(impl)
         # The gradient is shared by the weights whatever the numbers were: only the shape is kept.
         self._x_shape: Shape | None = None
 
@@ -61,6 +65,13 @@ class BlurPool2D(Layer):
         """(C, H, W) -> (C, H_out, W_out)."""
         check_input("BlurPool2D", input_shape, "C", "H", "W")
         return (input_shape[0], *blurred_size((input_shape[1], input_shape[2]), self.kernel_size, self.stride))
+
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward" and "backward"."""
+        x, size_out, taps = (images, *input_shape), self.output_shape(input_shape)[1:], self.window[0]
+        return plane_plans(
+            "blur_pool2d", x, (size_out[0], size_out[1]), taps, Grid(self.stride), np.dtype(np.float32), self.impl
+        )
 
     @property
     def window(self) -> tuple[Pair, Pair]:

@@ -12,8 +12,10 @@ import numpy as np
 from .. import functional
 from ..arrays import Array
 from ..errors import ConfigError
-from ..functional.checks import check_groups, pick
+from ..functional.checks import check_groups, check_impl
+from ..functional.conv_setup import conv_plans
 from ..initializers import he_normal
+from ..kernels.engine.plan import Plan
 from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, span, window_grid
 from .base import Layer, Shape, check_count, check_dtype, check_input, window_label
 
@@ -29,7 +31,7 @@ class Conv2D(Layer):
     dilation : int or pair, in pixels from one tap of a filter to the next
     groups : int that divides both numbers of channels; each part of the output sees its part of the input only
     use_bias : bool; without it, as before a batch normalisation, there is no ``bias`` among the parameters
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : "auto", "naive", "loops", "im2col", "direct", "winograd" or "fused", as ``conv2d`` takes it
     rng : numpy random Generator for the He initialisation; a fresh one if not given
     dtype : np.float32 (to train) or np.float64 (to check gradients)
 
@@ -76,8 +78,7 @@ class Conv2D(Layer):
         if not isinstance(use_bias, bool):
             raise ConfigError(f"use_bias must be True or False, got {use_bias!r}.")
         self.use_bias = use_bias
-        pick(functional.CONV_IMPLEMENTATIONS, impl)
-        self.impl = impl
+        self.impl = check_impl(impl)
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         dtype = check_dtype(dtype)
         self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
@@ -106,7 +107,7 @@ class Conv2D(Layer):
     def forward_relu(self, x: Array) -> Array:
         """``forward`` and ReLU in one pass."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
-        out = functional.conv2d_relu(x, self.weights, self.bias, *self._grid)
+        out = functional.conv2d_relu(x, self.weights, self.bias, *self._grid, impl=self.impl)
         self._x = x
         return out
 
@@ -145,6 +146,11 @@ class Conv2D(Layer):
         image = input_shape[1], input_shape[2]
         _, size_out = window_grid(image, self.kernel_size, self.stride, self.padding, self.dilation)
         return (self.out_channels, *size_out)
+
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward", "d_weights" and "d_x"."""
+        check_input("Conv2D", input_shape, self.in_channels, "H", "W")
+        return conv_plans((images, *input_shape), self.weights.shape, self._grid, self.weights.dtype, self.impl)
 
     def multiply_adds(self, input_shape: Shape) -> int:
         """Each weight once for each output pixel."""

@@ -9,7 +9,9 @@ import numpy as np
 
 from .. import functional
 from ..arrays import Array
+from ..functional.dense import dense_plans
 from ..initializers import he_normal
+from ..kernels.engine.plan import Plan
 from .base import Layer, Shape, check_count, check_dtype, check_input
 
 
@@ -88,6 +90,10 @@ class Dense(Layer):
         """(in_features,) -> (out_features,)."""
         check_input("Dense", input_shape, self.in_features)
         return (self.out_features,)
+
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward", "d_weights" and "d_x"."""
+        return dense_plans(images, self.in_features, self.out_features, self.weights.dtype)
 
     def multiply_adds(self, input_shape: Shape) -> int:
         """One for each weight."""

@@ -10,8 +10,11 @@ import numpy as np
 from .. import functional
 from ..arrays import Array
 from ..errors import ConfigError
-from ..functional.checks import pick
+from ..functional.calls import plane_plans
+from ..functional.checks import check_impl
 from ..functional.norm import Statistics
+from ..kernels.engine.plan import Plan
+from ..kernels.types import Grid
 from .base import Layer, Shape, check_count, check_dtype, check_input
 
 
@@ -36,7 +39,7 @@ class BatchNorm2D(Layer):
     channels : int
     epsilon : float, > 0, added to the variance
     momentum : float, 0 … 1, the share of each new batch in the running statistics
-    impl : "auto", "naive" or "loops"
+    impl : "auto", "naive" or "loops"; the other names are as "auto" here
     dtype : np.float32 (to train) or np.float64 (to check gradients)
 
     Attributes
@@ -76,8 +79,7 @@ class BatchNorm2D(Layer):
             raise ConfigError(f"momentum must lie between 0 and 1, got {momentum}.")
         self.epsilon = float(epsilon)
         self.momentum = float(momentum)
-        pick(functional.NORM_IMPLEMENTATIONS, impl)
-        self.impl = impl
+        self.impl = check_impl(impl)
         dtype = check_dtype(dtype)
         self.scale: Array = np.ones(self.channels, dtype)
         self.shift: Array = np.zeros(self.channels, dtype)
@@ -134,6 +136,11 @@ class BatchNorm2D(Layer):
         """(C, H, W) -> (C, H, W)."""
         check_input("BatchNorm2D", input_shape, self.channels, "H", "W")
         return input_shape
+
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward" and "backward"."""
+        x, size = (images, *input_shape), (input_shape[1], input_shape[2])
+        return plane_plans("batch_norm2d", x, size, (1, 1), Grid(), self.scale.dtype, self.impl)
 
     @property
     def label(self) -> str:

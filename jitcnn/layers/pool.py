@@ -5,11 +5,16 @@ AvgPool2D: out[n, c, oh, ow] = Σ_{i, j} x[n, c, oh·s + i - p, ow·s + j - p] /
 GlobalAvgPool2D: out[n, c] = Σ_{ih, iw} x[n, c, ih, iw] / (H·W)
 """
 
+from typing import ClassVar
+
 import numpy as np
 
 from .. import functional
 from ..arrays import Array, IntArray
-from ..functional.checks import pick
+from ..functional.calls import plane_plans
+from ..functional.checks import check_impl
+from ..kernels.engine.plan import Plan
+from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
 from .base import Layer, Shape, check_input, window_label
 
@@ -19,6 +24,7 @@ class _Pool2D(Layer):
 
     has_implementations = True
     config_names = ("pool_size", "stride", "padding")
+    operation: ClassVar[str]
 
     def __init__(
         self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
@@ -26,14 +32,19 @@ class _Pool2D(Layer):
         self.pool_size: Pair = pair(pool_size, "pool_size")
         self.stride: Pair = pair(stride, "stride")
         self.padding: Padding = check_padding(padding)
-        pick(functional.POOL_IMPLEMENTATIONS, impl)
-        self.impl = impl
+        self.impl = check_impl(impl)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C, H_out, W_out)."""
         check_input(type(self).__name__, input_shape, "C", "H", "W")
         _, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
         return (input_shape[0], *size_out)
+
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward" and "backward"."""
+        pad, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
+        x, grid = (images, *input_shape), Grid(self.stride, pad=pad)
+        return plane_plans(self.operation, x, size_out, self.pool_size, grid, np.dtype(np.float32), self.impl)
 
     @property
     def window(self) -> tuple[Pair, Pair]:
@@ -53,13 +64,15 @@ class MaxPool2D(_Pool2D):
     ----------
     pool_size, stride : int or pair (height, width), in pixels
     padding : int or pair, in pixels on each side (they never win), "valid" or "same"
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : "auto", "naive", "loops", "im2col" or "direct"; "winograd" and "fused" are as "auto" here
 
     Raises
     ------
     ConfigError
         If a setting is out of range.
     """
+
+    operation = "max_pool2d"
 
     def __init__(
         self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
@@ -96,13 +109,15 @@ class AvgPool2D(_Pool2D):
     ----------
     pool_size, stride : int or pair (height, width), in pixels
     padding : int or pair, in pixels of zeros on each side, "valid" or "same"
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : "auto", "naive", "loops", "im2col" or "direct"; "winograd" and "fused" are as "auto" here
 
     Raises
     ------
     ConfigError
         If a setting is out of range.
     """
+
+    operation = "avg_pool2d"
 
     def __init__(
         self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..kernels.engine.plan import Plan
 from ..shapes import Pair
 from .base import Layer, Shape, check_count, check_input
 from .conv import Conv2D
@@ -99,6 +100,14 @@ class _Residual(Layer):
             input_shape = conv.output_shape(input_shape)
         return input_shape
 
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """Those of its convolutions, as ``conv1.forward`` and so on."""
+        found = {} if self.shortcut is None else _named("shortcut_conv", self.shortcut[0].plans(input_shape, images))
+        for k, (conv, _) in enumerate(self.branch, start=1):
+            found |= _named(f"conv{k}", conv.plans(input_shape, images))
+            input_shape = conv.output_shape(input_shape)
+        return found
+
     def multiply_adds(self, input_shape: Shape) -> int:
         """Those of its convolutions."""
         total = self.shortcut[0].multiply_adds(input_shape) if self.shortcut is not None else 0
@@ -129,6 +138,11 @@ class _Residual(Layer):
         """Channels and stride, such as ``ResidualBlock 64→128/2``."""
         step = f"/{self.stride}" if self.stride > 1 else ""
         return f"{type(self).__name__} {self.in_channels}→{self.out_channels}{step}"
+
+
+def _named(inner: str, plans: dict[str, Plan]) -> dict[str, Plan]:
+    """The plans of an inner layer, under its name."""
+    return {f"{inner}.{name}": each for name, each in plans.items()}
 
 
 class ResidualBlock(_Residual):

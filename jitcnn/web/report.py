@@ -110,7 +110,7 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
     return template.render(
         title=f"{model.name} on {data.name}", version=told["versions"]["jitcnn"], date=datetime.now(UTC).strftime("%Y-%m-%d"),
         facts=facts.items(), head=HEAD, rows=[*map(cells, rows), total_cells(rows)],
-        legend=LEGEND, recipe=_recipe(model), pictures=pictures, style=Markup((STATIC / "style.css").read_text()),
+        legend=LEGEND.format(batch_size=64), recipe=_recipe(model), pictures=pictures, style=Markup((STATIC / "style.css").read_text()),
         modules=Markup(json.dumps({"imports": modules})), specimens=Markup(json.dumps(specimens).replace("</", "<\\/")) if specimens else "",
     )  # fmt: skip
 

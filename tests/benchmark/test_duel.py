@@ -1,19 +1,83 @@
 """Two sides in processes of their own."""
 
 import importlib.util
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 
-from jitcnn.benchmark import duel, side
+from jitcnn.benchmark import c_nests, duel, side
 from jitcnn.benchmark.side import Request
-from jitcnn.errors import ConfigError
+from jitcnn.errors import ConfigError, DisagreementError
+from jitcnn.kernels.conv import loops
 from jitcnn.models import mnist_cnn
+
+needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
 
 def test_without_torch_one_line_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(duel, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"expects torch to be installed: pip install torch==2\.13\.0"):
         duel.against_torch(Request("jitcnn"))
+
+
+def test_without_a_compiler_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(
+        ConfigError, match="expects a C compiler with OpenMP, and no-such-compiler was not found: install"
+    ):
+        duel.against_c(Request("jitcnn"))
+
+
+@needs_cc
+def test_a_compiler_that_refuses_is_reported_with_its_last_line(monkeypatch, tmp_path):
+    broken = tmp_path / "loops.c"
+    broken.write_text("this is no C\n")
+    monkeypatch.setattr(c_nests, "source", lambda: broken)
+    c_nests.library.cache_clear()
+    with pytest.raises(ConfigError, match=r"could not compile loops\.c with .*: .*"):
+        c_nests.library()
+
+
+@needs_cc
+@pytest.mark.compiled
+def test_c_gives_what_loops_give():
+    c_nests.library.cache_clear()
+    assert c_nests.assert_equal() < 1e-5
+
+
+@needs_cc
+@pytest.mark.compiled
+def test_c_that_gives_something_else_is_refused(monkeypatch, tmp_path):
+    wrong = tmp_path / "loops.c"
+    wrong.write_text(c_nests.source().read_text().replace("+= weight * OUT", "+= 1.01f * weight * OUT"))
+    monkeypatch.setattr(c_nests, "source", lambda: wrong)
+    c_nests.library.cache_clear()
+    with pytest.raises(DisagreementError, match=r"64×32×13² → 64, d_x: loops and C differ by 0\.0"):
+        c_nests.assert_equal()
+    c_nests.library.cache_clear()
+
+
+def test_the_c_nests_are_those_of_loops_line_for_line():
+    """What stands innermost, and the loops around it, with the same names in the same order."""
+    python, c = Path(loops.__file__).read_text(), c_nests.source().read_text()
+    for function in ("conv2d_forward", "conv2d_backward_weights", "conv2d_backward_input"):
+        ours = re.findall(r"for (\w+) in (?:p?range)", python.split(f"def {function}")[1].split("\n\n")[0])
+        theirs = re.findall(r"for \(ptrdiff_t (\w+) =", c.split(f"void {function}")[1].split("\n}\n")[0])
+        assert [letter for letter in theirs if letter in ours] in (ours, ["co", "n", *ours[1:], "ow"])
+    for formula in ("oh * stride_h + kh * dilation_h - pad_h", "ow * stride_w + kw * dilation_w - pad_w"):
+        assert python.count(f"= {formula}") == c.count(f"= {formula};") == 3
+
+
+def test_against_c_asks_both_sides_for_the_nests(monkeypatch):
+    asked = []
+    monkeypatch.setattr(duel, "compiler", lambda: "cc")
+    monkeypatch.setattr(duel, "_check_c", lambda: None)
+    monkeypatch.setattr(duel, "_ask", lambda request: asked.append((request.side, request.cases)) or {"a": 2.0})
+    (result,) = duel.against_c(Request("jitcnn"), rounds=2)
+    assert asked == [("jitcnn", "nests"), ("c", "nests")] * 2
+    assert result.ratio == 1
 
 
 def test_ratios_are_taken_round_by_round(monkeypatch):
@@ -57,6 +121,16 @@ def test_our_side_answers_every_case(monkeypatch):
         "Conv2D 32→64 3×3 + ReLU + MaxPool2D: forward",
     ]
     assert min(found.values()) > 0
+
+
+def test_a_case_is_measured_by_the_median_of_its_runs(monkeypatch):
+    """Three runs to warm up, then those that count: of 1, 5 and 2 seconds."""
+    ticks, runs = iter([0, 0, 1, 0, 5, 0, 2, 9]), []
+    monkeypatch.setattr(side, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(side, "SECONDS", 0)
+    monkeypatch.setattr(side, "LEAST", 3)
+    assert side.measure(iter([("case", lambda: runs.append(1))])) == {"case": 2}
+    assert len(runs) == 6
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")

@@ -6,7 +6,9 @@ from jitcnn import CNN, Conv2D, Dense, MaxPool2D, ReLU
 from jitcnn.benchmark.layers import IMPLEMENTATIONS, bench_layers, model_contests, multiply_adds, zoo_contests
 from jitcnn.benchmark.zoo import ZOO, ZooLayer
 from jitcnn.errors import ConfigError, DisagreementError
-from jitcnn.kernels.conv import im2col as conv_im2col
+from jitcnn.functional import CONV_IMPLEMENTATIONS
+from jitcnn.kernels.conv import loops
+from jitcnn.kernels.engine import winograd
 
 
 @pytest.fixture
@@ -19,19 +21,31 @@ def bench(net, impls, **settings):
     return bench_layers(model_contests(net, impls, **settings), rounds=rounds)
 
 
-def test_every_layer_pass_and_implementation_is_timed(net):
+def test_every_layer_pass_and_algorithm_is_timed(net):
     timings = bench(net, IMPLEMENTATIONS, batch_size=3)
-    assert [(t.layer, t.direction, t.impl) for t in timings[-8:]] == [
-        ("Conv2D 1→2 3×3 + ReLU + MaxPool2D", direction, impl)
-        for direction in ("forward", "backward")
-        for impl in IMPLEMENTATIONS
+    conv, pool, block = "Conv2D 1→2 3×3", "MaxPool2D 2×2/2", "Conv2D 1→2 3×3 + ReLU + MaxPool2D"
+    every = ["naive", "loops", "im2col", "direct", "winograd"]
+    assert [(t.layer, t.direction, t.impl) for t in timings] == [
+        *[(conv, direction, impl) for direction in ("forward", "d_weights", "d_x") for impl in every],
+        *[(pool, direction, impl) for direction in ("forward", "backward") for impl in every[:-1]],
+        *[(block, direction, impl) for direction in ("forward", "backward") for impl in [*every, "fused"]],
     ]
-    assert [t.direction for t in timings[:9:3]] == ["forward", "d_weights", "d_x"]
-    assert len(timings) == 3 * 3 + 2 * 3 + 2 * 4
     assert all(t.milliseconds > 0 and t.images == 3 for t in timings)
-    assert [t.gflops is None for t in timings] == [False] * 9 + [True] * 6 + [False] * 8
+    assert [t.gflops is None for t in timings] == [False] * 15 + [True] * 8 + [False] * 12
     assert {t.impl for t in timings if t.buffer_bytes} == {"im2col"}
     assert all(t.speedup == 1 for t in timings if t.impl == "naive")
+    assert [t.algorithm for t in timings[:5]] == ["naive", "loops", "im2col", "direct (over pixels)", "winograd"]
+    assert [t.algorithm for t in timings[-2:]] == ["winograd, direct", "fused (winners)"]
+
+
+def test_what_is_asked_for_alone_is_shown_with_what_runs_instead():
+    net = CNN([Conv2D(3, 9, 5), ReLU(), MaxPool2D()], input_shape=(3, 8, 8))
+    algorithms = {
+        (t.layer, t.direction): t.algorithm for t in bench(net, ["naive", "winograd"]) if t.impl == "winograd"
+    }
+    assert algorithms["Conv2D 3→9 5×5", "forward"] == "direct (over channels)"
+    assert algorithms["Conv2D 3→9 5×5", "d_x"] == "direct (over pixels)"
+    assert algorithms["MaxPool2D 2×2/2", "forward"] == "direct"
 
 
 def test_the_net_is_left_as_it_was(net):
@@ -55,16 +69,45 @@ def test_the_copies_of_im2col_are_counted(net):
     assert timing.buffer_bytes == 3 * 9 * 16 * 4
 
 
-def test_an_implementation_that_is_wrong_is_found_out(net, monkeypatch):
-    right = conv_im2col.conv2d_forward
+@pytest.mark.parametrize("image", [0, 1], ids=["first image", "last image"])
+@pytest.mark.parametrize("impl", ["im2col", "direct", "winograd"])
+def test_an_algorithm_that_is_wrong_anywhere_in_the_batch_is_found_out(impl, image, net, monkeypatch):
+    kernels = CONV_IMPLEMENTATIONS[impl]
+    right = kernels.conv2d_forward
 
     def wrong(*arguments):
         right(*arguments)
-        arguments[-1][0, 0, 0, 0] += 0.01
+        arguments[-1][image, 0, 0, 0] += 0.01
 
-    monkeypatch.setattr(conv_im2col, "conv2d_forward", wrong)
-    with pytest.raises(DisagreementError, match=r"Conv2D 1→2 3×3, forward: im2col differs from naive by"):
+    monkeypatch.setattr(kernels, "conv2d_forward", wrong)
+    with pytest.raises(DisagreementError, match=rf"Conv2D 1→2 3×3, forward: {impl} \({impl}.*\) differs from loops by"):
         bench(net, IMPLEMENTATIONS, batch_size=2)
+
+
+def test_loops_are_held_against_naive_on_an_image(net, monkeypatch):
+    right = loops.conv2d_forward
+
+    def wrong(*arguments):
+        right(*arguments)
+        arguments[-1][...] *= 1.001
+
+    monkeypatch.setattr(loops, "conv2d_forward", wrong)
+    with pytest.raises(DisagreementError, match=r"Conv2D 1→2 3×3, forward: naive \(naive\) differs from loops by"):
+        bench(net, ["naive", "loops"], batch_size=2)
+
+
+def test_what_is_compared_runs_by_the_algorithm_that_is_timed(monkeypatch):
+    """The whole batch: one image of this net would take another algorithm."""
+    ran = []
+    right = winograd.conv2d_forward
+    monkeypatch.setattr(winograd, "conv2d_forward", lambda *a: (ran.append(len(a[0])), right(*a)))
+    net = CNN([Conv2D(32, 32, 3)], input_shape=(32, 6, 6))
+    timings = bench(net, ["naive", "auto"], batch_size=10)
+    assert {t.algorithm for t in timings if t.impl == "auto"} == {"winograd"}
+    assert ran == [10, 10, 10]  # compared, warmed up, timed
+    assert {t.algorithm for t in bench(net, ["naive", "auto"], batch_size=1) if t.impl == "auto"} == {
+        "direct (over channels)"
+    }
 
 
 def test_a_net_without_an_input_shape_is_told():

@@ -52,9 +52,9 @@ def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeyp
 
 def test_options_name_what_the_library_has():
     from jitcnn.data import DATASETS
-    from jitcnn.functional import CONV_IMPLEMENTATIONS
+    from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 
-    assert set(options.IMPLEMENTATIONS) == {"auto", "fused", *CONV_IMPLEMENTATIONS}
+    assert options.IMPLEMENTATIONS == IMPLEMENTATIONS
     assert options.DATASETS == DATASETS
 
 
@@ -224,8 +224,9 @@ def test_bench_takes_a_net_of_ones_own(runner, tmp_path):
 def test_bench_measures_all_and_prints_json(runner):
     result = runner.invoke(cli, ["bench", "--impl", "all", "--rounds", "1", "--batch-size", "2", "--json", "-"])
     timings = json.loads(result.stdout)["timings"]
-    assert {t["impl"] for t in timings} == {"naive", "loops", "im2col", "fused"}
-    assert len(timings) == (2 * 3 + 2 * 2) * 3 + 2 * 2 * 4
+    assert {t["impl"] for t in timings} == {"naive", "loops", "im2col", "direct", "winograd", "fused"}
+    assert len(timings) == 2 * (3 * 5 + 2 * 4 + 2 * 6)
+    assert all(t["algorithm"].startswith(t["impl"]) for t in timings if t["direction"] != "backward")
 
 
 def test_bench_draws_and_writes_what_it_measured(runner, tmp_path):
@@ -253,7 +254,7 @@ def test_bench_draws_and_writes_what_it_measured(runner, tmp_path):
 def test_bench_of_the_zoo_does_not_wait_for_naive(runner):
     result = runner.invoke(cli, ["bench", "--shapes", "zoo", "--impl", "naive"])
     assert result.exit_code == 1
-    assert "--shapes zoo expects --impl loops, im2col or all, got naive" in result.output
+    assert "--shapes zoo expects --impl loops, im2col, direct, winograd or all, got naive" in result.output
 
 
 def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
@@ -262,7 +263,7 @@ def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
     monkeypatch.setattr(conv_im2col, "conv2d_forward", lambda *arguments: arguments[-1].fill(0))
     result = runner.invoke(cli, ["bench", "--impl", "im2col", "--rounds", "1", "--batch-size", "1"])
     assert result.exit_code == 1
-    assert "im2col differs from naive by" in result.output
+    assert "im2col (im2col) differs from loops by" in result.output
 
 
 def test_a_second_warmup_compiles_nothing(runner):

@@ -34,10 +34,11 @@ def test_the_screen_tells_everything_in_order(run):
     screen, _ = run
     parts = [
         "jitcnn 0.",
-        "implementation auto (fused where it can, else loops)",
+        "implementation auto (the fastest algorithm for each layer)",
         "mnist-cnn: 225,034 parameters",
         "Conv2D 32→64 3×3 + ReLU",
         "receptive field",
+        "for batches of 16",
         "rival mnist-dense (no convolution): 535,818 parameters",
         "data: digits, 64 training and 64 test images",
         "recipe digits: the textbook's settings on the embedded digits (data set digits, net mnist-cnn)",

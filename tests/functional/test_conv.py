@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from jitcnn import col2im, conv2d_backward, conv2d_forward_fast, conv2d_forward_naive, im2col
 from jitcnn.errors import ConfigError, DTypeError, ShapeError
 from jitcnn.functional import conv2d, conv2d_relu, relu
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 
-IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
+IMPLS = pytest.mark.parametrize("impl", IMPLEMENTATIONS)
 
 
 @IMPLS
@@ -66,29 +67,38 @@ def test_gradients_worked_by_hand(impl):
     assert d_x[0, 0].tolist() == [[1, 10, 2, 20], [100, 1000, 200, 2000], [3, 30, 4, 40], [300, 3000, 400, 4000]]
 
 
-@pytest.mark.parametrize("impl", ["loops", "im2col"])
-@settings(deadline=None, max_examples=80)
+# On both sides of the algorithms' thresholds: 8 lanes, 16 in a vector, 32 for Winograd, 64 in a block, 128 for its gradients.
+CHANNELS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 127, 128, 129, 144])
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("impl", [impl for impl in IMPLEMENTATIONS if impl != "naive"])
+@settings(deadline=None, max_examples=120, derandomize=True)
 @given(data=st.data())
-def test_any_shape_equals_naive(impl, data):
+def test_any_shape_equals_loops_or_naive(impl, data):
+    """Against naive where that is quick enough, and else against ``loops``, which is itself held against naive here."""
     size = st.integers(1, 9)
-    N, C_in, C_out = (data.draw(st.integers(1, 5)) for _ in range(3))
+    N, groups = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([1, 1, 1, 2, 3]))
+    C_in, C_out = (data.draw(CHANNELS) for _ in range(2))
     H, W = data.draw(size), data.draw(size)
     padding = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))
-    dilation, groups = (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))), data.draw(st.integers(1, 3))
-    kernel = (
-        data.draw(st.integers(1, min(7, (H + 2 * padding[0] - 1) // dilation[0] + 1))),
-        data.draw(st.integers(1, min(7, (W + 2 * padding[1] - 1) // dilation[1] + 1))),
-    )
-    stride = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
+    plain = data.draw(st.booleans())  # 3×3 of stride 1, as often as all others together
+    dilation = (1, 1) if plain else (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)))
+    stride = (1, 1) if plain else (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)))
+    most = [max(0, (side + 2 * pad - 1) // step) + 1 for side, pad, step in zip((H, W), padding, dilation, strict=True)]
+    kernel = tuple(min(3, k) if plain else data.draw(st.integers(1, min(7, k))) for k in most)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     x, weights = rng.standard_normal((N, groups * C_in, H, W)), rng.standard_normal((groups * C_out, C_in, *kernel))
     bias, grid = rng.standard_normal(groups * C_out), (stride, padding, dilation, groups)
-    expected = conv2d(x, weights, bias, *grid, impl="naive")
+    reference = "naive" if impl == "loops" or N * groups * C_out * H * W < 3000 else "loops"
+    if impl == "loops" and N * groups * C_out * H * W > 20000:
+        x = x[:1]
+    expected = conv2d(x, weights, bias, *grid, impl=reference)
     assert_close(conv2d(x, weights, bias, *grid, impl=impl), expected)
     d_out = rng.standard_normal(expected.shape)
     for result, wanted in zip(
         conv2d_backward(d_out, x, weights, *grid, impl=impl),
-        conv2d_backward(d_out, x, weights, *grid, impl="naive"),
+        conv2d_backward(d_out, x, weights, *grid, impl=reference),
         strict=True,
     ):
         assert_close(result, wanted)
@@ -147,6 +157,9 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
             "divides the 3 channels going in and the 4 coming",
         ),
         ({"weights": np.zeros((4, 3, 3, 2)), "groups": 3}, ConfigError, r"the 4 coming out, got 3\."),
+        ({"groups": True}, ConfigError, "groups must be an integer of at least 1 .*, got True"),
+        ({"stride": True}, ConfigError, "stride must be an integer of at least 1, or a pair of them, got True"),
+        ({"dilation": (1, True)}, ConfigError, r"dilation must be an integer of at least 1, .* got \(1, True\)"),
         ({"groups": 0}, ConfigError, "groups must be an integer of at least 1 .*, got 0"),
         (
             {"weights": np.zeros((6, 3, 3, 2)), "bias": None, "groups": 3},
@@ -160,10 +173,15 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
         ({"stride": (1, 2, 3)}, ConfigError, "stride must be an integer"),
         ({"padding": -1}, ConfigError, "padding must be an integer of at least 0"),
         ({"padding": "full"}, ConfigError, '"valid" or "same", got \'full\''),
-        ({"impl": "fast"}, ConfigError, "impl must be one of auto, naive, loops, im2col, fused, got 'fast'"),
+        (
+            {"impl": "fast"},
+            ConfigError,
+            "impl must be one of auto, naive, loops, im2col, direct, winograd, fused, got 'fast'",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(change, error, message):
+    conv2d(**GOOD)  # what is remembered of good settings must not let bad ones through that are equal to them
     with pytest.raises(error, match=message):
         conv2d(**{**GOOD, **change})
 

@@ -1,20 +1,23 @@
-"""Every implementation of the convolution against the blackboard form."""
+"""Every algorithm of the convolution, forced at tiny sizes, against the blackboard form."""
 
 import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn.kernels.conv import im2col as conv_im2col
-from jitcnn.kernels.conv import naive as conv_naive
-from jitcnn.kernels.engine import direct as conv_loops
+from jitcnn.functional import CONV_IMPLEMENTATIONS
+from jitcnn.kernels.conv import naive
+from jitcnn.kernels.engine.plan import THRESHOLDS, Problem, direct_variant, plan, winograd_refuses
+from jitcnn.kernels.types import Grid
 from jitcnn.shapes import window_grid
 
-FAST = pytest.mark.parametrize("kernels", [conv_loops, conv_im2col], ids=["loops", "im2col"])
+FAST = pytest.mark.parametrize("algorithm", [name for name in CONV_IMPLEMENTATIONS if name != "naive"])
 GRIDS = pytest.mark.parametrize(
     ("kernel", "stride", "padding"),
     [
         ((4, 2), (1, 1), (0, 0)),
+        ((3, 3), (1, 1), (0, 0)),
         ((3, 3), (1, 1), (1, 1)),
+        ((3, 3), (1, 1), (2, 0)),
         ((3, 3), (2, 2), (1, 1)),
         ((5, 3), (2, 3), (2, 1)),
         ((1, 1), (1, 1), (0, 0)),
@@ -27,64 +30,73 @@ GRIDS = pytest.mark.parametrize(
     ],
     ids=str,
 )
+# On both sides of what the lanes of a vector run over, of a whole vector, and of a block of 64 filters.
+CHANNELS = pytest.mark.parametrize(
+    ("C_in", "C_out", "groups"),
+    [
+        (1, 1, 1), (2, 3, 1), (4, 7, 1), (7, 8, 1), (8, 7, 1), (9, 10, 1), (15, 17, 1), (16, 16, 1), (33, 65, 1), (48, 80, 1),
+        (4, 6, 2), (3, 3, 3), (3, 9, 3), (2, 18, 2), (18, 2, 2), (16, 20, 2), (14, 16, 2), (64, 34, 2),
+    ],
+    ids=str,
+)  # fmt: skip
 
 
-def case(rng, dtype, kernel, stride, padding, C_in=3, C_out=5, dilation=(1, 1), groups=1):
-    """Arrays whose axes all differ, so that no swapped axis passes: x, weights, bias, d_out, and the settings."""
-    H, W = 9, 8
-    pad, size_out = window_grid((H, W), kernel, stride, padding, dilation)
-    x = rng.standard_normal((6, C_in, H, W)).astype(dtype)
+def case(rng, dtype, kernel, stride, padding, C_in=3, C_out=5, dilation=(1, 1), groups=1, N=6, size=(9, 8)):
+    """Arrays whose axes all differ, so that no swapped axis passes: x, weights, bias, d_out, and the grid."""
+    pad, size_out = window_grid(size, kernel, stride, padding, dilation)
+    x = rng.standard_normal((N, C_in, *size)).astype(dtype)
     weights = rng.standard_normal((C_out, C_in // groups, *kernel)).astype(dtype)
     bias = rng.standard_normal(C_out).astype(dtype)
-    d_out = rng.standard_normal((6, C_out, *size_out)).astype(dtype)
-    return x, weights, bias, d_out, (stride, dilation, pad)
+    d_out = rng.standard_normal((N, C_out, *size_out)).astype(dtype)
+    return x, weights, bias, d_out, Grid(stride, dilation, pad)
 
 
-def forward(kernels, x, weights, bias, d_out, settings):
+def kernels_of(algorithm, x, weights, grid):
+    """The module that runs where an algorithm is asked for: another only where Winograd's cannot compute it."""
+    problem = Problem(len(x), x.shape[1], len(weights), kernel_size=weights.shape[2:], grid=grid)
+    runs = plan("conv2d", problem, algorithm).algorithm
+    assert (runs == algorithm) == (algorithm != "winograd" or not winograd_refuses(problem))
+    assert runs in (algorithm, "direct")
+    return CONV_IMPLEMENTATIONS[runs]
+
+
+def forward(kernels, x, weights, bias, d_out, grid):
     out = np.full_like(d_out, np.nan)
-    kernels.conv2d_forward(x, weights, bias, *settings, out)
+    kernels.conv2d_forward(x, weights, bias, grid, out)
     return out
 
 
-def backward(kernels, x, weights, bias, d_out, settings):
+def backward(kernels, x, weights, bias, d_out, grid):
     d_x, d_weights, d_bias = (np.full_like(a, np.nan) for a in (x, weights, bias))
-    kernels.conv2d_backward_weights(x, d_out, *settings, d_weights, d_bias)
-    kernels.conv2d_backward_input(d_out, weights, *settings, d_x)
+    kernels.conv2d_backward_weights(d_out, x, grid, d_weights, d_bias)
+    kernels.conv2d_backward_input(d_out, weights, grid, d_x)
     return d_x, d_weights, d_bias
 
 
-@FAST
-@pytest.mark.parametrize(("N", "size"), [(2, (3, 1100)), (60, (4, 4)), (3, (40, 30))], ids=str)
-def test_wide_images_and_small_ones_by_the_dozen_equal_naive(kernels, N, size, dtype, rng):
-    x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((N, 2, *size), (5, 2, 3, 3), (5,)))
-    d_out = rng.standard_normal((N, 5, *size)).astype(dtype)
-    arrays = x, weights, bias, d_out, ((1, 1), (1, 1), (1, 1))
-    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
-    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
+def assert_equals_naive(algorithm, arrays):
+    """Forward and all three gradients, every output channel for itself."""
+    x, weights, _, _, grid = arrays
+    kernels = kernels_of(algorithm, x, weights, grid)
+    assert_close(forward(kernels, *arrays), forward(naive, *arrays))
+    for result, expected in zip(backward(kernels, *arrays), backward(naive, *arrays), strict=True):
         assert_close(result, expected)
 
 
 @FAST
 @GRIDS
-def test_forward_equals_naive(kernels, kernel, stride, padding, dtype, rng):
-    arrays = case(rng, dtype, kernel, stride, padding)
-    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
+@pytest.mark.parametrize(("C_in", "C_out"), [(3, 5), (10, 9)], ids=["few channels", "many"])
+def test_every_grid_equals_naive(algorithm, kernel, stride, padding, C_in, C_out, dtype, rng):
+    assert_equals_naive(algorithm, case(rng, dtype, kernel, stride, padding, C_in, C_out))
 
 
 @FAST
-@GRIDS
-def test_backward_equals_naive(kernels, kernel, stride, padding, dtype, rng):
-    arrays = case(rng, dtype, kernel, stride, padding)
-    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
-        assert_close(result, expected)
+@CHANNELS
+def test_any_number_of_channels_equals_naive(algorithm, C_in, C_out, groups, dtype, rng):
+    assert_equals_naive(algorithm, case(rng, dtype, (3, 3), (1, 1), (1, 0), C_in, C_out, groups=groups, N=2))
 
 
 @FAST
-@pytest.mark.parametrize(
-    ("C_in", "C_out", "groups"),
-    [(3, 5, 1), (9, 10, 1), (4, 6, 2), (3, 3, 3), (3, 9, 3), (2, 18, 2), (18, 2, 2), (16, 20, 2)],
-    ids=str,
-)
+@CHANNELS
 @pytest.mark.parametrize(
     ("kernel", "stride", "dilation", "padding"),
     [
@@ -96,90 +108,112 @@ def test_backward_equals_naive(kernels, kernel, stride, padding, dtype, rng):
     ],
     ids=str,
 )
-def test_dilation_and_groups_equal_naive(kernels, C_in, C_out, groups, kernel, stride, dilation, padding, dtype, rng):
-    arrays = case(rng, dtype, kernel, stride, padding, C_in, C_out, dilation, groups)
-    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
-    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
-        assert_close(result, expected)
+def test_dilation_and_groups_equal_naive(algorithm, C_in, C_out, groups, kernel, stride, dilation, padding, rng):
+    assert_equals_naive(
+        algorithm, case(rng, np.float64, kernel, stride, padding, C_in, C_out, dilation, groups, N=2, size=(7, 8))
+    )
+
+
+@FAST
+@pytest.mark.parametrize(
+    ("N", "size", "C_in", "C_out"),
+    [
+        (2, (3, 1100), 2, 5),  # a row is more than the 1,024 sums that ``over_pixels`` holds at once
+        (60, (4, 4), 2, 5),  # images share a strip
+        (3, (40, 30), 2, 5),
+        (2, (40, 33), 3, 9),  # bands of rows in ``over_channels``
+        (1, (1, 300), 2, 8),  # one row is more than the pixels that it holds at once
+        (40, (2, 2), 16, 32),  # images share a job of tiles
+        (1, (1, 1), 9, 10),
+    ],
+    ids=str,
+)
+def test_wide_images_and_small_ones_by_the_dozen_equal_naive(algorithm, N, size, C_in, C_out, dtype, rng):
+    assert_equals_naive(algorithm, case(rng, dtype, (3, 3), (1, 1), (1, 1), C_in, C_out, N=N, size=size))
+
+
+@FAST
+@pytest.mark.parametrize("size", [(3, 1100), (30, 37)], ids=str)
+def test_depthwise_rows_longer_than_one_strip(algorithm, size, rng):
+    assert_equals_naive(algorithm, case(rng, np.float64, (2, 2), (1, 1), (0, 0), 3, 3, groups=3, N=2, size=size))
+
+
+@FAST
+def test_many_taps_are_summed_in_parts(algorithm, rng):
+    """40 channels of 3×3 are 360 taps, more than the 288 whose filters stay in the L2 cache."""
+    assert_equals_naive(algorithm, case(rng, np.float64, (3, 3), (1, 1), (1, 1), 40, 9, N=2, size=(5, 6)))
+
+
+@FAST
+def test_gradients_of_many_weights_are_summed_tap_by_tap(algorithm, rng):
+    """64·9·64 weights are more than are summed in parts: ``over_channels`` gives each job some of the taps."""
+    assert_equals_naive(algorithm, case(rng, np.float64, (3, 3), (1, 1), (0, 0), 64, 64, N=2, size=(4, 5)))
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "winograd"])
+@pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (3, 12, 1), (4, 8, 2), (4, 40, 2)], ids=str)
+def test_relu_in_the_same_pass_is_relu_after_it(algorithm, C_in, C_out, groups, dtype, rng):
+    x, weights, bias, d_out, grid = case(rng, dtype, (3, 3), (1, 1), (1, 1), C_in, C_out, groups=groups)
+    kernels = CONV_IMPLEMENTATIONS[algorithm]
+    out = np.full_like(d_out, np.nan)
+    kernels.conv2d_relu_forward(x, weights, bias, grid, out)
+    np.testing.assert_array_equal(out, np.maximum(forward(kernels, x, weights, bias, d_out, grid), 0))
+
+
+def test_direct_has_a_form_for_any_number_of_channels():
+    few = THRESHOLDS.lanes_over_channels
+    assert [direct_variant(few, 1), direct_variant(few, 2)] == ["over_channels"] * 2
+    assert [direct_variant(few - 1, 1), direct_variant(few - 1, 2)] == ["over_pixels", "depthwise"]
 
 
 def test_naive_groups_are_convolutions_of_their_own(rng):
-    x, weights, bias, d_out, settings = case(rng, np.float64, (2, 3), (2, 1), (1, 0), 4, 6, (2, 3), groups=2)
-    together = forward(conv_naive, x, weights, bias, d_out, settings)
-    d_x, d_weights, d_bias = backward(conv_naive, x, weights, bias, d_out, settings)
+    x, weights, bias, d_out, grid = case(rng, np.float64, (2, 3), (2, 1), (1, 0), 4, 6, (2, 3), groups=2)
+    together = forward(naive, x, weights, bias, d_out, grid)
+    d_x, d_weights, d_bias = backward(naive, x, weights, bias, d_out, grid)
     for g in (0, 1):
         ins, outs = slice(2 * g, 2 * g + 2), slice(3 * g, 3 * g + 3)
-        alone = x[:, ins], weights[outs], bias[outs], d_out[:, outs], settings
-        assert_close(together[:, outs], forward(conv_naive, *alone))
-        for result, expected in zip(
-            (d_x[:, ins], d_weights[outs], d_bias[outs]), backward(conv_naive, *alone), strict=True
-        ):
-            assert_close(result, expected)
+        single = x[:, ins], weights[outs], bias[outs], d_out[:, outs], grid
+        assert_close(together[:, outs], forward(naive, *single))
+        expected = backward(naive, *single)
+        for result, wanted in zip((d_x[:, ins], d_weights[outs], d_bias[outs]), expected, strict=True):
+            assert_close(result, wanted)
 
 
 def test_naive_dilation_is_a_filter_with_zeros_between_its_taps(rng):
-    x, weights, bias, d_out, (stride, _, pad) = case(rng, np.float64, (3, 2), (2, 1), (1, 2), dilation=(2, 3))
+    x, weights, bias, d_out, grid = case(rng, np.float64, (3, 2), (2, 1), (1, 2), dilation=(2, 3))
     spread = np.zeros((5, 3, 5, 4))
     spread[:, :, ::2, ::3] = weights
-    dilated, plain = (stride, (2, 3), pad), (stride, (1, 1), pad)
-    assert_close(
-        forward(conv_naive, x, weights, bias, d_out, dilated), forward(conv_naive, x, spread, bias, d_out, plain)
-    )
-    d_x, d_weights, _ = backward(conv_naive, x, weights, bias, d_out, dilated)
-    d_x_plain, d_spread, _ = backward(conv_naive, x, spread, bias, d_out, plain)
+    plain = grid._replace(dilation=(1, 1))
+    assert_close(forward(naive, x, weights, bias, d_out, grid), forward(naive, x, spread, bias, d_out, plain))
+    d_x, d_weights, _ = backward(naive, x, weights, bias, d_out, grid)
+    d_x_plain, d_spread, _ = backward(naive, x, spread, bias, d_out, plain)
     assert_close(d_x, d_x_plain)
     assert_close(d_weights, d_spread[:, :, ::2, ::3])
 
 
-@FAST
-def test_depthwise_rows_longer_than_one_strip(kernels, rng):
-    """A row of 1,100 is more than the 1,024 sums that ``loops`` holds at once; 30 rows of 37 are, too."""
-    for size in ((3, 1100), (30, 37)):
-        x, weights = rng.standard_normal((2, 3, *size)), rng.standard_normal((3, 1, 2, 2))
-        d_out = rng.standard_normal((2, 3, size[0] - 1, size[1] - 1))
-        arrays = x, weights, rng.standard_normal(3), d_out, ((1, 1), (1, 1), (0, 0))
-        assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
-        for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
-            assert_close(result, expected)
+# --- what is not a number ---------------------------------------------------------------------------------
 
 
 @FAST
-@pytest.mark.parametrize("C_out", [1, 2, 3, 4, 9])
-@pytest.mark.parametrize("C_in", [1, 2, 4])
-def test_any_number_of_channels(kernels, C_in, C_out, rng):
-    arrays = case(rng, np.float32, (3, 2), (1, 1), (0, 1), C_in, C_out)
-    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
-    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
-        assert_close(result, expected)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (9, 10, 1), (32, 64, 1), (4, 6, 2)], ids=str)
+def test_what_is_not_finite_reaches_the_outputs_that_see_it(algorithm, value, C_in, C_out, groups, rng):
+    x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1), C_in, C_out, groups=groups)
+    x[2, 1, 4, 3] = value
+    out = forward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
+    expected = forward(naive, x, weights, bias, d_out, grid)
+    touched = ~np.isfinite(expected)
+    assert touched[2, 0].sum() == 9
+    np.testing.assert_array_equal(np.isfinite(out), ~touched)
+    if algorithm != "winograd":  # whose transforms take one infinity from another
+        np.testing.assert_array_equal(out[touched], expected[touched])
 
 
 @FAST
-def test_rows_longer_than_one_strip(kernels, rng):
-    """A plane of 40 × 33 does not fit into the 1024 sums that ``loops`` holds at once."""
-    x = rng.standard_normal((2, 3, 41, 35))
-    weights = rng.standard_normal((5, 3, 2, 3))
-    arrays = (x, weights, rng.standard_normal(5), rng.standard_normal((2, 5, 40, 33)), ((1, 1), (1, 1), (0, 0)))
-    assert_close(forward(kernels, *arrays), forward(conv_naive, *arrays))
-    for result, expected in zip(backward(kernels, *arrays), backward(conv_naive, *arrays), strict=True):
-        assert_close(result, expected)
-
-
-@FAST
-def test_a_nan_stays_visible_and_stays_where_it_belongs(kernels, rng):
-    x, weights, bias, d_out, settings = case(rng, np.float32, (3, 3), (1, 1), (0, 0))
-    x[2, 1, 4, 4] = np.nan
-    expected = np.isnan(forward(conv_naive, x, weights, bias, d_out, settings))
-    assert expected.any()
-    assert not expected.all()
-    np.testing.assert_array_equal(np.isnan(forward(kernels, x, weights, bias, d_out, settings)), expected)
-
-
-@FAST
-def test_a_nan_stays_in_its_group(kernels, rng):
-    x, weights, bias, d_out, settings = case(rng, np.float32, (3, 3), (1, 1), (0, 0), 4, 6, groups=2)
+def test_what_is_not_finite_in_a_gradient_stays_in_its_group(algorithm, rng):
+    x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (0, 0), 4, 6, groups=2)
     x[5, 1, 8, 7] = d_out[5, 1, 6, 5] = np.nan
-    assert np.isnan(forward(kernels, x, weights, bias, d_out, settings)).nonzero()[1].tolist() == [0, 1, 2]
-    d_x, d_weights, d_bias = backward(kernels, x, weights, bias, d_out, settings)
+    d_x, d_weights, d_bias = backward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
     assert np.isnan(d_x[:, :2]).sum() == 18
     assert np.isnan(d_weights[1]).all()
     assert np.isfinite(d_x[:, 2:]).all()
@@ -188,10 +222,32 @@ def test_a_nan_stays_in_its_group(kernels, rng):
 
 
 @FAST
-def test_im2col_and_forward_do_not_change_their_input(kernels, rng):
-    arrays = case(rng, np.float32, (3, 3), (2, 2), (1, 1))
+def test_an_infinite_weight_and_padding_of_zeros(algorithm, rng):
+    """A tap of infinity in the padding: what multiplies padding as zeros gives NaN there, ``loops`` leaves it out."""
+    x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
+    weights[0, 0, 0, 0] = np.inf
+    with np.errstate(invalid="ignore"):  # numpy warns of what is meant here
+        out = forward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
+    border = out[:, 0, 0]
+    if algorithm == "loops":
+        assert np.isfinite(border).all()
+    else:
+        assert np.isnan(border).all()
+    assert np.isfinite(out[:, 1:]).all()
+
+
+@FAST
+def test_zeros_have_any_sign_and_are_equal(algorithm, rng):
+    x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
+    x[...], bias[...] = -0.0, -0.0
+    np.testing.assert_array_equal(forward(CONV_IMPLEMENTATIONS[algorithm], x, weights, bias, d_out, grid), 0)
+
+
+@FAST
+def test_no_pass_changes_its_input(algorithm, rng):
+    arrays = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
     before = [a.copy() for a in arrays[:4]]
-    forward(kernels, *arrays)
-    backward(kernels, *arrays)
+    forward(CONV_IMPLEMENTATIONS[algorithm], *arrays)
+    backward(CONV_IMPLEMENTATIONS[algorithm], *arrays)
     for array, copy in zip(arrays[:4], before, strict=True):
         np.testing.assert_array_equal(array, copy)

@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn.kernels.engine import pooling as pool_loops
-from jitcnn.kernels.pool import im2col as pool_im2col
-from jitcnn.kernels.pool import naive as pool_naive
-from jitcnn.kernels.pool import plane_means
+from jitcnn.functional import POOL_IMPLEMENTATIONS
+from jitcnn.kernels.pool import naive, plane_means
+from jitcnn.kernels.types import Grid
 from jitcnn.shapes import window_grid
 
-FAST = pytest.mark.parametrize("kernels", [pool_loops, pool_im2col], ids=["loops", "im2col"])
+FAST = pytest.mark.parametrize(
+    "kernels",
+    [m for m in POOL_IMPLEMENTATIONS.values() if m is not naive],
+    ids=[n for n in POOL_IMPLEMENTATIONS if n != "naive"],
+)
+ALL = pytest.mark.parametrize("kernels", POOL_IMPLEMENTATIONS.values(), ids=POOL_IMPLEMENTATIONS)
 GRIDS = pytest.mark.parametrize(
     ("pool", "stride", "padding"),
     [
@@ -30,7 +34,7 @@ def forward(kernels, x, pool, stride, padding):
     pad, size_out = window_grid(x.shape[2:], pool, stride, padding)
     out = np.full((*x.shape[:2], *size_out), np.nan, x.dtype)
     max_indices = np.full(out.shape, -1, np.int32)
-    kernels.max_pool2d_forward(x, *pool, *stride, *pad, out, max_indices)
+    kernels.max_pool2d_forward(x, pool, Grid(stride, pad=pad), out, max_indices)
     return out, max_indices
 
 
@@ -39,7 +43,7 @@ def forward(kernels, x, pool, stride, padding):
 def test_forward_equals_naive(kernels, pool, stride, padding, dtype, rng):
     x = rng.standard_normal((6, 3, 9, 8)).astype(dtype)
     for result, expected in zip(
-        forward(kernels, x, pool, stride, padding), forward(pool_naive, x, pool, stride, padding), strict=True
+        forward(kernels, x, pool, stride, padding), forward(naive, x, pool, stride, padding), strict=True
     ):
         np.testing.assert_array_equal(result, expected)
 
@@ -49,17 +53,14 @@ def test_forward_equals_naive(kernels, pool, stride, padding, dtype, rng):
 def test_backward_equals_naive(kernels, pool, stride, padding, dtype, rng):
     x = rng.standard_normal((6, 3, 9, 8)).astype(dtype)
     pad, _ = window_grid((9, 8), pool, stride, padding)
-    out, max_indices = forward(pool_naive, x, pool, stride, padding)
+    out, max_indices = forward(naive, x, pool, stride, padding)
     d_out = rng.standard_normal(out.shape).astype(dtype)
     results = []
-    for module in (kernels, pool_naive):
+    for module in (kernels, naive):
         d_x = np.full_like(x, np.nan)
-        module.max_pool2d_backward(d_out, max_indices, *pool, *stride, *pad, d_x)
+        module.max_pool2d_backward(d_out, max_indices, pool, Grid(stride, pad=pad), d_x)
         results.append(d_x)
-    np.testing.assert_allclose(*results, rtol=1e-6, atol=1e-6)
-
-
-ALL = pytest.mark.parametrize("kernels", [pool_naive, pool_loops, pool_im2col], ids=["naive", "loops", "im2col"])
+    assert_close(*results)
 
 
 @ALL
@@ -93,8 +94,8 @@ def test_averages_equal_naive(kernels, pool, stride, padding, dtype, rng):
     x = rng.standard_normal((4, 3, 9, 8)).astype(dtype)
     pad, size_out = window_grid((9, 8), pool, stride, padding)
     out, expected = (np.full((4, 3, *size_out), np.nan, dtype) for _ in range(2))
-    kernels.avg_pool2d_forward(x, *pool, *stride, *pad, out)
-    pool_naive.avg_pool2d_forward(x, *pool, *stride, *pad, expected)
+    kernels.avg_pool2d_forward(x, pool, Grid(stride, pad=pad), out)
+    naive.avg_pool2d_forward(x, pool, Grid(stride, pad=pad), expected)
     assert_close(out, expected)
 
 
@@ -104,8 +105,8 @@ def test_shares_of_averages_equal_naive(kernels, pool, stride, padding, dtype, r
     pad, size_out = window_grid((9, 8), pool, stride, padding)
     d_out = rng.standard_normal((4, 3, *size_out)).astype(dtype)
     d_x, expected = (np.full((4, 3, 9, 8), np.nan, dtype) for _ in range(2))
-    kernels.avg_pool2d_backward(d_out, *pool, *stride, *pad, d_x)
-    pool_naive.avg_pool2d_backward(d_out, *pool, *stride, *pad, expected)
+    kernels.avg_pool2d_backward(d_out, pool, Grid(stride, pad=pad), d_x)
+    naive.avg_pool2d_backward(d_out, pool, Grid(stride, pad=pad), expected)
     assert_close(d_x, expected)
 
 
@@ -113,9 +114,24 @@ def test_means_of_planes_are_averages_over_one_window(dtype, rng):
     x, d_out = rng.standard_normal((6, 3, 5, 4)).astype(dtype), rng.standard_normal((6, 3)).astype(dtype)
     out, expected = np.empty(18, dtype), np.empty((6, 3, 1, 1), dtype)
     plane_means.mean_of_planes(x.reshape(18, 20), out)
-    pool_naive.avg_pool2d_forward(x, 5, 4, 1, 1, 0, 0, expected)
+    naive.avg_pool2d_forward(x, (5, 4), Grid(), expected)
     assert_close(out, expected.reshape(18))
     d_x, d_expected = np.empty((18, 20), dtype), np.empty_like(x)
     plane_means.share_among_planes(d_out.reshape(18), d_x)
-    pool_naive.avg_pool2d_backward(d_out.reshape(6, 3, 1, 1), 5, 4, 1, 1, 0, 0, d_expected)
+    naive.avg_pool2d_backward(d_out.reshape(6, 3, 1, 1), (5, 4), Grid(), d_expected)
     assert_close(d_x, d_expected.reshape(18, 20))
+
+
+@ALL
+def test_infinities_of_both_signs_are_numbers_like_others(kernels):
+    x = np.array([[[[np.inf, -np.inf], [-np.inf, 5]]]], np.float32)
+    out, max_indices = forward(kernels, x, (2, 2), (2, 2), (0, 0))
+    assert out.tolist() == [[[[np.inf]]]]
+    assert max_indices.tolist() == [[[[0]]]]
+
+
+@ALL
+def test_zeros_of_both_signs_are_equal_and_the_first_wins(kernels):
+    x = np.array([[[[-0.0, 0.0], [0.0, -0.0]]]], np.float32)
+    _, max_indices = forward(kernels, x, (2, 2), (2, 2), (0, 0))
+    assert max_indices.tolist() == [[[[0]]]]

@@ -11,23 +11,32 @@ from types import SimpleNamespace
 import pytest
 
 from jitcnn.kernels import runtime
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 
 TRAIN_SOME_STEPS = """
 import hashlib, json, sys
 import numpy as np
 from jitcnn import SGD, train_step
+from jitcnn.functional import conv2d, conv2d_backward
 from jitcnn.kernels import runtime
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 from jitcnn.models import mnist_cnn
 digests = {}
-for impl in ("auto", "loops", "im2col"):
+for impl in IMPLEMENTATIONS:
     for threads in (1, 2, 4):
         runtime.set_threads(threads)
         rng = np.random.default_rng(3)
-        model, optimizer = mnist_cnn(seed=1, impl=impl), SGD()
-        for _ in range(3):
-            x = rng.random((21, 1, 28, 28), np.float32)
-            train_step(model, x, rng.integers(0, 10, 21), optimizer)
-        bits = b"".join(p.tobytes() for p in model.parameters())
+        bits = b""
+        for N, C_in, C_out, groups in ((5, 3, 5, 1), (5, 40, 48, 1), (5, 6, 6, 3), (2, 64, 96, 2)):
+            x, weights = rng.random((N, C_in, 7, 6), np.float32), rng.random((C_out, C_in // groups, 3, 3), np.float32)
+            out = conv2d(x, weights, None, 1, 1, 1, groups, impl=impl)
+            bits += b"".join(a.tobytes() for a in (out, *conv2d_backward(out, x, weights, 1, 1, 1, groups, impl=impl)))
+        if impl != "naive":  # a step of which takes seconds
+            model, optimizer = mnist_cnn(seed=1, impl=impl), SGD()
+            for _ in range(3):
+                x = rng.random((21, 1, 28, 28), np.float32)
+                train_step(model, x, rng.integers(0, 10, 21), optimizer)
+            bits += b"".join(p.tobytes() for p in model.parameters())
         digests[f"{impl} {threads}"] = hashlib.sha256(bits).hexdigest()
 json.dump(digests, sys.stdout)
 """
@@ -42,11 +51,12 @@ def run(script, **environment):
 
 
 @pytest.mark.compiled
-def test_weights_are_the_same_bits_on_one_two_and_four_threads():
+def test_every_algorithm_gives_the_same_bits_on_one_two_and_four_threads():
     digests = json.loads(run(TRAIN_SOME_STEPS, NUMBA_NUM_THREADS="4"))
-    for impl in ("auto", "loops", "im2col"):
-        assert len({digest for key, digest in digests.items() if key.startswith(impl)}) == 1
-    assert len(set(digests.values())) == 3  # the implementations sum in different orders, so bits do differ somewhere
+    by_impl = {impl: {digests[f"{impl} {threads}"] for threads in (1, 2, 4)} for impl in IMPLEMENTATIONS}
+    assert {impl: len(found) for impl, found in by_impl.items()} == dict.fromkeys(IMPLEMENTATIONS, 1)
+    # The algorithms sum in different orders, so bits do differ somewhere.
+    assert len(set.union(*by_impl.values())) == len(IMPLEMENTATIONS)
 
 
 def test_an_edit_in_any_room_changes_the_source_hash(tmp_path):

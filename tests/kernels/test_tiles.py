@@ -5,7 +5,7 @@ import pytest
 from compare import assert_close
 from numba import njit
 
-from jitcnn.kernels.simd import tiles
+from jitcnn.kernels.simd import layouts, outer, tiles
 
 PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
 
@@ -42,10 +42,8 @@ def test_a_sum_of_outer_products(count, dtype, rng):
     places, a_steps, b_steps = (np.array(steps, np.uintp) for steps in ([0, 5, 2, 9] * 2, [1, 8, 20], [0, 3, 11]))
     sums = np.zeros(8 * filled, dtype)
     zero, apart = np.uintp(0), np.uintp(filled)
-    tiles.sum_outer(
-        a, np.uintp(4), places, a_steps, b, np.uintp(1), b_steps, count,
-        start, np.uintp(2), zero, sums, zero, apart,
-    )  # fmt: skip
+    numbers, runs = outer.Numbers(a, np.uintp(4), places, a_steps), outer.Runs(b, np.uintp(1), b_steps, count)
+    outer.sum_outer(numbers, runs, outer.Rows(start, np.uintp(2), zero), outer.Rows(sums, zero, apart))
     expected = [
         start[2 : 2 + count] + sum(a[4 + place + u] * b[1 + v :][:count] for u, v in zip(a_steps, b_steps, strict=True))
         for place in places
@@ -58,7 +56,7 @@ def test_a_sum_of_runs(length, dtype, rng):
     factors, row, before = (rng.standard_normal(n).astype(dtype) for n in (9, length + 50, length + 10))
     places = rng.integers(0, 40, 9).astype(np.uintp)
     sums = before.copy()
-    tiles.add_runs(factors, 8, row, places, np.uintp(7), length, sums, np.uintp(3))
+    outer.add_runs(factors, 8, row, places, np.uintp(7), length, sums, np.uintp(3))
     expected = before.copy()
     for k in range(8):
         expected[3 : 3 + length] += factors[k] * row[int(places[k]) + 7 :][:length]
@@ -69,7 +67,7 @@ def test_three_runs_at_once(dtype, rng):
     factors, row, before = (rng.standard_normal(n).astype(dtype) for n in (9, 150, 48))
     places = rng.integers(0, 40, 9).astype(np.uintp)
     sums = before.copy()
-    tiles.add_three_runs(factors, 9, row, places, np.uintp(31), 16, sums, np.uintp(0))
+    outer.add_three_runs(factors, 9, row, places, np.uintp(31), 16, sums, np.uintp(0))
     expected = before.copy().reshape(3, 16)
     for k in range(9):
         for i in range(3):
@@ -82,7 +80,7 @@ def test_three_runs_at_once(dtype, rng):
 def test_rows_become_columns(rows, columns, kind, rng):
     a = (1000 * rng.standard_normal(rows * (columns + 3) + 2)).astype(kind)
     b = np.zeros(columns * (rows + 5) + 7, kind)
-    tiles.turn(a, np.uintp(2), np.uintp(columns + 3), rows, columns, b, np.uintp(7), np.uintp(rows + 5))
+    layouts.turn(a, np.uintp(2), np.uintp(columns + 3), rows, columns, b, np.uintp(7), np.uintp(rows + 5))
     expected = np.zeros((columns, rows + 5), kind)
     expected[:, :rows] = a[2:].reshape(rows, -1)[:, :columns].T
     np.testing.assert_array_equal(b[7:].reshape(columns, -1), expected)

@@ -7,7 +7,7 @@ from compare import assert_close
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, gradient_check, train_step
 from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import ConfigError, ShapeError
-from jitcnn.fusion import ConvReLUPool, WithReLU, plan
+from jitcnn.fusion import ConvReLUPool, WithReLU, fuse
 
 IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col", "auto"])
 
@@ -42,15 +42,18 @@ def test_backward_without_bias_is_the_gradient_of_forward(impl, rng):
 
 def test_without_bias_the_layers_still_run_as_one(rng):
     net = net_without_bias(rng)
-    assert isinstance(plan(net.layers)[0], ConvReLUPool)
+    assert isinstance(fuse(net.layers)[0], ConvReLUPool)
     assert gradient_check(net, rng.standard_normal((2, 1, 6, 6))) < 1e-5
 
 
-def test_without_bias_the_count_of_parameters_is_exact(rng):
+def test_without_bias_the_count_of_parameters_is_exact_and_all_of_them_learn(rng):
     net = net_without_bias(rng)
     assert net.parameter_count == 27 + 12 * 3 + 3
-    x = rng.random((4, 1, 6, 6), np.float32)
-    assert train_step(net, x, np.array([0, 1, 2, 1]), SGD()) > 0
+    x, y = rng.random((4, 1, 6, 6), np.float32), np.array([0, 1, 2, 1])
+    before, optimizer = [array.copy() for array in net.parameters()], SGD(0.05)
+    losses = [train_step(net, x, y, optimizer) for _ in range(60)]
+    assert losses[-1] < 0.1 * losses[0]
+    assert all((array != old).any() for array, old in zip(net.parameters(), before, strict=True))
 
 
 def test_without_bias_the_file_holds_none_and_comes_back(rng, tmp_path):
@@ -142,7 +145,7 @@ def test_output_shape_and_multiply_adds_are_those_of_the_loops(settings, rng):
 def test_dilated_and_grouped_convolutions_run_as_one_with_relu_but_not_with_the_pool(rng):
     for settings in ({"dilation": 2}, {"groups": 2}):
         layers = [Conv2D(2, 4, 3, **settings, rng=rng), ReLU(), MaxPool2D(), Flatten()]
-        steps = plan(layers)
+        steps = fuse(layers)
         assert [type(step) for step in steps] == [WithReLU, MaxPool2D, Flatten]
         assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 8, 8))) < 1e-5
 
@@ -161,8 +164,10 @@ def test_im2col_of_a_dilated_layer_is_its_windows(rng):
     x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
     col = layer.im2col(x)
     expected = layer.forward(x).transpose(1, 0, 2, 3).reshape(4, -1)
-    np.testing.assert_allclose(layer.weights.reshape(4, -1) @ col, expected, atol=1e-5)
-    assert layer.col2im(col, x.shape).shape == x.shape
+    assert_close(layer.weights.reshape(4, -1) @ col, expected)
+    d_out = rng.standard_normal(layer.forward(x).shape).astype(np.float32)
+    d_col = layer.weights.reshape(4, -1).T @ d_out.transpose(1, 0, 2, 3).reshape(4, -1)
+    assert_close(layer.col2im(d_col, x.shape), layer.backward(d_out))
 
 
 def test_the_receptive_field_counts_the_dilation():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from compare import assert_close
 
 import jitcnn
 from jitcnn import (
@@ -94,8 +95,10 @@ def test_conv_layer_speaks_im2col(rng):
     col = layer.im2col(x)
     product = layer.weights.reshape(4, -1) @ col
     expected = layer.forward(x).transpose(1, 0, 2, 3).reshape(4, -1)
-    np.testing.assert_allclose(product, expected, atol=1e-5)
-    assert layer.col2im(col, x.shape).shape == x.shape
+    assert_close(product, expected)
+    d_out = rng.standard_normal(layer.forward(x).shape).astype(np.float32)
+    d_col = layer.weights.reshape(4, -1).T @ d_out.transpose(1, 0, 2, 3).reshape(4, -1)
+    assert_close(layer.col2im(d_col, x.shape), layer.backward(d_out))
 
 
 def test_weights_may_be_assigned(rng):

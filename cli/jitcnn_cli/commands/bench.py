@@ -10,10 +10,10 @@ from jitcnn_cli import options
 @click.command("bench")
 @click.option(
     "--impl",
-    type=click.Choice(["naive", "loops", "im2col", "fused", "all"]),
+    type=click.Choice(["naive", "loops", "im2col", "direct", "winograd", "fused", "auto", "all"]),
     default="all",
     show_default=True,
-    help="Which to time.",
+    help="Which to time; all shows each algorithm where it runs.",
 )
 @options.model_option("mnist-cnn")
 @click.option(
@@ -30,7 +30,11 @@ from jitcnn_cli import options
 )
 @options.seed_option
 @options.threads_option
-@click.option("--against", type=click.Choice(["torch"]), help="Race another framework, each side in its own process.")
+@click.option(
+    "--against",
+    type=click.Choice(["torch", "c"]),
+    help="Race torch case by case, or with --impl loops the same nests in C, each side in its own process.",
+)
 @click.option("--scaling", is_flag=True, help="Also a training step on 1, 2 and 4 threads.")
 @click.option("--start", is_flag=True, help="Also what compiling costs, and what loading from the cache.")
 @click.option(
@@ -47,12 +51,13 @@ from jitcnn_cli import options
 def command(**settings: Any) -> None:
     """Time every pass of every layer, and of the blocks that run fused.
 
-    All implementations must first agree; the largest difference found is shown, relative to the largest
-    number. The naive form is timed on one image and scaled up.
+    All implementations must first agree on the batch that is timed; the largest difference found is shown, relative to the
+    largest number of the channel. The naive form is checked and timed on one image, and its time is scaled up.
 
     \b
     Example:
       jitcnn bench --impl loops --rounds 3
+      jitcnn bench --impl loops --against c
     """
     from jitcnn_cli.bench_screen import run
 

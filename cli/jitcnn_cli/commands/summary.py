@@ -10,7 +10,14 @@ import click
 @click.argument("model", default="mnist-cnn")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--toml", "as_toml", is_flag=True, help="Print the net's description, to begin one of your own with.")
-def command(model: str, as_json: bool, as_toml: bool) -> None:
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Images at once: the algorithm that runs may depend on it.",
+)
+def command(model: str, as_json: bool, as_toml: bool, batch_size: int) -> None:
     """Show the layers of MODEL, the name of a net, a saved file, or a description that ends in .toml.
 
     For each layer: its output, parameters, multiplications with a weight, memory of the output, how much of the
@@ -30,8 +37,8 @@ def command(model: str, as_json: bool, as_toml: bool) -> None:
     saved = a_file and not model.endswith(".toml")
     net = CNN.load(model) if saved else find_net(model, seed=Blank())
     if as_json:
-        click.echo(json.dumps(net.summary_record()))
+        click.echo(json.dumps(net.summary_record(batch_size)))
     elif as_toml:
         click.echo(net.describe(), nl=False)
     else:
-        stdout().print(model_table(net))
+        stdout().print(model_table(net, batch_size))

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from ... import functional
-from ...kernels.conv import im2col as conv_im2col
-from ...kernels.engine import direct as conv_loops
-from ...kernels.engine import fused as conv_fused
+from ...kernels.conv import im2col, loops
+from ...kernels.engine import direct, fused, winograd
 from .table import Function, bug
 
 
@@ -48,8 +47,7 @@ def _conv_groups_mixed(right: Function) -> Function:
     return wrong
 
 
-@bug("conv-loops-last-column", "Conv2D", "the loops forget d_x's last column", conv_loops, "conv2d_backward_input")
-def _conv_loops_last_column(right: Function) -> Function:
+def _last_column_forgotten(right: Function) -> Function:
     def wrong(*arguments: Any) -> None:
         right(*arguments)
         arguments[-1][..., -1] = 0
@@ -57,14 +55,30 @@ def _conv_loops_last_column(right: Function) -> Function:
     return wrong
 
 
-@bug("conv-im2col-overlap", "Conv2D", "col2im overwrites where windows overlap", conv_im2col, "col2im")
-def _conv_im2col_overlap(right: Function) -> Function:
-    def wrong(col: Any, K_h: int, K_w: int, s_h: int, s_w: int, top: int, left: int, x: Any, *dilation: Any) -> None:
+for _name, _owner in {"loops": loops, "direct": direct, "winograd": winograd}.items():
+    bug(f"conv-{_name}-last-column", "Conv2D", f"{_name} forgets d_x's last column", _owner, "conv2d_backward_input")(
+        _last_column_forgotten
+    )
+
+
+@bug("conv-winograd-odd-row", "Conv2D", "winograd forgets the half tiles below", winograd, "conv2d_forward")
+def _conv_winograd_odd_row(right: Function) -> Function:
+    def wrong(*arguments: Any) -> None:
+        right(*arguments)
+        if arguments[-1].shape[2] % 2:
+            arguments[-1][..., -1, :] = 0
+
+    return wrong
+
+
+@bug("conv-im2col-overlap", "Conv2D", "col2im overwrites where windows overlap", im2col, "col2im")
+def _im2col_overlap(right: Function) -> Function:
+    def wrong(col: Any, kernel_size: tuple[int, int], grid: Any, x: Any) -> None:
         last, tap = np.zeros_like(x), np.empty_like(x)
-        for kh, kw in np.ndindex(K_h, K_w):
-            alone = np.zeros_like(col)
-            alone[:, kh, kw] = col[:, kh, kw]
-            right(alone, K_h, K_w, s_h, s_w, top, left, tap, *dilation)
+        for kh, kw in np.ndindex(kernel_size):
+            single = np.zeros_like(col)
+            single[:, kh, kw] = col[:, kh, kw]
+            right(single, kernel_size, grid, tap)
             last = np.where(tap != 0, tap, last)
         x[...] = last
 
@@ -73,11 +87,11 @@ def _conv_im2col_overlap(right: Function) -> Function:
 
 @bug(
     "fused-bias-of-the-silent", "fused", "d_bias counts windows that a ReLU silenced",
-    conv_fused, "conv2d_relu_pool_backward_weights",
+    fused, "conv2d_relu_pool_backward_weights",
 )  # fmt: skip
 def _fused_bias_of_the_silent(right: Function) -> Function:
-    def wrong(x: Any, d_out: Any, *others: Any) -> None:
-        right(x, d_out, *others)
+    def wrong(d_out: Any, *others: Any) -> None:
+        right(d_out, *others)
         others[-1][...] = d_out.sum(axis=(0, 2, 3))
 
     return wrong

@@ -4,16 +4,11 @@ The weights of a window are a product, so that K + K taps do what K·K would: fi
 then along the row of their sums, which is mirrored at both ends.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
-Pair = tuple[int, int]
+from ..types import Array, Pair
 
 
 @kernel

@@ -4,13 +4,9 @@ Every output is the mean of a window of K×K pixels, weighted by taps[kh]·taps[
 apart, the first around pixel 0. Pixels outside the image are mirrored at its outermost ones: -1 is 1, and H is H - 2.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Pair = tuple[int, int]
+from ..types import Array, Pair
 
 
 def _mirror(i: int, size: int) -> int:

@@ -6,67 +6,41 @@ then as fast as the BLAS. The copy is made for a few images or a few rows at a t
 the cache when the product reads it, and the threads share these parts.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ..blas import for_each
 from ..memory import empty
 from ..runtime import thread_count
-
-Array = NDArray[Any]
-Pair = tuple[int, int]
+from ..types import Array, Grid, Pair
 
 # Columns made at once, in numbers: 1 MB of float32, what a core's L2 cache holds.
 GROUP = 1 << 18
 
 
-def im2col(
-    x: Array,
-    K_h: int,
-    K_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    col: Array,
-    outside: float = 0.0,
-    dilation: Pair = (1, 1),
-) -> None:
+def im2col(x: Array, kernel_size: Pair, grid: Grid, col: Array, outside: float = 0.0) -> None:
     """x (N, C, H, W) -> col (C, K_h, K_w, N, H_out, W_out); ``outside`` stands for what is not in x."""
     H, W = x.shape[2:]
     H_out, W_out = col.shape[4:]
     x_channels = x.transpose(1, 0, 2, 3)
-    for kh in range(K_h):
-        h, ih = _inside(kh * dilation[0] - pad_top, stride_h, H, H_out)
-        for kw in range(K_w):
-            w, iw = _inside(kw * dilation[1] - pad_left, stride_w, W, W_out)
+    for kh in range(kernel_size[0]):
+        h, ih = _inside(kh * grid.dilation[0] - grid.pad[0], grid.stride[0], H, H_out)
+        for kw in range(kernel_size[1]):
+            w, iw = _inside(kw * grid.dilation[1] - grid.pad[1], grid.stride[1], W, W_out)
             if h != slice(0, H_out) or w != slice(0, W_out):
                 col[:, kh, kw] = outside
             col[:, kh, kw, :, h, w] = x_channels[:, :, ih, iw]
 
 
-def col2im(
-    col: Array,
-    K_h: int,
-    K_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    x: Array,
-    dilation: Pair = (1, 1),
-) -> None:
+def col2im(col: Array, kernel_size: Pair, grid: Grid, x: Array) -> None:
     """The adjoint of im2col: col (C, K_h, K_w, N, H_out, W_out) is summed into x (N, C, H, W)."""
     H, W = x.shape[2:]
     H_out, W_out = col.shape[4:]
     x[...] = 0
     x_channels = x.transpose(1, 0, 2, 3)
-    for kh in range(K_h):
-        h, ih = _inside(kh * dilation[0] - pad_top, stride_h, H, H_out)
-        for kw in range(K_w):
-            w, iw = _inside(kw * dilation[1] - pad_left, stride_w, W, W_out)
+    for kh in range(kernel_size[0]):
+        h, ih = _inside(kh * grid.dilation[0] - grid.pad[0], grid.stride[0], H, H_out)
+        for kw in range(kernel_size[1]):
+            w, iw = _inside(kw * grid.dilation[1] - grid.pad[1], grid.stride[1], W, W_out)
             x_channels[:, :, ih, iw] += col[:, kh, kw, :, h, w]
 
 
@@ -117,15 +91,15 @@ def _columns_by_image(columns: Array) -> Array:
     return columns.transpose(1, 2, 3, 0, 4, 5)
 
 
-def _columns_of(x: Array, kernel_size: Pair, stride: Pair, dilation: Pair, pad: Pair, rows: slice, W_out: int) -> Array:
+def _columns_of(x: Array, kernel_size: Pair, grid: Grid, rows: slice, W_out: int) -> Array:
     """Columns (n, C, K_h, K_w, rows, W_out) of some rows of output of the images x (n, C, H, W)."""
     columns = empty((*x.shape[:2], *kernel_size, rows.stop - rows.start, W_out), x.dtype)
-    top = pad[0] - rows.start * stride[0]
-    im2col(x, *kernel_size, *stride, top, pad[1], _columns_by_image(columns), dilation=dilation)
+    top = grid.pad[0] - rows.start * grid.stride[0]
+    im2col(x, kernel_size, grid._replace(pad=(top, grid.pad[1])), _columns_by_image(columns))
     return columns
 
 
-def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation: Pair, pad: Pair, out: Array) -> None:
+def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array) -> None:
     """x (N, C_in, H, W), weights (C_out, C_in / groups, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     N, C_out, H_out, W_out = out.shape
     C_group, K_h, K_w = weights.shape[1:]
@@ -134,7 +108,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation
     def work(part: tuple[int, slice, slice]) -> None:
         group, images, rows = part
         channels, filters = _of_group(group, C_group), _of_group(group, C_out // groups)
-        columns = _columns_of(x[images, channels], (K_h, K_w), stride, dilation, pad, rows, W_out)
+        columns = _columns_of(x[images, channels], (K_h, K_w), grid, rows, W_out)
         product = out[images, filters, rows].reshape(len(columns), C_out // groups, -1)
         np.matmul(weights[filters].reshape(-1, K), columns.reshape(len(columns), K, -1), out=product)
         product += bias[filters, None]
@@ -142,10 +116,8 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation
     for_each(_grouped_parts(groups, N, H_out, K * W_out), work)
 
 
-def conv2d_backward_weights(
-    x: Array, d_out: Array, stride: Pair, dilation: Pair, pad: Pair, d_weights: Array, d_bias: Array
-) -> None:
-    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
+def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array, d_bias: Array) -> None:
+    """d_out (N, C_out, H_out, W_out), x (N, C_in, H, W) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
     N, C_out, H_out, W_out = d_out.shape
     C_group, K_h, K_w = d_weights.shape[1:]
     groups, K = x.shape[1] // C_group, C_group * K_h * K_w
@@ -153,7 +125,7 @@ def conv2d_backward_weights(
     def work(part: tuple[int, slice, slice]) -> tuple[slice, Array, Array]:
         group, images, rows = part
         channels, filters = _of_group(group, C_group), _of_group(group, C_out // groups)
-        columns = _columns_of(x[images, channels], (K_h, K_w), stride, dilation, pad, rows, W_out)
+        columns = _columns_of(x[images, channels], (K_h, K_w), grid, rows, W_out)
         product = d_out[images, filters, rows].reshape(len(columns), C_out // groups, -1)
         per_image = empty((len(columns), C_out // groups, K), x.dtype)
         np.matmul(product, columns.reshape(len(columns), K, -1).transpose(0, 2, 1), out=per_image)
@@ -166,7 +138,7 @@ def conv2d_backward_weights(
         d_bias[filters] += part_bias
 
 
-def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: Pair, pad: Pair, d_x: Array) -> None:
+def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) -> None:
     """d_out (N, C_out, H_out, W_out), weights (C_out, C_in / groups, K_h, K_w) -> d_x (N, C_in, H, W)."""
     N, C_out, H_out, W_out = d_out.shape
     C_group, K_h, K_w = weights.shape[1:]
@@ -180,7 +152,7 @@ def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: 
         np.matmul(taps.T, d_out[images, filters].reshape(count, -1, P), out=columns.reshape(count, -1, P))
         first = group * C_group
         to = d_x[images, first + channels.start : first + channels.stop]
-        col2im(_columns_by_image(columns), K_h, K_w, *stride, *pad, to, dilation)
+        col2im(_columns_by_image(columns), (K_h, K_w), grid, to)
 
     # Windows overlap in rows, but not in channels: these are shared here.
     for_each(_grouped_parts(groups, N, C_group, K_h * K_w * P), work)

@@ -8,20 +8,9 @@ A window takes every ``dilation``-th pixel. The channels are divided into groups
 the image's: filter ``co`` sees those of its own group only.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Pair = tuple[int, int]
-
-
-def _padded_size(size_out: Pair, kernel_size: Pair, stride: Pair, dilation: Pair) -> Pair:
-    """Height and width of the plane up to the last pixel of the last window."""
-    height = (size_out[0] - 1) * stride[0] + (kernel_size[0] - 1) * dilation[0] + 1
-    width = (size_out[1] - 1) * stride[1] + (kernel_size[1] - 1) * dilation[1] + 1
-    return height, width
+from ..types import Array, Grid, Pair, extent, windows_extent
 
 
 def _pad(x: Array, size: Pair, pad: Pair) -> Array:
@@ -32,36 +21,34 @@ def _pad(x: Array, size: Pair, pad: Pair) -> Array:
     return padded
 
 
-def _window(x_padded: Array, weights: Array, stride: Pair, dilation: Pair, place: tuple[int, int, int, int]) -> Array:
+def _window(x_padded: Array, weights: Array, grid: Grid, place: tuple[int, int, int, int]) -> Array:
     """The pixels (C_in / groups, K_h, K_w) that output ``place`` (n, co, oh, ow) sees, as a view."""
     n, co, oh, ow = place
     C_out, C_group, K_h, K_w = weights.shape
     filters_of_a_group = C_out // (x_padded.shape[1] // C_group)
     first = co // filters_of_a_group * C_group
-    ih, iw = oh * stride[0], ow * stride[1]
-    rows = slice(ih, ih + (K_h - 1) * dilation[0] + 1, dilation[0])
-    columns = slice(iw, iw + (K_w - 1) * dilation[1] + 1, dilation[1])
+    ih, iw = oh * grid.stride[0], ow * grid.stride[1]
+    rows = slice(ih, ih + extent(K_h, grid.dilation[0]), grid.dilation[0])
+    columns = slice(iw, iw + extent(K_w, grid.dilation[1]), grid.dilation[1])
     return x_padded[n, first : first + C_group, rows, columns]
 
 
-def conv2d_forward(x: Array, weights: Array, bias: Array, stride: Pair, dilation: Pair, pad: Pair, out: Array) -> None:
+def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array) -> None:
     """x (N, C_in, H, W), weights (C_out, C_in / groups, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     N, C_out, H_out, W_out = out.shape
-    x_padded = _pad(x, _padded_size((H_out, W_out), weights.shape[2:], stride, dilation), pad)
+    x_padded = _pad(x, windows_extent((H_out, W_out), weights.shape[2:], grid), grid.pad)
     for n in range(N):
         for co in range(C_out):
             for oh in range(H_out):
                 for ow in range(W_out):
-                    window = _window(x_padded, weights, stride, dilation, (n, co, oh, ow))
+                    window = _window(x_padded, weights, grid, (n, co, oh, ow))
                     out[n, co, oh, ow] = np.sum(window * weights[co]) + bias[co]
 
 
-def conv2d_backward_weights(
-    x: Array, d_out: Array, stride: Pair, dilation: Pair, pad: Pair, d_weights: Array, d_bias: Array
-) -> None:
-    """x (N, C_in, H, W), d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
+def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array, d_bias: Array) -> None:
+    """d_out (N, C_out, H_out, W_out), x (N, C_in, H, W) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
     N, C_out, H_out, W_out = d_out.shape
-    x_padded = _pad(x, _padded_size((H_out, W_out), d_weights.shape[2:], stride, dilation), pad)
+    x_padded = _pad(x, windows_extent((H_out, W_out), d_weights.shape[2:], grid), grid.pad)
     d_weights[...] = 0
     d_bias[...] = 0
     for n in range(N):
@@ -69,20 +56,21 @@ def conv2d_backward_weights(
             for oh in range(H_out):
                 for ow in range(W_out):
                     g = d_out[n, co, oh, ow]
-                    d_weights[co] += g * _window(x_padded, d_weights, stride, dilation, (n, co, oh, ow))
+                    d_weights[co] += g * _window(x_padded, d_weights, grid, (n, co, oh, ow))
                     d_bias[co] += g
 
 
-def conv2d_backward_input(d_out: Array, weights: Array, stride: Pair, dilation: Pair, pad: Pair, d_x: Array) -> None:
+def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) -> None:
     """d_out (N, C_out, H_out, W_out), weights (C_out, C_in / groups, K_h, K_w) -> d_x (N, C_in, H, W)."""
     N, C_out, H_out, W_out = d_out.shape
     H, W = d_x.shape[2:]
     d_x[...] = 0
-    d_x_padded = _pad(d_x, _padded_size((H_out, W_out), weights.shape[2:], stride, dilation), pad)
+    d_x_padded = _pad(d_x, windows_extent((H_out, W_out), weights.shape[2:], grid), grid.pad)
     for n in range(N):
         for co in range(C_out):
             for oh in range(H_out):
                 for ow in range(W_out):
-                    d_window = _window(d_x_padded, weights, stride, dilation, (n, co, oh, ow))
+                    d_window = _window(d_x_padded, weights, grid, (n, co, oh, ow))
                     d_window += d_out[n, co, oh, ow] * weights[co]
-    d_x[...] = d_x_padded[:, :, pad[0] : pad[0] + H, pad[1] : pad[1] + W]
+    top, left = grid.pad
+    d_x[...] = d_x_padded[:, :, top : top + H, left : left + W]

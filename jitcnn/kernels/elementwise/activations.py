@@ -1,14 +1,10 @@
 """ReLU and LeakyReLU, and the gradients of tanh and sigmoid, in one pass over memory on all threads."""
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 # Numbers that one job works on.
 CHUNK = 1 << 14

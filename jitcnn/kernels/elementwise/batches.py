@@ -1,14 +1,10 @@
 """A batch of images from bytes: gathered, scaled and normalised in one pass."""
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 @kernel

@@ -1,14 +1,10 @@
 """Some numbers, or some planes, set to zero and the others made larger: forward and backward are the same product."""
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 # Numbers that one job works on.
 CHUNK = 1 << 14

@@ -3,11 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..runtime import kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 @kernel

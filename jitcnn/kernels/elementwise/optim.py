@@ -1,14 +1,10 @@
 """An update of parameters in one pass over memory: everything is read once and written once."""
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 # Numbers that one job works on.
 CHUNK = 1 << 14

@@ -4,17 +4,13 @@ With few filters to a group, one alone in a depthwise convolution, there is no p
 output plane is a job of its own, a few rows at a time, and three taps are summed each time a row of sums is passed.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
+from ..types import Array
 from .flat_rows import STRIP
-
-Array = NDArray[Any]
-Pair = tuple[int, int]
+from .operands import FlatRow, Target
 
 
 @kernel
@@ -35,44 +31,39 @@ def _sum_taps(row: Array, first: int, offsets: Array, taps: Array, bias: float, 
 
 
 @kernel
-def _sum_plane(
-    row: Array, first: int, offsets: Array, taps: Array, bias: float, pitch: int,
-    grid: Pair, origin: Pair, step: Pair, floor: float, out: Array,
-) -> None:  # fmt: skip
+def _sum_plane(flat: FlatRow, first: int, taps: Array, bias: float, target: Target, out: Array) -> None:
     """As ``sum_grouped_rows``, for one plane out (H, W) and its filter (T,); ``first`` is where its pixels begin."""
     H, W = out.shape
-    left = min(grid[1], max(0, -(origin[1] // step[1])))
-    right = max(left, min(grid[1], (W - 1 - origin[1]) // step[1] + 1))
+    pitch, step, floor = flat.pitch, target.along, target.floor
+    left = min(target.columns, max(0, -(target.left // step)))
+    right = max(left, min(target.columns, (W - 1 - target.left) // step + 1))
     strip = max(1, STRIP // pitch)
-    sums, pixels = np.empty(strip * pitch, row.dtype), out.ravel()
-    for top in range(0, grid[0], strip):
-        lines = min(strip, grid[0] - top)
-        _sum_taps(row, first + top * pitch, offsets, taps, bias, (lines - 1) * pitch + grid[1], sums)
+    sums, pixels = np.empty(strip * pitch, out.dtype), out.ravel()
+    for top in range(0, target.rows, strip):
+        lines = min(strip, target.rows - top)
+        length = (lines - 1) * pitch + target.columns
+        _sum_taps(flat.pixels, first + top * pitch, flat.offsets, taps, bias, length, sums)
         for line in range(lines):
-            oh = origin[0] + (top + line) * step[0]
+            oh = target.top + (top + line) * target.down
             if 0 <= oh < H:
-                at, from_ = np.uintp(oh * W + origin[1] + left * step[1]), np.uintp(line * pitch + left)
+                at, from_ = np.uintp(oh * W + target.left + left * step), np.uintp(line * pitch + left)
                 for j in range(np.uintp(right - left)):
                     value = sums[from_ + j]
-                    pixels[at + j * np.uintp(step[1])] = floor if value < floor else value
+                    pixels[at + j * np.uintp(step)] = floor if value < floor else value
 
 
 @parallel_kernel
-def sum_grouped_rows(
-    row: Array, offsets: Array, taps: Array, bias: Array, groups: int, plane: Pair,
-    grid: Pair, origin: Pair, step: Pair, floor: float, out: Array,
-) -> None:  # fmt: skip
-    """out[n, r, origin + (i, j)·step] = bias[r] + Σ_t taps[r, t] · row[group of r + (n·rows + i)·pitch + j + offsets[t]].
+def sum_grouped_rows(flat: FlatRow, taps: Array, bias: Array, groups: int, target: Target, out: Array) -> None:
+    """out[n, r, pixel (i, j)] = bias[r] + Σ_t taps[r, t] · pixels[group of r + (n·rows + i)·pitch + j + offsets[t]].
 
-    row (S,), of which each group has an equal share, offsets (T,), taps (R, T), bias (R,), out (N, R, H, W); plane is
-    rows, pitch; (i, j) runs over ``grid``; what falls outside ``out`` is dropped, what is less than floor becomes floor.
+    Each group has an equal share of the pixels; taps (R, T), bias (R,), out (N, R, H, W); what falls outside ``out`` is dropped.
     """
     N, R = out.shape[:2]
-    share = len(row) // groups
+    share = len(flat.pixels) // groups
     for job in prange(N * R):
         n, r = np.intp(job) // R, np.intp(job) % R
-        first = r // (R // groups) * share + n * plane[0] * plane[1]
-        _sum_plane(row, first, offsets, taps[r], bias[r], plane[1], grid, origin, step, floor, out[n, r])
+        first = r // (R // groups) * share + n * flat.rows * flat.pitch
+        _sum_plane(flat, first, taps[r], bias[r], target, out[n, r])
 
 
 @kernel
@@ -104,16 +95,14 @@ def _multiply_taps(row: Array, first: int, offsets: Array, d_row: Array, r: int,
 
 
 @parallel_kernel
-def multiply_grouped_rows(
-    row: Array, offsets: Array, d_rows: Array, groups: int, whole: int, d_taps: Array, d_bias: Array
-) -> None:
-    """d_taps[r, t] = Σ_p d_rows[r, p] · row[group of r + p + offsets[t]] and d_bias[r] = Σ_p d_rows[r, p], p in 0 … whole.
+def multiply_grouped_rows(flat: FlatRow, d_rows: Array, groups: int, whole: int, d_taps: Array, d_bias: Array) -> None:
+    """d_taps[r, t] = Σ_p d_rows[r, p] · pixels[group of r + p + offsets[t]] and d_bias[r] = Σ_p d_rows[r, p], p in 0 … whole.
 
-    row (S,), of which each group has an equal share, offsets (T,), d_rows (R, ≥ whole) with zeros where no output stands,
-    d_taps (R, T), d_bias (R,).
+    Each group has an equal share of the pixels; d_rows (R, ≥ whole) with zeros where no output stands, d_taps (R, T), d_bias (R,).
     """
     R = len(d_taps)
-    share = len(row) // groups
+    share = len(flat.pixels) // groups
     for job in prange(R):
         r = np.intp(job)
-        _multiply_taps(row, r // (R // groups) * share, offsets, d_rows[r, :whole], r, d_taps, d_bias)
+        first = r // (R // groups) * share
+        _multiply_taps(flat.pixels, first, flat.offsets, d_rows[r, :whole], r, d_taps, d_bias)

@@ -22,14 +22,12 @@ from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..memory import empty
 from ..runtime import kernel, parallel_kernel
-from ..simd.tiles import sum_outer
-
-Array = NDArray[Any]
-Pair = tuple[int, int]
+from ..simd.outer import Numbers, Rows, Runs, sum_outer
+from ..types import Array, Grid, Pair, extent
+from .operands import FlatRow
 
 # Rows are computed in whole vectors: 16 float32 fill a 512-bit register.
 VECTOR = 16
@@ -94,24 +92,24 @@ def flat_rows(
     return flat
 
 
-def reach(kernel_size: Pair, stride: Pair, dilation: Pair) -> Pair:
+def reach(kernel_size: Pair, grid: Grid) -> Pair:
     """How many rows and columns below and right of its first pixel a window reaches, within a phase."""
-    return (kernel_size[0] - 1) * dilation[0] // stride[0], (kernel_size[1] - 1) * dilation[1] // stride[1]
+    (K_h, K_w), (stride_h, stride_w), (dilation_h, dilation_w) = kernel_size, grid.stride, grid.dilation
+    return (K_h - 1) * dilation_h // stride_h, (K_w - 1) * dilation_w // stride_w
 
 
-def input_rows(
-    x: Array, filter_shape: tuple[int, int, int], stride: Pair, dilation: Pair, pad: Pair, size_out: Pair
-) -> tuple[Array, Array, Pair]:
-    """The input laid flat in one row, the offset of every tap (C·K_h·K_w,) of a filter, and rows and pitch of a plane.
+def input_row(x: Array, filter_shape: tuple[int, int, int], grid: Grid, size_out: Pair) -> FlatRow:
+    """The input laid flat in one row.
 
     ``filter_shape`` is C, K_h, K_w; with groups, C is C_in / groups and the offsets are those of the first group.
     """
     K_h, K_w = filter_shape[1:]
-    reach_h, reach_w = reach((K_h, K_w), stride, dilation)
+    reach_h, reach_w = reach((K_h, K_w), grid)
     rows, pitch = size_out[0] + reach_h, size_out[1] + reach_w
-    phases = min(stride[0], (K_h - 1) * dilation[0] + 1), min(stride[1], (K_w - 1) * dilation[1] + 1)
-    flat = flat_rows(x, stride, pad, (*phases, rows, pitch), reach_h * pitch + reach_w)
-    return flat.reshape(-1), _tap_offsets(filter_shape, stride, dilation, phases, flat.shape[1], pitch), (rows, pitch)
+    phases = min(grid.stride[0], extent(K_h, grid.dilation[0])), min(grid.stride[1], extent(K_w, grid.dilation[1]))
+    flat = flat_rows(x, grid.stride, grid.pad, (*phases, rows, pitch), reach_h * pitch + reach_w)
+    offsets = _tap_offsets(filter_shape, grid.stride, grid.dilation, phases, flat.shape[1], pitch)
+    return FlatRow(flat.reshape(-1), offsets, rows, pitch)
 
 
 @cache
@@ -153,61 +151,48 @@ def set_sums(bias: Array, r: int, length: int, sums: Array) -> None:
 
 
 @kernel
-def sum_strip(row: Array, offsets: Array, taps: Array, r: int, start: int, length: int, sums: Array) -> None:
-    """sums[k·APART + p] += Σ_t taps[r + k, t] · row[start + p + offsets[t]], for k in 0 … 3 and p in 0 … length.
+def sum_strip(flat: FlatRow, taps: Array, r: int, start: int, length: int, sums: Array) -> None:
+    """sums[k·APART + p] += Σ_t taps[r + k, t] · pixels[start + p + offsets[t]], for k in 0 … 3 and p in 0 … length.
 
-    row (S,), offsets (T,), taps (R, T); up to 15 more sums are spoilt.
+    taps (R, T); up to 15 more sums are spoilt.
     """
-    T = np.uintp(len(offsets))
+    T = np.uintp(len(flat.offsets))
     places, steps, row_steps = np.empty(4, np.uintp), np.empty(T, np.uintp), np.empty(T, np.uintp)
     for k in range(np.uintp(4)):
         places[k] = k * T
     for t in range(T):
-        steps[t], row_steps[t] = t, np.uintp(offsets[t])
-    zero, apart = np.uintp(0), np.uintp(APART)
-    sum_outer(
-        taps.ravel(), np.uintp(r) * T, places, steps, row, np.uintp(start), row_steps, length,
-        sums, zero, apart, sums, zero, apart,
-    )  # fmt: skip
+        steps[t], row_steps[t] = t, np.uintp(flat.offsets[t])
+    numbers = Numbers(taps.ravel(), np.uintp(r) * T, places, steps)
+    here = Rows(sums, np.uintp(0), np.uintp(APART))
+    sum_outer(numbers, Runs(flat.pixels, np.uintp(start), row_steps, length), here, here)
 
 
 @kernel
-def sum_lines(
-    row: Array,
-    offsets: Array,
-    taps: Array,
-    bias: Array,
-    r: int,
-    start: int,
-    pitch: int,
-    size: tuple[int, int],
-    sums: Array,
-) -> int:
-    """Bias and all taps for ``size`` lines of so many numbers, each ``pitch`` after the one before; return their pitch in ``sums``.
+def sum_lines(flat: FlatRow, taps: Array, bias: Array, r: int, start: int, size: Pair, sums: Array) -> int:
+    """Bias and all taps for ``size`` lines of so many numbers, each a pitch after the one before; return their pitch in ``sums``.
 
     Lines times numbers, filled up to vectors, must fit a strip.
     """
     lines, width = size
-    length = (lines - 1) * pitch + width
+    length = (lines - 1) * flat.pitch + width
     if length <= STRIP:
         set_sums(bias, r, length, sums)
-        sum_strip(row, offsets, taps, r, start, length, sums)
-        return pitch
+        sum_strip(flat, taps, r, start, length, sums)
+        return flat.pitch
     apart = (width + VECTOR - 1) // VECTOR * VECTOR
     set_sums(bias, r, lines * apart, sums)
     for i in range(lines):
-        sum_strip(row, offsets, taps, r, start + i * pitch, width, sums[i * apart :])
+        sum_strip(flat, taps, r, start + i * flat.pitch, width, sums[i * apart :])
     return apart
 
 
 @kernel
-def add_products(
-    row: Array, offsets: Array, first: int, last: int, d_rows: Array, r: int, start: int, length: int, d_taps: Array
-) -> None:
-    """d_taps[r + k, t] += Σ_p d_rows[r + k, start + p] · row[start + p + offsets[t]], for k in 0 … 3, t in first … last.
+def add_products(flat: FlatRow, some: Pair, d_rows: Array, r: int, start: int, length: int, d_taps: Array) -> None:
+    """d_taps[r + k, t] += Σ_p d_rows[r + k, start + p] · pixels[start + p + offsets[t]], for k in 0 … 3, t in ``some``, first … last.
 
-    row (S,), offsets (T,), d_rows (R, ≥ start + length), d_taps (R, T); p in 0 … length, a multiple of 16.
+    d_rows (R, ≥ start + length), d_taps (R, T); p in 0 … length, a multiple of 16.
     """
+    row, offsets, (first, last) = flat.pixels, flat.offsets, some
     g0, g1 = d_rows[r, start : start + length], d_rows[r + 1, start : start + length]
     g2, g3 = d_rows[r + 2, start : start + length], d_rows[r + 3, start : start + length]
     whole = np.uintp(length)

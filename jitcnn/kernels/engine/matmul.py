@@ -1,45 +1,35 @@
-"""The matrix product: loops where it is large or of a few rows, the BLAS on one thread elsewhere."""
+"""The matrix product by loops in register tiles, by loops for a few rows, and by the BLAS on one thread; see ``plan``."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..blas import one_blas_thread
-from ..memory import empty
 from ..runtime import kernel, parallel_kernel
-from ..simd.tiles import sum_outer
+from ..simd.outer import Numbers, Rows, Runs, sum_outer
+from ..types import Array, Pair
+from .plan import Plan
 
-Array = NDArray[Any]
-
-# Multiply-adds from which on the loops on all threads are quicker than the BLAS on one.
-LARGE = 1 << 20
 # Up to here no BLAS shares a product among threads, and asking it not to would take longer than the product.
 SMALL = 1 << 13
-# Up to so many rows, to tell the BLAS to keep to one thread takes longer than the product.
-FEW_ROWS = 4
 # Rows and columns of the product that one job computes.
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 32, 64
-LANES = 16
 
 
 @kernel
-def _multiply_some(
-    a: Array, row_step: int, steps: Array, b: Array, b_steps: Array, rows: tuple[int, int], columns: tuple[int, int],
-    out: Array, out_steps: tuple[int, int],
-) -> None:  # fmt: skip
-    """As ``_multiply``, for some rows and columns."""
-    height, width = rows[1] - rows[0], columns[1] - columns[0]
+def _multiply_some(numbers: Numbers, runs: Runs, rows: Pair, columns: Pair, out: Array, out_steps: Pair) -> None:
+    """As ``_multiply``, for some rows and columns, first … last; ``numbers.places`` holds the row step alone."""
+    height, width, row_step = rows[1] - rows[0], columns[1] - columns[0], numbers.places[0]
     places = np.zeros((height + 3) // 4 * 4, np.uintp)
     for r in range(np.uintp(height)):
-        places[r] = r * np.uintp(row_step)
-    sums, nothing = np.empty(len(places) * width, a.dtype), np.zeros(width, a.dtype)
+        places[r] = r * row_step
+    sums, nothing = np.empty(len(places) * width, out.dtype), np.zeros(width, out.dtype)
     zero, apart = np.uintp(0), np.uintp(width)
+    here = Numbers(numbers.array, np.uintp(rows[0]) * row_step, places, numbers.steps)
     sum_outer(
-        a, np.uintp(rows[0] * row_step), places, steps, b, np.uintp(columns[0]), b_steps, width,
-        nothing, zero, zero, sums, zero, apart,
+        here, Runs(runs.array, np.uintp(columns[0]), runs.steps, width),
+        Rows(nothing, zero, zero), Rows(sums, zero, apart),
     )  # fmt: skip
     down, side = np.uintp(out_steps[0]), np.uintp(out_steps[1])
     to = np.uintp(rows[0]) * down + np.uintp(columns[0]) * side
@@ -54,16 +44,13 @@ def _multiply_some(
 
 
 @parallel_kernel
-def _multiply(
-    a: Array, row_step: int, steps: Array, b: Array, size: tuple[int, int], b_steps: Array,
-    out: Array, out_steps: tuple[int, int],
-) -> None:  # fmt: skip
-    """out[i·out_steps[0] + j·out_steps[1]] = Σ_k a[i·row_step + steps[k]] · b[b_steps[k] + j], i, j in ``size``; all flat."""
+def _multiply(numbers: Numbers, runs: Runs, size: Pair, out: Array, out_steps: Pair) -> None:
+    """out[i·out_steps[0] + j·out_steps[1]] = Σ_k number[i, k] · run[k, j], i, j in ``size``; all flat."""
     down, side = (size[0] + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, (size[1] + COLUMNS_AT_ONCE - 1) // COLUMNS_AT_ONCE
     for job in prange(down * side):
         i, j = np.intp(job) // side * ROWS_AT_ONCE, np.intp(job) % side * COLUMNS_AT_ONCE
         rows, columns = (i, min(size[0], i + ROWS_AT_ONCE)), (j, min(size[1], j + COLUMNS_AT_ONCE))
-        _multiply_some(a, row_step, steps, b, b_steps, rows, columns, out, out_steps)
+        _multiply_some(numbers, runs, rows, columns, out, out_steps)
 
 
 @cache
@@ -76,32 +63,26 @@ def _by_loops(a: Array, b: Array, out: Array, out_steps: tuple[int, int]) -> Non
     """The product of a (rows, K), of any order, and b (K, columns), C-contiguous columns a multiple of 16."""
     (rows, K), columns = a.shape, b.shape[1]
     flat, row_step, step = (a, K, 1) if a.flags.c_contiguous else (np.ascontiguousarray(a.T), 1, rows)
-    _multiply(
-        flat.reshape(-1),
-        row_step,
-        _steps(K, step),
-        b.reshape(-1),
-        (rows, columns),
-        _steps(K, columns),
-        out.reshape(-1),
-        out_steps,
-    )
+    numbers = Numbers(flat.reshape(-1), 0, _steps(2, row_step)[1:], _steps(K, step))
+    runs = Runs(b.reshape(-1), 0, _steps(K, columns), columns)
+    _multiply(numbers, runs, (rows, columns), out.reshape(-1), out_steps)
 
 
-def matmul(a: Array, b: Array) -> Array:
-    """a (rows, K) and b (K, columns) -> (rows, columns)."""
+def matmul(a: Array, b: Array, plan: Plan, product: Array) -> None:
+    """a (rows, K) and b (K, columns) -> product (rows, columns), by "direct" or "blas".
+
+    The runs of "direct" are whole vectors: the rows of b if it lies in C order, else the columns of a.
+    """
     (rows, K), columns = a.shape, b.shape[1]
-    product = empty((rows, columns), a.dtype)
-    if rows * columns * K >= LARGE and columns % LANES == 0 and b.flags.c_contiguous:
+    if plan.algorithm == "direct" and b.flags.c_contiguous:
         _by_loops(a, b, product, (columns, 1))
-    elif rows * columns * K >= LARGE and rows % LANES == 0 and b.T.flags.c_contiguous:
+    elif plan.algorithm == "direct":
         _by_loops(b.T, np.ascontiguousarray(a.T), product, (1, columns))
     elif rows * columns * K <= SMALL:
         np.matmul(a, b, out=product)
     else:
         with one_blas_thread():
             np.matmul(a, b, out=product)
-    return product
 
 
 @kernel
@@ -133,12 +114,12 @@ def _multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) ->
             sums[to + j] = floor if sums[to + j] < floor else sums[to + j]
 
 
-def multiply_and_add(a: Array, b: Array, bias: Array, floor: float = -np.inf) -> Array:
-    """a (rows, K) · b (K, columns) + bias (columns,), all C-contiguous; what is less than floor becomes floor."""
-    if len(a) <= FEW_ROWS and len(a) * b.size < LARGE:
-        out = empty((len(a), b.shape[1]), a.dtype)
+def multiply_and_add(a: Array, b: Array, bias: Array, plan: Plan, floor: float, out: Array) -> None:
+    """a (rows, K) · b (K, columns) + bias (columns,) -> out, all C-contiguous; what is less than floor becomes floor."""
+    if plan.variant == "rows":
         _multiply_rows(a, b, bias, a.dtype.type(floor), out)
-        return out
-    out = matmul(a, b)
+        return
+    matmul(a, b, plan, out)
     out += bias
-    return out if floor == -np.inf else np.maximum(out, floor, out=out)
+    if floor != -np.inf:
+        np.maximum(out, floor, out=out)

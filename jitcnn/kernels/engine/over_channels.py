@@ -10,18 +10,16 @@ With few filters most lanes would be idle: there ``flat_rows`` serves, with pixe
 """
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..memory import empty
 from ..runtime import kernel, parallel_kernel
-from ..simd.layouts import channels_last
-from ..simd.tiles import sum_outer, turn
-
-Array = NDArray[Any]
+from ..simd.layouts import channels_last, turn
+from ..simd.outer import Numbers, Rows, Runs, sum_outer
+from ..types import Array, Pair
+from .operands import Filters, Target, Windows
 
 # Runs are filled up to a multiple of this: one, two or four vectors, on any machine.
 LANES = 16
@@ -118,144 +116,103 @@ def in_lanes(bias: Array) -> Array:
 
 
 @kernel
-def window_places(size: tuple[int, int], pitch: int, stride: tuple[int, int]) -> Array:
-    """Where the windows of ``size`` (rows, columns) begin, row by row; filled up to a multiple of four with the first."""
-    rows, columns = size
+def window_places(rows: int, columns: int, down: int, along: int) -> Array:
+    """Where the windows (i, j) of rows × columns begin, at i·down + j·along; filled up to a multiple of four with the first."""
     places = np.zeros((rows * columns + 3) // 4 * 4, np.uintp)
     for i in range(rows):
         for j in range(np.uintp(columns)):
-            places[np.uintp(i * columns) + j] = np.uintp(i * stride[0] * pitch) + j * np.uintp(stride[1])
+            places[np.uintp(i * columns) + j] = np.uintp(i * down) + j * np.uintp(along)
     return places
 
 
 @kernel
-def sum_windows(
-    pixels: Array, first: int, places: Array, steps: Array, filters: Array, bias: Array, sums: Array
-) -> None:
-    """sums[p·width + lane] = bias[lane] + Σ_t pixels[first + places[p] + steps[t]] · filters[t, lane].
+def sum_windows(pixels: Array, first: int, places: Array, filters: Filters, b: int, sums: Array) -> None:
+    """sums[p·width + lane] = bias[b, lane] + Σ_t pixels[first + places[p] + steps[t]] · taps[b, t, lane].
 
-    pixels (S,), places (P,), steps (T,), filters (T, width), bias (width,), sums (P·width,).
+    pixels (S,), places (P,), sums (P·width,).
     """
-    T, width = filters.shape
-    flat, zero, apart = filters.ravel(), np.uintp(0), np.uintp(width)
-    filter_steps = np.empty(T, np.uintp)
+    _, T, width = filters.taps.shape
+    flat, zero, apart = filters.taps[b].ravel(), np.uintp(0), np.uintp(width)
+    tap_starts = np.empty(T, np.uintp)
     for t in range(np.uintp(T)):
-        filter_steps[t] = t * apart
-    start, from_apart = bias, zero
+        tap_starts[t] = t * apart
+    start, from_apart = filters.bias[b * width : (b + 1) * width], zero
     for t in range(0, T, TAPS_AT_ONCE):
         some = slice(t, t + TAPS_AT_ONCE)
-        sum_outer(
-            pixels, first, places, steps[some], flat, zero, filter_steps[some], width,
-            start, zero, from_apart, sums, zero, apart,
-        )  # fmt: skip
+        numbers = Numbers(pixels, first, places, filters.steps[some])
+        runs = Runs(flat, zero, tap_starts[some], width)
+        sum_outer(numbers, runs, Rows(start, zero, from_apart), Rows(sums, zero, apart))
         start, from_apart = sums, apart
 
 
 @kernel
 def _sum_band(
-    pixels: Array, first: int, pitch: int, stride: tuple[int, int], steps: Array, filters: Array, bias: Array,
-    rows: int, columns: int, floor: float, out: Array, at: int, plane: int, pitch_out: int, step_out: int, count: int,
-) -> None:  # fmt: skip
-    """Some rows of output of one block of filters: out[at + lane·plane + i·pitch_out + j·step_out], lane up to ``count``."""
-    width = np.uintp(filters.shape[1])
-    places = window_places((rows, columns), pitch, stride)
-    sums = np.empty(len(places) * filters.shape[1] + LANES, pixels.dtype)
-    sum_windows(pixels, first, places, steps, filters, bias, sums)
-    if floor == 0:
+    windows: Windows, filters: Filters, target: Target, place: tuple[int, int, int], height: int, out: Array
+) -> None:
+    """As ``convolve``, for image n, block b and ``height`` rows from top on; ``place`` is n, b, top."""
+    _, C, H, W = out.shape
+    n, b, top = place
+    width, rows = np.uintp(filters.taps.shape[2]), min(height, target.rows - top)
+    places = window_places(rows, target.columns, windows.down, windows.along)
+    sums = np.empty(len(places) * filters.taps.shape[2] + LANES, out.dtype)
+    first = np.uintp(windows.first + n * windows.image + top * windows.down)
+    sum_windows(windows.pixels, first, places, filters, b, sums)
+    if target.floor == 0:
         for p in range(np.uintp(len(sums))):
-            sums[p] = floor if sums[p] < floor else sums[p]
-    apart = np.uintp(plane)
-    if step_out == 1 and pitch_out == columns:
-        turn(sums, np.uintp(0), width, rows * columns, count, out, np.uintp(at), apart)
+            sums[p] = target.floor if sums[p] < target.floor else sums[p]
+    first_filter = b * filters.taps.shape[2]
+    count, flat, apart = min(filters.taps.shape[2], C - first_filter), out.ravel(), np.uintp(H * W)
+    at = ((n * C + first_filter) * H + target.top + top * target.down) * W + target.left
+    if target.along == 1 and target.down * W == target.columns:
+        turn(sums, np.uintp(0), width, rows * target.columns, count, flat, np.uintp(at), apart)
         return
     for i in range(rows):
-        to, from_ = np.uintp(at + i * pitch_out), np.uintp(i * columns) * width
-        if step_out == 1:
-            turn(sums, from_, width, columns, count, out, to, apart)
+        to, from_ = np.uintp(at + i * target.down * W), np.uintp(i * target.columns) * width
+        if target.along == 1:
+            turn(sums, from_, width, target.columns, count, flat, to, apart)
         else:
             for lane in range(np.uintp(count)):
-                for j in range(np.uintp(columns)):
-                    out[to + lane * apart + j * np.uintp(step_out)] = sums[from_ + j * width + lane]
+                for j in range(np.uintp(target.columns)):
+                    flat[to + lane * apart + j * np.uintp(target.along)] = sums[from_ + j * width + lane]
 
 
 @parallel_kernel
-def _sum_bands(
-    pixels: Array,
-    plane: tuple[int, int, int],
-    stride: tuple[int, int],
-    steps: Array,
-    filters: Array,
-    bias: Array,
-    grid: tuple[int, int],
-    height: int,
-    floor: float,
-    origin: tuple[int, int],
-    step: tuple[int, int],
-    out: Array,
-) -> None:
-    """As ``convolve``, ``height`` rows to a job; plane is the numbers of an image, its pitch, and where the first window is."""
-    N, C, H, W = out.shape
-    blocks, _, width = filters.shape
-    bands = (grid[0] + height - 1) // height
-    flat = out.ravel()
-    for job in prange(N * blocks * bands):
+def _sum_bands(windows: Windows, filters: Filters, target: Target, height: int, out: Array) -> None:
+    """As ``convolve``, ``height`` rows to a job."""
+    blocks, bands = len(filters.taps), (target.rows + height - 1) // height
+    for job in prange(len(out) * blocks * bands):
         number = np.intp(job)
-        n, b, top = number // (blocks * bands), number // bands % blocks, number % bands * height
-        first = np.uintp(n * plane[0] + plane[2] + top * stride[0] * plane[1])
-        count, rows = min(width, C - b * width), min(height, grid[0] - top)
-        at = ((n * C + b * width) * H + origin[0] + top * step[0]) * W + origin[1]
-        _sum_band(
-            pixels, first, plane[1], stride, steps, filters[b], bias[b * width : (b + 1) * width],
-            rows, grid[1], floor, flat, at, H * W, step[0] * W, step[1], count,
-        )  # fmt: skip
+        place = number // (blocks * bands), number // bands % blocks, number % bands * height
+        _sum_band(windows, filters, target, place, height, out)
 
 
-def convolve(
-    planes: Array,
-    first: int,
-    stride: tuple[int, int],
-    steps: Array,
-    filters: Array,
-    bias: Array,
-    grid: tuple[int, int],
-    floor: float,
-    origin: tuple[int, int],
-    step: tuple[int, int],
-    out: Array,
-) -> None:
-    """out[n, co, origin + (i, j)·step] = bias[co] + Σ_t planes[n, first + (i, j)·stride + steps[t]] · filters[co, t].
-
-    planes (N, C, H, W), each image's windows beginning ``first`` numbers into it; filters from ``filters_in_lanes``, bias from
-    ``in_lanes``; (i, j) runs over ``grid``, all inside out (N, C_out, H_out, W_out); what is less than floor becomes floor.
-    """
-    jobs = len(out) * len(filters)
-    height = max(1, min(PIXELS_AT_ONCE // grid[1], -(-grid[0] * jobs // JOBS)))
-    plane = planes[0].size, planes.shape[3], first
-    _sum_bands(planes.reshape(-1), plane, stride, steps, filters, bias, grid, height, floor, origin, step, out)
+def convolve(windows: Windows, filters: Filters, target: Target, out: Array) -> None:
+    """out[n, co, pixel (i, j)] = bias[co] + Σ_t pixels[window (n, i, j) + steps[t]] · taps[co, t]; all pixels inside out (N, C_out, H, W)."""
+    jobs = len(out) * len(filters.taps)
+    height = max(1, min(PIXELS_AT_ONCE // target.columns, -(-target.rows * jobs // JOBS)))
+    _sum_bands(windows, filters, target, height, out)
 
 
 @kernel
 def _sum_gradients(
-    planes: Array, image: int, pitch: int, stride: tuple[int, int], steps: Array, d_pixels: Array,
-    size: tuple[int, int], height: int, lanes: tuple[int, int], some: tuple[int, int], d_taps: Array,
-) -> None:  # fmt: skip
+    windows: Windows, steps: Array, d_pixels: Array, size: Pair, height: int, lanes: Pair, bands: Pair, d_taps: Array
+) -> None:
     """As ``_sum_all_gradients``, for the taps of one job and the bands from … to; lanes: the first, and how many a pixel has."""
-    width = d_taps.shape[1]
+    width, columns = d_taps.shape[1], size[1]
     flat, flat_taps, zero, apart = d_pixels.ravel(), d_taps.ravel(), np.uintp(0), np.uintp(width)
     flat_taps[:] = 0
-    bands = (size[0] + height - 1) // height
-    for band in range(some[0], some[1]):
-        n, top = band // bands, band % bands * height
+    in_image = (size[0] + height - 1) // height
+    for band in range(bands[0], bands[1]):
+        n, top = band // in_image, band % in_image * height
         rows = min(height, size[0] - top)
-        places = window_places((rows, size[1]), pitch, stride)[: rows * size[1]]
+        places = window_places(rows, columns, windows.down, windows.along)[: rows * columns]
         d_steps = np.empty(len(places), np.uintp)
         for p in range(np.uintp(len(places))):
             d_steps[p] = p * np.uintp(lanes[1])
-        sum_outer(
-            planes, np.uintp(n * image + top * stride[0] * pitch), steps, places,
-            flat, np.uintp(n * d_pixels.shape[1] + top * size[1] * lanes[1] + lanes[0]), d_steps, width,
-            flat_taps, zero, apart, flat_taps, zero, apart,
-        )  # fmt: skip
+        first = np.uintp(windows.first + n * windows.image + top * windows.down)
+        d_first = np.uintp(n * d_pixels.shape[1] + top * columns * lanes[1] + lanes[0])
+        sums = Rows(flat_taps, zero, apart)
+        sum_outer(Numbers(windows.pixels, first, steps, places), Runs(flat, d_first, d_steps, width), sums, sums)
 
 
 @kernel
@@ -272,13 +229,12 @@ def _sum_biases(d_pixels: Array, count: int, d_bias: Array) -> None:
 
 @parallel_kernel
 def _sum_all_gradients(
-    planes: Array, image: int, pitch: int, stride: tuple[int, int], steps: Array, taps_at_once: int,
-    d_pixels: Array, size: tuple[int, int], height: int, d_taps: Array, d_bias: Array,
+    windows: Windows, steps: Array, taps_at_once: int, d_pixels: Array, size: Pair, height: int, d_taps: Array, d_bias: Array
 ) -> None:  # fmt: skip
-    """d_taps[part, b, t, lane] = Σ over the bands of a part, and their pixels, of planes[window + steps[t]] · d_pixels[pixel, b·width + lane].
+    """d_taps[part, b, t, lane] = Σ over the bands of a part, and their pixels, of pixels[window + steps[t]] · d_pixels[pixel, b·width + lane].
 
-    planes (S,), ``image`` numbers each, rows at that pitch; steps (T,), a multiple of four, so many to a job;
-    d_pixels (N, ≥ H_out·W_out·lanes), ``size`` is H_out, W_out, so many rows to a band; d_taps (parts, blocks, T, width); d_bias (lanes,).
+    steps (T,), a multiple of four, so many to a job; d_pixels (N, ≥ H_out·W_out·lanes), ``size`` is H_out, W_out, so many
+    rows to a band; d_taps (parts, blocks, T, width); d_bias (lanes,).
     """
     parts, blocks, T, width = d_taps.shape
     chunks = (T + taps_at_once - 1) // taps_at_once
@@ -290,18 +246,14 @@ def _sum_all_gradients(
         else:
             part, b, t = number // (blocks * chunks), number // chunks % blocks, number % chunks * taps_at_once
             some = (part * bands // parts, (part + 1) * bands // parts)
-            _sum_gradients(
-                planes, image, pitch, stride, steps[t : t + taps_at_once], d_pixels, size, height,
-                (b * width, blocks * width), some, d_taps[part, b, t : t + taps_at_once],
-            )  # fmt: skip
+            lanes, d_some = (b * width, blocks * width), d_taps[part, b, t : t + taps_at_once]
+            _sum_gradients(windows, steps[t : t + taps_at_once], d_pixels, size, height, lanes, some, d_some)
 
 
-def filter_gradients(
-    planes: Array, stride: tuple[int, int], steps: Array, d_out: Array, d_weights: Array, d_bias: Array
-) -> None:
-    """d_weights[co, t] = Σ over n and (i, j) of planes[n, (i, j)·stride + steps[t]] · d_out[n, co, i, j], d_bias[co] of d_out.
+def filter_gradients(windows: Windows, steps: Array, d_out: Array, d_weights: Array, d_bias: Array) -> None:
+    """d_weights[co, t] = Σ over n and (i, j) of pixels[window (n, i, j) + steps[t]] · d_out[n, co, i, j], d_bias[co] of d_out.
 
-    planes (N, C, H, W), steps (T,), d_out (N, C_out, H_out, W_out), d_weights (C_out, T), d_bias (C_out,).
+    steps (T,), d_out (N, C_out, H_out, W_out), d_weights (C_out, T), d_bias (C_out,).
     """
     C_out, T = d_weights.shape
     N, _, H_out, W_out = d_out.shape
@@ -317,10 +269,7 @@ def filter_gradients(
         taps_at_once, parts = max(4, -(-len(steps) * blocks // JOBS) // 4 * 4), 1
     d_taps = empty((parts, blocks, len(steps), width), d_weights.dtype)
     d_lanes = np.empty(blocks * width, d_bias.dtype)
-    image, pitch = planes[0].size, planes.shape[3]
-    _sum_all_gradients(
-        planes.reshape(-1), image, pitch, stride, steps, taps_at_once, d_pixels, (H_out, W_out), height, d_taps, d_lanes
-    )
+    _sum_all_gradients(windows, steps, taps_at_once, d_pixels, (H_out, W_out), height, d_taps, d_lanes)
     total = d_taps[0] if parts == 1 else d_taps.sum(axis=0)
     for b in range(blocks):
         some = d_weights[b * width : (b + 1) * width]

@@ -1,15 +1,10 @@
 """Max and average pooling as explicit compiled loops, one plane (n, c) to an iteration of the ``prange``."""
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
-Pair = tuple[int, int]
+from ..types import Array, Grid, Pair
 
 
 @kernel
@@ -72,22 +67,11 @@ def _max_pool_2x2(x: Array, out: Array, max_indices: Array) -> None:
 
 
 @parallel_kernel
-def max_pool2d_forward(
-    x: Array,
-    pool_h: int,
-    pool_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    out: Array,
-    max_indices: Array,
-) -> None:
+def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices: Array) -> None:
     """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
-    C = x.shape[1]
+    C, (stride, _, pad) = x.shape[1], grid
     for plane in prange(len(x) * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C
-        pool, stride, pad = (pool_h, pool_w), (stride_h, stride_w), (pad_top, pad_left)
         if pool == (2, 2) and stride == (2, 2) and pad == (0, 0):
             _max_pool_2x2(x[n, c], out[n, c], max_indices[n, c])
         else:
@@ -104,17 +88,7 @@ def _send_to_winners(d_out: Array, max_indices: Array, d_x: Array) -> None:
 
 
 @parallel_kernel
-def max_pool2d_backward(
-    d_out: Array,
-    max_indices: Array,
-    pool_h: int,
-    pool_w: int,
-    stride_h: int,
-    stride_w: int,
-    pad_top: int,
-    pad_left: int,
-    d_x: Array,
-) -> None:
+def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
     """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
     C = d_x.shape[1]
     for plane in prange(len(d_x) * C):
@@ -154,14 +128,12 @@ def _average_plane(x: Array, pool: tuple[int, int], stride: tuple[int, int], pad
 
 
 @parallel_kernel
-def avg_pool2d_forward(
-    x: Array, pool_h: int, pool_w: int, stride_h: int, stride_w: int, pad_top: int, pad_left: int, out: Array
-) -> None:
+def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
     """x (N, C, H, W) -> out (N, C, H_out, W_out), the mean of each window."""
-    N, C = x.shape[:2]
+    (N, C), (stride, _, pad) = x.shape[:2], grid
     for plane in prange(N * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C
-        _average_plane(x[n, c], (pool_h, pool_w), (stride_h, stride_w), (pad_top, pad_left), out[n, c])
+        _average_plane(x[n, c], pool, stride, pad, out[n, c])
 
 
 @kernel
@@ -190,11 +162,9 @@ def _share_plane(
 
 
 @parallel_kernel
-def avg_pool2d_backward(
-    d_out: Array, pool_h: int, pool_w: int, stride_h: int, stride_w: int, pad_top: int, pad_left: int, d_x: Array
-) -> None:
+def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
     """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
-    N, C = d_x.shape[:2]
+    (N, C), (stride, _, pad) = d_x.shape[:2], grid
     for plane in prange(N * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C
-        _share_plane(d_out[n, c], (pool_h, pool_w), (stride_h, stride_w), (pad_top, pad_left), d_x[n, c])
+        _share_plane(d_out[n, c], pool, stride, pad, d_x[n, c])

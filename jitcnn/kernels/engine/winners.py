@@ -5,22 +5,18 @@ have none. Each winner sends ``g · window`` to its filter and ``g · filter`` t
 pixel, channels side by side, a row of a window is one run of neighbouring numbers, and so is a row of a filter.
 
 The winners are first listed, those of one filter or those of one window together, and then worked off with their
-sums in registers (``tiles.add_runs``).
+sums in registers (``outer.add_runs``).
 """
-
-from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..memory import empty
 from ..runtime import kernel, parallel_kernel
 from ..simd.layouts import ROOM, planes_of_pixels
-from ..simd.tiles import add_runs, add_three_runs
+from ..simd.outer import add_runs, add_three_runs
+from ..types import Array, Pair
 from .over_channels import LANES, whole_lanes
-
-Array = NDArray[Any]
 
 # Filters whose weight gradients stay in the L1 cache while one image after another passes by.
 FILTERS_AT_ONCE = 8
@@ -45,21 +41,13 @@ def weights_of_runs(runs: Array, weights: Array) -> None:
 
 @kernel
 def _list_winners(
-    d_out: Array,
-    winners: Array,
-    first: int,
-    last: int,
-    starts: Array,
-    offset: int,
-    gradients: Array,
-    places: Array,
-    count: int,
+    d_out: Array, winners: Array, some: Pair, starts: Array, offset: int, gradients: Array, places: Array, count: int
 ) -> int:
-    """Append the living of the winners first … last to the lists: gradient, and offset + start of the window.
+    """Append the living of ``some`` winners, first … last, to the lists: gradient, and offset + start of the window.
 
     d_out, winners, gradients, places: flat arrays. Returns how many are listed now.
     """
-    for i in range(np.uintp(first), np.uintp(last)):
+    for i in range(np.uintp(some[0]), np.uintp(some[1])):
         # Written dead or alive, and overwritten if dead: a jump would be mispredicted every other time.
         winner = winners[i]
         gradients[np.uintp(count)] = d_out[i]
@@ -70,17 +58,10 @@ def _list_winners(
 
 @kernel
 def _add_to_filters(
-    pixels: Array,
-    pitch: int,
-    starts: Array,
-    d_out: Array,
-    winners: Array,
-    first: int,
-    last: int,
-    d_runs: Array,
-    d_bias: Array,
+    pixels: Array, pitch: int, starts: Array, d_out: Array, winners: Array, some: Pair, d_runs: Array, d_bias: Array
 ) -> None:
-    """As ``add_winners_to_filters``, for the filters first … last."""
+    """As ``add_winners_to_filters``, for ``some`` filters, first … last."""
+    first, last = some
     N, C_out, H_out, W_out = d_out.shape
     _, K_h, length = d_runs.shape
     plane = H_out * W_out
@@ -96,7 +77,7 @@ def _add_to_filters(
             for m in range(n, min(N, n + images)):
                 at, offset = (m * C_out + co) * plane, m * pixels.shape[1]
                 count = _list_winners(
-                    flat_d_out, flat_winners, at, at + plane, starts, offset, gradients, places, count
+                    flat_d_out, flat_winners, (at, at + plane), starts, offset, gradients, places, count
                 )
             for i in range(np.uintp(count)):
                 d_bias[co] += gradients[i]
@@ -128,7 +109,7 @@ def add_winners_to_filters(
     for job in prange((C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE):
         first = np.intp(job * FILTERS_AT_ONCE)
         last = min(C_out, first + FILTERS_AT_ONCE)
-        _add_to_filters(pixels, pitch, starts, d_out, winners, first, last, d_runs, d_bias)
+        _add_to_filters(pixels, pitch, starts, d_out, winners, (first, last), d_runs, d_bias)
 
 
 @kernel

@@ -4,15 +4,11 @@ A channel of the whole batch is a few hundred kilobytes: its statistics are foun
 the cache. Sums run over a plane in the arrays' own precision, and over planes in double precision.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 @kernel

@@ -4,12 +4,9 @@ Ioffe and Szegedy (2015), arXiv:1502.03167. Each channel is brought to mean 0 an
 and shifted; ``addend`` (a shortcut) is added, and what is negative becomes zero where ``relu`` says so.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from ..types import Array
 
 
 def batch_norm_forward(

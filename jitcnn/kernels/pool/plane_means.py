@@ -4,11 +4,9 @@ from typing import Any
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
 from ..runtime import kernel, parallel_kernel
-
-Array = NDArray[Any]
+from ..types import Array
 
 
 @kernel

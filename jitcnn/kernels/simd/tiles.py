@@ -1,46 +1,23 @@
-"""Sums that stay in registers: the inner loop of every fast pass.
+"""Tiles: a few rows of vectors, as many as the registers of one core hold.
 
-A *tile* is a few rows of vectors, as many as the registers of one core hold. Whatever is computed here, forward or
-backward, convolution or dense layer, is a sum of outer products, a few numbers of one array times a run of another:
-
-    tile[r, j]  +=  Σ over t of  a[places[r] + a_steps[t]] · b[at + b_steps[t] + j]
-
-Written with arrays, such sums are read and written once for every ``t``; the compiler can not know that nothing else
-looks at them. So a tile is a value of its own kind, with three instructions: ``load_tile``, ``add_outer`` and
-``store_tile``. Each is given twice: as numpy computes it, which is what it means and what runs where nothing is
-compiled (``NUMBA_DISABLE_JIT=1``), and as the vector instructions the compiler is to use. 113 of the 114 GFLOP/s that
-a core of the machine these lines were tried on has; sums in an array reach 60 to 100.
+A sum written with arrays is read and written once for every term; the compiler cannot know that nothing else looks at it.
+So a tile is a value of its own kind, with instructions of its own: ``load_tile``, ``add_outer``, ``store_tile`` and a few
+more. Each is given twice: as numpy computes it, which is what it means and what runs where nothing is compiled
+(``NUMBA_DISABLE_JIT=1``), and as the vector instructions the compiler is to use. 113 of the 114 GFLOP/s that a core of
+the machine these lines were tried on has; sums in an array reach 60 to 100. The sums themselves are in ``outer``.
 """
 
-import platform
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
-from numpy.typing import NDArray
 
-from ..runtime import kernel
-
-Array = NDArray[Any]
-
-
-def _registers() -> tuple[int, int]:
-    """How many vector registers a core has, and bytes in each."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 32, 64
-    if features.get("avx"):
-        return 16, 32
-    return (16 if platform.machine() in ("x86_64", "AMD64") else 32), 16
-
-
-REGISTERS, VECTOR_BYTES = _registers()
-# The most vectors in each of the four rows of a tile: half of the registers hold sums.
-MOST_VECTORS = REGISTERS // 8
+from ..types import Array
+from .machine import VECTOR_BYTES
 
 
 def _load_tile(sums: Array, at: int, apart: int, rows: int, vectors: int) -> Array:
@@ -227,140 +204,3 @@ add_outer = _instruction(_add_outer, _emit_add_outer)
 add_tiles = _instruction(_add_tiles, _emit_by_vector("fadd"))
 turn_square = _instruction(_turn_square, _emit_turn_square)
 subtract_tiles = _instruction(_subtract_tiles, _emit_by_vector("fsub"))
-
-
-def _tile_kernel(vectors: int) -> Callable[..., Any]:
-    """``sum_outer`` for that many vectors."""
-
-    @kernel
-    def sum_tiles(
-        a: Array, first: int, places: Array, a_steps: Array, b: Array, at: int, b_steps: Array,
-        start: Array, from_: int, from_apart: int, sums: Array, to: int, apart: int,
-    ) -> None:  # fmt: skip
-        for q in range(np.uintp(0), np.uintp(len(places)), np.uintp(4)):
-            p0, p1 = first + places[q], first + places[q + np.uintp(1)]
-            p2, p3 = first + places[q + np.uintp(2)], first + places[q + np.uintp(3)]
-            tile = load_tile(start, from_ + q * from_apart, from_apart, 4, vectors)
-            for t in range(np.uintp(len(a_steps))):
-                step = a_steps[t]
-                tile = add_outer(tile, a, (p0 + step, p1 + step, p2 + step, p3 + step), b, at + b_steps[t])
-            store_tile(tile, sums, to + q * apart, apart)
-
-    return sum_tiles
-
-
-_sum_tiles_1, _sum_tiles_2, _sum_tiles_4 = _tile_kernel(1), _tile_kernel(2), _tile_kernel(4)
-
-
-@kernel
-def sum_outer(
-    a: Array, first: int, places: Array, a_steps: Array, b: Array, at: int, b_steps: Array, count: int,
-    start: Array, from_: int, from_apart: int, sums: Array, to: int, apart: int,
-) -> None:  # fmt: skip
-    """sums[to + r·apart + j] = start[from_ + r·from_apart + j] + Σ_t a[first + places[r] + a_steps[t]] · b[at + b_steps[t] + j].
-
-    All arrays flat and all places unsigned; as many rows as places, a multiple of four; j in 0 … count, filled up
-    to whole vectors.
-    """
-    lanes = np.uintp(VECTOR_BYTES // a.itemsize)
-    done, end = np.uintp(0), np.uintp(count)
-    if MOST_VECTORS == 4:
-        while done + np.uintp(4) * lanes <= end:
-            _sum_tiles_4(
-                a, first, places, a_steps, b, at + done, b_steps,
-                start, from_ + done, from_apart, sums, to + done, apart,
-            )  # fmt: skip
-            done += np.uintp(4) * lanes
-    while done + np.uintp(2) * lanes <= end:
-        _sum_tiles_2(
-            a, first, places, a_steps, b, at + done, b_steps, start, from_ + done, from_apart, sums, to + done, apart
-        )
-        done += np.uintp(2) * lanes
-    while done < end:
-        _sum_tiles_1(
-            a, first, places, a_steps, b, at + done, b_steps, start, from_ + done, from_apart, sums, to + done, apart
-        )
-        done += lanes
-
-
-def _run_kernel(vectors: int) -> Callable[..., Any]:
-    """``add_runs`` for that many vectors."""
-
-    @kernel
-    def add_run(factors: Array, count: int, row: Array, places: Array, offset: int, sums: Array, at: int) -> None:
-        tile = load_tile(sums, at, at, 1, vectors)
-        for k in range(np.uintp(count)):
-            tile = add_outer(tile, factors, (k,), row, places[k] + offset)
-        store_tile(tile, sums, at, at)
-
-    return add_run
-
-
-_add_run_1, _add_run_3, _add_run_6, _add_run_12 = _run_kernel(1), _run_kernel(3), _run_kernel(6), _run_kernel(12)
-
-
-@kernel
-def add_runs(
-    factors: Array, count: int, row: Array, places: Array, offset: int, length: int, sums: Array, at: int
-) -> None:
-    """sums[at + j] += Σ_k factors[k] · row[places[k] + offset + j], for k in 0 … count, j in 0 … length, a multiple of 16.
-
-    All arrays flat and all places unsigned. Twelve vectors at a time, six, three, one: of a filter row of three pixels,
-    channels side by side, nothing is left over.
-    """
-    lanes = np.uintp(VECTOR_BYTES // row.itemsize)
-    done, end = np.uintp(0), np.uintp(length)
-    while done + np.uintp(12) * lanes <= end:
-        _add_run_12(factors, count, row, places, offset + done, sums, at + done)
-        done += np.uintp(12) * lanes
-    while done + np.uintp(6) * lanes <= end:
-        _add_run_6(factors, count, row, places, offset + done, sums, at + done)
-        done += np.uintp(6) * lanes
-    while done + np.uintp(3) * lanes <= end:
-        _add_run_3(factors, count, row, places, offset + done, sums, at + done)
-        done += np.uintp(3) * lanes
-    while done < end:
-        _add_run_1(factors, count, row, places, offset + done, sums, at + done)
-        done += lanes
-
-
-@kernel
-def add_three_runs(
-    factors: Array, count: int, row: Array, places: Array, pitch: int, length: int, sums: Array, at: int
-) -> None:
-    """``add_runs`` for three short runs at once, each ``pitch`` further on in ``row`` and ``length`` further on in ``sums``.
-
-    A single vector of sums would wait for itself at every step.
-    """
-    lanes = np.uintp(VECTOR_BYTES // row.itemsize)
-    done, end, apart = np.uintp(0), np.uintp(length), np.uintp(length)
-    while done < end:
-        first, second, third = at + done, at + done + apart, at + done + apart + apart
-        tile0, tile1 = load_tile(sums, first, first, 1, 1), load_tile(sums, second, second, 1, 1)
-        tile2 = load_tile(sums, third, third, 1, 1)
-        for k in range(np.uintp(count)):
-            place = places[k] + done
-            tile0 = add_outer(tile0, factors, (k,), row, place)
-            tile1 = add_outer(tile1, factors, (k,), row, place + pitch)
-            tile2 = add_outer(tile2, factors, (k,), row, place + pitch + pitch)
-        store_tile(tile0, sums, first, first)
-        store_tile(tile1, sums, second, second)
-        store_tile(tile2, sums, third, third)
-        done += lanes
-
-
-@kernel
-def turn(a: Array, at: int, apart: int, rows: int, columns: int, b: Array, to: int, b_apart: int) -> None:
-    """b[to + j·b_apart + i] = a[at + i·apart + j], i in 0 … rows, j in 0 … columns; all places unsigned.
-
-    Squares that fit the registers, then the rest number by number: five times as fast as that alone.
-    """
-    side = np.uintp(VECTOR_BYTES // a.itemsize)
-    height, width = np.uintp(rows), np.uintp(columns)
-    whole_rows, whole_columns = height // side * side, width // side * side
-    for i in range(np.uintp(0), whole_rows, side):
-        for j in range(np.uintp(0), whole_columns, side):
-            turn_square(a, at + i * apart + j, apart, b, to + j * b_apart + i, b_apart)
-    for j in range(width):
-        for i in range(whole_rows if j < whole_columns else np.uintp(0), height):
-            b[to + j * b_apart + i] = a[at + i * apart + j]

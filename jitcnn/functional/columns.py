@@ -1,0 +1,80 @@
+"""Windows as columns: im2col, and its adjoint col2im."""
+
+from ..arrays import Array
+from ..kernels.conv import im2col as columns
+from ..kernels.memory import empty
+from ..kernels.types import Grid
+from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
+from .checks import Shape, float_arrays, has_shape
+
+
+def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0, dilation: IntOrPair = 1) -> Array:
+    """Every window as a column.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C, H, W), float32 or float64
+    FH, FW : int, height and width of the filter in pixels
+    stride, padding, dilation : as ``conv2d``
+
+    Returns
+    -------
+    ndarray of shape (C·FH·FW, N·H_out·W_out)
+        Rows run over (channel, row, column) of the filter; columns batch by batch, row by row.
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``conv2d``.
+    """
+    (x,) = float_arrays("im2col", x=x)
+    has_shape("im2col", "x", x, "N", "C", "H", "W")
+    filter_size, (grid, size_out) = _filter_windows(x.shape, FH, FW, stride, padding, dilation)
+    col = empty((x.shape[1], *filter_size, x.shape[0], *size_out), x.dtype)
+    columns.im2col(x, filter_size, grid, col)
+    return col.reshape(x.shape[1] * filter_size[0] * filter_size[1], -1)
+
+
+def col2im(
+    col: Array,
+    x_shape: tuple[int, ...],
+    FH: int,
+    FW: int,
+    stride: IntOrPair = 1,
+    padding: Padding = 0,
+    dilation: IntOrPair = 1,
+) -> Array:
+    """The adjoint of ``im2col``: every column goes back to its window; what overlaps is summed.
+
+    Parameters
+    ----------
+    col : ndarray of shape (C·FH·FW, N·H_out·W_out), float32 or float64
+    x_shape : tuple (N, C, H, W)
+    FH, FW, stride, padding, dilation : as they went into ``im2col``
+
+    Returns
+    -------
+    ndarray of shape ``x_shape``
+
+    Raises
+    ------
+    ShapeError, DTypeError, ConfigError
+        As ``im2col``; also if ``col`` is not what ``im2col`` makes of ``x_shape``.
+    """
+    (col,) = float_arrays("col2im", col=col)
+    x = empty(x_shape, col.dtype)
+    has_shape("col2im", "x_shape", x, "N", "C", "H", "W")
+    filter_size, (grid, size_out) = _filter_windows(x.shape, FH, FW, stride, padding, dilation)
+    N, C = x.shape[:2]
+    has_shape("col2im", "col", col, C * filter_size[0] * filter_size[1], N * size_out[0] * size_out[1])
+    columns.col2im(col.reshape(C, *filter_size, N, *size_out), filter_size, grid, x)
+    return x
+
+
+def _filter_windows(
+    x_shape: Shape, FH: int, FW: int, stride: IntOrPair, padding: Padding, dilation: IntOrPair
+) -> tuple[Pair, tuple[Grid, Pair]]:
+    """The filter's size as a pair, and where it stands on images of that shape."""
+    size, stride, dilation = pair((FH, FW), "filter size"), pair(stride, "stride"), pair(dilation, "dilation")
+    pad, size_out = window_grid((x_shape[2], x_shape[3]), size, stride, padding, dilation)
+    return size, (Grid(stride, dilation, pad), size_out)

@@ -1,0 +1,104 @@
+"""What a convolution needs before a kernel is called: arrays in order, where its windows stand, and its plan.
+
+A layer asks for the same in every step, so it is remembered by the shapes and settings.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ConfigError
+from ..kernels.engine.plan import Plan, Problem, fuses, plan
+from ..kernels.types import DType, Grid
+from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
+from .checks import Shape, check_groups, check_impl, float_arrays, has_shape
+
+Settings = tuple[IntOrPair, Padding, IntOrPair, int]
+"""Stride, padding, dilation, groups."""
+
+
+class Prepared(NamedTuple):
+    """Where windows stand, (H_out, W_out) of the convolution, what is computed, and how."""
+
+    grid: Grid
+    size_out: Pair
+    problem: Problem
+    plan: Plan
+
+
+def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) -> tuple[Array, Array, Array]:
+    """The arrays in their common dtype and in C order; no bias is one of zeros."""
+    if bias is None:
+        x, weights = float_arrays(operation, x=x, weights=weights)
+        return x, weights, np.zeros(weights.shape[:1], weights.dtype)
+    x, weights, bias = float_arrays(operation, x=x, weights=weights, bias=bias)
+    return x, weights, bias
+
+
+def prepare(
+    operation: str, x: Shape, weights: Shape, settings: Settings, dtype: DType, impl: str, pool: Pair = (1, 1)
+) -> Prepared:
+    """The grid, the plan and the rest for arrays of these shapes; ``pool`` is that of a fused block.
+
+    Raises
+    ------
+    ShapeError, ConfigError
+        If x and weights do not fit together, or a setting is out of range.
+    """
+    stride, padding, dilation, groups = settings
+    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
+    return _prepare(operation, x, weights, stride, check_padding(padding), dilation, groups, dtype, impl, pool)
+
+
+@lru_cache(maxsize=1024, typed=True)  # else groups=True would find what groups=1 left
+def _prepare(
+    operation: str,
+    x: Shape,
+    weights: Shape,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+    dtype: DType,
+    impl: str,
+    pool: Pair,
+) -> Prepared:
+    has_shape("conv2d", "weights", weights, "C_out", "C_in", "K_h", "K_w")
+    if groups == 1 and not isinstance(groups, bool):
+        has_shape("conv2d", "x", x, "N", weights[1], "H", "W")
+    else:
+        has_shape("conv2d", "x", x, "N", "C_in", "H", "W")
+        groups = check_groups(groups, x[1], weights[0])
+        has_shape("conv2d", "weights", weights, "C_out", x[1] // groups, "K_h", "K_w")
+    kernel_size = pair((weights[2], weights[3]), "kernel_size")
+    pad, size_out = window_grid((x[2], x[3]), kernel_size, stride, padding, dilation)
+    grid, pooled = Grid(stride, dilation, pad), (size_out[0] // pool[0], size_out[1] // pool[1])
+    if operation == "conv2d_relu_pool":
+        _check_pool(grid, size_out, pool)
+    problem = Problem(x[0], x[1], weights[0], (x[2], x[3]), pooled, kernel_size, grid, groups, pool, dtype)
+    return Prepared(grid, size_out, problem, plan(operation, problem, check_impl(impl)))
+
+
+def _check_pool(grid: Grid, size_conv: Pair, pool: Pair) -> None:
+    """ConfigError unless a pool of that size can run fused."""
+    if not fuses(grid, 1, pool, Grid(pool)):
+        raise ConfigError(f"A pool of {pool} is too large to run fused: use conv2d, relu and max_pool2d.")
+    if pool[0] > size_conv[0] or pool[1] > size_conv[1]:
+        raise ConfigError(f"A pool of {pool} does not fit into the convolution's plane of {size_conv}.")
+
+
+def conv_plans(x: Shape, weights: Shape, settings: Settings, dtype: DType, impl: str) -> dict[str, Plan]:
+    """How each pass of a convolution of arrays of these shapes runs."""
+    passes = {"forward": "conv2d", "d_weights": "conv2d_backward_weights", "d_x": "conv2d_backward_input"}
+    return {name: prepare(each, x, weights, settings, dtype, impl).plan for name, each in passes.items()}
+
+
+def conv_relu_pool_plans(x: Shape, weights: Shape, settings: Settings, pool: Pair, dtype: DType) -> dict[str, Plan]:
+    """The same of Conv2D → ReLU → MaxPool2D in one pass."""
+    suffixes = {"forward": "", "d_weights": "_backward_weights", "d_x": "_backward_input"}
+    return {
+        name: prepare(f"conv2d_relu_pool{suffix}", x, weights, settings, dtype, "auto", pool).plan
+        for name, suffix in suffixes.items()
+    }

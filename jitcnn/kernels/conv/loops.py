@@ -1,0 +1,110 @@
+"""Convolution as nested loops, compiled and shared among all cores: one nest for each pass, in the letters of ``naive``.
+
+    n  image      co  filter                     kh, kw  its row and column
+    oh, ow  output pixel      ci  channel that the filter sees      ih, iw  input pixel
+
+In all three, one product meets one pixel, at the place where the window has it:
+
+    ih = oh · stride + kh · dilation - pad        iw = ow · stride + kw · dilation - pad
+
+Two things differ from ``naive``. ``oh`` and ``ow`` run innermost, along the image, so that the compiler computes
+neighbouring pixels as one vector: 47 GFLOP/s, where a sum over ``ci, kh, kw`` for one pixel after another has 3. And no
+window reads padding: ``_inside`` leaves out the outputs whose pixel is not in the image.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from ..runtime import kernel, parallel_loops
+from ..types import Array, Grid
+
+
+@kernel
+def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
+    """The grid without signs: an index that might be negative would be tested at each pixel, and no vector is made."""
+    (stride_h, stride_w), (dilation_h, dilation_w), (pad_h, pad_w) = grid
+    return (
+        np.uintp(stride_h), np.uintp(stride_w), np.uintp(dilation_h), np.uintp(dilation_w),
+        np.uintp(pad_h), np.uintp(pad_w),
+    )  # fmt: skip
+
+
+@kernel
+def _inside(k: Any, stride: Any, dilation: Any, pad: Any, size: int, size_out: int) -> tuple[np.uintp, np.uintp]:
+    """First and end of the outputs o whose pixel o · stride + k · dilation - pad is in the image, 0 … size."""
+    step, shift = np.intp(stride), np.intp(k * dilation) - np.intp(pad)
+    first: Any = max(0, (step - 1 - shift) // step)
+    end = max(first, min(size_out, (size - 1 - shift) // step + 1))
+    return np.uintp(first), np.uintp(end)
+
+
+@parallel_loops
+def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array) -> None:
+    """x (N, C_in, H, W), weights (C_out, C_in / groups, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
+    (_, C_in, H, W), (N, C_out, H_out, W_out), (_, C_group, K_h, K_w) = x.shape, out.shape, weights.shape
+    stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w = _unsigned(grid)
+    filters = C_out // (C_in // C_group)  # in each group
+    for plane in prange(N * C_out):
+        n, co = plane // C_out, plane % C_out
+        first = co // filters * C_group  # channel of the group
+        out[n, co] = bias[co]
+        for ci in range(C_group):
+            for kh in range(np.uintp(K_h)):
+                oh_first, oh_end = _inside(kh, stride_h, dilation_h, pad_h, H, H_out)
+                for kw in range(np.uintp(K_w)):
+                    ow_first, ow_end = _inside(kw, stride_w, dilation_w, pad_w, W, W_out)
+                    weight = weights[co, ci, kh, kw]
+                    for oh in range(oh_first, oh_end):
+                        for ow in range(ow_first, ow_end):
+                            ih = oh * stride_h + kh * dilation_h - pad_h
+                            iw = ow * stride_w + kw * dilation_w - pad_w
+                            out[n, co, oh, ow] += weight * x[n, first + ci, ih, iw]
+
+
+@parallel_loops
+def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array, d_bias: Array) -> None:
+    """d_out (N, C_out, H_out, W_out), x (N, C_in, H, W) -> d_weights (C_out, C_in / groups, K_h, K_w), d_bias (C_out,)."""
+    (_, C_in, H, W), (N, C_out, H_out, W_out), (_, C_group, K_h, K_w) = x.shape, d_out.shape, d_weights.shape
+    stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w = _unsigned(grid)
+    filters = C_out // (C_in // C_group)
+    for co in prange(C_out):
+        first = co // filters * C_group
+        d_bias[co] = d_out[:, co].sum()
+        for ci in range(C_group):
+            for kh in range(np.uintp(K_h)):
+                oh_first, oh_end = _inside(kh, stride_h, dilation_h, pad_h, H, H_out)
+                for kw in range(np.uintp(K_w)):
+                    ow_first, ow_end = _inside(kw, stride_w, dilation_w, pad_w, W, W_out)
+                    columns = np.zeros(W_out, x.dtype)  # one sum for each ow, as a vector has no single one
+                    for n in range(N):
+                        for oh in range(oh_first, oh_end):
+                            for ow in range(ow_first, ow_end):
+                                ih = oh * stride_h + kh * dilation_h - pad_h
+                                iw = ow * stride_w + kw * dilation_w - pad_w
+                                columns[ow] += d_out[n, co, oh, ow] * x[n, first + ci, ih, iw]
+                    d_weights[co, ci, kh, kw] = columns.sum()
+
+
+@parallel_loops
+def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) -> None:
+    """d_out (N, C_out, H_out, W_out), weights (C_out, C_in / groups, K_h, K_w) -> d_x (N, C_in, H, W)."""
+    (N, C_in, H, W), (_, C_out, H_out, W_out), (_, C_group, K_h, K_w) = d_x.shape, d_out.shape, weights.shape
+    stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w = _unsigned(grid)
+    filters = C_out // (C_in // C_group)
+    for plane in prange(N * C_in):
+        n, c = plane // C_in, plane % C_in
+        group, ci = c // C_group, c % C_group
+        d_x[n, c] = 0
+        for co in range(group * filters, (group + 1) * filters):
+            for kh in range(np.uintp(K_h)):
+                oh_first, oh_end = _inside(kh, stride_h, dilation_h, pad_h, H, H_out)
+                for kw in range(np.uintp(K_w)):
+                    ow_first, ow_end = _inside(kw, stride_w, dilation_w, pad_w, W, W_out)
+                    weight = weights[co, ci, kh, kw]
+                    for oh in range(oh_first, oh_end):
+                        for ow in range(ow_first, ow_end):
+                            ih = oh * stride_h + kh * dilation_h - pad_h
+                            iw = ow * stride_w + kw * dilation_w - pad_w
+                            d_x[n, c, ih, iw] += weight * d_out[n, co, oh, ow]

@@ -1,0 +1,179 @@
+"""The gradient of 3×3 filters with Winograd's transforms, see ``winograd_transforms``.
+
+It is the transpose of the same bilinear form, where the products are summed over all tiles before the transform back:
+
+    d_g = Gᵀ [Σ over tiles of (A dy Aᵀ) ⊙ (Bᵀ d B)] G
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+
+from ..memory import empty
+from ..runtime import kernel, parallel_kernel
+from ..simd.layouts import channels_last, turn
+from ..simd.machine import VECTOR_BYTES
+from ..simd.outer import Numbers, Rows, Runs, sum_outer
+from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
+from ..types import Array, Pair
+from .over_channels import BLOCK, JOBS, LANES, even_steps, whole_lanes
+from .winograd_transforms import G, place_apart, transform_rows
+
+# Tiles to a job: their transforms and sums fit the L2 cache.
+TILES_AT_ONCE = 64
+
+
+class Steps(NamedTuple):
+    """Where things stand: channel after channel and tile after tile in transformed pixels, tile after tile in gradients.
+
+    As many tiles as one sum takes at once, whole rows of them.
+    """
+
+    channels: Array
+    tiles: Array
+    gradients: Array
+
+
+class Sums(NamedTuple):
+    """What is summed: places (parts, blocks, 16, C, width) and bias (parts, blocks, width), or those of one part and block."""
+
+    places: Array
+    bias: Array
+
+
+@kernel
+def _transform_gradients(
+    d_pixels: Array, at: int, step: Pair, width: int, half: Array, to: int, apart: int, places: Array
+) -> None:
+    """A dy Aᵀ of 2×2 pixels from d_pixels[at] on, ``width`` numbers each -> places[to + k·apart …]; ``half``: room.
+
+    ``step`` is from one row of pixels to the next, and from one pixel to the next.
+
+    The last row of A is taken without its sign, as the transform back knows.
+    """
+    lanes, zero, run = np.uintp(VECTOR_BYTES // d_pixels.itemsize), np.uintp(0), np.uintp(width)
+    down, along = np.uintp(step[0]), np.uintp(step[1])
+    line, place_row, done = lanes + lanes + lanes + lanes, apart + apart + apart + apart, np.uintp(0)
+    while done < run:
+        left = load_tile(d_pixels, at + done, down, 2, 1)
+        right = load_tile(d_pixels, at + along + done, down, 2, 1)
+        store_tile(left, half, zero, line)
+        store_tile(add_tiles(left, right), half, lanes, line)
+        store_tile(subtract_tiles(left, right), half, lanes + lanes, line)
+        store_tile(right, half, lanes + lanes + lanes, line)
+        upper, lower = load_tile(half, zero, lanes, 4, 1), load_tile(half, line, lanes, 4, 1)
+        there = to + done
+        store_tile(upper, places, there, apart)
+        store_tile(add_tiles(upper, lower), places, there + place_row, apart)
+        store_tile(subtract_tiles(upper, lower), places, there + place_row + place_row, apart)
+        store_tile(lower, places, there + place_row + place_row + place_row, apart)
+        done += lanes
+
+
+@kernel
+def _sum_some_gradients(
+    pixels: Array, size: Pair, d_pixels: Array, lanes: Pair, grid: Pair, rows: Pair, steps: Steps, sums: Sums
+) -> None:
+    """As ``_sum_gradients``, for rows of tiles from … to and one block; lanes: its first, and how many a pixel has."""
+    d_places, d_bias = sums
+    _, C, width = d_places.shape
+    H, W = grid
+    height = len(steps.tiles) // W
+    flat_d, flat, zero, run, channels = d_pixels.ravel(), d_places.ravel(), np.uintp(0), np.uintp(width), np.uintp(C)
+    filled = height * W
+    transformed = np.empty(16 * place_apart(filled, C), pixels.dtype)
+    gradients = np.empty(16 * place_apart(filled, width), pixels.dtype)
+    half = np.empty(8 * LANES, pixels.dtype)
+    flat[:] = 0
+    d_bias[:] = 0
+    for first in range(rows[0], rows[1], height):
+        last = min(rows[1], first + height)
+        transform_rows(pixels, size, grid, (first, last), np.uintp((last - first) * W), transformed)
+        tiles, k = np.uintp((last - first) * W), zero
+        apart, d_apart = place_apart(tiles, C), place_apart(tiles, width)
+        for row in range(first, last):
+            at = row // H * d_pixels.shape[1] + row % H * 4 * W * lanes[1] + lanes[0]
+            for column in range(W):
+                here = np.uintp(at + column * 2 * lanes[1])
+                step = 2 * W * lanes[1], lanes[1]
+                _transform_gradients(flat_d, here, step, width, half, k * run, d_apart, gradients)
+                k += np.uintp(1)
+        for place in range(np.uintp(16)):
+            to = place * channels * run
+            into = Rows(flat, to, run)
+            numbers = Numbers(transformed, place * apart, steps.channels, steps.tiles[:tiles])
+            sum_outer(numbers, Runs(gradients, place * d_apart, steps.gradients[:tiles], width), into, into)
+        # Place (1, 1) holds the sum of a tile.
+        for tile in range(tiles):
+            at_tile = np.uintp(5) * d_apart + tile * run
+            for lane in range(run):
+                d_bias[lane] += gradients[at_tile + lane]
+
+
+@parallel_kernel
+def _sum_gradients(pixels: Array, size: Pair, d_pixels: Array, grid: Pair, steps: Steps, sums: Sums) -> None:
+    """places[part, b, k, c, lane] = Σ over the tiles of a part of (Bᵀ d B)[k, c] · (A dy Aᵀ)[k, b·width + lane].
+
+    pixels (N, ≥ H·W·C), ``size`` is W, C; d_pixels (N, …) of whole tiles, ``grid`` of them in an image.
+    """
+    parts, blocks, _, _, width = sums.places.shape
+    rows = len(pixels) * grid[0]
+    for job in prange(parts * blocks):
+        part, b = np.intp(job) // blocks, np.intp(job) % blocks
+        lanes, some = (b * width, blocks * width), (part * rows // parts, (part + 1) * rows // parts)
+        here = Sums(sums.places[part, b], sums.bias[part, b])
+        _sum_some_gradients(pixels, size, d_pixels, lanes, grid, some, steps, here)
+
+
+@kernel
+def _transform_channel(
+    d_places: Array, b: int, c: int, G2: Array, places: Array, steps: Array, d_weights: Array
+) -> None:
+    """Gᵀ m G of all parts' sums for one channel and block -> d_weights[b·width + lane, c, t]."""
+    parts, width = d_places.shape[0], d_places.shape[4]
+    total, taps = np.zeros(16 * width + LANES, d_places.dtype), np.empty(len(places) * width + LANES, d_places.dtype)
+    nothing, zero, run = np.zeros(width + LANES, d_places.dtype), np.uintp(0), np.uintp(width)
+    for part in range(parts):
+        for k in range(16):
+            some, at = d_places[part, b, k, c], np.uintp(k * width)
+            for lane in range(run):
+                total[at + lane] += some[lane]
+    runs = Runs(total, zero, steps * run, width)
+    sum_outer(Numbers(G2, zero, places, steps), runs, Rows(nothing, zero, zero), Rows(taps, zero, run))
+    count, T = min(width, len(d_weights) - b * width), 9 * d_weights.shape[1]
+    turn(taps, zero, run, 9, count, d_weights.ravel(), np.uintp(b * width * T + c * 9), np.uintp(T))
+
+
+@parallel_kernel
+def _transform_places(d_places: Array, G2: Array, places: Array, steps: Array, d_weights: Array) -> None:
+    """d_places (parts, blocks, 16, ≥ C, width), G2 (12·16,) -> d_weights (C_out, C, 3, 3)."""
+    blocks, C = d_places.shape[1], d_weights.shape[1]
+    for job in prange(blocks * C):
+        _transform_channel(d_places, np.intp(job) // C, np.intp(job) % C, G2, places, steps, d_weights)
+
+
+@cache
+def _back(dtype: Any) -> Array:
+    """Gᵀ for both axes with the sign that A was left without, and three rows to fill up (12·16,)."""
+    signed = G * np.array([[1], [1], [1], [-1]])
+    return np.pad(np.kron(signed, signed).T, ((0, 3), (0, 0))).astype(dtype).reshape(-1)
+
+
+def filter_gradients(x: Array, pad: Pair, d_out: Array, d_weights: Array, d_bias: Array) -> None:
+    """x (N, C, H, W) with that padding, d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C, 3, 3), d_bias (C_out,)."""
+    C_out, channels = len(d_weights), whole_lanes(d_weights.shape[1])
+    width = min(BLOCK, whole_lanes(C_out))
+    blocks = -(-C_out // width)
+    tiles = (d_out.shape[2] + 1) // 2, (d_out.shape[3] + 1) // 2
+    size = 2 * tiles[0] + 2, 2 * tiles[1] + 2
+    pixels = channels_last(x, pad, size, channels)
+    d_pixels = channels_last(d_out, (0, 0), (2 * tiles[0], 2 * tiles[1]), blocks * width)
+    parts, at_once = max(1, JOBS // blocks), max(1, TILES_AT_ONCE // tiles[1]) * tiles[1]
+    places = empty((parts, blocks, 16, channels, width), x.dtype)
+    sums = Sums(places, np.empty((parts, blocks, width), x.dtype))
+    steps = Steps(even_steps(channels, 1), even_steps(at_once, channels), even_steps(at_once, width))
+    _sum_gradients(pixels, (size[1], channels), d_pixels, tiles, steps, sums)
+    _transform_places(places, _back(x.dtype), even_steps(12, 16), even_steps(16, 1), d_weights)
+    d_bias[...] = sums.bias.sum(axis=0).reshape(-1)[:C_out]

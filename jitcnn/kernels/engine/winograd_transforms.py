@@ -1,0 +1,169 @@
+"""Winograd's minimal filtering F(2×2, 3×3): 4 multiplications to an output instead of 9.
+
+Lavin and Gray (2016, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308): the 2×2 outputs over 4×4
+pixels d, with the filter g, are
+
+    Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
+
+The transforms of the pixels and of the sums are additions only. The products of all channels are summed before the
+transform back, by ``outer.sum_outer`` for each of the 16 places of a tile. Channels are filled up with zeros to whole vectors.
+
+A NaN reaches the outputs whose window holds it and no other, as each transform drops what an output does not see. An
+infinity does too, but as NaN where a transform takes it from another.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..memory import empty
+from ..runtime import kernel
+from ..simd.machine import VECTOR_BYTES
+from ..simd.outer import Numbers, Rows, Runs, sum_outer
+from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
+from ..types import Array, Pair
+from .over_channels import LANES, even_steps, whole_lanes
+
+# 1×3 filter -> its four transformed numbers; for 3×3 once along each axis.
+G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+
+
+class Transformed(NamedTuple):
+    """Filters G g Gᵀ: factors (blocks, 16, C, width), C whole vectors; bias (blocks·2·width,), zeros and the bias of each block.
+
+    And where things stand: tile after tile and channel after channel in transformed pixels, channel after channel in factors.
+    """
+
+    factors: Array
+    bias: Array
+    tile_steps: Array
+    channel_steps: Array
+    filter_steps: Array
+
+
+@kernel
+def _transform_pixels(
+    pixels: Array, at: int, pitch: int, C: int, half: Array, to: int, apart: int, places: Array
+) -> None:
+    """Bᵀ d B of the 4×4 pixels from pixels[at] on, C numbers each -> places[to + k·apart …], k in 0 … 16; ``half``: room."""
+    lanes, side, down, zero = np.uintp(VECTOR_BYTES // pixels.itemsize), np.uintp(C), np.uintp(pitch), np.uintp(0)
+    two, three, line = lanes + lanes, lanes + lanes + lanes, lanes + lanes + lanes + lanes
+    step, stop = apart + apart + apart + apart, np.uintp(at) + side
+    here, there = np.uintp(at), np.uintp(to)
+    while here < stop:
+        # Columns: a tile is one column of pixels, four rows of one vector.
+        d0, d1 = load_tile(pixels, here, down, 4, 1), load_tile(pixels, here + side, down, 4, 1)
+        d2, d3 = (
+            load_tile(pixels, here + side + side, down, 4, 1),
+            load_tile(pixels, here + side + side + side, down, 4, 1),
+        )
+        store_tile(subtract_tiles(d0, d2), half, zero, line)
+        store_tile(add_tiles(d1, d2), half, lanes, line)
+        store_tile(subtract_tiles(d2, d1), half, two, line)
+        store_tile(subtract_tiles(d1, d3), half, three, line)
+        # Rows: a tile is one row.
+        d0, d1 = load_tile(half, zero, lanes, 4, 1), load_tile(half, line, lanes, 4, 1)
+        d2, d3 = load_tile(half, line + line, lanes, 4, 1), load_tile(half, line + line + line, lanes, 4, 1)
+        store_tile(subtract_tiles(d0, d2), places, there, apart)
+        store_tile(add_tiles(d1, d2), places, there + step, apart)
+        store_tile(subtract_tiles(d2, d1), places, there + step + step, apart)
+        store_tile(subtract_tiles(d1, d3), places, there + step + step + step, apart)
+        here += lanes
+        there += lanes
+
+
+@kernel
+def transform_sums(
+    sums: Array, at: int, apart: int, width: int, half: Array, pixels: Array, to: int, pitch: int
+) -> None:
+    """Aᵀ m A of the 16 runs sums[at + k·apart …] -> 2×2 runs pixels[to + i·pitch + j·width …]; ``half``: room."""
+    lanes, zero, run = np.uintp(VECTOR_BYTES // sums.itemsize), np.uintp(0), np.uintp(width)
+    step, line = apart + apart + apart + apart, lanes + lanes
+    done = zero
+    while done < run:
+        here = at + done
+        m0, m1 = load_tile(sums, here, apart, 4, 1), load_tile(sums, here + step, apart, 4, 1)
+        m2, m3 = (
+            load_tile(sums, here + step + step, apart, 4, 1),
+            load_tile(sums, here + step + step + step, apart, 4, 1),
+        )
+        store_tile(add_tiles(add_tiles(m0, m1), m2), half, zero, line)
+        store_tile(subtract_tiles(subtract_tiles(m1, m2), m3), half, lanes, line)
+        n0, n1 = load_tile(half, zero, lanes, 2, 1), load_tile(half, line, lanes, 2, 1)
+        n2, n3 = load_tile(half, line + line, lanes, 2, 1), load_tile(half, line + line + line, lanes, 2, 1)
+        store_tile(add_tiles(add_tiles(n0, n1), n2), pixels, to + done, pitch)
+        store_tile(subtract_tiles(subtract_tiles(n1, n2), n3), pixels, to + run + done, pitch)
+        done += lanes
+
+
+@kernel
+def place_apart(tiles: int, count: int) -> Any:
+    """From one of the 16 places of so many tiles to the next: an odd number of cache lines, or all would share a few cache sets."""
+    return np.uintp((tiles * count + LANES - 1) // LANES | 1) * np.uintp(LANES)
+
+
+@kernel
+def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: int, transformed: Array) -> None:
+    """Bᵀ d B of every tile in ``rows`` of tiles, first … last -> transformed[k, tile, c], k in 0 … 16, ``filled`` tiles each.
+
+    pixels (N, ≥ H·W·C), ``size`` is W, C; ``grid`` is the rows and columns of tiles in an image.
+    """
+    (W, C), (first, last), flat = size, rows, pixels.ravel()
+    half, channels, k = np.empty(16 * LANES, pixels.dtype), np.uintp(C), np.uintp(0)
+    apart = place_apart(filled, C)
+    if filled > (last - first) * grid[1]:
+        transformed[:] = 0  # what fills the last four tiles up
+    for row in range(first, last):
+        at = row // grid[0] * pixels.shape[1] + row % grid[0] * 2 * W * C
+        for column in range(grid[1]):
+            _transform_pixels(flat, at + column * 2 * C, W * C, C, half, k * channels, apart, transformed)
+            k += np.uintp(1)
+
+
+@kernel
+def multiply_places(transformed: Array, filled: int, filters: Transformed, b: int, sums: Array) -> None:
+    """sums[k, tile, lane] = Σ_c transformed[k, tile, c] · factors[b, k, c, lane], and the bias of block b."""
+    _, _, C, width = filters.factors.shape
+    run, channels, zero = np.uintp(width), np.uintp(C), np.uintp(0)
+    tiles, flat = np.uintp(filled), filters.factors.ravel()
+    apart, sums_apart = place_apart(filled, C), place_apart(filled, width)
+    for place in range(np.uintp(16)):
+        # The bias goes where every output takes it from: place (1, 1).
+        start = np.uintp((b * 2 + 1) * width) if place == np.uintp(5) else np.uintp(b * 2 * width)
+        numbers = Numbers(transformed, place * apart, filters.tile_steps[:tiles], filters.channel_steps)
+        runs = Runs(flat, (np.uintp(b * 16) + place) * channels * run, filters.filter_steps, width)
+        sum_outer(numbers, runs, Rows(filters.bias, start, zero), Rows(sums, place * sums_apart, run))
+
+
+@kernel
+def _factors(filters: Array, G2: Array, places: Array, steps: Array, filter_steps: Array, factors: Array) -> None:
+    """filters (blocks, C·9, width), G2 (16·9,) -> factors (blocks, 16, ≥ C, width): G g Gᵀ of every channel and filter."""
+    blocks, _, channels, width = factors.shape
+    C = filters.shape[1] // 9
+    flat, to = filters.ravel(), factors.ravel()
+    nothing, zero = np.zeros(width + LANES, filters.dtype), np.uintp(0)
+    for b in range(blocks):
+        for c in range(C):
+            runs = Runs(flat, np.uintp((b * C + c) * 9 * width), filter_steps, width)
+            sums = Rows(to, np.uintp((b * 16 * channels + c) * width), np.uintp(channels * width))
+            sum_outer(Numbers(G2, zero, places, steps), runs, Rows(nothing, zero, zero), sums)
+
+
+@cache
+def _twice(dtype: Any) -> Array:
+    """G for both axes (16·9,)."""
+    return np.kron(G, G).astype(dtype).reshape(-1)
+
+
+def transformed_filters(filters: Array, bias: Array, tiles: int) -> Transformed:
+    """Filters (blocks, C·9, width) and bias (blocks·width,), as ``over_channels`` lays them, for so many tiles at once."""
+    blocks, T, width = filters.shape
+    C, channels = T // 9, whole_lanes(T // 9)
+    factors = empty((blocks, 16, channels, width), filters.dtype)
+    factors[:, :, C:] = 0
+    _factors(filters, _twice(filters.dtype), even_steps(16, 9), even_steps(9, 1), even_steps(9, width), factors)
+    start = np.zeros((blocks, 2, width), filters.dtype)
+    start[:, 1] = bias.reshape(blocks, width)
+    steps = even_steps(tiles + 3, channels), even_steps(channels, 1), even_steps(channels, width)
+    return Transformed(factors, start.reshape(-1), *steps)

@@ -1,0 +1,90 @@
+"""Max and average pooling as nested loops, compiled and shared among all cores, in the letters of ``naive``.
+
+    n  image    c  channel    oh, ow  output pixel    ih, iw  input pixel
+
+Each iteration of the ``prange`` owns one plane (n, c) of what is written. A window is the pixels ih, iw that it has inside
+the image; its height and width, and so what an average is divided by, are those of the whole window.
+"""
+
+import numpy as np
+from numba import prange
+
+from ..runtime import kernel, parallel_kernel
+from ..types import Array, Grid, Pair
+
+
+@kernel
+def _window(o: int, size_pool: int, stride: int, pad: int, size: int) -> Pair:
+    """First pixel along one axis that window o has inside the image, and the end."""
+    return max(0, o * stride - pad), min(size, o * stride - pad + size_pool)
+
+
+@parallel_kernel
+def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices: Array) -> None:
+    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
+    (N, C, H, W), (H_out, W_out) = x.shape, out.shape[2:]
+    stride, _, pad = grid
+    for plane in prange(N * C):
+        n, c = plane // C, plane % C
+        for oh in range(H_out):
+            top, bottom = _window(oh, pool[0], stride[0], pad[0], H)
+            for ow in range(W_out):
+                left, right = _window(ow, pool[1], stride[1], pad[1], W)
+                largest, winner = x[n, c, top, left], top * W + left
+                for ih in range(top, bottom):
+                    for iw in range(left, right):
+                        value = x[n, c, ih, iw]
+                        # A NaN is larger than any number; of equals, and of NaNs, the first stays.
+                        if not (value <= largest or np.isnan(largest)):
+                            largest, winner = value, ih * W + iw
+                out[n, c, oh, ow] = largest
+                max_indices[n, c, oh, ow] = winner
+
+
+@parallel_kernel
+def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
+    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
+    (N, C, _, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
+    for plane in prange(N * C):
+        n, c = plane // C, plane % C
+        d_x[n, c] = 0
+        for oh in range(H_out):
+            for ow in range(W_out):
+                ih, iw = divmod(max_indices[n, c, oh, ow], W)
+                d_x[n, c, ih, iw] += d_out[n, c, oh, ow]
+
+
+@parallel_kernel
+def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
+    """x (N, C, H, W) -> out (N, C, H_out, W_out), the mean of each window; padding counts as zeros."""
+    (N, C, H, W), (H_out, W_out) = x.shape, out.shape[2:]
+    stride, _, pad = grid
+    for plane in prange(N * C):
+        n, c = plane // C, plane % C
+        for oh in range(H_out):
+            top, bottom = _window(oh, pool[0], stride[0], pad[0], H)
+            for ow in range(W_out):
+                left, right = _window(ow, pool[1], stride[1], pad[1], W)
+                total = x.dtype.type(0)
+                for ih in range(top, bottom):
+                    for iw in range(left, right):
+                        total += x[n, c, ih, iw]
+                out[n, c, oh, ow] = total / x.dtype.type(pool[0] * pool[1])
+
+
+@parallel_kernel
+def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
+    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
+    (N, C, H, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
+    stride, _, pad = grid
+    for plane in prange(N * C):
+        n, c = plane // C, plane % C
+        d_x[n, c] = 0
+        for oh in range(H_out):
+            top, bottom = _window(oh, pool[0], stride[0], pad[0], H)
+            for ow in range(W_out):
+                left, right = _window(ow, pool[1], stride[1], pad[1], W)
+                share = d_out[n, c, oh, ow] / d_x.dtype.type(pool[0] * pool[1])
+                for ih in range(top, bottom):
+                    for iw in range(left, right):
+                        d_x[n, c, ih, iw] += share

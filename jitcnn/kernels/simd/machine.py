@@ -1,0 +1,42 @@
+"""The vector registers of this machine, or of the one that ``NUMBA_CPU_FEATURES`` names.
+
+The variable is numba's own; with ``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx2,+fma`` a machine with AVX-512 compiles and
+plans as one with AVX2 does.
+"""
+
+import platform
+from typing import Any, NamedTuple
+
+import numba
+from llvmlite import binding
+
+
+class Machine(NamedTuple):
+    """What a plan may depend on. The number of threads is not among it: it must not change what a sum comes to."""
+
+    registers: int
+    vector_bytes: int
+
+
+def _features() -> dict[str, bool]:
+    """The instruction sets that numba compiles for."""
+    config: Any = numba.config
+    if config.CPU_FEATURES is None:
+        return dict(binding.get_host_cpu_features())
+    named = [feature.strip() for feature in config.CPU_FEATURES.split(",") if feature.strip()]
+    return {feature.lstrip("+-"): not feature.startswith("-") for feature in named}
+
+
+def machine_of(features: dict[str, bool], architecture: str) -> Machine:
+    """The vector registers of a processor with these instruction sets."""
+    if features.get("avx512f"):
+        return Machine(32, 64)
+    if features.get("avx") or features.get("avx2"):
+        return Machine(16, 32)
+    return Machine(16 if architecture in ("x86_64", "AMD64") else 32, 16)
+
+
+HOST = machine_of(_features(), platform.machine())
+REGISTERS, VECTOR_BYTES = HOST
+# The most vectors in each of the four rows of a tile: half of the registers hold sums.
+MOST_VECTORS = REGISTERS // 8

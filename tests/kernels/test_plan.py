@@ -1,0 +1,167 @@
+"""The plan: what auto takes on both sides of every threshold, what is handed over, and why."""
+
+from dataclasses import fields
+
+import pytest
+
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, fuses, plan
+from jitcnn.kernels.simd.machine import Machine
+from jitcnn.kernels.types import Grid
+
+SAME = Grid(pad=(1, 1))
+
+
+def conv(images=64, C_in=64, C_out=64, size=(32, 32), kernel_size=(3, 3), grid=SAME, groups=1, pool=(1, 1)):
+    """A convolution whose output is as large as its input, and pooled."""
+    size_out = size[0] // pool[0], size[1] // pool[1]
+    return Problem(images, C_in, C_out, size, size_out, kernel_size, grid, groups, pool)
+
+
+def chosen(operation, problem, impl="auto"):
+    algorithm, _, variant = plan(operation, problem, impl)
+    return (algorithm, variant) if variant else algorithm
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (conv(C_out=7), ("direct", "over_pixels")),
+        (conv(C_out=8), ("direct", "over_channels")),
+        (conv(C_in=14, C_out=14, groups=2), ("direct", "depthwise")),
+        (conv(C_in=16, C_out=16, groups=2), ("direct", "over_channels")),
+        (conv(C_in=31), ("direct", "over_channels")),
+        (conv(C_in=32), "winograd"),
+        (conv(C_out=31), ("direct", "over_channels")),
+        (conv(C_out=32), "winograd"),
+        (conv(C_in=40), ("direct", "over_channels")),  # no whole vectors
+        (conv(images=39, size=(2, 2)), ("direct", "over_channels")),  # a tile an image
+        (conv(images=40, size=(2, 2)), "winograd"),
+        (conv(images=10, size=(3, 3)), "winograd"),  # four tiles an image, half of them beside it
+        (conv(kernel_size=(3, 2)), ("direct", "over_channels")),
+        (conv(grid=Grid((1, 2), pad=(1, 1))), ("direct", "over_channels")),
+        (conv(grid=Grid(dilation=(2, 1), pad=(1, 1))), ("direct", "over_channels")),
+        (conv(grid=Grid(pad=(2, 2))), "winograd"),
+        (conv(grid=Grid(pad=(0, 3))), ("direct", "over_channels")),
+        (conv(C_in=64, C_out=64, groups=2), "winograd"),
+    ],
+)
+def test_auto_takes_another_algorithm_from_a_threshold_on(problem, expected):
+    assert chosen("conv2d", problem) == chosen("conv2d_relu", problem) == expected
+
+
+@pytest.mark.parametrize(
+    ("problem", "d_weights", "d_x"),
+    [
+        (conv(C_in=128), "winograd", "winograd"),
+        (conv(C_in=144), ("direct", "over_channels"), "winograd"),
+        (conv(C_out=144), "winograd", "winograd"),
+        (conv(C_in=40, C_out=48), ("direct", "over_channels"), "winograd"),  # d_x sums over filters
+        (conv(C_in=48, C_out=40), "winograd", ("direct", "over_channels")),
+        (conv(C_in=7, C_out=9), ("direct", "over_channels"), ("direct", "over_pixels")),
+        (conv(C_in=9, C_out=7), ("direct", "over_pixels"), ("direct", "over_channels")),
+        (conv(C_in=14, C_out=32, groups=2), ("direct", "over_channels"), ("direct", "depthwise")),
+    ],
+)
+def test_backward_passes_choose_for_themselves(problem, d_weights, d_x):
+    assert chosen("conv2d_backward_weights", problem) == d_weights
+    assert chosen("conv2d_backward_input", problem) == d_x
+
+
+@pytest.mark.parametrize(
+    ("problem", "variant"),
+    [
+        (conv(images=13, C_in=16, size=(8, 8), pool=(2, 2)), "winograd"),  # 208 windows
+        (conv(images=12, C_in=16, size=(8, 8), pool=(2, 2)), "direct"),
+        (conv(C_in=15, pool=(2, 2)), "direct"),
+        (conv(pool=(2, 3)), "direct"),
+        (conv(kernel_size=(5, 5), pool=(2, 2)), "direct"),
+    ],
+)
+def test_a_fused_block_pools_the_sums_of_one_or_the_other(problem, variant):
+    assert chosen("conv2d_relu_pool", problem) == ("fused", variant)
+    assert chosen("conv2d_relu_pool_backward_weights", problem) == ("fused", "winners")
+    assert chosen("conv2d_relu_pool_backward_input", problem) == ("fused", "winners")
+
+
+def test_blocks_fuse_up_to_a_window_that_fits_the_cache():
+    assert fuses(Grid(), 1, (32, 32), Grid((32, 32)))
+    assert not fuses(Grid(), 1, (32, 33), Grid((32, 33)))
+    assert not fuses(Grid(dilation=(2, 1)), 1, (2, 2), Grid((2, 2)))
+    assert not fuses(Grid(), 2, (2, 2), Grid((2, 2)))
+    assert not fuses(Grid(), 1, (2, 2), Grid((2, 1)))
+    assert not fuses(Grid(), 1, (2, 2), Grid((2, 2), pad=(0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("operation", "sizes", "expected"),
+    [
+        ("dense", (4, 1600, 128), ("direct", "rows")),
+        ("dense", (5, 1600, 128), "blas"),
+        ("dense", (4, 2048, 128), ("direct", "tiles")),  # large although of few rows
+        ("dense", (8, 1024, 128), ("direct", "tiles")),
+        ("dense", (8, 1023, 128), "blas"),
+        ("dense", (64, 1600, 100), "blas"),
+        ("dense_backward_weights", (1600, 64, 128), ("direct", "tiles")),
+        ("dense_backward_weights", (4, 8, 8), "blas"),
+        ("dense_backward_weights", (1600, 64, 100), "blas"),
+        ("dense_backward_input", (64, 128, 1600), ("direct", "tiles")),
+        ("dense_backward_input", (60, 128, 1600), "blas"),
+        ("dense_backward_input", (64, 100, 1601), ("direct", "tiles")),
+    ],
+)
+def test_a_dense_layer_takes_tiles_rows_or_the_blas(operation, sizes, expected):
+    assert chosen(operation, Problem(*sizes)) == expected
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
+def test_what_was_asked_for_runs_where_it_can(impl):
+    expected = {"auto": "winograd", "fused": ("direct", "over_channels"), "direct": ("direct", "over_channels")}
+    assert chosen("conv2d", conv(), impl) == expected.get(impl, impl)
+    pooled = impl if impl in ("naive", "loops", "im2col") else "direct"
+    assert chosen("max_pool2d", conv(), impl) == chosen("avg_pool2d_backward", conv(), impl) == pooled
+    normalised = impl if impl == "naive" else "loops"
+    assert chosen("batch_norm2d", conv(), impl) == chosen("blur_pool2d", conv(), impl) == normalised
+
+
+@pytest.mark.parametrize(
+    ("operation", "problem", "impl", "reason"),
+    [
+        ("conv2d", conv(), "direct", "asked for"),
+        ("conv2d", conv(kernel_size=(5, 3)), "winograd", "no Winograd: kernel 5×3 is not 3×3"),
+        ("conv2d", conv(grid=Grid((2, 1), pad=(1, 1))), "auto", "no Winograd: stride or dilation is not 1"),
+        ("conv2d", conv(grid=Grid(pad=(3, 0))), "auto", "no Winograd: padding is more than 2"),
+        ("conv2d", conv(C_in=16), "auto", "no Winograd: fewer than 32 channels"),
+        ("conv2d", conv(C_in=40), "auto", "no Winograd: 40 channels are not whole vectors of 16"),
+        ("conv2d", conv(images=2, size=(4, 4)), "auto", "no Winograd: fewer than 40 tiles"),
+        ("conv2d_backward_weights", conv(C_in=144), "auto", "no Winograd: gradients of more than 128 channels"),
+        ("conv2d", conv(), "auto", "3×3, 64 and 64 channels, 16,384 tiles"),
+        ("conv2d", conv(), "fused", "nothing here to fuse with"),
+        ("max_pool2d", conv(), "winograd", "winograd has no form of this operation"),
+        ("max_pool2d", conv(), "auto", "the fastest"),
+        ("conv2d_relu_pool", conv(pool=(3, 3)), "winograd", "no Winograd: pool is not 2×2"),
+        ("conv2d_relu_pool", conv(images=2, size=(4, 4), pool=(2, 2)), "auto", "no Winograd: fewer than 208 windows"),
+        ("dense", Problem(2, 10, 10), "auto", "4 rows or fewer"),
+        ("dense", Problem(20, 10, 10), "auto", "fewer than 1,048,576 multiply-adds"),
+        ("relu", Problem(20, 10, 10), "auto", "there is no other form"),
+    ],
+)
+def test_the_reason_says_why(operation, problem, impl, reason):
+    assert plan(operation, problem, impl).reason == reason
+
+
+def test_every_threshold_says_what_it_came_from():
+    """A comment above each: what was measured."""
+    import inspect
+
+    lines = inspect.getsource(Thresholds).splitlines()
+    for field in fields(Thresholds):
+        (at,) = (k for k, line in enumerate(lines) if line.strip().startswith(f"{field.name}:"))
+        assert lines[at - 1].strip().startswith("#")
+    assert Thresholds() == THRESHOLDS
+
+
+def test_a_plan_is_of_the_problem_and_the_machine_alone():
+    for machine in (Machine(16, 32), Machine(32, 64)):
+        assert plan("conv2d", conv(), "auto", machine) == plan("conv2d", conv(), "auto")
+    assert str(plan("conv2d", conv(C_in=3))) == "direct (over channels)"
+    assert str(plan("conv2d", conv())) == "winograd"
