@@ -18,6 +18,20 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip("needs compiled kernels"))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """How many tests held something against torch: where it is not installed they skip, and should not do so unseen."""
+    ran, skipped = (
+        sum(
+            "torch" in report.keywords
+            for report in terminalreporter.stats.get(outcome, [])
+            if report.when != "teardown"
+        )
+        for outcome in ("passed", "skipped")
+    )
+    if ran or skipped:
+        terminalreporter.write_line(f"torch oracles: {ran} ran, {skipped} skipped")
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)

@@ -63,6 +63,7 @@ def test_the_smoothed_gradient_is_the_slope_of_the_smoothed_loss(rng):
         assert d_logits[index] == pytest.approx(slope, abs=1e-9)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
 def test_loss_and_gradient_are_those_of_torch(label_smoothing, rng):
     torch = pytest.importorskip("torch")

@@ -71,6 +71,7 @@ def test_a_net_has_as_many_parameters_as_published(name, count):
     assert MODELS[name].parameters == count
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     "name", ["lenet5", "lenet5-relu", "mnist-vgg", "cifar-vgg", "resnet20", "alexnet", "vgg11", "resnet18", "resnet50"]
 )

@@ -111,6 +111,7 @@ def test_twenty_steps_are_those_of_plain_numpy(case, rng):
         assert_close(after[position], expected)
 
 
+@pytest.mark.torch
 @every_case
 def test_twenty_steps_are_those_of_torch(case, rng):
     torch = pytest.importorskip("torch")

@@ -23,12 +23,18 @@ static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static ptrdiff_t floor_div(ptrdiff_t a, ptrdiff_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
-/* First and end of the outputs o whose pixel o * stride + k * dilation - pad is in the image. */
+static float sum(const float *numbers, ptrdiff_t count) {
+    float total = 0;
+    for (ptrdiff_t i = 0; i < count; i++) total += numbers[i];
+    return total;
+}
+
+/* The outputs o from the first up to the end whose pixel o * stride + k * dilation - pad is in the image. */
 static void inside(ptrdiff_t k, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t size, ptrdiff_t size_out,
                    ptrdiff_t *first, ptrdiff_t *end) {
     ptrdiff_t shift = k * dilation - pad;
-    *first = max(0, floor_div(stride - 1 - shift, stride));
-    *end = max(*first, min(size_out, floor_div(size - 1 - shift, stride) + 1));
+    *first = max(0, -floor_div(shift, stride));
+    *end = max(*first, min(size_out, -floor_div(shift - size, stride)));
 }
 
 void conv2d_forward(const float *restrict x, const float *restrict weights, const float *restrict bias,
@@ -37,7 +43,7 @@ void conv2d_forward(const float *restrict x, const float *restrict weights, cons
     #pragma omp parallel for
     for (ptrdiff_t plane = 0; plane < N * C_out; plane++) {
         ptrdiff_t n = plane / C_out, co = plane % C_out;
-        ptrdiff_t first = co / filters * C_group;
+        ptrdiff_t first_channel = co / filters * C_group;
         for (ptrdiff_t p = 0; p < H_out * W_out; p++) (&OUT(n, co, 0, 0))[p] = bias[co];
         for (ptrdiff_t ci = 0; ci < C_group; ci++)
             for (ptrdiff_t kh = 0; kh < K_h; kh++) {
@@ -51,7 +57,7 @@ void conv2d_forward(const float *restrict x, const float *restrict weights, cons
                         for (ptrdiff_t ow = ow_first; ow < ow_end; ow++) {
                             ptrdiff_t ih = oh * stride_h + kh * dilation_h - pad_h;
                             ptrdiff_t iw = ow * stride_w + kw * dilation_w - pad_w;
-                            OUT(n, co, oh, ow) += weight * X(n, first + ci, ih, iw);
+                            OUT(n, co, oh, ow) += weight * X(n, first_channel + ci, ih, iw);
                         }
                 }
             }
@@ -63,11 +69,12 @@ void conv2d_backward_weights(const float *restrict out, const float *restrict x,
     UNPACK
     #pragma omp parallel for
     for (ptrdiff_t co = 0; co < C_out; co++) {
-        ptrdiff_t first = co / filters * C_group;
-        float total = 0;
+        ptrdiff_t first_channel = co / filters * C_group;
+        float *restrict sums = calloc(W_out, sizeof(float));
         for (ptrdiff_t n = 0; n < N; n++)
-            for (ptrdiff_t p = 0; p < H_out * W_out; p++) total += (&OUT(n, co, 0, 0))[p];
-        d_bias[co] = total;
+            for (ptrdiff_t oh = 0; oh < H_out; oh++)
+                for (ptrdiff_t ow = 0; ow < W_out; ow++) sums[ow] += OUT(n, co, oh, ow);
+        d_bias[co] = sum(sums, W_out);
         for (ptrdiff_t ci = 0; ci < C_group; ci++)
             for (ptrdiff_t kh = 0; kh < K_h; kh++) {
                 ptrdiff_t oh_first, oh_end;
@@ -75,20 +82,18 @@ void conv2d_backward_weights(const float *restrict out, const float *restrict x,
                 for (ptrdiff_t kw = 0; kw < K_w; kw++) {
                     ptrdiff_t ow_first, ow_end;
                     inside(kw, stride_w, dilation_w, pad_w, W, W_out, &ow_first, &ow_end);
-                    float *restrict columns = calloc(W_out, sizeof(float));
+                    memset(sums, 0, W_out * sizeof(float));
                     for (ptrdiff_t n = 0; n < N; n++)
                         for (ptrdiff_t oh = oh_first; oh < oh_end; oh++)
                             for (ptrdiff_t ow = ow_first; ow < ow_end; ow++) {
                                 ptrdiff_t ih = oh * stride_h + kh * dilation_h - pad_h;
                                 ptrdiff_t iw = ow * stride_w + kw * dilation_w - pad_w;
-                                columns[ow] += OUT(n, co, oh, ow) * X(n, first + ci, ih, iw);
+                                sums[ow] += OUT(n, co, oh, ow) * X(n, first_channel + ci, ih, iw);
                             }
-                    float sum = 0;
-                    for (ptrdiff_t ow = 0; ow < W_out; ow++) sum += columns[ow];
-                    WEIGHTS(co, ci, kh, kw) = sum;
-                    free(columns);
+                    WEIGHTS(co, ci, kh, kw) = sum(sums, W_out);
                 }
             }
+        free(sums);
     }
 }
 

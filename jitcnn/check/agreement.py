@@ -47,6 +47,8 @@ APART: list[tuple[int, int, dict[str, Any]]] = [
     (6, 9, {"kernel_size": 3, "stride": 2, "padding": "same", "dilation": 2, "groups": 3}),
     (5, 5, {"kernel_size": 3, "padding": 1, "groups": 5}),
 ]
+# Channels of a group that are drawn: on both sides of where the lanes of a vector run over channels.
+CHANNELS = (1, 2, 3, 5, 6, 12, 13, 17)
 # Channels and settings of 3×3 convolutions for Winograd's algorithm.
 WINOGRAD: list[tuple[int, int, dict[str, Any]]] = [
     (3, 5, {}),
@@ -181,7 +183,7 @@ def _drawn_convolutions(rng: Rng, apart: bool) -> Iterator[Conv2D]:
         yield _conv(rng, C_in, C_out, **settings)
     for _ in range(DRAWN):
         groups, dilation = (int(rng.integers(1, 4)), _pair(rng, 1, 3)) if apart else (1, (1, 1))
-        C_in, C_out = (groups * int(rng.integers(1, 7)) for _ in range(2))
+        C_in, C_out = (groups * int(rng.choice(CHANNELS)) for _ in range(2))
         settings = {"kernel_size": _pair(rng, 1, 5), "stride": _pair(rng, 1, 3), "padding": _pair(rng, 0, 3)}
         yield _conv(rng, C_in, C_out, **settings, dilation=dilation, groups=groups)
 

@@ -4,8 +4,8 @@ Threads
     Two thread pools that both spin while idle (numba's OpenMP layer and the BLAS) slow each other
     down many times over. On x86-64 we therefore take numba's ``tbb`` layer, which sleeps when idle,
     launches a kernel in about 2 µs and may be called from several Python threads; the ``tbb`` wheel
-    is a dependency there. Elsewhere OpenMP, told to wait passively. ``NUMBA_THREADING_LAYER``
-    overrides the choice. The BLAS runs on one thread, see ``matmul``.
+    is a dependency there. Elsewhere OpenMP, set to wait passively. ``NUMBA_THREADING_LAYER``
+    overrides the choice. The BLAS runs on one thread, see ``blas``.
 Cache
     numba notices an edited file but not an edit in a file it calls into, and it gives up when both
     the package and HOME are read-only. So the cache lives in the user's cache folder under a hash of

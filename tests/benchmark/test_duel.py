@@ -133,6 +133,7 @@ def test_a_case_is_measured_by_the_median_of_its_runs(monkeypatch):
     assert len(runs) == 6
 
 
+@pytest.mark.torch
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 def test_both_sides_answer_the_same_cases(monkeypatch):
     monkeypatch.setattr(side, "SECONDS", 0)

@@ -74,6 +74,7 @@ def test_the_first_of_equals_wins(pool):
     np.testing.assert_array_equal(winners[0, 0], rows[:, None] * 6 + columns)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # numpy's, where nothing is compiled
 @pytest.mark.parametrize("pool", [(2, 2), (3, 2)])
 def test_what_is_not_finite_comes_out_as_of_the_separate_layers(pool, rng):
     """NaN is the largest of its window; infinities of both signs are numbers like others."""
@@ -89,6 +90,7 @@ def test_what_is_not_finite_comes_out_as_of_the_separate_layers(pool, rng):
     np.testing.assert_array_equal(winners, expected_winners)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 def test_what_is_not_finite_reaches_the_windows_that_see_it_with_winograd_too(value, rng):
     x = rng.standard_normal((2, 16, 9, 10)).astype(np.float32)

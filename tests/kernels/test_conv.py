@@ -34,8 +34,8 @@ GRIDS = pytest.mark.parametrize(
 CHANNELS = pytest.mark.parametrize(
     ("C_in", "C_out", "groups"),
     [
-        (1, 1, 1), (2, 3, 1), (4, 7, 1), (7, 8, 1), (8, 7, 1), (9, 10, 1), (15, 17, 1), (16, 16, 1), (33, 65, 1), (48, 80, 1),
-        (4, 6, 2), (3, 3, 3), (3, 9, 3), (2, 18, 2), (18, 2, 2), (16, 20, 2), (14, 16, 2), (64, 34, 2),
+        (1, 1, 1), (2, 3, 1), (4, 7, 1), (7, 8, 1), (8, 7, 1), (12, 13, 1), (13, 12, 1), (15, 17, 1), (16, 16, 1), (33, 65, 1), (48, 80, 1),
+        (4, 6, 2), (3, 3, 3), (3, 9, 3), (2, 18, 2), (18, 2, 2), (16, 20, 2), (24, 26, 2), (64, 34, 2),
     ],
     ids=str,
 )  # fmt: skip
@@ -84,7 +84,7 @@ def assert_equals_naive(algorithm, arrays):
 
 @FAST
 @GRIDS
-@pytest.mark.parametrize(("C_in", "C_out"), [(3, 5), (10, 9)], ids=["few channels", "many"])
+@pytest.mark.parametrize(("C_in", "C_out"), [(3, 5), (14, 13)], ids=["few channels", "many"])
 def test_every_grid_equals_naive(algorithm, kernel, stride, padding, C_in, C_out, dtype, rng):
     assert_equals_naive(algorithm, case(rng, dtype, kernel, stride, padding, C_in, C_out))
 
@@ -121,10 +121,10 @@ def test_dilation_and_groups_equal_naive(algorithm, C_in, C_out, groups, kernel,
         (2, (3, 1100), 2, 5),  # a row is more than the 1,024 sums that ``over_pixels`` holds at once
         (60, (4, 4), 2, 5),  # images share a strip
         (3, (40, 30), 2, 5),
-        (2, (40, 33), 3, 9),  # bands of rows in ``over_channels``
-        (1, (1, 300), 2, 8),  # one row is more than the pixels that it holds at once
+        (2, (40, 33), 3, 14),  # bands of rows in ``over_channels``
+        (1, (1, 300), 2, 13),  # one row is more than the pixels that it holds at once
         (40, (2, 2), 16, 32),  # images share a job of tiles
-        (1, (1, 1), 9, 10),
+        (1, (1, 1), 13, 14),
     ],
     ids=str,
 )
@@ -141,7 +141,7 @@ def test_depthwise_rows_longer_than_one_strip(algorithm, size, rng):
 @FAST
 def test_many_taps_are_summed_in_parts(algorithm, rng):
     """40 channels of 3×3 are 360 taps, more than the 288 whose filters stay in the L2 cache."""
-    assert_equals_naive(algorithm, case(rng, np.float64, (3, 3), (1, 1), (1, 1), 40, 9, N=2, size=(5, 6)))
+    assert_equals_naive(algorithm, case(rng, np.float64, (3, 3), (1, 1), (1, 1), 40, 13, N=2, size=(5, 6)))
 
 
 @FAST
@@ -151,7 +151,7 @@ def test_gradients_of_many_weights_are_summed_tap_by_tap(algorithm, rng):
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "winograd"])
-@pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (3, 12, 1), (4, 8, 2), (4, 40, 2)], ids=str)
+@pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (3, 13, 1), (4, 8, 2), (4, 40, 2)], ids=str)
 def test_relu_in_the_same_pass_is_relu_after_it(algorithm, C_in, C_out, groups, dtype, rng):
     x, weights, bias, d_out, grid = case(rng, dtype, (3, 3), (1, 1), (1, 1), C_in, C_out, groups=groups)
     kernels = CONV_IMPLEMENTATIONS[algorithm]
@@ -195,8 +195,9 @@ def test_naive_dilation_is_a_filter_with_zeros_between_its_taps(rng):
 
 
 @FAST
+@pytest.mark.filterwarnings("ignore:invalid value")  # numpy's, of the BLAS and where nothing is compiled
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
-@pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (9, 10, 1), (32, 64, 1), (4, 6, 2)], ids=str)
+@pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (9, 14, 1), (32, 64, 1), (4, 6, 2)], ids=str)
 def test_what_is_not_finite_reaches_the_outputs_that_see_it(algorithm, value, C_in, C_out, groups, rng):
     x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1), C_in, C_out, groups=groups)
     x[2, 1, 4, 3] = value
@@ -222,12 +223,12 @@ def test_what_is_not_finite_in_a_gradient_stays_in_its_group(algorithm, rng):
 
 
 @FAST
+@pytest.mark.filterwarnings("ignore:invalid value")
 def test_an_infinite_weight_and_padding_of_zeros(algorithm, rng):
     """A tap of infinity in the padding: what multiplies padding as zeros gives NaN there, ``loops`` leaves it out."""
     x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
     weights[0, 0, 0, 0] = np.inf
-    with np.errstate(invalid="ignore"):  # numpy warns of what is meant here
-        out = forward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
+    out = forward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
     border = out[:, 0, 0]
     if algorithm == "loops":
         assert np.isfinite(border).all()

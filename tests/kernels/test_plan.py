@@ -1,5 +1,6 @@
 """The plan: what auto takes on both sides of every threshold, what is handed over, and why."""
 
+import inspect
 from dataclasses import fields
 
 import pytest
@@ -25,10 +26,10 @@ def chosen(operation, problem, impl="auto"):
 @pytest.mark.parametrize(
     ("problem", "expected"),
     [
-        (conv(C_out=7), ("direct", "over_pixels")),
-        (conv(C_out=8), ("direct", "over_channels")),
-        (conv(C_in=14, C_out=14, groups=2), ("direct", "depthwise")),
-        (conv(C_in=16, C_out=16, groups=2), ("direct", "over_channels")),
+        (conv(C_out=12), ("direct", "over_pixels")),
+        (conv(C_out=13), ("direct", "over_channels")),
+        (conv(C_in=24, C_out=24, groups=2), ("direct", "depthwise")),
+        (conv(C_in=26, C_out=26, groups=2), ("direct", "over_channels")),
         (conv(C_in=31), ("direct", "over_channels")),
         (conv(C_in=32), "winograd"),
         (conv(C_out=31), ("direct", "over_channels")),
@@ -52,14 +53,12 @@ def test_auto_takes_another_algorithm_from_a_threshold_on(problem, expected):
 @pytest.mark.parametrize(
     ("problem", "d_weights", "d_x"),
     [
-        (conv(C_in=128), "winograd", "winograd"),
-        (conv(C_in=144), ("direct", "over_channels"), "winograd"),
-        (conv(C_out=144), "winograd", "winograd"),
+        (conv(C_in=512), "winograd", "winograd"),
         (conv(C_in=40, C_out=48), ("direct", "over_channels"), "winograd"),  # d_x sums over filters
         (conv(C_in=48, C_out=40), "winograd", ("direct", "over_channels")),
-        (conv(C_in=7, C_out=9), ("direct", "over_channels"), ("direct", "over_pixels")),
-        (conv(C_in=9, C_out=7), ("direct", "over_pixels"), ("direct", "over_channels")),
-        (conv(C_in=14, C_out=32, groups=2), ("direct", "over_channels"), ("direct", "depthwise")),
+        (conv(C_in=12, C_out=13), ("direct", "over_channels"), ("direct", "over_pixels")),
+        (conv(C_in=13, C_out=12), ("direct", "over_pixels"), ("direct", "over_channels")),
+        (conv(C_in=24, C_out=32, groups=2), ("direct", "over_channels"), ("direct", "depthwise")),
     ],
 )
 def test_backward_passes_choose_for_themselves(problem, d_weights, d_x):
@@ -67,18 +66,23 @@ def test_backward_passes_choose_for_themselves(problem, d_weights, d_x):
     assert chosen("conv2d_backward_input", problem) == d_x
 
 
+AVX2, AVX512 = Machine(16, 32), Machine(32, 64)
+
+
 @pytest.mark.parametrize(
-    ("problem", "variant"),
+    ("problem", "machine", "variant"),
     [
-        (conv(images=13, C_in=16, size=(8, 8), pool=(2, 2)), "winograd"),  # 208 windows
-        (conv(images=12, C_in=16, size=(8, 8), pool=(2, 2)), "direct"),
-        (conv(C_in=15, pool=(2, 2)), "direct"),
-        (conv(pool=(2, 3)), "direct"),
-        (conv(kernel_size=(5, 5), pool=(2, 2)), "direct"),
+        (conv(images=6, C_in=16, size=(8, 8), pool=(2, 2)), AVX2, "winograd"),  # 96 windows
+        (conv(images=5, C_in=16, size=(8, 8), pool=(2, 2)), AVX2, "direct"),
+        (conv(images=40, C_in=16, size=(8, 8), pool=(2, 2)), AVX512, "winograd"),  # 640
+        (conv(images=39, C_in=16, size=(8, 8), pool=(2, 2)), AVX512, "direct"),
+        (conv(C_in=15, pool=(2, 2)), AVX2, "direct"),
+        (conv(pool=(2, 3)), AVX2, "direct"),
+        (conv(kernel_size=(5, 5), pool=(2, 2)), AVX2, "direct"),
     ],
 )
-def test_a_fused_block_pools_the_sums_of_one_or_the_other(problem, variant):
-    assert chosen("conv2d_relu_pool", problem) == ("fused", variant)
+def test_a_fused_block_pools_the_sums_of_one_or_the_other(problem, machine, variant):
+    assert plan("conv2d_relu_pool", problem, "auto", machine)[::2] == ("fused", variant)
     assert chosen("conv2d_relu_pool_backward_weights", problem) == ("fused", "winners")
     assert chosen("conv2d_relu_pool_backward_input", problem) == ("fused", "winners")
 
@@ -131,17 +135,17 @@ def test_what_was_asked_for_runs_where_it_can(impl):
         ("conv2d", conv(grid=Grid((2, 1), pad=(1, 1))), "auto", "no Winograd: stride or dilation is not 1"),
         ("conv2d", conv(grid=Grid(pad=(3, 0))), "auto", "no Winograd: padding is more than 2"),
         ("conv2d", conv(C_in=16), "auto", "no Winograd: fewer than 32 channels"),
-        ("conv2d", conv(C_in=40), "auto", "no Winograd: 40 channels are not whole vectors of 16"),
+        ("conv2d", conv(C_in=40), "auto", "no Winograd: 40 input channels do not fill vectors of 16"),
         ("conv2d", conv(images=2, size=(4, 4)), "auto", "no Winograd: fewer than 40 tiles"),
-        ("conv2d_backward_weights", conv(C_in=144), "auto", "no Winograd: gradients of more than 128 channels"),
-        ("conv2d", conv(), "auto", "3×3, 64 and 64 channels, 16,384 tiles"),
+        ("conv2d", conv(), "auto", "4 multiplications for 9: 3×3, 64 and 64 channels, 16,384 tiles"),
         ("conv2d", conv(), "fused", "nothing here to fuse with"),
         ("max_pool2d", conv(), "winograd", "winograd has no form of this operation"),
         ("max_pool2d", conv(), "auto", "the fastest"),
         ("conv2d_relu_pool", conv(pool=(3, 3)), "winograd", "no Winograd: pool is not 2×2"),
-        ("conv2d_relu_pool", conv(images=2, size=(4, 4), pool=(2, 2)), "auto", "no Winograd: fewer than 208 windows"),
-        ("dense", Problem(2, 10, 10), "auto", "4 rows or fewer"),
-        ("dense", Problem(20, 10, 10), "auto", "fewer than 1,048,576 multiply-adds"),
+        ("dense", Problem(2, 10, 10), "auto", "4 rows or fewer: quicker than calling the BLAS"),
+        ("dense", Problem(20, 10, 10), "auto", "fewer than 1,048,576 multiply-adds: not worth a second thread"),
+        ("dense", Problem(64, 1600, 100), "auto", "100 columns do not fill vectors of 16"),
+        ("dense_backward_input", Problem(60, 128, 1600), "auto", "60 rows do not fill vectors of 16"),
         ("relu", Problem(20, 10, 10), "auto", "there is no other form"),
     ],
 )
@@ -150,18 +154,19 @@ def test_the_reason_says_why(operation, problem, impl, reason):
 
 
 def test_every_threshold_says_what_it_came_from():
-    """A comment above each: what was measured."""
-    import inspect
-
-    lines = inspect.getsource(Thresholds).splitlines()
+    """A comment above it, or above its twin, with how many times as fast the second algorithm is."""
+    lines = [line.strip() for line in inspect.getsource(Thresholds).splitlines()]
     for field in fields(Thresholds):
-        (at,) = (k for k, line in enumerate(lines) if line.strip().startswith(f"{field.name}:"))
-        assert lines[at - 1].strip().startswith("#")
+        (at,) = (k for k, line in enumerate(lines) if line.startswith(f"{field.name}:"))
+        assert any(line.startswith("#") for line in lines[at - 2 : at])
     assert Thresholds() == THRESHOLDS
 
 
 def test_a_plan_is_of_the_problem_and_the_machine_alone():
-    for machine in (Machine(16, 32), Machine(32, 64)):
+    for machine in (AVX2, AVX512):
         assert plan("conv2d", conv(), "auto", machine) == plan("conv2d", conv(), "auto")
+    few = conv(images=2, size=(4, 4), pool=(2, 2))
+    assert plan("conv2d_relu_pool", few, "auto", AVX2).reason == "no Winograd: fewer than 96 windows"
+    assert plan("conv2d_relu_pool", few, "auto", AVX512).reason == "no Winograd: fewer than 640 windows"
     assert str(plan("conv2d", conv(C_in=3))) == "direct (over channels)"
     assert str(plan("conv2d", conv())) == "winograd"

@@ -108,6 +108,7 @@ def test_backward_is_the_gradient_of_forward_dilated_and_in_groups(impl, setting
     assert gradient_check(layer, rng.standard_normal((2, 4, 7, 6))) < 1e-5
 
 
+@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @IMPLS
 @pytest.mark.parametrize(("C_in", "C_out"), [(4, 8), (4, 32), (32, 8)])

@@ -110,6 +110,7 @@ def test_bad_settings_are_told(settings, message):
         BatchNorm2D(3, **settings)
 
 
+@pytest.mark.torch
 @MODES
 def test_a_normalisation_equals_torchs(training, rng):
     torch = pytest.importorskip("torch")

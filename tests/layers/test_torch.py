@@ -7,7 +7,12 @@ from compare import assert_close
 from jitcnn import AvgPool2D, BlurPool2D, Dropout, Dropout2D, GlobalAvgPool2D, LeakyReLU, Sigmoid, Tanh
 from jitcnn.benchmark.torch_twin import torch_twin
 
-torch = pytest.importorskip("torch")
+try:
+    import torch
+except ImportError:
+    torch = None
+
+pytestmark = [pytest.mark.torch, pytest.mark.skipif(torch is None, reason="torch is not installed")]
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])

@@ -11,21 +11,29 @@ from hypothesis import strategies as st
 from jitcnn import SGD, load_digits, softmax_cross_entropy, train_step
 from jitcnn.benchmark.torch_twin import torch_twin
 from jitcnn.functional import (
-    CONV_IMPLEMENTATIONS,
     POOL_IMPLEMENTATIONS,
     avg_pool2d,
     avg_pool2d_backward,
     conv2d,
     conv2d_backward,
+    conv2d_relu_pool,
+    conv2d_relu_pool_backward_input,
+    conv2d_relu_pool_backward_weights,
     dense,
     dense_backward_input,
     dense_backward_weights,
     max_pool2d,
     max_pool2d_backward,
 )
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 from jitcnn.models import mnist_cnn
 
-torch = pytest.importorskip("torch")
+try:
+    import torch
+except ImportError:
+    torch = None
+
+pytestmark = [pytest.mark.torch, pytest.mark.skipif(torch is None, reason="torch is not installed")]
 
 few = partial(settings, deadline=None, derandomize=True)
 small = partial(st.integers, 1)
@@ -52,16 +60,25 @@ def all_close(results, expected):
         assert_close(result, wanted)
 
 
-@few(max_examples=60)
-@given(data=st.data(), impl=st.sampled_from(list(CONV_IMPLEMENTATIONS)), dtype=dtypes, seed=seeds)
-def test_convolution(data, impl, dtype, seed):
+# On both sides of every threshold of the plan: lanes over channels, whole vectors, Winograd, blocks of filters.
+channels = st.sampled_from([1, 2, 3, 7, 8, 12, 13, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 129])
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("impl", [impl for impl in IMPLEMENTATIONS if impl != "naive"])
+@few(max_examples=50)
+@given(data=st.data(), dtype=dtypes, seed=seeds)
+def test_convolution(impl, data, dtype, seed):
     pair = lambda first, last: (data.draw(st.integers(first, last)), data.draw(st.integers(first, last)))  # noqa: E731
-    N, groups = data.draw(small(3)), data.draw(small(3))
-    C_in, C_out = data.draw(small(3)), data.draw(small(3))
-    kernel, stride, padding, dilation = pair(1, 4), pair(1, 3), pair(0, 2), pair(1, 3)
-    # The smallest image that the filter fits into, and up to four pixels more.
+    N, groups = data.draw(small(4)), data.draw(st.sampled_from([1, 1, 1, 2, 3]))
+    C_in, C_out = data.draw(channels), data.draw(channels)
+    # 3×3 of stride 1, which Winograd serves, as often as all others together.
+    plain = data.draw(st.booleans())
+    kernel, stride, dilation = ((3, 3), (1, 1), (1, 1)) if plain else (pair(1, 4), pair(1, 3), pair(1, 3))
+    padding = pair(0, 2)
+    # The smallest image that the filter fits into, and up to six pixels more.
     smallest = [max(1, (k - 1) * d + 1 - 2 * p) for k, d, p in zip(kernel, dilation, padding, strict=True)]
-    H, W = (size + data.draw(st.integers(0, 4)) for size in smallest)
+    H, W = (size + data.draw(st.integers(0, 6)) for size in smallest)
     x, weights, bias = drawn(
         seed, dtype, (N, groups * C_in, H, W), (groups * C_out, C_in, *kernel), (groups * C_out,)
     )  # fmt: skip
@@ -72,6 +89,30 @@ def test_convolution(data, impl, dtype, seed):
     )  # fmt: skip
     assert_close(conv2d(x, weights, bias, *grid, impl=impl), expected)
     all_close(conv2d_backward(d_out, x, weights, *grid, impl=impl), gradients)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("impl", ["auto", "direct", "winograd"])
+@few(max_examples=40)
+@given(data=st.data(), dtype=dtypes, seed=seeds)
+def test_convolution_relu_and_pooling_in_one_pass(impl, data, dtype, seed):
+    """Whole numbers, whose sums are exact in any order: rounding decides no winner."""
+    N, C_in, C_out = data.draw(small(12)), data.draw(channels), data.draw(channels)
+    kernel, pool, padding = ((3, 3), (2, 2), 1) if data.draw(st.booleans()) else ((2, 4), (3, 2), 1)
+    H, W = (data.draw(st.integers(4, 12)) for _ in range(2))
+    rng = np.random.default_rng(seed)
+    x, weights = rng.integers(-4, 5, (N, C_in, H, W)), rng.integers(-4, 5, (C_out, C_in, *kernel))
+    x, weights, bias = (a.astype(dtype) for a in (x, weights, rng.integers(-4, 5, C_out) + 0.5))
+    expected, d_out, (d_x, d_weights, d_bias) = theirs(
+        lambda x, weights, bias: torch.nn.functional.max_pool2d(
+            torch.relu(torch.nn.functional.conv2d(x, weights, bias, padding=padding)), pool
+        ),
+        lambda shape: drawn(seed + 1, dtype, shape)[0], x, weights, bias,
+    )  # fmt: skip
+    out, winners = conv2d_relu_pool(x, weights, bias, 1, padding, pool, impl=impl)
+    assert_close(out, expected)
+    assert_close(conv2d_relu_pool_backward_input(d_out, winners, x, weights, 1, padding), d_x)
+    all_close(conv2d_relu_pool_backward_weights(d_out, winners, x, weights, 1, padding), (d_weights, d_bias))
 
 
 @few(max_examples=60)
@@ -124,7 +165,7 @@ def test_softmax_cross_entropy(N, classes, smoothing, dtype, seed):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("impl", ["auto", "loops", "im2col"])
+@pytest.mark.parametrize("impl", [impl for impl in IMPLEMENTATIONS if impl != "naive"])
 def test_ten_training_steps_of_a_whole_net_from_equal_weights(impl):
     data, model, optimizer = load_digits(), mnist_cnn(impl=impl), SGD(0.02, momentum=0.9)
     twin = torch_twin(torch, model.layers[:-1])

@@ -4,8 +4,8 @@ One output is one window of the (zero-padded) image, multiplied by the filter an
 each output's gradient ``g`` goes back to exactly what made that output: ``g · window`` to the filter,
 ``g · filter`` to the window, ``g`` to the bias.
 
-A window takes every ``dilation``-th pixel. The channels are divided into groups, as many times as the filters' go into
-the image's: filter ``co`` sees those of its own group only.
+A window takes every ``dilation``-th pixel. There are C_in / (channels of a filter) groups of channels and of filters, and
+filter ``co`` sees the channels of its own group only.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..types import Array, Grid, Pair, extent, windows_extent
 
 
 def _pad(x: Array, size: Pair, pad: Pair) -> Array:
-    """Copy x (N, C, H, W) into a plane of zeros of the given size, at ``pad`` (top, left)."""
+    """Copy x (N, C, H, W) into planes of zeros at ``pad`` (top, left), of that size or larger, so that all of x fits."""
     N, C, H, W = x.shape
     padded = np.zeros((N, C, max(size[0], pad[0] + H), max(size[1], pad[1] + W)), x.dtype)
     padded[:, :, pad[0] : pad[0] + H, pad[1] : pad[1] + W] = x

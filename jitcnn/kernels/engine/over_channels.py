@@ -2,11 +2,11 @@
 
 Laid tap by tap, the numbers that all filters have for one tap (ci, kh, kw) stand next to one another. An output pixel
 of all filters is then the bias plus, over the taps, one number of the image times one such run:
-``tiles.sum_outer``, four pixels at a time. The image is read where it lies; nothing is copied but a border of
+``outer.sum_outer``, four pixels at a time. The image is read where it lies; nothing is copied but a border of
 zeros, and no pixel is computed that no output wants. The gradient of the filters is the same sum with taps
 and pixels changed over: over the pixels, one number of the image times the run of all filters' gradients.
 
-With few filters most lanes would be idle: there ``flat_rows`` serves, with pixels in the lanes.
+With few filters most lanes would be idle: there the lanes run ``over_pixels``.
 """
 
 from functools import cache

@@ -28,28 +28,28 @@ FASTEST = "the fastest"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where one algorithm overtakes another; each with the measurement that it comes from.
+    """Where one algorithm overtakes another; above each, how many times as fast the second is on both sides of it.
 
-    Two cores, float32; ``jitcnn bench --impl all --shapes zoo`` shows both sides of most of them on any machine.
+    From ``python benchmarks/thresholds.py`` on 2026-11-25: two cores of a Xeon in float32, with 512-bit and 256-bit vectors.
     """
 
-    # Fewer channels than this leave most lanes of a vector idle, so that the lanes run over pixels instead.
-    # 64 images, 8 channels of 28², 3×3 → C_out: 6 filters 0.9 ms over pixels, 1.2 over channels; 8 filters 1.2 and 1.1.
-    lanes_over_channels: int = 8
-    # Fewer channels on either side, and Winograd's transforms cost more than the multiplications they save.
-    # 16×C×32² → C: C = 16 0.6 times as fast as direct, 32 1.1 times, 64 1.5 times.
+    # Direct, 64 images of 8×28², over channels for over pixels: 12 filters 0.6 and 0.8 times as fast, 16 filters 0.8 and
+    # 1.1; of the gradients 12 filters 0.7 and 0.8, 15 filters 1.0 and 1.1.
+    lanes_over_channels: int = 13
+    # Winograd for direct, 16 images of C×32² -> C: 16 channels 1.04 and 0.99 times as fast, 32 channels 1.6 and 1.4.
     winograd_channels: int = 32
-    # Fewer 2×2 tiles in all, and the transform of the filters is not paid back: 4×4 planes, 64 → 64, direct up to 8 images.
+    # Winograd for direct, 64×4² -> 64: 4 tiles 0.8 times as fast on both, 32 tiles 0.98, 64 tiles 0.96 and 1.03, 128 tiles
+    # 1.3 and 1.4.
     winograd_tiles: int = 40
-    # The gradients of more channels than this do not fit the L2 cache transformed: 256 → 256 on 14² is slower than direct.
-    winograd_gradient_channels: int = 128
-    # Windows of the pool in all from which on a fused block takes Winograd's sums: mnist-cnn's second block does from 9 images.
-    fused_winograd_windows: int = 208
-    # The largest window of a pool, in pixels, whose sums fit the L1 cache beside their inputs.
+    # Fused block 32×13² -> 64, Winograd's sums for direct ones: with 256-bit vectors 50 windows 0.9 times as fast, 100
+    # windows 1.04; with 512-bit vectors, from which the direct sums gain more, 400 windows 0.97, 1,600 windows 1.1.
+    fused_winograd_windows: int = 96
+    fused_winograd_windows_512_bit: int = 640
+    # The largest window, in pixels, whose sums for 64 filters fit the L2 cache: 1,024·64·4 bytes are 256 KiB.
     fused_pool_pixels: int = 1024
-    # Multiply-adds from which on the loops on all threads are quicker than the BLAS on one: 64×1600×128 is, 16×128×10 is not.
+    # (rows, 1024) · (1024, 128), tiles on all threads for the BLAS on one: 2¹⁹ multiply-adds 0.8 times as fast, 2²⁰ 1.6.
     product_large: int = 1 << 20
-    # Rows up to which asking the BLAS for one thread takes longer than the product by loops: 2 µs of 5 for 1×1600×128.
+    # (rows, 256) · (256, 128) + bias, loops over rows for the BLAS: 4 rows 1.3 and 1.7 times as fast, 8 rows 0.9 and 1.1.
     product_few_rows: int = 4
 
 
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
 class Problem(NamedTuple):
     """What is computed: sizes of all arrays, and how windows stand.
 
-    For pooling and normalisation ``C_out`` is ``C_in``; for a matrix product ``images`` are its rows, ``C_in`` the terms of
+    ``size_out`` is that of the result, so behind the pool for a fused block. For pooling and normalisation ``C_out`` is ``C_in``; for a matrix product ``images`` are its rows, ``C_in`` the terms of
     each sum, and ``C_out`` its columns.
     """
 
@@ -104,7 +104,7 @@ def plan(operation: str, problem: Problem, impl: str = "auto", machine: Machine 
     if operation in CONV:
         return _convolution(operation, problem, impl)
     if operation in FUSED:
-        return _fused(operation, problem, impl)
+        return _fused(operation, problem, impl, machine)
     if operation.startswith(("max_pool2d", "avg_pool2d")):
         return _one_of(("direct", "naive", "loops", "im2col"), impl)
     if operation.startswith(("batch_norm2d", "blur_pool2d")):
@@ -140,10 +140,11 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
     if impl == "fused":
         return Plan("direct", "nothing here to fuse with", direct)
     size = problem.size if inward else problem.size_out
-    slower = unable or _winograd_is_slower(operation, summed, lanes, problem.images * tiles_of(size))
+    slower = unable or _winograd_is_slower(summed, lanes, problem.images * tiles_of(size))
     if slower:
         return Plan("direct", f"no Winograd: {slower}", direct)
-    return Plan("winograd", f"3×3, {summed} and {lanes} channels, {problem.images * tiles_of(size):,} tiles")
+    tiles = problem.images * tiles_of(size)
+    return Plan("winograd", f"4 multiplications for 9: 3×3, {summed} and {lanes} channels, {tiles:,} tiles")
 
 
 def winograd_refuses(problem: Problem) -> str:
@@ -156,16 +157,14 @@ def winograd_refuses(problem: Problem) -> str:
     return "padding is more than 2" if max(pad) > 2 else ""
 
 
-def _winograd_is_slower(operation: str, summed: int, lanes: int, tiles: int) -> str:
+def _winograd_is_slower(summed: int, lanes: int, tiles: int) -> str:
     """Why Winograd's algorithm would not pay; empty if it does."""
     if summed % WHOLE_LANES:
-        return f"{summed} channels are not whole vectors of {WHOLE_LANES}"
+        return f"{summed} input channels do not fill vectors of {WHOLE_LANES}"
     if min(summed, lanes) < THRESHOLDS.winograd_channels:
         return f"fewer than {THRESHOLDS.winograd_channels} channels"
     if tiles < THRESHOLDS.winograd_tiles:
         return f"fewer than {THRESHOLDS.winograd_tiles} tiles"
-    if operation == "conv2d_backward_weights" and summed > THRESHOLDS.winograd_gradient_channels:
-        return f"gradients of more than {THRESHOLDS.winograd_gradient_channels} channels"
     return ""
 
 
@@ -188,7 +187,7 @@ def fuses(grid: Grid, groups: int, pool: Pair, pool_grid: Grid) -> bool:
     return plain and apart and pool[0] * pool[1] <= THRESHOLDS.fused_pool_pixels
 
 
-def _fused(operation: str, problem: Problem, impl: str) -> Plan:
+def _fused(operation: str, problem: Problem, impl: str, machine: Machine) -> Plan:
     if operation != "conv2d_relu_pool":
         return Plan("fused", "behind ReLU and max pooling only the winners carry a gradient", "winners")
     unable = winograd_refuses(problem) or ("" if problem.pool == (2, 2) else "pool is not 2×2")
@@ -196,14 +195,16 @@ def _fused(operation: str, problem: Problem, impl: str) -> Plan:
         return Plan("fused", "asked for", "direct")
     if impl == "winograd":
         return Plan("fused", f"no Winograd: {unable}", "direct") if unable else Plan("fused", "asked for", "winograd")
-    windows = problem.images * problem.size_out[0] * problem.size_out[1]
+    windows, least = problem.images * problem.size_out[0] * problem.size_out[1], THRESHOLDS.fused_winograd_windows
+    if machine.vector_bytes >= 64:
+        least = THRESHOLDS.fused_winograd_windows_512_bit
     if not unable and problem.C_in % WHOLE_LANES:
-        unable = f"{problem.C_in} channels are not whole vectors of {WHOLE_LANES}"
-    if not unable and windows < THRESHOLDS.fused_winograd_windows:
-        unable = f"fewer than {THRESHOLDS.fused_winograd_windows} windows"
+        unable = f"{problem.C_in} input channels do not fill vectors of {WHOLE_LANES}"
+    if not unable and windows < least:
+        unable = f"fewer than {least} windows"
     if unable:
         return Plan("fused", f"no Winograd: {unable}", "direct")
-    return Plan("fused", f"3×3, {problem.C_in} channels, {windows:,} windows", "winograd")
+    return Plan("fused", f"4 multiplications for 9: 3×3, {problem.C_in} channels, {windows:,} windows", "winograd")
 
 
 def _product(operation: str, problem: Problem) -> Plan:
@@ -211,11 +212,11 @@ def _product(operation: str, problem: Problem) -> Plan:
     rows, terms, columns = problem.images, problem.C_in, problem.C_out
     large = rows * terms * columns >= THRESHOLDS.product_large
     if operation == "dense" and rows <= THRESHOLDS.product_few_rows and not large:
-        return Plan("direct", f"{THRESHOLDS.product_few_rows} rows or fewer", "rows")
+        return Plan("direct", f"{THRESHOLDS.product_few_rows} rows or fewer: quicker than calling the BLAS", "rows")
     if not large:
-        return Plan("blas", f"fewer than {THRESHOLDS.product_large:,} multiply-adds")
+        return Plan("blas", f"fewer than {THRESHOLDS.product_large:,} multiply-adds: not worth a second thread")
     # The weights' rows lie in order; going back to the input they are columns, and the runs are those of d_out.
     runs, what = (rows, "rows") if operation == "dense_backward_input" else (columns, "columns")
     if runs % WHOLE_LANES:
-        return Plan("blas", f"{runs} {what} are not whole vectors of {WHOLE_LANES}")
-    return Plan("direct", f"{THRESHOLDS.product_large:,} multiply-adds or more", "tiles")
+        return Plan("blas", f"{runs} {what} do not fill vectors of {WHOLE_LANES}")
+    return Plan("direct", f"{THRESHOLDS.product_large:,} multiply-adds or more: worth all threads", "tiles")

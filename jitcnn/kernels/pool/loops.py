@@ -2,20 +2,21 @@
 
     n  image    c  channel    oh, ow  output pixel    ih, iw  input pixel
 
-Each iteration of the ``prange`` owns one plane (n, c) of what is written. A window is the pixels ih, iw that it has inside
-the image; its height and width, and so what an average is divided by, are those of the whole window.
+Each iteration of a ``prange`` owns one plane (n, c) of what is written. The loops visit the part of a window that is inside
+the image, at least one pixel (padding is less than the window); an average divides by the size of the whole window. Pooling
+has no dilation. Sums and factors are of the arrays' own type: a plain 0 or 4 would make float32 into float64.
 """
 
 import numpy as np
 from numba import prange
 
-from ..runtime import kernel, parallel_kernel
+from ..runtime import kernel, parallel_kernel  # njit, and njit(parallel=True)
 from ..types import Array, Grid, Pair
 
 
 @kernel
-def _window(o: int, size_pool: int, stride: int, pad: int, size: int) -> Pair:
-    """First pixel along one axis that window o has inside the image, and the end."""
+def _window(o: int, size_pool: int, stride: int, pad: int, size: int) -> tuple[int, int]:
+    """The pixels from the first up to the end that window o has inside the image, along one axis."""
     return max(0, o * stride - pad), min(size, o * stride - pad + size_pool)
 
 
@@ -27,14 +28,14 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
     for plane in prange(N * C):
         n, c = plane // C, plane % C
         for oh in range(H_out):
-            top, bottom = _window(oh, pool[0], stride[0], pad[0], H)
+            ih_first, ih_end = _window(oh, pool[0], stride[0], pad[0], H)
             for ow in range(W_out):
-                left, right = _window(ow, pool[1], stride[1], pad[1], W)
-                largest, winner = x[n, c, top, left], top * W + left
-                for ih in range(top, bottom):
-                    for iw in range(left, right):
+                iw_first, iw_end = _window(ow, pool[1], stride[1], pad[1], W)
+                largest, winner = x[n, c, ih_first, iw_first], ih_first * W + iw_first
+                for ih in range(ih_first, ih_end):
+                    for iw in range(iw_first, iw_end):
                         value = x[n, c, ih, iw]
-                        # A NaN is larger than any number; of equals, and of NaNs, the first stays.
+                        # Of equals the first stays. A NaN takes the place of a number, as it is not <= it, and keeps it.
                         if not (value <= largest or np.isnan(largest)):
                             largest, winner = value, ih * W + iw
                 out[n, c, oh, ow] = largest
@@ -62,12 +63,12 @@ def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
     for plane in prange(N * C):
         n, c = plane // C, plane % C
         for oh in range(H_out):
-            top, bottom = _window(oh, pool[0], stride[0], pad[0], H)
+            ih_first, ih_end = _window(oh, pool[0], stride[0], pad[0], H)
             for ow in range(W_out):
-                left, right = _window(ow, pool[1], stride[1], pad[1], W)
+                iw_first, iw_end = _window(ow, pool[1], stride[1], pad[1], W)
                 total = x.dtype.type(0)
-                for ih in range(top, bottom):
-                    for iw in range(left, right):
+                for ih in range(ih_first, ih_end):
+                    for iw in range(iw_first, iw_end):
                         total += x[n, c, ih, iw]
                 out[n, c, oh, ow] = total / x.dtype.type(pool[0] * pool[1])
 
@@ -81,10 +82,10 @@ def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> Non
         n, c = plane // C, plane % C
         d_x[n, c] = 0
         for oh in range(H_out):
-            top, bottom = _window(oh, pool[0], stride[0], pad[0], H)
+            ih_first, ih_end = _window(oh, pool[0], stride[0], pad[0], H)
             for ow in range(W_out):
-                left, right = _window(ow, pool[1], stride[1], pad[1], W)
+                iw_first, iw_end = _window(ow, pool[1], stride[1], pad[1], W)
                 share = d_out[n, c, oh, ow] / d_x.dtype.type(pool[0] * pool[1])
-                for ih in range(top, bottom):
-                    for iw in range(left, right):
+                for ih in range(ih_first, ih_end):
+                    for iw in range(iw_first, iw_end):
                         d_x[n, c, ih, iw] += share
