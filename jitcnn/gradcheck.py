@@ -200,7 +200,7 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
 
     Parameters
     ----------
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     """
     rng = np.random.default_rng(0)
     images = rng.standard_normal((2, 3, 7, 6))

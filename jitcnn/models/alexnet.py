@@ -24,7 +24,7 @@ def alexnet(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: 
     ----------
     num_classes : int
     seed : int, decides the first weights and what is dropped
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
     rng = np.random.default_rng(seed)

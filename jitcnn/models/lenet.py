@@ -23,7 +23,7 @@ def lenet5(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any
     ----------
     num_classes : int
     seed : int, decides the first weights
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
     return _lenet("lenet5", Tanh, AvgPool2D, num_classes, seed, impl, dtype)

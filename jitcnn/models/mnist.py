@@ -17,7 +17,7 @@ def mnist_cnn(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_c
     Parameters
     ----------
     seed : int, decides the first weights
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     num_classes : int
     """

@@ -62,7 +62,7 @@ def find_net(
     ----------
     which : a name in ``MODELS``, or a path that ends in .toml
     seed : int, or a numpy random Generator, decides the first weights
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     num_classes : int, of a ready-made net; by default as published
 

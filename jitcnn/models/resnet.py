@@ -35,7 +35,7 @@ def resnet18(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype:
     ----------
     num_classes : int
     seed : int, decides the first weights
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
     return _resnet("resnet18", (2, 2, 2, 2), False, num_classes, seed, impl, dtype)

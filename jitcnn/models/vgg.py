@@ -26,7 +26,7 @@ def vgg11(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: An
     ----------
     num_classes : int
     seed : int, decides the first weights and what is dropped
-    impl : "auto", "naive", "loops" or "im2col"
+    impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
     return _vgg("vgg11", (1, 1, 2, 2, 2), num_classes, seed, impl, dtype)

@@ -45,14 +45,14 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 @parallel_kernel
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
     """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
-    (N, C, _, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
+    (N, C, H, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
+    pixels = d_x.reshape(N, C, H * W)  # as an index counts them; where the windows were is of no account
     for plane in prange(N * C):
         n, c = plane // C, plane % C
-        d_x[n, c] = 0
+        pixels[n, c] = 0
         for oh in range(H_out):
             for ow in range(W_out):
-                ih, iw = divmod(max_indices[n, c, oh, ow], W)
-                d_x[n, c, ih, iw] += d_out[n, c, oh, ow]
+                pixels[n, c, max_indices[n, c, oh, ow]] += d_out[n, c, oh, ow]
 
 
 @parallel_kernel
