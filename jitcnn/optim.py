@@ -172,9 +172,8 @@ class SGD(Optimizer):
             kernels.momentum_step(parameter, gradient, velocity, rate, momentum, smallest)
             return
         coupled, kept = (0.0, 1 - self.learning_rate * decay) if self.decoupled else (decay, 1.0)
-        kernels.sgd_step(
-            parameter, gradient, velocity, rate, momentum, self.nesterov, number(coupled), number(kept), smallest
-        )  # fmt: skip
+        settings = kernels.Descent(rate, momentum, self.nesterov, number(coupled), number(kept), smallest)
+        kernels.sgd_step(parameter, gradient, velocity, settings)
 
 
 class Adam(Optimizer):
@@ -220,11 +219,7 @@ class Adam(Optimizer):
     def _update(self, position: int, parameter: Array, gradient: Array, decay: float) -> None:
         number, (beta_1, beta_2) = parameter.dtype.type, self.betas
         coupled, kept = (0.0, 1 - self.learning_rate * decay) if self.decoupled else (decay, 1.0)
-        kernels.adam_step(
-            parameter,
-            gradient,
-            self.first_moments[position].reshape(-1),
-            self.second_moments[position].reshape(-1),
+        settings = kernels.Moments(
             number(self.learning_rate / (1 - beta_1**self.steps)),
             number(1 - beta_1),
             number(1 - beta_2),
@@ -234,6 +229,8 @@ class Adam(Optimizer):
             number(kept),
             np.finfo(number).tiny,
         )
+        moments = self.first_moments[position].reshape(-1), self.second_moments[position].reshape(-1)
+        kernels.adam_step(parameter, gradient, *moments, settings)
 
 
 class AdamW(Adam):

@@ -186,7 +186,7 @@ def test_a_summary_counts_what_one_image_costs(monkeypatch):
     assert [(plan["algorithm"], plan["variant"]) for plan in plans.values()] == [
         ("fused", "direct"), ("fused", "winners"), ("fused", "winners"),
     ]  # fmt: skip
-    assert plans["forward"]["reason"] == "no Winograd: 1 channels are not whole vectors of 16"
+    assert plans["forward"]["reason"] == "no Winograd: 1 input channels do not fill vectors of 16"
     assert record["batch_size"] == 64
     assert record["layers"][0] == {
         "label": "Conv2D 1→3 3×3", "activation": "ReLU", "output_shape": (3, 4, 4), "parameter_count": 30,

@@ -11,8 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import TextColumn
 
+from jitcnn.benchmark.contests import IMPLEMENTATIONS, model_contests, zoo_contests
 from jitcnn.benchmark.duel import Duel, Scaling, Start, against_c, against_torch, start_up, thread_scaling
-from jitcnn.benchmark.layers import IMPLEMENTATIONS, Timing, bench_layers, model_contests, zoo_contests
+from jitcnn.benchmark.layers import Timing, bench_layers
 from jitcnn.benchmark.machine import Machine, measure_machine
 from jitcnn.benchmark.side import Request
 from jitcnn.benchmark.zoo import ZOO

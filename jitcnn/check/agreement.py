@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..benchmark.layers import compare, model_contests
+from ..benchmark.contests import compare, model_contests
 from ..benchmark.tolerance import TOLERANCE
 from ..fusion import Step, fuse
 from ..layers import (

@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 from ..kernels.memory import empty
-from ..kernels.norm import loops, naive
+from ..kernels.norm import groups, loops, naive
 from ..kernels.types import Grid
 from .calls import call, plane_plan
 from .checks import float_arrays, has_shape
@@ -81,10 +81,9 @@ def batch_norm2d(
     more = np.empty((0, 0, 0, 0), x.dtype) if addend is None else addend
     problem, chosen = plane_plan("batch_norm2d", x.shape, x.shape[2:], (1, 1), Grid(), x.dtype, impl)
     kernel = NORM_IMPLEMENTATIONS[chosen.algorithm].batch_norm_forward
-    call(
-        "batch_norm2d", problem, chosen, kernel,
-        x, more, scale, shift, epsilon, running.of_batch, relu, running.mean, running.variance, out,
-    )  # fmt: skip
+    settings = groups.Settings(scale, shift, epsilon, running.of_batch, relu)
+    statistics = groups.Statistics(running.mean, running.variance)
+    call("batch_norm2d", problem, chosen, kernel, x, more, settings, statistics, out)
     return out, running
 
 
@@ -127,12 +126,10 @@ def batch_norm2d_backward(
     has_shape("batch_norm2d_backward", "out", out, *x.shape)
     d_x, d_addend = empty(x.shape, x.dtype), empty(x.shape if added else (0, 0, 0, 0), x.dtype)
     d_scale, d_shift = np.empty_like(scale), np.empty_like(scale)
-    mean, variance, of_batch = statistics
+    settings = groups.Settings(scale, scale, epsilon, statistics.of_batch, relu)  # no gradient asks for the shift
+    found, gradients = groups.Statistics(*statistics[:2]), groups.Gradients(d_x, d_addend, d_scale, d_shift)
     name = "batch_norm2d_backward"
     problem, chosen = plane_plan(name, x.shape, x.shape[2:], (1, 1), Grid(), x.dtype, impl)
     kernel = NORM_IMPLEMENTATIONS[chosen.algorithm].batch_norm_backward
-    call(
-        name, problem, chosen, kernel,
-        d_out, x, out, scale, epsilon, of_batch, relu, mean, variance, d_x, d_addend, d_scale, d_shift,
-    )  # fmt: skip
+    call(name, problem, chosen, kernel, d_out, x, out, settings, found, gradients)
     return d_x, d_addend if added else None, d_scale, d_shift

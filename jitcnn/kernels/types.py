@@ -24,7 +24,7 @@ def extent(count: int, step: int) -> int:
 
 
 def windows_extent(size_out: Pair, kernel_size: Pair, grid: Grid) -> Pair:
-    """Height and width of the smallest plane that the windows of all outputs fit into: up to the last tap of the last window."""
+    """Height and width of the padded plane that all windows fit into: from the first tap of the first to the last of the last."""
     height = extent(size_out[0], grid.stride[0]) + extent(kernel_size[0], grid.dilation[0]) - 1
     width = extent(size_out[1], grid.stride[1]) + extent(kernel_size[1], grid.dilation[1]) - 1
     return height, width

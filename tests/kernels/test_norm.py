@@ -6,6 +6,7 @@ from compare import assert_close
 
 from jitcnn.kernels.norm import loops as norm_loops
 from jitcnn.kernels.norm import naive as norm_naive
+from jitcnn.kernels.norm.groups import Gradients, Settings, Statistics
 
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 FUSED = pytest.mark.parametrize(("added", "relu"), [(False, False), (False, True), (True, True), (True, False)])
@@ -24,10 +25,11 @@ def test_loops_equal_naive(training, added, relu, dtype, rng):
     x, d_out, addend, scale, shift, mean, variance = case(rng, dtype, added)
     results = []
     for kernels in (norm_naive, norm_loops):
-        statistics, out = (mean.copy(), variance.copy()), np.full_like(x, np.nan)
-        kernels.batch_norm_forward(x, addend, scale, shift, 1e-5, training, relu, *statistics, out)
-        gradients = [np.full_like(a, np.nan) for a in (x, addend, scale, shift)]
-        kernels.batch_norm_backward(d_out, x, out, scale, 1e-5, training, relu, *statistics, *gradients)
+        settings, out = Settings(scale, shift, 1e-5, training, relu), np.full_like(x, np.nan)
+        statistics = Statistics(mean.copy(), variance.copy())
+        kernels.batch_norm_forward(x, addend, settings, statistics, out)
+        gradients = Gradients(*(np.full_like(a, np.nan) for a in (x, addend, scale, shift)))
+        kernels.batch_norm_backward(d_out, x, out, settings, statistics, gradients)
         results.append([out, *statistics, *gradients])
     for result, expected in zip(results[1], results[0], strict=True):
         assert_close(result, expected)
@@ -37,7 +39,7 @@ def test_a_nan_stays_visible(rng):
     x, _, addend, scale, shift, mean, variance = case(rng, np.float32, False)
     x[1, 2, 3, 4] = np.nan
     out = np.empty_like(x)
-    norm_loops.batch_norm_forward(x, addend, scale, shift, 1e-5, True, True, mean, variance, out)
+    norm_loops.batch_norm_forward(x, addend, Settings(scale, shift, 1e-5, True, True), Statistics(mean, variance), out)
     assert np.isnan(out[:, 2]).all()
     assert not np.isnan(out[:, :2]).any()
 
@@ -46,5 +48,6 @@ def test_the_variance_of_numbers_far_from_zero_is_right(rng):
     x = (1000 + rng.standard_normal((4, 1, 16, 16))).astype(np.float32)
     mean, variance, none = np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros((0, 0, 0, 0), np.float32)
     one = np.ones(1, np.float32)
-    norm_loops.batch_norm_forward(x, none, one, one, 1e-5, True, False, mean, variance, np.empty_like(x))
+    settings = Settings(one, one, 1e-5, True, False)
+    norm_loops.batch_norm_forward(x, none, settings, Statistics(mean, variance), np.empty_like(x))
     assert variance[0] == pytest.approx(x.astype(np.float64).var(), rel=1e-4)

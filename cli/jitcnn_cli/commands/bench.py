@@ -57,7 +57,7 @@ def command(**settings: Any) -> None:
     \b
     Example:
       jitcnn bench --impl loops --rounds 3
-      jitcnn bench --impl loops --against c
+      jitcnn bench --impl loops --against c --rounds 2
     """
     from jitcnn_cli.bench_screen import run
 

@@ -38,9 +38,9 @@ def _momentum_sign(right: Function) -> Function:
 
 @bug("adam-betas-swapped", "optimiser", "Adam takes the one beta for the other", optim, "adam_step")
 def _adam_betas_swapped(right: Function) -> Function:
-    def wrong(*arguments: Any) -> None:
-        *arrays, rate, share_1, share_2 = arguments[:7]
-        right(*arrays, rate, share_2, share_1, *arguments[7:])
+    def wrong(*arrays: Any) -> None:
+        *others, settings = arrays
+        right(*others, settings._replace(first_share=settings.second_share, second_share=settings.first_share))
 
     return wrong
 

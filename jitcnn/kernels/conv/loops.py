@@ -1,16 +1,18 @@
 """Convolution as nested loops, compiled and shared among all cores: one nest for each pass, in the letters of ``naive``.
 
     n  image     co  filter     ci  channel within the filter's group     kh, kw  tap: row and column of the filter
-    oh, ow  output pixel        ih, iw  input pixel
-
-A tap of an output meets one input pixel, the same in all three passes; each product is of a tap, or a gradient, and that pixel:
+    oh, ow  output pixel        ih, iw  the input pixel that a tap of this output meets, the same in all three passes:
 
     ih = oh · stride + kh · dilation - pad        iw = ow · stride + kw · dilation - pad
 
-``naive`` finishes one output after another, with the sum over ci, kh, kw innermost. Here one weight passes over a whole plane
-of outputs before the next comes: ``oh, ow`` run innermost, so that the compiler computes neighbouring pixels as one vector
-(16×64×34² → 64 on two cores: 47 GFLOP/s, with the sum innermost 3). And where ``naive`` multiplies padding as zeros, here
-``_inside`` leaves out the outputs whose pixel is padding. Each iteration of a ``prange`` owns what it writes.
+    forward        out[n, co, oh, ow]       +=  weights[co, ci, kh, kw] · x[n, ci, ih, iw]
+    d_weights      d_weights[co, ci, kh, kw] +=  d_out[n, co, oh, ow] · x[n, ci, ih, iw]
+    d_x            d_x[n, ci, ih, iw]       +=  d_out[n, co, oh, ow] · weights[co, ci, kh, kw]
+
+``naive`` finishes one output after another. Here one tap passes over a whole plane of outputs before the next comes: ``oh, ow``
+run innermost, so that the compiler computes neighbouring pixels as one vector (3×3, 16×64×34² → 64 channels on two cores: 47
+GFLOP/s, with the sum over ci, kh, kw innermost 3). And ``naive`` multiplies padding as zeros; here every tap skips the outputs
+for which its pixel is padding (``_inside``). Each iteration of a ``prange`` owns what it writes.
 """
 
 from typing import Any
@@ -18,15 +20,15 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ..runtime import kernel, parallel_loops  # njit, and njit(parallel=True) for short rows
+from ..runtime import kernel, parallel_loops  # njit; njit(parallel=True), one vector at a time, as rows are short
 from ..types import Array, Grid
 
 
 @kernel
 def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
-    """The grid without signs: numba tests every index that might be negative, and then no vector is made of the loop.
+    """The grid without signs. A computed index that might be below 0, as x[-1] is, costs a branch, and no vector is made.
 
-    All that ih and iw are computed from must be unsigned for that, so kh and kw are counted without signs as well.
+    So whatever ih and iw are computed from is unsigned: the grid, kh, kw, oh and ow (signed with unsigned would be a float).
     """
     (stride_h, stride_w), (dilation_h, dilation_w), (pad_h, pad_w) = grid
     return (
@@ -37,12 +39,11 @@ def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
 
 @kernel
 def _inside(k: Any, stride: Any, dilation: Any, pad: Any, size: int, size_out: int) -> tuple[np.uintp, np.uintp]:
-    """The outputs o from the first up to the end whose pixel o · stride + k · dilation - pad is in the image, 0 ≤ pixel < size."""
+    """Bounds, first and end, of the outputs o whose pixel for tap k is in the image: 0 ≤ o · stride + shift < size."""
     step, shift = np.intp(stride), np.intp(k * dilation) - np.intp(pad)
-    # o ≥ -shift / step and o < (size - shift) / step, both rounded up: -(a // b) is -a / b rounded up.
-    first: Any = max(0, -(shift // step))
-    end: Any = max(first, min(size_out, -((shift - size) // step)))  # none, if the tap meets padding alone
-    return np.uintp(first), np.uintp(end)
+    first: Any = max(0, -(shift // step))  # the ceiling of -shift / step
+    end: Any = min(size_out, -((shift - size) // step))  # the ceiling of (size - shift) / step
+    return np.uintp(first), np.uintp(max(first, end))  # none, where the tap meets padding alone
 
 
 @parallel_loops
@@ -63,7 +64,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
                     weight = weights[co, ci, kh, kw]
                     for oh in range(oh_first, oh_end):
                         for ow in range(ow_first, ow_end):
-                            ih = oh * stride_h + kh * dilation_h - pad_h
+                            ih = oh * stride_h + kh * dilation_h - pad_h  # not below 0: oh is inside
                             iw = ow * stride_w + kw * dilation_w - pad_w
                             out[n, co, oh, ow] += weight * x[n, first_channel + ci, ih, iw]
 
@@ -76,7 +77,7 @@ def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array
     filters = C_out // (C_in // C_group)
     for co in prange(C_out):
         first_channel = co // filters * C_group
-        sums = np.zeros(W_out, x.dtype)  # one for each ow, so that neighbours are a vector; added up at the end
+        sums = np.zeros(W_out, x.dtype)  # one for each ow: a single sum would wait for itself at every pixel
         for n in range(N):
             for oh in range(H_out):
                 for ow in range(W_out):
@@ -107,7 +108,7 @@ def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) 
         n, c = plane // C_in, plane % C_in
         group, ci = c // C_group, c % C_group
         d_x[n, c] = 0
-        for co in range(group * filters, (group + 1) * filters):
+        for co in range(group * filters, (group + 1) * filters):  # the filters that see channel c
             for kh in range(np.uintp(K_h)):
                 oh_first, oh_end = _inside(kh, stride_h, dilation_h, pad_h, H, H_out)
                 for kw in range(np.uintp(K_w)):

@@ -1,5 +1,7 @@
 """An update of parameters in one pass over memory: everything is read once and written once."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -44,20 +46,20 @@ def momentum_step(
         _momentum_step(parameter, gradient, velocity, learning_rate, momentum, smallest, first, last)
 
 
+class Descent(NamedTuple):
+    """The settings of ``sgd_step``, numbers of the parameter's dtype."""
+
+    learning_rate: Any
+    momentum: Any
+    nesterov: bool
+    decay: Any
+    kept: Any
+    smallest: Any
+
+
 @kernel
-def _sgd_step(
-    parameter: Array,
-    gradient: Array,
-    velocity: Array,
-    learning_rate: float,
-    momentum: float,
-    nesterov: bool,
-    decay: float,
-    kept: float,
-    smallest: float,
-    first: int,
-    last: int,
-) -> None:
+def _sgd_step(parameter: Array, gradient: Array, velocity: Array, settings: Descent, first: int, last: int) -> None:
+    learning_rate, momentum, nesterov, decay, kept, smallest = settings
     zero = velocity.dtype.type(0)
     for i in range(np.uintp(first), np.uintp(last)):
         slope = gradient[i] + decay * parameter[i]
@@ -68,17 +70,7 @@ def _sgd_step(
 
 
 @parallel_kernel
-def sgd_step(
-    parameter: Array,
-    gradient: Array,
-    velocity: Array,
-    learning_rate: float,
-    momentum: float,
-    nesterov: bool,
-    decay: float,
-    kept: float,
-    smallest: float,
-) -> None:
+def sgd_step(parameter: Array, gradient: Array, velocity: Array, settings: Descent) -> None:
     """As ``momentum_step``, with all that it leaves out; apart from it, so that its sums keep their order.
 
     slope = gradient + decay · parameter; velocity = momentum · velocity + slope; parameter = kept · parameter -
@@ -87,29 +79,27 @@ def sgd_step(
     size = len(parameter)
     for job in prange((size + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
-        last = min(size, first + CHUNK)
-        _sgd_step(
-            parameter, gradient, velocity, learning_rate, momentum, nesterov, decay, kept, smallest, first, last
-        )  # fmt: skip
+        _sgd_step(parameter, gradient, velocity, settings, first, min(size, first + CHUNK))
+
+
+class Moments(NamedTuple):
+    """The settings of ``adam_step``, numbers of the parameter's dtype."""
+
+    rate: Any
+    first_share: Any
+    second_share: Any
+    second_root: Any
+    epsilon: Any
+    decay: Any
+    kept: Any
+    smallest: Any
 
 
 @kernel
 def _adam_step(
-    parameter: Array,
-    gradient: Array,
-    first_moment: Array,
-    second_moment: Array,
-    rate: float,
-    first_share: float,
-    second_share: float,
-    second_root: float,
-    epsilon: float,
-    decay: float,
-    kept: float,
-    smallest: float,
-    first: int,
-    last: int,
-) -> None:
+    parameter: Array, gradient: Array, first_moment: Array, second_moment: Array, settings: Moments, first: int, last: int
+) -> None:  # fmt: skip
+    rate, first_share, second_share, second_root, epsilon, decay, kept, smallest = settings
     zero = parameter.dtype.type(0)
     for i in range(np.uintp(first), np.uintp(last)):
         slope = gradient[i] + decay * parameter[i]
@@ -122,21 +112,8 @@ def _adam_step(
 
 
 @parallel_kernel
-def adam_step(
-    parameter: Array,
-    gradient: Array,
-    first_moment: Array,
-    second_moment: Array,
-    rate: float,
-    first_share: float,
-    second_share: float,
-    second_root: float,
-    epsilon: float,
-    decay: float,
-    kept: float,
-    smallest: float,
-) -> None:
-    """One step of Adam; all arrays (S,), numbers of their dtype; a moment below ``smallest`` becomes zero.
+def adam_step(parameter: Array, gradient: Array, first_moment: Array, second_moment: Array, settings: Moments) -> None:
+    """One step of Adam; all arrays (S,); a moment below ``smallest`` becomes zero.
 
     slope = gradient + decay · parameter; each moment moves its share (1 - beta) of the way to slope and to slope²;
     parameter = kept · parameter - rate · first_moment / (√second_moment / second_root + epsilon), where ``rate`` and
@@ -146,10 +123,7 @@ def adam_step(
     for job in prange((size + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         last = min(size, first + CHUNK)
-        _adam_step(
-            parameter, gradient, first_moment, second_moment, rate, first_share, second_share, second_root, epsilon,
-            decay, kept, smallest, first, last,
-        )  # fmt: skip
+        _adam_step(parameter, gradient, first_moment, second_moment, settings, first, last)
 
 
 @kernel

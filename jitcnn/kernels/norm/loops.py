@@ -9,6 +9,7 @@ from numba import prange
 
 from ..runtime import kernel, parallel_kernel
 from ..types import Array
+from .groups import Gradients, Settings, Statistics
 
 
 @kernel
@@ -59,20 +60,10 @@ def _normalise(x: Array, c: int, factor: float, offset: float, addend: Array, re
 
 
 @kernel
-def _forward_channel(
-    x: Array,
-    addend: Array,
-    scale: Array,
-    shift: Array,
-    epsilon: float,
-    training: bool,
-    relu: bool,
-    c: int,
-    mean: Array,
-    variance: Array,
-    out: Array,
-) -> None:
+def _forward_channel(x: Array, addend: Array, settings: Settings, c: int, statistics: Statistics, out: Array) -> None:
     """``batch_norm_forward`` for one channel."""
+    scale, shift, epsilon, training, relu = settings
+    mean, variance = statistics
     if training:
         mean[c] = _channel_mean(x, c)
         variance[c] = _channel_variance(x, c, mean[c])
@@ -81,41 +72,20 @@ def _forward_channel(
 
 
 @parallel_kernel
-def batch_norm_forward(
-    x: Array,
-    addend: Array,
-    scale: Array,
-    shift: Array,
-    epsilon: float,
-    training: bool,
-    relu: bool,
-    mean: Array,
-    variance: Array,
-    out: Array,
-) -> None:
-    """x (N, C, H, W) -> out; mean and variance (C,) are set in training, and taken as they are else; addend as x, or empty."""
+def batch_norm_forward(x: Array, addend: Array, settings: Settings, statistics: Statistics, out: Array) -> None:
+    """x (N, C, H, W) -> out; addend as x, or empty."""
     for c in prange(x.shape[1]):
-        _forward_channel(x, addend, scale, shift, epsilon, training, relu, np.intp(c), mean, variance, out)
+        _forward_channel(x, addend, settings, np.intp(c), statistics, out)
 
 
 @kernel
 def _backward_channel(
-    d_out: Array,
-    x: Array,
-    out: Array,
-    scale: Array,
-    epsilon: float,
-    training: bool,
-    relu: bool,
-    c: int,
-    mean: Array,
-    variance: Array,
-    d_x: Array,
-    d_addend: Array,
-    d_scale: Array,
-    d_shift: Array,
+    d_out: Array, x: Array, out: Array, settings: Settings, c: int, statistics: Statistics, gradients: Gradients
 ) -> None:
     """``batch_norm_backward`` for one channel."""
+    scale, _, epsilon, training, relu = settings
+    mean, variance = statistics
+    d_x, d_addend, d_scale, d_shift = gradients
     N, C, H, W = x.shape
     number, plane, count = x.dtype.type, np.uintp(H * W), N * H * W
     flat, d_flat, kept, d_to, d_more = x.ravel(), d_out.ravel(), out.ravel(), d_x.ravel(), d_addend.ravel()
@@ -149,35 +119,8 @@ def _backward_channel(
 
 @parallel_kernel
 def batch_norm_backward(
-    d_out: Array,
-    x: Array,
-    out: Array,
-    scale: Array,
-    epsilon: float,
-    training: bool,
-    relu: bool,
-    mean: Array,
-    variance: Array,
-    d_x: Array,
-    d_addend: Array,
-    d_scale: Array,
-    d_shift: Array,
+    d_out: Array, x: Array, out: Array, settings: Settings, statistics: Statistics, gradients: Gradients
 ) -> None:
-    """d_out, x, out (N, C, H, W) -> d_x, d_addend (as x, or empty), d_scale and d_shift (C,)."""
+    """d_out, x, out (N, C, H, W) -> the gradients."""
     for c in prange(x.shape[1]):
-        _backward_channel(
-            d_out,
-            x,
-            out,
-            scale,
-            epsilon,
-            training,
-            relu,
-            np.intp(c),
-            mean,
-            variance,
-            d_x,
-            d_addend,
-            d_scale,
-            d_shift,
-        )
+        _backward_channel(d_out, x, out, settings, np.intp(c), statistics, gradients)

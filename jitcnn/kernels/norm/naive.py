@@ -7,21 +7,13 @@ and shifted; ``addend`` (a shortcut) is added, and what is negative becomes zero
 import numpy as np
 
 from ..types import Array
+from .groups import Gradients, Settings, Statistics
 
 
-def batch_norm_forward(
-    x: Array,
-    addend: Array,
-    scale: Array,
-    shift: Array,
-    epsilon: float,
-    training: bool,
-    relu: bool,
-    mean: Array,
-    variance: Array,
-    out: Array,
-) -> None:
-    """x (N, C, H, W) -> out; mean and variance (C,) are set in training, and taken as they are else; addend as x, or empty."""
+def batch_norm_forward(x: Array, addend: Array, settings: Settings, statistics: Statistics, out: Array) -> None:
+    """x (N, C, H, W) -> out; addend as x, or empty."""
+    scale, shift, epsilon, training, relu = settings
+    mean, variance = statistics
     for c in range(x.shape[1]):
         if training:
             mean[c] = x[:, c].mean()
@@ -35,21 +27,11 @@ def batch_norm_forward(
 
 
 def batch_norm_backward(
-    d_out: Array,
-    x: Array,
-    out: Array,
-    scale: Array,
-    epsilon: float,
-    training: bool,
-    relu: bool,
-    mean: Array,
-    variance: Array,
-    d_x: Array,
-    d_addend: Array,
-    d_scale: Array,
-    d_shift: Array,
+    d_out: Array, x: Array, out: Array, settings: Settings, statistics: Statistics, gradients: Gradients
 ) -> None:
-    """d_out, x, out (N, C, H, W) -> d_x, d_addend (as x, or empty), d_scale and d_shift (C,)."""
+    """d_out, x, out (N, C, H, W) -> the gradients."""
+    (scale, _, epsilon, training, relu), (mean, variance) = settings, statistics
+    d_x, d_addend, d_scale, d_shift = gradients
     d_sum = np.where(out > 0, d_out, 0) if relu else d_out
     if d_addend.size:
         d_addend[...] = d_sum

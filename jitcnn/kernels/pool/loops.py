@@ -4,7 +4,7 @@
 
 Each iteration of a ``prange`` owns one plane (n, c) of what is written. The loops visit the part of a window that is inside
 the image, at least one pixel (padding is less than the window); an average divides by the size of the whole window. Pooling
-has no dilation. Sums and factors are of the arrays' own type: a plain 0 or 4 would make float32 into float64.
+has no dilation. Sums and divisors are of the arrays' own type, as a plain number would make float32 into float64.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
                 for ih in range(ih_first, ih_end):
                     for iw in range(iw_first, iw_end):
                         value = x[n, c, ih, iw]
-                        # Of equals the first stays. A NaN takes the place of a number, as it is not <= it, and keeps it.
+                        # Of equals the first stays; a NaN, which is not <= anything, wins, and nothing wins against it.
                         if not (value <= largest or np.isnan(largest)):
                             largest, winner = value, ih * W + iw
                 out[n, c, oh, ow] = largest
@@ -46,7 +46,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
     """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
     (N, C, H, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
-    pixels = d_x.reshape(N, C, H * W)  # as an index counts them; where the windows were is of no account
+    pixels = d_x.reshape(N, C, H * W)  # as an index counts them: it says all, pool and grid are not needed
     for plane in prange(N * C):
         n, c = plane // C, plane % C
         pixels[n, c] = 0
