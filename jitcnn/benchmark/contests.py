@@ -151,7 +151,7 @@ def compare(contest: Contest) -> dict[tuple[str, str], float]:
 
 
 def _results(contest: Contest, impl: str) -> dict[str, list[Array]]:
-    """What every pass gives: copies, as another implementation may use the memory again."""
+    """What every pass gives; nothing is overwritten later, since the memory of an array in use is not given out again."""
     steps = contest.steps(impl)
     out = _forward(steps, contest)
     d_x = _backward(steps, contest)

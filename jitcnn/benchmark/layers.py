@@ -19,8 +19,9 @@ class Timing:
 
     ``algorithm`` is what ran: an implementation that cannot compute a layer hands over to another. ``milliseconds`` are for
     all images; ``gflops`` count the arithmetic of the whole layer, also where a fused pass needs less, and ``bytes`` what
-    it must read and write at least; ``buffer_bytes`` is what im2col's columns take; ``difference`` is the largest to ``loops`` on the same batch, of naive on its one image, in the units of
-    ``tolerance.differences``; ``speedup`` is the ratio to naive.
+    it must read and write at least; ``buffer_bytes`` is what im2col's columns take; ``difference`` is the largest to
+    ``loops`` on the same batch, of naive on its one image, in the units of ``tolerance.differences``; ``speedup`` is the
+    ratio to naive.
     """
 
     layer: str

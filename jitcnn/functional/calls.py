@@ -1,6 +1,7 @@
 """A kernel is called here, so that every call can be seen: ``JITCNN_VERBOSE=1`` prints a line for each to standard error.
 
-jitcnn conv2d 64×32×13×13 → 64×64×11×11 kernel 3×3 float32: winograd, 3×3, 32 and 64 channels, 2,304 tiles, 1.92 ms
+A line gives the operation, its sizes and dtype, the algorithm, the reason for it, and the time: "jitcnn conv2d 64×32×13×13 →
+64×64×11×11 kernel 3×3 float32: winograd, 4 multiplications for 9: 3×3, 32 and 64 channels, 2,304 tiles, 1.792 ms".
 """
 
 import os

@@ -12,7 +12,7 @@ from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding
 from .calls import call
 from .checks import check_impl, float_arrays, has_shape
-from .conv_setup import Prepared, conv_arrays, prepare
+from .conv_setup import Prepared, Settings, conv_arrays, prepare
 
 CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {
     "naive": naive,
@@ -206,10 +206,10 @@ def _forward(
     x: Array,
     weights: Array,
     bias: Array | None,
-    settings: tuple[IntOrPair, Padding, IntOrPair, int],
+    settings: Settings,
     impl: str,
 ) -> Array:
-    """``function`` of the algorithm that the plan of ``operation`` names; settings: stride, padding, dilation, groups."""
+    """``function`` of the algorithm that the plan of ``operation`` names."""
     x, weights, bias = conv_arrays("conv2d", x, weights, bias)
     grid, size_out, problem, plan = prepare(operation, x.shape, weights.shape, settings, x.dtype, impl)
     has_shape("conv2d", "bias", bias, weights.shape[0])
@@ -224,7 +224,7 @@ def _backward(
     d_out: Array,
     x: Array,
     weights: Array,
-    settings: tuple[IntOrPair, Padding, IntOrPair, int],
+    settings: Settings,
     impl: str,
 ) -> tuple[Array, Array, Array, Prepared, Callable[..., None]]:
     """What both backward passes begin with: d_out, x, weights, what is prepared, and the kernel of the plan."""

@@ -70,8 +70,8 @@ class Plan(NamedTuple):
 class Problem(NamedTuple):
     """What is computed: sizes of all arrays, and how windows stand.
 
-    ``size_out`` is that of the result, so behind the pool for a fused block. For pooling and normalisation ``C_out`` is ``C_in``; for a matrix product ``images`` are its rows, ``C_in`` the terms of
-    each sum, and ``C_out`` its columns.
+    ``size_out`` is that of the result, so behind the pool for a fused block. For pooling and normalisation ``C_out`` is
+    ``C_in``; for a matrix product ``images`` are its rows, ``C_in`` the terms of each sum, and ``C_out`` its columns.
     """
 
     images: int
@@ -139,11 +139,10 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
         return Plan("direct", f"no Winograd: {unable}", direct) if unable else Plan("winograd", "asked for")
     if impl == "fused":
         return Plan("direct", "nothing here to fuse with", direct)
-    size = problem.size if inward else problem.size_out
-    slower = unable or _winograd_is_slower(summed, lanes, problem.images * tiles_of(size))
+    tiles = problem.images * tiles_of(problem.size if inward else problem.size_out)
+    slower = unable or _winograd_is_slower(summed, lanes, tiles)
     if slower:
         return Plan("direct", f"no Winograd: {slower}", direct)
-    tiles = problem.images * tiles_of(size)
     return Plan("winograd", f"4 multiplications for 9: 3×3, {summed} and {lanes} channels, {tiles:,} tiles")
 
 
