@@ -11,7 +11,7 @@ from ..kernels.engine import direct, winograd
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding
 from .calls import call
-from .checks import check_impl, float_arrays, has_shape
+from .checks import float_arrays, has_shape
 from .conv_setup import Prepared, Settings, conv_arrays, prepare
 
 CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {
@@ -96,7 +96,6 @@ def conv2d_relu(
 
     ``impl`` is "auto", "direct" or "winograd": the others have no such pass, and hand over to "direct".
     """
-    impl = impl if check_impl(impl) in ("auto", "winograd") else "direct"
     return _forward("conv2d_relu", "conv2d_relu_forward", x, weights, bias, (stride, padding, dilation, groups), impl)
 
 

@@ -170,3 +170,11 @@ def test_a_plan_is_of_the_problem_and_the_machine_alone():
     assert plan("conv2d_relu_pool", few, "auto", AVX512).reason == "no Winograd: fewer than 640 windows"
     assert str(plan("conv2d", conv(C_in=3))) == "direct (over channels)"
     assert str(plan("conv2d", conv())) == "winograd"
+
+
+@pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
+def test_a_convolution_with_relu_runs_as_direct_where_the_implementation_has_no_such_pass(impl: str) -> None:
+    assert plan("conv2d_relu", Problem(2, 3, 5, (9, 8), (7, 6), (3, 3)), impl)[:2] == (
+        "direct",
+        f"{impl} has no pass with ReLU",
+    )

@@ -24,8 +24,8 @@ from ..types import Array, Grid, windows_extent
 from .depthwise import multiply_grouped_rows, sum_grouped_rows
 from .flat_rows import VECTOR, fill_up, flat_rows, input_row
 from .groups import by_group_forward, by_group_input, by_group_weights
-from .operands import Filters, Target, Windows
-from .over_channels import convolve, even_steps, filter_gradients, filters_in_lanes, in_lanes, tap_steps
+from .operands import Target, Windows
+from .over_channels import convolve, even_steps, filter_gradients, filters_at, filters_in_lanes, tap_steps
 from .over_pixels import multiply_shifted_rows, sum_shifted_rows
 from .phases import input_over_channels, input_over_pixels
 from .plan import direct_variant
@@ -59,7 +59,7 @@ def _forward(x: Array, weights: Array, bias: Array, grid: Grid, floor: float, ou
     else:
         planes = padded_planes(x, grid.pad, windows_extent(size_out, kernel_size, grid))
         taps = filters_in_lanes(weights, weights[0].size, even_steps(weights[0].size, 1), C_out)
-        filters = Filters(tap_steps(C_in, kernel_size, planes.shape[2:], grid.dilation), taps, in_lanes(bias))
+        filters = filters_at(tap_steps(C_in, kernel_size, planes.shape[2:], grid.dilation), taps, bias)
         convolve(_windows(planes, grid), filters, target, out)
 
 

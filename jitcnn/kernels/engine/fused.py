@@ -25,8 +25,8 @@ from .over_channels import (
     LANES,
     PIXELS_AT_ONCE,
     even_steps,
+    filters_at,
     filters_in_lanes,
-    in_lanes,
     sum_windows,
     tap_steps,
     whole_lanes,
@@ -106,7 +106,7 @@ def conv2d_relu_pool_forward(
     T = weights[0].size
     planes = padded_planes(x, grid.pad, windows_extent((H_out * pool[0], W_out * pool[1]), (K_h, K_w), grid))
     taps = filters_in_lanes(weights, T, even_steps(T, 1), C_out)
-    filters = Filters(tap_steps(C_in, (K_h, K_w), planes.shape[2:]), taps, in_lanes(bias))
+    filters = filters_at(tap_steps(C_in, (K_h, K_w), planes.shape[2:]), taps, bias)
     # Whole images, but a few jobs for each thread; two, where there is little to do.
     jobs = JOBS if taps.size * len(x) * H_out * W_out * pool[0] * pool[1] > LITTLE else 2
     height = min(H_out, -(-H_out * len(x) * len(taps) // jobs))

@@ -16,10 +16,14 @@ class Windows(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """Filters side by side: taps (blocks, T, width) and bias (blocks·width,); steps (T,) from a window's first pixel to each tap's."""
+    """Filters side by side: taps (blocks, T, width) and bias (blocks·width,); in a block, tap t begins at starts[t].
+
+    steps (T,) are from a window's first pixel to that of each tap.
+    """
 
     steps: Array
     taps: Array
+    starts: Array
     bias: Array
 
 

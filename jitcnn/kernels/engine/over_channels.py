@@ -115,6 +115,11 @@ def in_lanes(bias: Array) -> Array:
     return lanes
 
 
+def filters_at(steps: Array, taps: Array, bias: Array) -> Filters:
+    """``Filters`` of taps from ``filters_in_lanes``, a bias (C_out,), and where the taps stand: steps (T,)."""
+    return Filters(steps, taps, even_steps(taps.shape[1], taps.shape[2]), in_lanes(bias))
+
+
 @kernel
 def window_places(rows: int, columns: int, down: int, along: int) -> Array:
     """Where the windows (i, j) of rows × columns begin, at i·down + j·along; filled up to a multiple of four with the first."""
@@ -133,14 +138,11 @@ def sum_windows(pixels: Array, first: int, places: Array, filters: Filters, b: i
     """
     _, T, width = filters.taps.shape
     flat, zero, apart = filters.taps[b].ravel(), np.uintp(0), np.uintp(width)
-    tap_starts = np.empty(T, np.uintp)
-    for t in range(np.uintp(T)):
-        tap_starts[t] = t * apart
     start, from_apart = filters.bias[b * width : (b + 1) * width], zero
     for t in range(0, T, TAPS_AT_ONCE):
         some = slice(t, t + TAPS_AT_ONCE)
         numbers = Numbers(pixels, first, places, filters.steps[some])
-        runs = Runs(flat, zero, tap_starts[some], width)
+        runs = Runs(flat, zero, filters.starts[some], width)
         sum_outer(numbers, runs, Rows(start, zero, from_apart), Rows(sums, zero, apart))
         start, from_apart = sums, apart
 

@@ -16,8 +16,8 @@ from ..simd.layouts import padded_planes
 from ..types import Array, Grid, Pair
 from .depthwise import sum_grouped_rows
 from .flat_rows import fill_up, flat_rows, reach
-from .operands import Filters, FlatRow, Target, Windows
-from .over_channels import convolve, filters_in_lanes
+from .operands import FlatRow, Target, Windows
+from .over_channels import convolve, filters_at, filters_in_lanes
 from .over_pixels import sum_shifted_rows
 
 
@@ -35,7 +35,7 @@ def input_over_channels(d_out: Array, weights: Array, grid: Grid, d_x: Array) ->
             continue
         places, steps = _rotated(weights.shape, taps_of, grid, planes[0, 0].size, pitch)
         taps = filters_in_lanes(weights, K_h * K_w, places, C_in)
-        filters = Filters(steps, taps, np.zeros(len(taps) * taps.shape[2], d_out.dtype))
+        filters = filters_at(steps, taps, np.zeros(C_in, d_out.dtype))
         windows = Windows(planes.reshape(-1), first[0] * pitch + first[1], planes[0].size, pitch, 1)
         convolve(windows, filters, Target(*count, *origin, *grid.stride, d_out.dtype.type(-np.inf)), d_x)
 

@@ -23,7 +23,6 @@ IMPLEMENTATIONS = ("auto", "naive", "loops", "im2col", "direct", "winograd", "fu
 CONV = ("conv2d", "conv2d_relu", "conv2d_backward_weights", "conv2d_backward_input")
 FUSED = ("conv2d_relu_pool", "conv2d_relu_pool_backward_weights", "conv2d_relu_pool_backward_input")
 WHOLE_LANES = 16  # channels that fill whole vectors on any machine
-FASTEST = "the fastest"
 
 
 @dataclass(frozen=True)
@@ -117,14 +116,14 @@ def plan(operation: str, problem: Problem, impl: str = "auto", machine: Machine 
 def _one_of(algorithms: tuple[str, ...], impl: str) -> Plan:
     """``impl``, or the first of the algorithms that there are."""
     if impl == "auto":
-        return Plan(algorithms[0], FASTEST)
+        return Plan(algorithms[0], "the fastest")
     if impl in algorithms:
         return Plan(impl, "asked for")
     return Plan(algorithms[0], f"{impl} has no form of this operation")
 
 
 def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
-    if impl in ("naive", "loops", "im2col"):
+    if impl in ("naive", "loops", "im2col") and operation != "conv2d_relu":
         return Plan(impl, "asked for")
     # The backward pass for the input sums over filters, and its lanes are the input's channels.
     inward = operation == "conv2d_backward_input"
@@ -135,6 +134,8 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
     unable = winograd_refuses(problem)
     if impl == "direct":
         return Plan("direct", "asked for", direct)
+    if impl in ("naive", "loops", "im2col"):
+        return Plan("direct", f"{impl} has no pass with ReLU", direct)
     if impl == "winograd":
         return Plan("direct", f"no Winograd: {unable}", direct) if unable else Plan("winograd", "asked for")
     if impl == "fused":
@@ -158,13 +159,18 @@ def winograd_refuses(problem: Problem) -> str:
 
 def _winograd_is_slower(summed: int, lanes: int, tiles: int) -> str:
     """Why Winograd's algorithm would not pay; empty if it does."""
-    if summed % WHOLE_LANES:
-        return f"{summed} input channels do not fill vectors of {WHOLE_LANES}"
+    if _vectors_unfilled(summed):
+        return _vectors_unfilled(summed)
     if min(summed, lanes) < THRESHOLDS.winograd_channels:
         return f"fewer than {THRESHOLDS.winograd_channels} channels"
     if tiles < THRESHOLDS.winograd_tiles:
         return f"fewer than {THRESHOLDS.winograd_tiles} tiles"
     return ""
+
+
+def _vectors_unfilled(channels: int) -> str:
+    """Why Winograd's sums over so many channels would idle; empty if they fill whole vectors."""
+    return f"{channels} input channels do not fill vectors of {WHOLE_LANES}" if channels % WHOLE_LANES else ""
 
 
 def tiles_of(size_out: Pair) -> int:
@@ -197,10 +203,7 @@ def _fused(operation: str, problem: Problem, impl: str, machine: Machine) -> Pla
     windows, least = problem.images * problem.size_out[0] * problem.size_out[1], THRESHOLDS.fused_winograd_windows
     if machine.vector_bytes >= 64:
         least = THRESHOLDS.fused_winograd_windows_512_bit
-    if not unable and problem.C_in % WHOLE_LANES:
-        unable = f"{problem.C_in} input channels do not fill vectors of {WHOLE_LANES}"
-    if not unable and windows < least:
-        unable = f"fewer than {least} windows"
+    unable = unable or _vectors_unfilled(problem.C_in) or (f"fewer than {least} windows" if windows < least else "")
     if unable:
         return Plan("fused", f"no Winograd: {unable}", "direct")
     return Plan("fused", f"4 multiplications for 9: 3×3, {problem.C_in} channels, {windows:,} windows", "winograd")
