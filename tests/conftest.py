@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Shared fixtures and hooks."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How many tests held something against torch: where it is not installed they skip, and should not do so unseen."""
+    """Print how many torch oracle tests ran or were skipped, so that skips do not go unnoticed."""
     ran, skipped = (
         sum(
             "torch" in report.keywords
@@ -49,7 +49,7 @@ def runner():
 
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
-    """A user with an empty cache folder and no settings, on a machine without data sets."""
+    """Empty user cache, no environment settings and no system data sets."""
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -59,7 +59,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ctrl_c_is_heard():
-    """A shell starts what it runs in the background with Ctrl-C ignored, and what the tests start inherits that."""
+    """Restore the default SIGINT handler: background jobs of a shell, and their child processes, ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -67,16 +67,16 @@ def ctrl_c_is_heard():
 
 @pytest.fixture(scope="session")
 def mnist_dir():
-    """Folder of the real MNIST, where there is one."""
+    """Folder of the real MNIST; skips if it is not on disk."""
     folder = find_mnist() or find_mnist(Path(__file__).parents[2] / "shared" / "data")
     if folder is None:
-        pytest.skip("MNIST is not on disk: set JITCNN_DATA_DIR to the folder that holds it")
+        pytest.skip("MNIST is not on disk: set JITCNN_DATA_DIR to its folder")
     return folder
 
 
 @pytest.fixture(scope="session")
 def trained():
-    """The convolutional net and its rival after three epochs on the embedded digits."""
+    """mnist-cnn and its dense baseline after three epochs on the embedded digits."""
     from jitcnn import fit, load_digits
     from jitcnn.models import mnist_cnn, mnist_dense
 
@@ -89,7 +89,7 @@ def trained():
 
 @pytest.fixture(scope="session")
 def model_file(trained, tmp_path_factory):
-    """The trained convolutional net in a file."""
+    """Model file of the trained mnist-cnn."""
     path = tmp_path_factory.mktemp("model") / "cnn_mnist_model.npz"
     trained[0]["mnist-cnn"].save(path)
     return path

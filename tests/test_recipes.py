@@ -1,4 +1,4 @@
-"""Recipes: files, what they may say, and what they are told when they say something else."""
+"""Recipes: built-in files, valid settings, and error messages."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def recipe(epochs=10, optimizer=SGD_TABLE, **settings):
 
 @pytest.fixture
 def written(tmp_path):
-    """Write a recipe to a file that begins with all that must be there."""
+    """Write a recipe file that begins with the required keys."""
 
     def write(text, begin='epochs = 3\nbatch_size = 8\noptimizer = {kind = "sgd", learning_rate = 0.5}\n'):
         path = tmp_path / "mine.toml"
@@ -33,7 +33,7 @@ def written(tmp_path):
     return write
 
 
-# --- those of the package -------------------------------------------------------------------------------
+# --- built-in recipes -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def written(tmp_path):
         ("digits-fast", 8, 16, 0.05, "one_cycle"),
     ],
 )
-def test_recipes_keep_the_numbers_that_were_measured(name, epochs, batch_size, learning_rate, kind):
+def test_recipes_keep_the_measured_settings(name, epochs, batch_size, learning_rate, kind):
     it = load_recipe(name)
     assert (it.epochs, it.batch_size, it.schedule["kind"]) == (epochs, batch_size, kind)
     assert it.optimizer == {
@@ -59,7 +59,7 @@ def test_recipes_keep_the_numbers_that_were_measured(name, epochs, batch_size, l
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_recipes_of_the_package_name_themselves_and_what_there_is(name):
+def test_built_in_recipes_name_existing_models_and_data_sets(name):
     it = load_recipe(name)
     assert it.name == name
     assert it.description
@@ -67,7 +67,7 @@ def test_recipes_of_the_package_name_themselves_and_what_there_is(name):
     assert set(it.dataset) <= set(DATASETS)
 
 
-def test_every_kind_of_recipe_is_for_the_data_sets_it_names():
+def test_each_group_selects_the_recipe_of_the_data_set():
     for kind, by_dataset in GROUPS.items():
         assert set(by_dataset) >= {"mnist", "digits", "cifar10"}
         for dataset, name in by_dataset.items():
@@ -75,14 +75,14 @@ def test_every_kind_of_recipe_is_for_the_data_sets_it_names():
             assert load_recipe(name).dataset == (dataset,)
 
 
-def test_a_recipe_chosen_by_name_is_the_same_for_every_data_set():
+def test_recipe_chosen_by_name_ignores_the_data_set():
     assert choose_recipe("mnist-fast", "digits") == load_recipe("mnist-fast")
 
 
-# --- what a recipe makes --------------------------------------------------------------------------------
+# --- optimizer and schedule -----------------------------------------------------------------------------
 
 
-def test_a_file_of_ones_own_says_everything_it_can(written):
+def test_user_file_with_every_setting(written):
     path = written(
         """
         dataset = ["mnist", "digits"]
@@ -124,13 +124,13 @@ def test_a_file_of_ones_own_says_everything_it_can(written):
         ({"kind": "one_cycle", "warm_up_epochs": 5}, [0.0001, 0.05005, 0.1, 0.05005, 0.0001]),
     ],
 )
-def test_every_schedule_from_its_table(schedule, expected):
+def test_schedule_from_each_table(schedule, expected):
     rate = recipe(schedule=schedule).make_schedule()
     assert [rate(share) for share in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("kind", "made"), [("sgd", SGD), ("adam", Adam), ("adamw", AdamW)])
-def test_a_kind_alone_has_the_defaults_of_its_optimiser(kind, made):
+def test_kind_alone_uses_the_optimizer_defaults(kind, made):
     it = recipe(optimizer={"kind": kind})
     optimizer = it.make_optimizer()
     assert type(optimizer) is made
@@ -139,7 +139,7 @@ def test_a_kind_alone_has_the_defaults_of_its_optimiser(kind, made):
     assert list(it.optimizer)[:2] == ["kind", "learning_rate"]
 
 
-def test_plain_values_make_the_same_recipe_again():
+def test_dict_round_trip():
     for name in recipe_names():
         it = load_recipe(name)
         assert Recipe.from_dict(json.loads(json.dumps(it.as_dict()))) == it
@@ -147,7 +147,7 @@ def test_plain_values_make_the_same_recipe_again():
     assert Recipe.from_dict(json.loads(json.dumps(adam.as_dict()))) == adam
 
 
-def test_a_recipe_with_some_settings_other():
+def test_changed_returns_a_modified_copy():
     before = load_recipe("mnist-fast")
     after = before.changed(epochs=5, learning_rate=0.2, momentum=0.5, batch_size=None, rival=False)
     assert (after.epochs, after.batch_size, after.rival, after.name) == (5, 64, False, "mnist-fast")
@@ -157,11 +157,11 @@ def test_a_recipe_with_some_settings_other():
         before.epochs = 3
 
 
-def test_the_lines_for_the_screen_hold_every_setting():
+def test_lines_contain_every_setting():
     it = recipe(name="mine", description="for fun", schedule={"kind": "step", "milestone_epochs": [5]},
                 augment={"shift": 2}, average=0.99)  # fmt: skip
     text = "\n".join(it.lines())
-    assert "recipe mine: for fun (data set any, net mnist-cnn)" in text
+    assert "recipe mine: for fun (data set any, model mnist-cnn)" in text
     assert "milestone epochs [5]" in text
     assert "average 0.99, normalise off, rival on" in text
     for table in (it.optimizer, it.schedule, it.augment):
@@ -170,36 +170,36 @@ def test_the_lines_for_the_screen_hold_every_setting():
     assert len(it.lines()) <= 6
 
 
-# --- what a recipe is told ------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("colour = 1", "unknown key 'colour' in a recipe; known are epochs, batch_size, optimizer, schedule, name, "),
-        ('schedule = {kind = "cosine", factor = 1}', r"unknown key 'factor' in \[schedule\] of kind cosine; known are kind, floor, warm_up, warm_up_epochs"),
+        ("colour = 1", "unknown key 'colour' in a recipe; valid keys are epochs, batch_size, optimizer, schedule, name, "),
+        ('schedule = {kind = "cosine", factor = 1}', r"unknown key 'factor' in \[schedule\] of kind cosine; valid keys are kind, floor, warm_up, warm_up_epochs"),
         ('schedule = {kind = "linear"}', r"kind in \[schedule\] must be one of constant, step, cosine, one_cycle, got 'linear'"),
         ("schedule = {}", r"kind in \[schedule\] must be one of .*, got None"),
-        ('schedule = {kind = "step"}', r"\[schedule\] of kind step needs milestones, .* or milestone_epochs"),
+        ('schedule = {kind = "step"}', r"\[schedule\] of kind step requires milestones, .* or milestone_epochs"),
         ('schedule = {kind = "step", milestones = [1.5]}', r"milestones must be shares of the run .*, got \[1.5\]"),
         ('schedule = {kind = "step", milestones = 0.5}', "milestones must be a list of numbers, got 0.5"),
-        ('schedule = {kind = "step", milestones = [0.1], warm_up = 0.2}', "milestones of a schedule must come after its warm-up"),
+        ('schedule = {kind = "step", milestones = [0.1], warm_up = 0.2}', "schedule milestones must come after the warm-up"),
         ('schedule = {kind = "step", milestone_epochs = [1, 3]}', "longer than the run: its milestone comes after 3 epochs, and the run has 3"),
         ('schedule = {kind = "cosine", warm_up_epochs = 4}', "longer than the run: its warm-up ends after 4 epochs, and the run has 3"),
-        ('schedule = {kind = "cosine", warm_up_epochs = 1, warm_up = 0.1}', "takes warm_up or warm_up_epochs, got both"),
-        ('schedule = {kind = "cosine", warm_up = 1}', "warm_up must be at least 0 and below 1, a share of the run, got 1"),
+        ('schedule = {kind = "cosine", warm_up_epochs = 1, warm_up = 0.1}', "takes either warm_up or warm_up_epochs, got both"),
+        ('schedule = {kind = "cosine", warm_up = 1}', "warm_up must be at least 0 and below 1, as a fraction of the run, got 1"),
         ('schedule = {kind = "cosine", floor = 0.6}', "floor must lie between 0 and the learning rate, 0.5, got 0.6"),
         ('schedule = "cosine"', "schedule must be a table, got 'cosine'"),
         ("label_smoothing = 1", "label_smoothing must be at least 0 and below 1, got 1"),
         ("label_smoothing = nan", "label_smoothing must be a number, got nan"),
         ("average = 1.5", "decay of a weight average must lie between 0 and 1, got 1.5"),
         ("rival = 1", "rival must be true or false, got 1"),
-        ("model = 3", "model must be a text, got 3"),
+        ("model = 3", "model must be a string, got 3"),
         ("dataset = [1]", r"dataset must be a name or a list of names, got \[1\]"),
         ('augment = {shift = "far"}', r"shift in \[augment\] must be a number, true or false, got 'far'"),
     ],
 )  # fmt: skip
-def test_a_file_that_says_something_else_is_named_with_its_key(text, message, written):
+def test_invalid_setting_raises_with_file_and_key(text, message, written):
     path = written(text)
     with pytest.raises(ConfigError, match=rf"^{re.escape(str(path))}: .*{message}") as told:
         load_recipe(path)
@@ -209,12 +209,12 @@ def test_a_file_that_says_something_else_is_named_with_its_key(text, message, wr
 @pytest.mark.parametrize(
     ("begin", "message"),
     [
-        ("epochs = 3", "A recipe needs batch_size and optimizer; its keys are epochs, batch_size, "),
+        ("epochs = 3", "A recipe requires batch_size and optimizer; valid keys are epochs, batch_size, "),
         ("epochs = 0\nbatch_size = 8\noptimizer = {kind = 'sgd'}", "epochs must be an integer of at least 1, got 0"),
         ("epochs = 3\nbatch_size = 2.5\noptimizer = {kind = 'sgd'}", "batch_size must be an integer of at least 1, got 2.5"),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'rms'}", r"kind in \[optimizer\] must be one of sgd, adam, adamw, got 'rms'"),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = ['sgd']}", r"kind in \[optimizer\] must be one of"),
-        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', momentum = 0.9}", r"unknown key 'momentum' in \[optimizer\] of kind adam; known are kind, learning_rate, betas, "),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', momentum = 0.9}", r"unknown key 'momentum' in \[optimizer\] of kind adam; valid keys are kind, learning_rate, betas, "),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', learning_rate = '0.1'}", "learning_rate must be a number, got '0.1'"),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', learning_rate = 0}", "learning_rate must be a positive number, got 0"),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', nesterov = 1}", "nesterov must be true or false, got 1"),
@@ -222,35 +222,35 @@ def test_a_file_that_says_something_else_is_named_with_its_key(text, message, wr
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', betas = 0.9}", "betas must be a list of numbers, got 0.9"),
     ],
 )  # fmt: skip
-def test_a_file_without_the_essentials_is_told(begin, message, written):
+def test_missing_or_invalid_required_key_raises(begin, message, written):
     with pytest.raises(ConfigError, match=f"mine.toml: {message}"):
         load_recipe(written("", begin=begin))
 
 
-def test_a_file_that_is_no_toml_or_not_there_is_told(written, tmp_path):
-    with pytest.raises(ConfigError, match=r"mine.toml is no TOML file: Expected .=. after a key"):
+def test_invalid_toml_or_missing_file_raises(written, tmp_path):
+    with pytest.raises(ConfigError, match=r"mine.toml is not valid TOML: Expected .=. after a key"):
         load_recipe(written("epochs"))
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match=r"bytes.toml is no TOML file: "):
+    with pytest.raises(ConfigError, match=r"bytes.toml is not valid TOML: "):
         load_recipe(tmp_path / "bytes.toml")
-    with pytest.raises(ConfigError, match=r"none.toml can not be read: No such file"):
+    with pytest.raises(ConfigError, match=r"none.toml cannot be read: No such file"):
         load_recipe(tmp_path / "none.toml")
 
 
-def test_an_unknown_name_is_told_with_the_known_ones():
+def test_unknown_name_raises_with_the_valid_ones():
     with pytest.raises(
         ConfigError,
-        match="no recipe 'resnet': known are standard, fast, cifar-fast, cifar-resnet20, cifar-vgg, digits, digits-fast, ",
+        match="Unknown recipe 'resnet': choose one of standard, fast, cifar-fast, cifar-resnet20, cifar-vgg, digits, digits-fast, ",
     ):
         load_recipe("resnet")
 
 
-def test_pictures_of_ones_own_are_learnt_as_others_of_as_many_channels():
+def test_other_data_sets_use_the_recipe_for_their_channels():
     assert choose_recipe("fast", "birds") == load_recipe("mnist-fast")
     assert choose_recipe("standard", "birds", 3) == load_recipe("cifar-vgg")
 
 
-def test_an_override_that_makes_the_schedule_longer_than_the_run_is_told():
+def test_override_that_makes_the_schedule_longer_than_the_run_raises():
     it = recipe(schedule={"kind": "cosine", "warm_up_epochs": 2})
     with pytest.raises(
         ConfigError, match="schedule is longer than the run: its warm-up ends after 2 epochs, and the run has 1"
@@ -260,13 +260,13 @@ def test_an_override_that_makes_the_schedule_longer_than_the_run_is_told():
         recipe(optimizer={"kind": "adam"}).changed(momentum=0.5)
 
 
-def test_the_example_in_the_manual_is_a_recipe(tmp_path):
+def test_docstring_example_is_a_valid_recipe(tmp_path):
     example = re.search(r"::\n\n(.*)", recipes.__doc__, re.DOTALL).group(1)
     path = tmp_path / "example.toml"
     path.write_text("\n".join(line[4:] for line in example.splitlines()), "utf-8")
     assert load_recipe(path).augment == {"shift": 2, "flip": True}
 
 
-def test_recipes_are_files_beside_the_code_that_reads_them():
+def test_recipe_names_match_the_files():
     folder = Path(recipes.__file__).parent
     assert recipe_names() == sorted(path.stem for path in folder.glob("*.toml"))

@@ -1,4 +1,4 @@
-"""Data sets: found, fetched, verified, decoded, changed at random, and handed out in batches."""
+"""Data sets: find, download, verify, decode, augment, and batch."""
 
 import os
 from pathlib import Path
@@ -39,32 +39,32 @@ def load_dataset(
     progress: ProgressBar | None = None,
     **settings: Any,
 ) -> tuple[Dataset, str]:
-    """Load a data set by name, or one's own pictures from a folder.
+    """Load a data set by name, or images from a folder.
 
     Parameters
     ----------
     name : "mnist", "fashion-mnist", "kmnist", "cifar10", "digits" (embedded), or "auto": MNIST if it is on disk or
-        can be had, else digits; or a folder with one sub-folder of pictures for each class
-    data_dir : folder that holds the files of a set by name; if given, nothing is fetched
-    progress : told how a download goes: an object with total, update, reset and close
-    settings : for a folder of pictures, as ``load_folder``
+        can be downloaded, else digits; or a folder with one subfolder of images per class
+    data_dir : folder that contains the files of a named data set; if given, nothing is downloaded
+    progress : progress bar for downloads: an object with total, update, reset and close
+    settings : keyword arguments for ``load_folder``
 
     Returns
     -------
     dataset : Dataset
     note : str
-        One line on why "auto" fell back on digits and how to get MNIST, or on pictures that were skipped; else empty.
+        One line: why "auto" fell back to digits and how to get MNIST, or which images were skipped; else empty.
 
     Raises
     ------
     ConfigError, DataError
-        If the name is unknown; if the data can not be had or is damaged.
+        If the name is unknown; if the data is not available or is damaged.
     """
     if name not in DATASETS:
         if not Path(name).is_dir():
             raise ConfigError(
-                f"dataset must be one of {', '.join(DATASETS)}, or a folder with one sub-folder of pictures for each "
-                f"class, got {str(name)!r}."
+                f"dataset must be one of {', '.join(DATASETS)}, or a folder with one subfolder of images per class, "
+                f"got {str(name)!r}."
             )
         return load_folder(name, **settings)
     if name == "digits":
@@ -80,19 +80,21 @@ def load_dataset(
     except DataError:
         return (
             load_digits(),
-            f"MNIST is not on disk and could not be fetched: using the embedded digits instead; for MNIST, {MNIST.how_to_get_it}.",
+            "MNIST is not on disk and could not be downloaded; using the embedded digits. "
+            f"To get MNIST, {MNIST.how_to_get_it}.",
         )
 
 
 def find_dataset(name: str) -> Path | None:
-    """The folder on disk that holds a set by name, looked for without a network; None if there is none."""
+    """Find the folder on disk that contains a named data set, without network access; None if not found."""
     return find_cifar10() if name == "cifar10" else IDX_SETS[name].find()
 
 
 def fitting_dataset(model: CNN) -> Dataset | None:
-    """The data set that the model learnt from, or else one of the same shape and number of classes, without a network.
+    """The data set the model was trained on, or else one with the same image shape and number of classes.
 
-    Where its recipe names none, MNIST comes before the embedded digits; None if nothing on disk fits.
+    If the recipe names no data set, MNIST is tried before the embedded digits. Nothing is downloaded; None if no data
+    set on disk fits.
     """
     learnt = [name for name in (model.recipe or {}).get("dataset", ()) if name in DATASETS[1:]]
     for name in dict.fromkeys([*learnt, "mnist", "cifar10", "digits", *IDX_SETS]):
@@ -103,11 +105,11 @@ def fitting_dataset(model: CNN) -> Dataset | None:
             data, _ = load_dataset(name, folder)
             data.check_fit(model)
             return data
-        except JitCNNError:  # damaged, or for another net
+        except JitCNNError:  # damaged, or does not fit the model
             continue
     return None
 
 
 def fetch_dataset(name: str, progress: ProgressBar | None = None) -> Path:
-    """Bring a set by name into the user's cache, checked, and return its folder; DataError if it can not be had."""
+    """Download and verify a named data set into the user cache and return its folder; DataError on failure."""
     return fetch_cifar10(progress) if name == "cifar10" else IDX_SETS[name].fetch(progress)

@@ -1,4 +1,4 @@
-"""Augmentation: images of a batch shifted, turned, bent, cropped, mirrored, so that a net never sees one twice alike."""
+"""Data augmentation: random shift, rotation, scaling, elastic distortion, crop, flip and cutout, per image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,31 +11,30 @@ from ..arrays import Array, IntArray
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..kernels.elementwise.augment import cut, resample
 
-CELLS = 4  # of the grid of control points, along each axis: on 28 pixels as smooth as Simard's Gaussian of 4 pixels
+CELLS = 4  # of the control-point grid along each axis; on 28 pixels as smooth as Simard's Gaussian of 4 pixels
 GRID = CELLS + 3
-SPLINE_POWER = 151 / 315  # integral of the squared cubic B-spline: what smoothing leaves of a variance, per axis
+SPLINE_POWER = 151 / 315  # integral of the squared cubic B-spline: the remaining share of the variance, per axis
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to the images of a batch, each image by random amounts of its own.
+    """Random augmentation of a batch; each image gets its own random values.
 
-    For digits, in one bilinear resampling; what comes in from outside is black:
+    Geometric transforms, applied in one bilinear resampling; pixels outside the image are black:
 
     Parameters
     ----------
-    shift : float, in pixels; up to so far, up or down, left or right
-    rotation : float, in degrees; up to so far, either way, around the middle
-    scale : float, share; up to so much larger or smaller
-    elastic : float, in pixels; how far a pixel is displaced, root mean square in each direction, by a smooth
-        random field
+    shift : float, in pixels; maximum translation along each axis, in either direction
+    rotation : float, in degrees; maximum rotation about the centre, in either direction
+    scale : float; maximum relative change in size: the factor lies in 1 ± scale
+    elastic : float, in pixels; RMS displacement along each axis, by a smooth random field
 
-    For colour pictures, in one copy:
+    Crop, flip and cutout, applied in one copy:
 
-    crop : int, in pixels; a crop of the image's size out of the image padded by so much on each side
-    reflect : bool; the padding is the image mirrored at its edge, as numpy's "reflect"; else black
-    flip : bool; every other image is mirrored, left for right
-    cutout : int, in pixels; side of a black square, its middle anywhere on the image
+    crop : int, in pixels; padding on each side before a random crop to the original size
+    reflect : bool; reflection padding, as numpy's "reflect"; else zero padding
+    flip : bool; horizontal flip with probability 0.5
+    cutout : int, in pixels; side of a black square centred at a random pixel
 
     Raises
     ------
@@ -45,9 +44,9 @@ class Augmentation:
     References
     ----------
     Simard, Steinkraus and Platt (2003), "Best practices for convolutional neural networks applied to visual document
-    analysis"; the field here is of cubic B-splines, which are Gaussians but for a hair, and need 49 random numbers
-    where an image has 784. DeVries and Taylor (2017), "Improved regularization of convolutional neural networks with
-    cutout", arXiv:1708.04552.
+    analysis". The displacement field here uses cubic B-splines, which closely approximate Gaussians and need 49 random
+    values where an image has 784. DeVries and Taylor (2017), "Improved regularization of convolutional neural networks
+    with cutout", arXiv:1708.04552.
     """
 
     shift: float = 0.0
@@ -67,7 +66,7 @@ class Augmentation:
                 upper = "" if most == np.inf else f" and at most {most}"
                 raise ConfigError(f"Augmentation expects {name} in {unit}, at least 0{upper}, got {value!r}.")
         if not _is_number(self.scale) or not 0 <= self.scale < 1:
-            raise ConfigError(f"Augmentation expects scale as a share, at least 0 and below 1, got {self.scale!r}.")
+            raise ConfigError(f"Augmentation expects scale as a fraction, at least 0 and below 1, got {self.scale!r}.")
         for name in ("crop", "cutout"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
@@ -76,52 +75,54 @@ class Augmentation:
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"Augmentation expects {name} to be true or false, got {getattr(self, name)!r}.")
         if self.reflect and not self.crop:
-            raise ConfigError("Augmentation expects reflect with a crop, which it pads, got it without: add crop.")
+            raise ConfigError(
+                "Augmentation: reflect sets the padding of crop and needs crop > 0, got crop = 0; add crop."
+            )
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "Augmentation":
-        """Build one from a recipe's settings; ConfigError names the settings there are if one is unknown."""
+        """Build from the settings of a recipe; ConfigError lists the valid settings if one is unknown."""
         known = [field.name for field in fields(cls)]
         unknown = [name for name in settings if name not in known]
         if unknown:
-            raise ConfigError(f"Augmentation knows {', '.join(known)}, got {', '.join(map(repr, unknown))}.")
+            raise ConfigError(f"Augmentation settings are {', '.join(known)}, got {', '.join(map(repr, unknown))}.")
         return cls(**settings)
 
     @property
     def is_geometric(self) -> bool:
-        """Whether images are resampled at all."""
+        """Whether any geometric transform (resampling) is enabled."""
         return any((self.shift, self.rotation, self.scale, self.elastic))
 
     @property
     def is_cutting(self) -> bool:
-        """Whether images are cropped, flipped or holed at all."""
+        """Whether crop, flip or cutout is enabled."""
         return any((self.crop, self.flip, self.cutout))
 
     def apply(self, images: IntArray, rng: np.random.Generator) -> IntArray:
-        """Change a batch of images; the same state of ``rng`` gives the same bits on any number of threads.
+        """Augment a batch of images; for a given state of ``rng`` the result is bitwise identical for any thread count.
 
         Parameters
         ----------
-        images : ndarray of shape (N, C, H, W), uint8; left as it is
+        images : ndarray of shape (N, C, H, W), uint8; not modified
         rng : numpy random Generator
 
         Returns
         -------
-        ndarray of shape (N, C, H, W), uint8; ``images`` itself where nothing is to be done
+        ndarray of shape (N, C, H, W), uint8; ``images`` itself if no augmentation is enabled
 
         Raises
         ------
         DTypeError, ShapeError, ConfigError
-            If ``images`` is no array (N, C, H, W) of bytes, or too small for this crop or cutout.
+            If ``images`` is not a uint8 array (N, C, H, W), or is too small for this crop or cutout.
         """
         if images.dtype != np.uint8:
-            raise DTypeError(f"Augmentation expects images in uint8, before they are scaled, got {images.dtype}.")
+            raise DTypeError(f"Augmentation expects uint8 images, not yet scaled, got {images.dtype}.")
         if images.ndim != 4:
             raise ShapeError(f"Augmentation expects images of shape (N, C, H, W), got {images.shape}.")
         H, W = images.shape[2:]
         if max(self.crop, self.cutout) >= min(H, W):
             raise ConfigError(
-                f"Augmentation expects crop and cutout below the {min(H, W)} pixels of the images, "
+                f"Augmentation expects crop and cutout below the image size of {min(H, W)} pixels, "
                 f"got {self.crop} and {self.cutout}."
             )
         images = np.ascontiguousarray(images)
@@ -137,7 +138,7 @@ class Augmentation:
         return images
 
     def draw_places(self, N: int, size: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
-        """Where the pixels of N images are read: turns (N, 6) and controls (N, 2, GRID, GRID), float32, see ``resample``."""
+        """Sampling transforms of N images: turns (N, 6) and controls (N, 2, GRID, GRID), float32; see ``resample``."""
         moved = rng.uniform(-self.shift, self.shift, (2, N))
         angle = np.radians(rng.uniform(-self.rotation, self.rotation, N))
         larger = 1 + rng.uniform(-self.scale, self.scale, N)
@@ -155,7 +156,7 @@ class Augmentation:
         return turns, controls
 
     def draw_moves(self, N: int, size: tuple[int, int], rng: np.random.Generator) -> IntArray:
-        """Crop, flip and hole of N images: (N, 5), int64, see ``cut``."""
+        """Crop offset, flip flag and cutout corner of N images: (N, 5), int64; see ``cut``."""
         moves = np.zeros((N, 5), np.int64)
         moves[:, :2] = rng.integers(-self.crop, self.crop + 1, (N, 2))
         if self.flip:
@@ -166,7 +167,7 @@ class Augmentation:
 
 
 def spline(size: int) -> Array:
-    """How much each of GRID control points counts at each of ``size`` pixels: (size, GRID), float32, rows of sum 1."""
+    """B-spline weights of GRID control points at ``size`` pixels: (size, GRID), float32; each row sums to 1."""
     place = (np.arange(size) + 0.5) * CELLS / size  # in cells
     distance = np.abs(place[:, None] - np.arange(-1, CELLS + 2))
     near = 2 / 3 - distance**2 + distance**3 / 2

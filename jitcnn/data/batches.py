@@ -1,4 +1,4 @@
-"""Mini-batches: shuffled, gathered from bytes, changed at random if wished, normalised as they are handed out."""
+"""Mini-batches: shuffle uint8 images, optionally augment them, and normalise each batch on the fly."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,17 +21,17 @@ def minibatches(
     mean: Sequence[float] = (0.0,),
     std: Sequence[float] = (1.0,),
 ) -> Iterator[tuple[Array, IntArray]]:
-    """Batch after batch until every image, or every one in ``order``, was there once; the last batch may be smaller.
+    """Iterate once over all images, or those in ``order``, in mini-batches; the last batch may be smaller.
 
     Parameters
     ----------
     images : ndarray of shape (N, C, H, W), uint8
     labels : ndarray of shape (N,), int64
     batch_size : int
-    rng : numpy random Generator that shuffles, or None to keep the order
-    order : ndarray of shape (≤ N,), integers; which images, in this order, instead of all, shuffled
-    augmentation : how the images are changed, by the same ``rng``; None leaves them as they are
-    mean, std : one number for each channel, or one for all; by default pixels / 255 stay as they are
+    rng : numpy random Generator for shuffling and augmentation, or None to keep the order
+    order : ndarray of shape (≤ N,), integers; indices of the images to use, in this order, instead of shuffling all
+    augmentation : Augmentation drawn from the same ``rng``; None for no augmentation
+    mean, std : one value per channel, or one for all; by default pixels / 255 are unchanged
 
     Yields
     ------
@@ -41,10 +41,10 @@ def minibatches(
     Raises
     ------
     ConfigError
-        If there is an augmentation and no ``rng``.
+        If ``augmentation`` is given without ``rng``.
     """
     if augmentation is not None and rng is None:
-        raise ConfigError("minibatches expects an rng where there is an augmentation, got None.")
+        raise ConfigError("minibatches: augmentation needs an rng, got None.")
     if order is None:
         order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     for start in range(0, len(order), batch_size):

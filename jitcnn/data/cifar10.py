@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary distribution: records of one label byte and 3,072 pixel bytes, red, then green, then blue.
+"""CIFAR-10, binary version: each record is one label byte and 3,072 pixel bytes, in red, green, blue planes.
 
 Krizhevsky (2009), "Learning multiple layers of features from tiny images".
 """
@@ -23,21 +23,21 @@ FOLDER = "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 FILES = TRAIN_FILES + TEST_FILES
-SUMS = "SHA256SUMS"  # written when the files are unpacked from the checked archive
+SUMS = "SHA256SUMS"  # written when the files are extracted from the verified archive
 RECORDS = 10_000  # in each file
 RECORD_BYTES = 1 + 3 * 32 * 32
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 HOW_TO_GET_IT = (
-    f"put {FILES[0]} to {FILES[-2]} and {FILES[-1]} of cifar-10-binary.tar.gz into a folder and name it with --data-dir "
-    "or JITCNN_DATA_DIR, or run `jitcnn data fetch cifar10` where there is a network"
+    f"put {FILES[0]} to {FILES[-2]} and {FILES[-1]} of cifar-10-binary.tar.gz into a folder and pass it with "
+    "--data-dir or JITCNN_DATA_DIR, or run `jitcnn data fetch cifar10` with network access"
 )
 
 
 def find_cifar10(data_dir: str | os.PathLike[str] | None = None) -> Path | None:
-    """The folder on disk that holds all six files, or None.
+    """Find the folder on disk that contains all six files, or None.
 
-    Looked for in ``data_dir`` alone if it is given, else in ``JITCNN_DATA_DIR`` and the cache; in each also
-    in the sub-folder ``cifar-10-batches-bin``.
+    Searches only ``data_dir`` if given, else ``JITCNN_DATA_DIR``, the cache and the system data folders, and in each
+    also the subfolder ``cifar-10-batches-bin``.
     """
     for place in places("cifar10", data_dir):
         for folder in (place, place / FOLDER):
@@ -47,18 +47,18 @@ def find_cifar10(data_dir: str | os.PathLike[str] | None = None) -> Path | None:
 
 
 def fetch_cifar10(progress: ProgressBar | None = None, urls: Sequence[str] = URLS, answer_within: float = 8) -> Path:
-    """Bring the archive into the cache, check it, unpack its six files, and return their folder.
+    """Download the archive into the cache, verify it, extract the six files, and return their folder.
 
     Parameters
     ----------
     progress : object with total, update, reset and close, or None
-    urls : addresses of the archive
-    answer_within : float, in seconds; if none answers by then, there is no network
+    urls : URLs of the archive
+    answer_within : float, in seconds; time to wait for the first server to answer
 
     Raises
     ------
     DataError
-        If no address answers, or none has the right archive, or the cache can not be written.
+        If no server answers, none has the right archive, or the cache cannot be written.
     """
     cache = cache_folder("cifar10")
     if _is_original(cache / FOLDER):
@@ -75,14 +75,14 @@ def fetch_cifar10(progress: ProgressBar | None = None, urls: Sequence[str] = URL
 
 
 def read_cifar10(folder: str | os.PathLike[str]) -> Dataset:
-    """Read the six files in ``folder``: 50,000 images to learn from, 10,000 to be examined on.
+    """Read the six files in ``folder``: 50,000 training and 10,000 test images.
 
-    ``source`` tells whether they are known to be the original bytes, which copies (from JPEG files, say) are not.
+    ``source`` states whether the files are verified as original; copies re-encoded from JPEG, for example, are not.
 
     Raises
     ------
     DataError
-        If a file is missing or can not be read, has another size, or a label beyond 9.
+        If a file is missing or unreadable, has the wrong size, or contains a label above 9.
     """
     folder = Path(folder)
     halves = []
@@ -93,21 +93,22 @@ def read_cifar10(folder: str | os.PathLike[str]) -> Dataset:
             first = int((records[:, 0] >= len(CLASS_NAMES)).argmax())
             raise DataError(
                 f"{folder / names[first // RECORDS]} is damaged: expected labels 0 to 9, got {records[first, 0]} "
-                f"in record {first % RECORDS}; fetch it again."
+                f"in record {first % RECORDS}; download it again."
             )
         halves.append((records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64)))
     (x_train, y_train), (x_test, y_test) = halves
-    known = "original" if _is_original(folder) else "not known to be the original bytes"
+    known = "original" if _is_original(folder) else "not verified as original"
     return Dataset("cifar10", f"{folder}, {known}", x_train, y_train, x_test, y_test, CLASS_NAMES, "crop")
 
 
 def load_cifar10(data_dir: str | os.PathLike[str] | None = None, progress: ProgressBar | None = None) -> Dataset:
-    """CIFAR-10 from ``data_dir``, ``JITCNN_DATA_DIR``, the cache, or the network; DataError if it can not be had."""
+    """CIFAR-10 from ``data_dir``, ``JITCNN_DATA_DIR``, the cache, or the network; DataError if not available."""
     folder = find_cifar10(data_dir)
     if folder is None and data_dir is not None:
         raise DataError(
-            f"Expected the six CIFAR-10 files ({FILES[0]} and so on) in {data_dir}, found "
-            f"{'no such folder' if not Path(data_dir).is_dir() else 'not all of them'}: name the folder that holds them."
+            f"Expected the six CIFAR-10 files ({FILES[0]} etc.) in {data_dir}: "
+            f"{'the folder does not exist' if not Path(data_dir).is_dir() else 'some are missing'}; "
+            "pass the folder that contains them."
         )
     return read_cifar10(folder or fetch_cifar10(progress))
 
@@ -117,11 +118,11 @@ def _contents(path: Path) -> bytes:
     try:
         contents = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} can not be read: {error.strerror or error}; {HOW_TO_GET_IT}.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}; {HOW_TO_GET_IT}.") from error
     if len(contents) != RECORDS * RECORD_BYTES:
         raise DataError(
-            f"{path} is no file of CIFAR-10: expected {RECORDS:,} records of {RECORD_BYTES:,} bytes, "
-            f"got {len(contents):,} bytes in all; fetch it again."
+            f"{path} is not a CIFAR-10 file: expected {RECORDS:,} records of {RECORD_BYTES:,} bytes, "
+            f"got {len(contents):,} bytes in total; download it again."
         )
     return contents
 
@@ -129,11 +130,13 @@ def _contents(path: Path) -> bytes:
 def _check_archive(path: Path) -> None:
     digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     if digest != ARCHIVE_MD5:
-        raise DataError(f"{path} is not CIFAR-10's archive: expected MD5 {ARCHIVE_MD5}, got {digest}; fetch it again.")
+        raise DataError(
+            f"{path} is not the CIFAR-10 archive: expected MD5 {ARCHIVE_MD5}, got {digest}; download it again."
+        )
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Write the six files and, last of all, their SHA-256."""
+    """Extract the six files and then write their SHA-256 digests."""
     sums = []
     try:
         folder.mkdir(exist_ok=True)
@@ -148,12 +151,12 @@ def _unpack(archive: Path, folder: Path) -> None:
             file.write("".join(sums).encode())
     except (OSError, KeyError, tarfile.TarError) as error:
         raise DataError(
-            f"{archive} could not be unpacked into {folder}: {error}; make room or set XDG_CACHE_HOME."
+            f"{archive} could not be extracted into {folder}: {error}; free disk space or set XDG_CACHE_HOME."
         ) from error
 
 
 def _is_original(folder: Path) -> bool:
-    """Whether the files are, byte for byte, those that were unpacked from the checked archive into the cache."""
+    """Whether the files are byte for byte those extracted from the verified archive into the cache."""
     if folder != cache_folder("cifar10") / FOLDER:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What a data set is here: images as bytes, labels as integers, in two halves."""
+"""Dataset: uint8 images and integer labels, split into training and test."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,21 +13,21 @@ from ..model import CNN
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images to learn from and images to be examined on.
+    """Training and test images with labels.
 
     Parameters
     ----------
-    name, source : str, what it is and where it came from
+    name, source : str; name and origin
     x_train, x_test : ndarray of shape (N, C, H, W), uint8
     y_train, y_test : ndarray of shape (N,), int64
-    class_names : what the classes 0, 1, … are called; by default "0", "1", … up to the largest label
-    preparation : how a picture file becomes such an image, see ``data.images.read_for``
-    examined_on : "test", or "validation" where x_test and y_test are images held back from training
+    class_names : names of classes 0, 1, …; by default "0", "1", … up to the largest label
+    preparation : how an image file is preprocessed to match, see ``data.images.read_for``
+    examined_on : "test", or "validation" if x_test and y_test are held out from the training images
 
     Raises
     ------
     DataError
-        If images and labels differ in number, or a label is no class.
+        If the numbers of images and labels differ, or a label is out of range.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Dataset:
         for half, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
             if len(x) != len(y):
                 raise DataError(
-                    f"{self.name}: expected one label for each {half} image, got {len(x)} images and {len(y)} labels; "
-                    "take both files from the same source."
+                    f"{self.name}: expected one label per {half} image, got {len(x)} images and {len(y)} labels; "
+                    "use images and labels from the same source."
                 )
         smallest = min(int(y.min(initial=0)) for y in (self.y_train, self.y_test))
         largest = max(int(y.max(initial=0)) for y in (self.y_train, self.y_test))
@@ -53,23 +53,21 @@ class Dataset:
             object.__setattr__(self, "class_names", tuple(map(str, range(largest + 1))))
         if smallest < 0 or largest >= len(self.class_names):
             wrong = smallest if smallest < 0 else largest
-            raise DataError(
-                f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, one for each class, got {wrong}."
-            )
+            raise DataError(f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, got {wrong}.")
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.class_names)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Channels, height and width of an image."""
+        """Image shape (C, H, W)."""
         return self.x_train.shape[1:]
 
     @property
     def channels(self) -> int:
-        """1 for grey, 3 for colour."""
+        """1 for greyscale, 3 for RGB."""
         return self.image_shape[0]
 
     @property
@@ -78,12 +76,12 @@ class Dataset:
         return self.image_shape[1], self.image_shape[2]
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of the training pixels / 255, channel by channel, for ``CNN.normalise_by``.
+        """Per-channel mean and standard deviation of the training pixels / 255, for ``CNN.normalise_by``.
 
-        A channel of one value throughout has the deviation 1, so that it can be divided by.
+        A constant channel gets standard deviation 1, to avoid division by zero.
         """
         counts = np.zeros((self.channels, 256))
-        for start in range(0, len(self.x_train), 500):  # few at a time: bincount makes integers of 8 bytes out of bytes
+        for start in range(0, len(self.x_train), 500):  # in chunks: bincount converts uint8 to int64
             for channel in range(self.channels):
                 counts[channel] += np.bincount(self.x_train[start : start + 500, channel].ravel(), minlength=256)
         values, share = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
@@ -92,28 +90,28 @@ class Dataset:
         return tuple(means.tolist()), tuple((deviations + (deviations == 0)).tolist())
 
     def check_fit(self, model: CNN) -> None:
-        """Refuse a model for other images or another number of classes, before anything is computed.
+        """Raise if the model does not fit the image shape or the number of classes.
 
         Raises
         ------
         ShapeError, DataError
-            If the model takes images of another shape, or tells another number of classes apart.
+            If the image shape or the number of classes differs from the model's.
         """
         if model.input_shape is None:
             return
         if self.image_shape != model.input_shape:
             raise ShapeError(
-                f"{model.name} expects images {_shape(model.input_shape)}, got {_shape(self.image_shape)} from "
-                f"{self.name}: choose a net or a data set that fits the other."
+                f"{model.name} expects images of shape {_shape(model.input_shape)}, got {_shape(self.image_shape)} "
+                f"from {self.name}; choose a matching model or data set."
             )
         if self.num_classes != model.num_classes:
             raise DataError(
-                f"{model.name} tells {model.num_classes} classes apart, {self.name} has {self.num_classes}: "
-                "choose a net or a data set that fits the other."
+                f"{model.name} has {model.num_classes} classes, {self.name} has {self.num_classes}; "
+                "choose a matching model or data set."
             )
 
     def identity(self) -> dict[str, Any]:
-        """Name, sizes, and a checksum of all images and labels, as plain values: by which one tells it from others."""
+        """Name, sizes, and a checksum of all images and labels, as plain values that identify the data set."""
         checksum = 0
         for array in (self.x_train, self.y_train, self.x_test, self.y_test):
             for start in range(0, len(array), 1000):
@@ -122,7 +120,7 @@ class Dataset:
         return {"data set": self.name, **sizes, "checksum of the images": f"{checksum:08x}"}
 
     def limited(self, count: int) -> "Dataset":
-        """The same set with at most ``count`` training and ``count`` test images; ConfigError below 1."""
+        """The first ``count`` training and ``count`` test images, as a new Dataset; ConfigError if ``count`` < 1."""
         if count < 1:
             raise ConfigError(f"limit must be at least 1 image, got {count}.")
         return replace(
@@ -134,9 +132,9 @@ class Dataset:
         )
 
     def validation(self, count: int, seed: int = 0) -> "Dataset":
-        """The training images alone, ``count`` of them, drawn by ``seed``, held back to be examined on.
+        """Replace the test images by ``count`` training images, held out for validation, chosen by ``seed``.
 
-        So a recipe can be chosen without a look at the test images. ConfigError unless images are left to learn from.
+        Use it to choose hyperparameters without the test images. ConfigError unless training images remain.
         """
         images = len(self.x_train)
         if not 1 <= count < images:
@@ -147,7 +145,7 @@ class Dataset:
         held, learnt = np.sort(order[:count]), np.sort(order[count:])
         return replace(
             self,
-            source=f"{self.source}; examined on images held back from training, not on the test images",
+            source=f"{self.source}; evaluated on images held out from training, not on the test images",
             x_train=self.x_train[learnt],
             y_train=self.y_train[learnt],
             x_test=self.x_train[held],

@@ -1,4 +1,4 @@
-"""The embedded set: 1,797 small handwritten digits, enlarged so that a net for MNIST takes them."""
+"""The embedded data set: 1,797 handwritten digits of 8×8 pixels, resized to MNIST's 28×28."""
 
 from importlib.resources import files
 
@@ -11,10 +11,10 @@ TRAIN_COUNT = 1437  # four fifths
 
 
 def load_digits() -> Dataset:
-    """The UCI handwritten digits (see ``digits.txt`` for source and licence): 1,437 to train, 360 to test.
+    """The UCI handwritten digits (source and licence: ``digits.txt``): 1,437 training and 360 test images.
 
-    The 8×8 images are enlarged to the 20×20 in which MNIST's digits stand, in the middle of 28×28, and
-    their grey levels 0 … 16 become 0 … 255. Who is in the test set was drawn once, with a fixed seed.
+    As in MNIST, the digits fill a 20×20 box centred in 28×28 pixels; the 8×8 images are upsampled to it. Grey levels
+    0 … 16 are rescaled to 0 … 255. The train/test split is drawn with a fixed seed.
     """
     small, labels = read_digits()
     order = np.random.default_rng(1998).permutation(len(small))
@@ -34,15 +34,15 @@ def load_digits() -> Dataset:
 
 
 def read_digits() -> tuple[IntArray, IntArray]:
-    """The set as it was published: images (1797, 8, 8) of 0 … 16, and labels (1797,), uint8."""
+    """The original data: images (1797, 8, 8) with values 0 … 16, and labels (1797,), uint8."""
     with files("jitcnn.data").joinpath("digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as digits:
         return digits["images"], digits["labels"]
 
 
 def _enlarge(images: Array, size: int) -> Array:
-    """Images (N, S, S) -> (N, size, size), bilinear, pixel centres on pixel centres."""
+    """Bilinear resize (N, S, S) -> (N, size, size), with pixel centres aligned."""
     S = images.shape[1]
     position = np.clip((np.arange(size) + 0.5) * S / size - 0.5, 0, S - 1)
-    spread = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(S)))  # (size, S): share of each old pixel
+    spread = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(S)))  # (size, S): weight of each input pixel
     enlarged: Array = spread @ images @ spread.T
     return enlarged

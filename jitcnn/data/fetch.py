@@ -1,4 +1,4 @@
-"""Downloads: several mirrors, a deadline, and no half file under its final name."""
+"""Downloads with several mirrors, a timeout, and atomic writes: no partial file under its final name."""
 
 import logging
 import threading
@@ -11,25 +11,25 @@ from ..errors import DataError
 
 
 class ProgressBar(Protocol):
-    """What a download tells its progress to, as pooch calls it."""
+    """Progress bar interface that pooch expects."""
 
     total: float
 
     def update(self, amount: int, /) -> object:
-        """``amount`` more bytes are here."""
+        """Add ``amount`` received bytes."""
 
     def reset(self) -> object:
-        """Begin again at zero."""
+        """Restart at zero."""
 
     def close(self) -> object:
-        """The file is whole."""
+        """Finish: the file is complete."""
 
 
 def mirrors_that_answer(urls: Sequence[str], seconds: float) -> list[str]:
-    """As soon as one of ``urls`` answers, those worth trying: who answered well first, who refused not at all.
+    """Wait until one of ``urls`` responds; return the URLs to try, responsive ones first and failed ones removed.
 
-    An empty list if none answers within ``seconds``. All are asked at once, each on a daemon thread:
-    looking up a name can not be interrupted, so a slow one is left behind.
+    Returns an empty list if none responds within ``seconds``. All are queried in parallel on daemon threads: a DNS
+    lookup cannot be interrupted, so slow ones are abandoned.
     """
     import requests
 
@@ -64,25 +64,25 @@ def fetch_file(
 ) -> None:
     """Download ``path`` from the first of ``urls`` whose file passes ``check``.
 
-    pooch writes to a temporary file in the same folder and renames it; ``check`` runs before that.
+    pooch writes a temporary file in the same folder; ``check`` runs on it before it is renamed.
 
     Parameters
     ----------
-    urls : addresses of the same file
-    path : where it goes
-    check : called with the downloaded file; raises DataError if it is not what it should be
+    urls : URLs of the same file
+    path : destination
+    check : called with the downloaded file; raises DataError if it is wrong
     progress : object with total, update, reset and close, or None
-    timeout : float, in seconds without a byte
+    timeout : float, in seconds without receiving data
 
     Raises
     ------
     DataError
-        If no address gave the file, with the reason of each; or the folder can not be written.
+        If every URL fails, with the reason for each; or the folder cannot be written.
     """
     import pooch
     import requests
 
-    pooch.get_logger().setLevel(logging.ERROR)  # it would print a hash for the user to note down
+    pooch.get_logger().setLevel(logging.ERROR)  # at INFO, pooch prints the file hash
     reasons = []
 
     def download(url: str, output_file: str, pooch_object: Any) -> None:
@@ -97,6 +97,6 @@ def fetch_file(
             reasons.append(f"{url}: {error}")
         except OSError as error:
             raise DataError(
-                f"{path} can not be written: {error.strerror or error}; set XDG_CACHE_HOME or name a folder with --data-dir."
+                f"{path} cannot be written: {error.strerror or error}; set XDG_CACHE_HOME or pass --data-dir."
             ) from error
-    raise DataError(f"{path.name} could not be fetched: {'; '.join(reasons)}.")
+    raise DataError(f"{path.name} could not be downloaded: {'; '.join(reasons)}.")

@@ -1,4 +1,4 @@
-"""One's own pictures: a folder with one sub-folder for each class."""
+"""Image folder data set: one subfolder per class."""
 
 import os
 from collections.abc import Iterator
@@ -22,40 +22,39 @@ def load_folder(
     seed: int = 0,
     skip_broken: bool = False,
 ) -> tuple[Dataset, str]:
-    """Read the pictures of a folder that has one sub-folder for each class, and split them in two halves.
+    """Load a folder with one subfolder of images per class, and split it into training and test images.
 
-    Classes come in the order of their sub-folders' names. Pictures of any size are scaled until the shorter side
-    fits, and cut to the middle square. Of every class the same share goes to the test half, which ones is decided
-    by ``seed`` and the sorted names.
+    Classes are sorted by subfolder name. Each image is resized so that its shorter side fits, then centre-cropped to a
+    square. The split is stratified: each class contributes the same share of test images, chosen by ``seed``.
 
     Parameters
     ----------
     path : the folder
-    image_size : int, height and width in pixels; by default 28 for grey pictures and 32 for colour
-    channels : 1 for grey, 3 for colour; by default what the pictures are, which must then be of one kind
-    test_share : float between 0 and 1, of each class; at least one picture goes to either half
+    image_size : int, height and width in pixels; by default 28 for greyscale and 32 for colour
+    channels : 1 for greyscale, 3 for colour; by default detected, and all images must then agree
+    test_share : float between 0 and 1; share of each class used for testing, at least one image in each split
     seed : int
-    skip_broken : go on without pictures that can not be read
+    skip_broken : bool; skip images that cannot be read
 
     Returns
     -------
-    dataset : Dataset, its name that of the folder
-    note : str, which pictures were skipped; empty if none
+    dataset : Dataset, named after the folder
+    note : str, the number of skipped images and the first of them; empty if none
 
     Raises
     ------
     ConfigError
         If a setting is out of range.
     DataError
-        If there is no class, a class has fewer than two pictures, some are grey and some in colour, or one can
-        not be read.
+        If there are fewer than two classes, a class has fewer than two images, greyscale and colour images are mixed,
+        or an image cannot be read.
     """
     if image_size is not None and image_size < 1:
         raise ConfigError(f"image_size must be at least 1 pixel, got {image_size}.")
     if channels not in (None, 1, 3):
-        raise ConfigError(f"channels must be 1 (grey) or 3 (colour), got {channels}.")
+        raise ConfigError(f"channels must be 1 (greyscale) or 3 (colour), got {channels}.")
     if not 0 < test_share < 1:
-        raise ConfigError(f"test_share must lie between 0 and 1, got {test_share}.")
+        raise ConfigError(f"test_share must be between 0 and 1, got {test_share}.")
     path = Path(path)
     classes = _classes(path)
     images: list[list[IntArray]] = []
@@ -66,24 +65,22 @@ def load_folder(
             raise DataError(_too_few(folder, len(images[-1]), "readable "))
     if broken and not skip_broken:
         others = f" (and {len(broken) - 1:,} more)" if len(broken) > 1 else ""
-        raise DataError(
-            f"{str(broken[0]).rstrip('.')}{others}: mend or remove it, or go on without with --skip-broken."
-        )
+        raise DataError(f"{str(broken[0]).rstrip('.')}{others}: repair or remove it, or skip it with --skip-broken.")
     grey = sum(image.shape[0] == 1 for some in images for image in some)
     count = sum(map(len, images))
     if 0 < grey < count:
         raise DataError(
-            f"{path} mixes {grey:,} grey pictures with {count - grey:,} in colour: take all as grey with --channels 1, "
-            "or all as colour with --channels 3."
+            f"{path} mixes {grey:,} greyscale and {count - grey:,} colour images: load all as greyscale with "
+            "--channels 1 or as colour with --channels 3."
         )
     x_train, y_train, x_test, y_test = _split(images, test_share, np.random.default_rng(seed))
-    note = f"{len(broken):,} broken picture{'s' if len(broken) > 1 else ''} skipped: {broken[0]}" if broken else ""
+    note = f"{len(broken):,} broken image{'s' if len(broken) > 1 else ''} skipped: {broken[0]}" if broken else ""
     names = tuple(folder.name for folder in classes)
     return Dataset(path.resolve().name, str(path), x_train, y_train, x_test, y_test, names, "crop"), note
 
 
 def _classes(path: Path) -> dict[Path, list[Path]]:
-    """The picture files of each class, both in the order of their names."""
+    """Image files of each class, both sorted by name."""
     suffixes = Image.registered_extensions()
     try:
         folders = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
@@ -94,11 +91,9 @@ def _classes(path: Path) -> dict[Path, list[Path]]:
             for folder in folders
         }
     except OSError as error:
-        raise DataError(f"{error.filename} can not be read: {error.strerror or error}.") from error
+        raise DataError(f"{error.filename} cannot be read: {error.strerror or error}.") from error
     if len(classes) < 2:
-        raise DataError(
-            f"{path} expects one sub-folder of pictures for each of at least two classes, got {len(classes)}."
-        )
+        raise DataError(f"{path}: expected at least two classes, one subfolder of images each, got {len(classes)}.")
     for folder, files in classes.items():
         if len(files) < 2:
             raise DataError(_too_few(folder, len(files)))
@@ -107,14 +102,14 @@ def _classes(path: Path) -> dict[Path, list[Path]]:
 
 def _too_few(folder: Path, count: int, kind: str = "") -> str:
     if count == 0:
-        return f"The class folder {folder} is empty: expected at least two {kind}pictures in it; fill or remove it."
-    return f"The class folder {folder} holds one {kind}picture: expected at least two, to learn from and to be examined on."
+        return f"The class folder {folder} is empty: expected at least two {kind}images; add some or remove the folder."
+    return f"The class folder {folder} contains one {kind}image: expected at least two, for training and test."
 
 
 def _read(
     files: list[Path], image_size: int | None, channels: int | None, broken: list[DataError]
 ) -> Iterator[IntArray]:
-    """The pictures (C, S, S) that can be read; what is wrong with the others goes to ``broken``."""
+    """Yield the readable images (C, S, S); append the errors of the others to ``broken``."""
     for file in files:
         try:
             yield read_picture(file, image_size, channels)
@@ -125,7 +120,7 @@ def _read(
 def _split(
     images: list[list[IntArray]], test_share: float, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Training images and labels, test images and labels, each half shuffled."""
+    """Training images and labels, test images and labels; each split is shuffled."""
     halves: tuple[list[tuple[int, IntArray]], ...] = ([], [])
     for label, some in enumerate(images):
         tested = min(max(1, round(len(some) * test_share)), len(some) - 1)

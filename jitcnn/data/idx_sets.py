@@ -1,6 +1,6 @@
-"""Data sets in IDX files: found on disk or fetched, checked, never half-written.
+"""Data sets in IDX files: MNIST, Fashion-MNIST, KMNIST. Found on disk or downloaded, and verified by checksum.
 
-All of them are 60,000 + 10,000 grey images of 28×28 in ten classes, in four files of the same names.
+Each has 60,000 training and 10,000 test images, greyscale, 28×28, in ten classes, in four files with the same names.
 """
 
 import hashlib
@@ -26,16 +26,16 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
 @dataclass(frozen=True)
 class IdxSet:
-    """One such data set, and how its bytes are known.
+    """A data set in IDX files, with its mirrors and checksums.
 
     Parameters
     ----------
-    name, title : what it is called on the command line, and in sentences
-    folders : where below a place its files may lie
-    mirrors : addresses of folders that hold the ``.gz`` files
-    sha256 : file -> digest of its unpacked bytes, if known: mirrors pack differently, the bytes inside are the same
-    md5 : file -> digest of the ``.gz`` as published, for sets whose unpacked bytes have no known digest
-    package : Debian's package that has the set, if there is one
+    name, title : name on the command line, and in messages
+    folders : subfolders of a search folder that may contain the files
+    mirrors : base URLs of the ``.gz`` files
+    sha256 : file -> digest of its decompressed bytes, if known; these agree across mirrors, the ``.gz`` files do not
+    md5 : file -> digest of the published ``.gz``, for data sets without known ``sha256``
+    package : Debian package of the data set, if any
     class_names, preparation : as in ``Dataset``
     """
 
@@ -51,19 +51,20 @@ class IdxSet:
 
     @property
     def how_to_get_it(self) -> str:
-        """What to do where it is neither on disk nor to be had."""
-        packaged = f", or install Debian's package {self.package}" if self.package else ""
+        """Instructions for when the data set is neither on disk nor downloadable."""
+        packaged = f", or install the Debian package {self.package}" if self.package else ""
         return (
-            f"put the four {self.title} files ({TRAIN_IMAGES} and so on, plain or .gz) into a folder and name it with "
-            f"--data-dir or JITCNN_DATA_DIR, or run `jitcnn data fetch {self.name}` where there is a network{packaged}"
+            f"put the four {self.title} files ({TRAIN_IMAGES} etc., plain or .gz) into a folder and pass it with "
+            f"--data-dir or JITCNN_DATA_DIR, or run `jitcnn data fetch {self.name}` with network access{packaged}"
         )
 
     def find(self, data_dir: str | os.PathLike[str] | None = None) -> Path | None:
-        """The folder on disk that holds all four files, or None.
+        """Find the folder on disk that contains all four files, or None.
 
-        Looked for in ``data_dir`` alone if it is given, else in ``JITCNN_DATA_DIR``, the cache and the system's
-        folders (``places``); in each also in its usual sub-folders. As all sets have files of the same names, files right in ``JITCNN_DATA_DIR`` only count
-        if their bytes can be checked or the folder bears the set's name; and never if they are known to be another's.
+        Searches only ``data_dir`` if given, else ``JITCNN_DATA_DIR``, the cache and the system data folders
+        (``places``), and in each also the usual subfolders. All data sets here use the same file names, so files
+        directly in ``JITCNN_DATA_DIR`` count only if SHA-256 digests are known or the folder has the data set's name,
+        and never if they are known to belong to another data set.
         """
         for place in places(self.name, data_dir):
             told = data_dir is not None or self.sha256 or place.name in self.folders
@@ -75,21 +76,20 @@ class IdxSet:
     def fetch(
         self, progress: ProgressBar | None = None, mirrors: Iterable[str] | None = None, answer_within: float = 8
     ) -> Path:
-        """Bring the four files into the cache, and return that folder.
+        """Download the four files into the cache and return their folder.
 
-        A file comes from the first mirror that has it whole; it enters the cache under its name only after
-        it was checked.
+        Each file comes from the first mirror with a valid copy, and is verified before it is renamed into place.
 
         Parameters
         ----------
         progress : object with total, update, reset and close, or None
-        mirrors : addresses of folders that hold the ``.gz`` files, by default the set's own
-        answer_within : float, in seconds; if no mirror answers by then, there is no network
+        mirrors : base URLs of the ``.gz`` files, by default those of the data set
+        answer_within : float, in seconds; time to wait for the first mirror to answer
 
         Raises
         ------
         DataError
-            If no mirror answers, or none has a file with the right bytes, or the cache can not be written.
+            If no mirror answers, none has a valid copy of a file, or the cache cannot be written.
         """
         folder = cache_folder(self.name)
         missing = [name for name in FILES if not self._is_whole(folder, name)]
@@ -105,38 +105,37 @@ class IdxSet:
         return folder
 
     def check(self, path: Path, name: str, as_published: bool) -> bytes:
-        """The unpacked bytes of the file ``name`` at ``path``; DataError if they are not the original ones.
+        """The decompressed bytes of the file ``name`` at ``path``; DataError if the checksum does not match.
 
-        ``as_published`` says that the file came from a mirror, so that its packed bytes are known.
+        ``as_published`` : the file was downloaded from a mirror, so the MD5 of its ``.gz`` applies.
         """
         contents = unpacked_bytes(path)
         if name in self.sha256:
             kind, expected, digest = (
-                "unpacked bytes of SHA-256",
+                "decompressed bytes with SHA-256",
                 self.sha256[name],
                 hashlib.sha256(contents).hexdigest(),
             )
         elif as_published and name in self.md5:
-            kind, expected, digest = "a .gz of MD5", self.md5[name], _md5(path)
+            kind, expected, digest = "a .gz with MD5", self.md5[name], _md5(path)
         else:
             return contents
         if digest != expected:
             raise DataError(
                 f"{path} is not {self.title}'s {name}: expected {kind} {expected[:12]}…, got {digest[:12]}…; "
-                "fetch it again."
+                "download it again."
             )
         return contents
 
     def read(self, folder: str | os.PathLike[str]) -> Dataset:
-        """Read and check the four files in ``folder``.
+        """Read and verify the four files in ``folder``.
 
-        A file in jitcnn's own cache that fails the check is renamed to ``….damaged``; a file of the user's is
-        left alone.
+        A file in jitcnn's cache that fails verification is renamed to ``….damaged``; user files are not touched.
 
         Raises
         ------
         DataError
-            If a file is missing, damaged, not the original where that is known, or its labels are no classes.
+            If a file is missing, damaged or fails its checksum, or a label is out of range.
         """
         folder = Path(folder)
         arrays = {name: self._read(folder, name) for name in FILES}
@@ -152,17 +151,18 @@ class IdxSet:
         )
 
     def load(self, data_dir: str | os.PathLike[str] | None = None, progress: ProgressBar | None = None) -> Dataset:
-        """The set from ``data_dir``, ``places``, or the network; DataError if it can not be had."""
+        """Load from ``data_dir``, ``places``, or the network; DataError if not available."""
         folder = self.find(data_dir)
         if folder is None and data_dir is not None:
             raise DataError(
-                f"Expected the four {self.title} files ({TRAIN_IMAGES} and so on, plain or .gz) in {data_dir}, found "
-                f"{'no such folder' if not Path(data_dir).is_dir() else 'not all of them'}: name the folder that holds them."
+                f"Expected the four {self.title} files ({TRAIN_IMAGES} etc., plain or .gz) in {data_dir}: "
+                f"{'the folder does not exist' if not Path(data_dir).is_dir() else 'some are missing'}; "
+                "pass the folder that contains them."
             )
         return self.read(folder or self.fetch(progress))
 
     def _is_another(self, folder: Path) -> bool:
-        """Whether the test labels in the folder are known to be those of another set."""
+        """Whether the checksum of the test labels in the folder identifies another data set."""
         path = _file_in(folder, TEST_LABELS)
         if path is None:
             return False
@@ -182,7 +182,7 @@ class IdxSet:
     def _read(self, folder: Path, name: str) -> IntArray:
         path = _file_in(folder, name)
         if path is None:
-            raise DataError(f"Expected {name} or {name}.gz in {folder}, found neither: {self.how_to_get_it}.")
+            raise DataError(f"Neither {name} nor {name}.gz found in {folder}: {self.how_to_get_it}.")
         ours = folder == cache_folder(self.name)
         try:
             contents = self.check(path, name, as_published=ours)
@@ -191,12 +191,12 @@ class IdxSet:
                 raise
             aside = path.with_name(f"{path.name}.damaged")
             path.replace(aside)
-            raise DataError(f"{error} It was set aside as {aside.name}; run the command again to fetch it.") from error
+            raise DataError(f"{error} It was renamed to {aside.name}; run the command again to download it.") from error
         return parse_idx(contents, str(path), axes=3 if "images" in name else 1)
 
 
 def _file_in(folder: Path, name: str) -> Path | None:
-    """The file of that name in the folder: plain or gzipped, with a dot or a dash before ``idx``."""
+    """Path of the file in the folder, plain or gzipped, with a dot or a dash before ``idx``; None if missing."""
     for spelling in (name, name.replace("-idx", ".idx")):
         for path in (folder / spelling, folder / f"{spelling}.gz"):
             if path.is_file():
@@ -233,7 +233,7 @@ FASHION_MNIST = IdxSet(  # Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     ),
-    sha256={  # of what is in the .gz files whose MD5 sums were published with them
+    sha256={  # of the contents of the .gz files, which match the published MD5 sums
         TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",

@@ -1,4 +1,4 @@
-"""MNIST by its own names: the first of the sets in IDX files."""
+"""Shortcuts for MNIST: find, fetch, read, load."""
 
 import os
 
@@ -11,7 +11,7 @@ read_mnist = MNIST.read
 
 
 def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """MNIST from ``data_dir``, ``JITCNN_DATA_DIR``, the cache, or the network.
+    """Load MNIST from ``data_dir``, ``JITCNN_DATA_DIR``, the cache, or the network.
 
     Returns
     -------
@@ -21,7 +21,7 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> tuple[IntArray
     Raises
     ------
     DataError
-        If it is neither on disk nor to be had, or damaged.
+        If it is neither on disk nor downloadable, or is damaged.
     """
     data = MNIST.load(data_dir)
     return data.x_train, data.y_train, data.x_test, data.y_test

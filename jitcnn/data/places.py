@@ -1,4 +1,4 @@
-"""Where on disk data sets may lie."""
+"""Search folders for data sets on disk."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,14 @@ import platformdirs
 
 
 def cache_folder(name: str) -> Path:
-    """Where the fetched files of a data set are kept: below the user's cache folder of jitcnn."""
+    """Cache folder for the downloaded files of a data set, in jitcnn's user cache."""
     return platformdirs.user_cache_path("jitcnn") / name
 
 
 def places(name: str, data_dir: str | os.PathLike[str] | None = None) -> list[Path]:
-    """Folders to look into for a data set: ``data_dir`` alone if given, else ``JITCNN_DATA_DIR``, the cache, the system's.
+    """Folders to search for a data set: only ``data_dir`` if given, else ``JITCNN_DATA_DIR``, cache, system folders.
 
-    The system's are ``/usr/share/datasets`` and its like, where Debian's packages of data sets put theirs.
+    System folders are ``/usr/share/datasets`` and similar, where Debian data set packages install their files.
     """
     if data_dir is not None:
         return [Path(data_dir)]

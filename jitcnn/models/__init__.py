@@ -1,4 +1,4 @@
-"""The ready-made nets."""
+"""Predefined models."""
 
 from .alexnet import alexnet, cifar_alexnet
 from .lenet import lenet5, lenet5_relu

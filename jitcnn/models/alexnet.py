@@ -1,7 +1,7 @@
-"""AlexNet: the net that began it all, as one tower, and a small one of its kind for CIFAR-10.
+"""AlexNet, single-tower version, and a small variant for CIFAR-10.
 
-Krizhevsky, Sutskever and Hinton (2012), "ImageNet Classification with Deep Convolutional Neural Networks"; in one tower:
-Krizhevsky (2014), arXiv:1404.5997.
+Krizhevsky, Sutskever and Hinton (2012), "ImageNet Classification with Deep Convolutional Neural Networks"; single
+tower: Krizhevsky (2014), arXiv:1404.5997.
 """
 
 from typing import Any
@@ -18,12 +18,12 @@ PAPER = "Krizhevsky et al., ImageNet Classification with Deep Convolutional Neur
 
 @net("alexnet", year=2012, paper=PAPER, input_shape=(3, 224, 224), parameters=61_100_840, multiply_adds=714_188_480)
 def alexnet(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """AlexNet in one tower, for images (3, 224, 224): 61,100,840 parameters for 1000 classes.
+    """AlexNet, single tower, for images (3, 224, 224): 61,100,840 parameters for 1000 classes.
 
     Parameters
     ----------
     num_classes : int
-    seed : int, decides the first weights and what is dropped
+    seed : int, for weight initialisation and dropout
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
@@ -60,9 +60,9 @@ def alexnet(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: 
 
 @net("cifar-alexnet", year=2012, paper=PAPER, input_shape=(3, 32, 32), parameters=1_252_618, multiply_adds=31_631_232)
 def cifar_alexnet(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """Five convolutions and three pools after AlexNet's plan, small enough for two cores, for images (3, 32, 32).
+    """Small AlexNet variant with five convolutions and three pooling layers, for images (3, 32, 32).
 
-    Parameters as ``alexnet``.
+    Parameters as in ``alexnet``.
     """
     rng = np.random.default_rng(seed)
     return CNN(

@@ -1,4 +1,4 @@
-"""LeNet-5: the net that read cheques.
+"""LeNet-5.
 
 LeCun, Bottou, Bengio and Haffner (1998), "Gradient-Based Learning Applied to Document Recognition".
 """
@@ -17,12 +17,12 @@ PAPER = "LeCun et al., Gradient-Based Learning Applied to Document Recognition"
 
 @net("lenet5", year=1998, paper=PAPER, input_shape=(1, 28, 28), parameters=61_706, multiply_adds=416_520)
 def lenet5(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """LeNet-5 with tanh and average pooling, every map of the second convolution seeing all of the first: 61,706 parameters.
+    """LeNet-5 with tanh and average pooling; the second convolution sees all input channels: 61,706 parameters.
 
     Parameters
     ----------
     num_classes : int
-    seed : int, decides the first weights
+    seed : int, for weight initialisation
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
@@ -31,7 +31,7 @@ def lenet5(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any
 
 @net("lenet5-relu", year=1998, paper=PAPER, input_shape=(1, 28, 28), parameters=61_706, multiply_adds=416_520)
 def lenet5_relu(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """LeNet-5 as it is built today, with ReLU and max pooling; parameters as ``lenet5``."""
+    """Modern LeNet-5 with ReLU and max pooling; parameters as in ``lenet5``."""
     return _lenet("lenet5-relu", ReLU, MaxPool2D, num_classes, seed, impl, dtype)
 
 

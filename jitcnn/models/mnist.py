@@ -1,4 +1,4 @@
-"""The first net of this project, and its rival without a convolution."""
+"""mnist-cnn, the default model, and its dense baseline."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def mnist_cnn(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_c
 
     Parameters
     ----------
-    seed : int, decides the first weights
+    seed : int, for weight initialisation
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     num_classes : int
@@ -43,12 +43,12 @@ def mnist_cnn(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_c
 
 @net("mnist-dense", year=2026, paper="this project", input_shape=(1, 28, 28), parameters=535_818, multiply_adds=535_040)
 def mnist_dense(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int = 10) -> CNN:
-    """The rival without a convolution, for images (1, 28, 28): 784→512→256→10, 535,818 parameters.
+    """Dense baseline without convolutions, for images (1, 28, 28): 784→512→256→10, 535,818 parameters.
 
     Parameters
     ----------
-    seed : int, decides the first weights
-    impl : taken for the sake of one signature; a dense layer has one implementation
+    seed : int, for weight initialisation
+    impl : ignored, for a uniform signature; dense layers have a single implementation
     dtype : np.float32 or np.float64
     num_classes : int
     """

@@ -1,4 +1,4 @@
-"""ResNet: blocks that learn what to add to their input; large ones for 224×224 pixels, slim ones for CIFAR-10.
+"""ResNet: residual networks for 224×224 images, and small ones for CIFAR-10.
 
 He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
 """
@@ -29,12 +29,12 @@ PAPER = "He et al., Deep Residual Learning for Image Recognition"
 
 @net("resnet18", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=11_689_512, multiply_adds=1_814_073_344)
 def resnet18(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet of eight blocks of two convolutions, for images (3, 224, 224).
+    """ResNet-18: eight basic blocks of two convolutions, for images (3, 224, 224).
 
     Parameters
     ----------
     num_classes : int
-    seed : int, decides the first weights
+    seed : int, for weight initialisation
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     """
@@ -43,13 +43,13 @@ def resnet18(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype:
 
 @net("resnet34", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=21_797_672, multiply_adds=3_663_761_408)
 def resnet34(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet of sixteen blocks of two convolutions; parameters as ``resnet18``."""
+    """ResNet-34: sixteen basic blocks of two convolutions; parameters as in ``resnet18``."""
     return _resnet("resnet34", (3, 4, 6, 3), False, num_classes, seed, impl, dtype)
 
 
 @net("resnet50", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=25_557_032, multiply_adds=4_089_184_256)
 def resnet50(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet of sixteen bottleneck blocks of three convolutions; parameters as ``resnet18``."""
+    """ResNet-50: sixteen bottleneck blocks of three convolutions; parameters as in ``resnet18``."""
     return _resnet("resnet50", (3, 4, 6, 3), True, num_classes, seed, impl, dtype)
 
 
@@ -80,24 +80,27 @@ def _resnet(
 
 @net("resnet20", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=272_474, multiply_adds=40_813_184)
 def resnet20(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet of nine slim blocks for images (3, 32, 32), with projections where the size changes; parameters as ``resnet18``."""
+    """ResNet-20 for images (3, 32, 32): nine basic blocks, with projection shortcuts where the size changes.
+
+    Parameters as in ``resnet18``.
+    """
     return _cifar_resnet("resnet20", 3, num_classes, seed, impl, dtype)
 
 
 @net("resnet32", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=466_906, multiply_adds=69_124_736)
 def resnet32(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet of fifteen slim blocks for images (3, 32, 32); parameters as ``resnet18``."""
+    """ResNet-32 for images (3, 32, 32): fifteen basic blocks; parameters as in ``resnet18``."""
     return _cifar_resnet("resnet32", 5, num_classes, seed, impl, dtype)
 
 
 @net("resnet56", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=855_770, multiply_adds=125_747_840)
 def resnet56(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet of twenty-seven slim blocks for images (3, 32, 32); parameters as ``resnet18``."""
+    """ResNet-56 for images (3, 32, 32): twenty-seven basic blocks; parameters as in ``resnet18``."""
     return _cifar_resnet("resnet56", 9, num_classes, seed, impl, dtype)
 
 
 def _cifar_resnet(name: str, blocks: int, num_classes: int, seed: Seed, impl: str, dtype: Any) -> CNN:
-    """Three stages of 16, 32 and 64 channels, so many blocks each."""
+    """Three stages of 16, 32 and 64 channels, with ``blocks`` basic blocks each."""
     rng = np.random.default_rng(seed)
     layers: list[Layer] = [
         Conv2D(3, 16, 3, 1, 1, use_bias=False, impl=impl, rng=rng, dtype=dtype),

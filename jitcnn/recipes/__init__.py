@@ -1,19 +1,19 @@
-"""How to train, as data: a recipe is a TOML file, one of those in this folder or anyone's own.
+"""Training recipes: hyperparameters in TOML files, built in (in this folder) or user-written.
 
-A recipe in full, where all but ``epochs``, ``batch_size`` and ``[optimizer]`` may be left out::
+A complete recipe; only ``epochs``, ``batch_size`` and ``[optimizer]`` are required::
 
-    description = "what it is for"
-    dataset = "mnist"                  # or several: ["mnist", "digits"]
+    description = "free text"
+    dataset = "mnist"                  # or a list: ["mnist", "digits"]
     model = "mnist-cnn"
-    rival = true                       # whether the net without convolutions is trained beside it
+    rival = true                       # also train the dense baseline (no convolutions)
     epochs = 10
     batch_size = 64
     label_smoothing = 0.1
-    average = 0.999                    # decay of the running average of the weights; 0 for none
-    normalise = true                   # pixels by mean and deviation of the training images, channel by channel
+    average = 0.999                    # decay of the weight EMA; 0 for none
+    normalise = true                   # by per-channel mean and std of the training images
 
     [optimizer]
-    kind = "sgd"                       # adam, adamw: betas and epsilon instead of momentum, nesterov, decoupled
+    kind = "sgd"                       # or adam, adamw: betas, epsilon instead of momentum, nesterov, decoupled
     learning_rate = 0.1
     momentum = 0.9
     nesterov = true
@@ -22,10 +22,10 @@ A recipe in full, where all but ``epochs``, ``batch_size`` and ``[optimizer]`` m
     decay_bias = false
 
     [schedule]
-    kind = "step"                      # constant; cosine: floor; one_cycle
-    milestone_epochs = [5, 8]          # or milestones = [0.5, 0.8], shares of the run
+    kind = "step"                      # or constant, cosine (with floor), one_cycle
+    milestone_epochs = [5, 8]          # or milestones = [0.5, 0.8], as fractions of the run
     factor = 0.1
-    warm_up_epochs = 1                 # or warm_up = 0.1, a share of the run
+    warm_up_epochs = 1                 # or warm_up = 0.1, as a fraction of the run
 
     [augment]                          # see jitcnn.Augmentation
     shift = 2
@@ -46,32 +46,32 @@ from ..optim import OPTIMIZERS, Optimizer, WeightAverage
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
 from .keys import IN_EPOCHS, Table, check_keys, check_type, is_number, spoken, whole_optimizer, whole_schedule
 
-# By what they are for, then by data set.
+# Purpose -> data set -> recipe.
 GROUPS: dict[str, dict[str, str]] = {
     "standard": {"mnist": "mnist-cnn", "digits": "digits", "fashion-mnist": "fashion", "cifar10": "cifar-vgg"},
     "fast": {"mnist": "mnist-fast", "digits": "digits-fast", "cifar10": "cifar-fast"},
 }
-# Other pictures are learnt as those of this data set are, by their channels.
+# Other data sets use the recipe of this data set, by number of channels.
 _ALIKE = {1: "mnist", 3: "cifar10"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a training; whatever is left out is filled in, so that a recipe always says everything.
+    """Hyperparameters of a training run. Missing optimizer and schedule settings are filled in with defaults.
 
     Parameters
     ----------
     epochs, batch_size : int, at least 1
     optimizer : dict; ``kind`` and settings of ``SGD``, ``Adam`` or ``AdamW``
-    schedule : dict; ``kind`` and settings; the learning rate that it begins with, or rises to, is the optimizer's
+    schedule : dict; ``kind`` and settings; its initial or peak learning rate is that of the optimizer
     name, description : str
-    dataset : names of the data sets that it is for
-    model : name of the net to train
-    label_smoothing : float, as ``softmax_cross_entropy`` takes it
+    dataset : names of the data sets the recipe is for
+    model : str, name of the model to train
+    label_smoothing : float, as in ``softmax_cross_entropy``
     average : float, decay of the ``WeightAverage``; 0 for none
-    normalise : bool, whether pixels are brought to mean 0 and deviation 1 by the training images' own
-    augment : dict of numbers, true and false: how ``Augmentation`` varies training images
-    rival : bool, whether the net without convolutions is trained too
+    normalise : bool; normalise pixels by the per-channel mean and standard deviation of the training images
+    augment : dict of numbers and booleans, the settings of ``Augmentation``
+    rival : bool; also train the dense baseline (no convolutions)
 
     Raises
     ------
@@ -109,23 +109,23 @@ class Recipe:
         self.make_schedule()
 
     def make_optimizer(self) -> Optimizer:
-        """A new optimiser with these settings."""
+        """Create the optimizer."""
         settings = dict(self.optimizer)
         return OPTIMIZERS[settings.pop("kind")](**settings)
 
     def make_schedule(self) -> Schedule:
-        """The learning rate as a function of the share of the training done."""
+        """Create the schedule: learning rate as a function of training progress, 0 … 1."""
         kind, rate = self.schedule["kind"], self.optimizer["learning_rate"]
         (warm_up,) = self._shares("warm_up", "warm-up ends")
         if kind == "one_cycle":
             return one_cycle(rate, warm_up)
         if warm_up != 0 and not 0 < warm_up < 1:
-            raise ConfigError(f"warm_up must be at least 0 and below 1, a share of the run, got {warm_up}.")
+            raise ConfigError(f"warm_up must be at least 0 and below 1, as a fraction of the run, got {warm_up}.")
         if kind == "step":
             milestones = self._shares("milestones", "milestone comes")
             if min(milestones, default=1) <= warm_up:
                 raise ConfigError(
-                    "The milestones of a schedule must come after its warm-up; put them later or shorten it."
+                    "The schedule milestones must come after the warm-up; move them later or shorten the warm-up."
                 )
             schedule = stepwise(
                 rate, [after_warm_up(milestone, warm_up) for milestone in milestones], self.schedule["factor"]
@@ -137,19 +137,19 @@ class Recipe:
         return warmed_up(schedule, warm_up) if warm_up else schedule
 
     def _shares(self, key: str, what: str) -> list[float]:
-        """A setting of the schedule, given as shares of the run or in epochs, as shares."""
+        """A schedule setting as fractions of the run, converted if given in epochs."""
         in_epochs = IN_EPOCHS[key] in self.schedule
         value = self.schedule[IN_EPOCHS[key] if in_epochs else key]
         values = value if isinstance(value, list) else [value]
         return [share_of_run(what, each, self.epochs) for each in values] if in_epochs else values
 
     def changed(self, **settings: Any) -> "Recipe":
-        """The same recipe with some settings other, None for those that stay; learning_rate and momentum are the optimizer's.
+        """A copy with the given settings changed; None keeps a setting. learning_rate and momentum go to the optimizer.
 
         Raises
         ------
         ConfigError
-            As the constructor.
+            As in the constructor.
         """
         given = {key: value for key, value in settings.items() if value is not None}
         own = {each.name for each in fields(self)}
@@ -159,26 +159,26 @@ class Recipe:
         )
 
     def as_dict(self) -> Table:
-        """Plain values, for a file."""
+        """As plain values, for serialisation."""
         return {**asdict(self), "dataset": list(self.dataset)}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
-        """A recipe from plain values, as ``as_dict`` returns them and a TOML file holds them; errors as the constructor."""
+        """Build from plain values, from ``as_dict`` or a TOML file; errors as in the constructor."""
         known = [each.name for each in fields(cls)]
         check_keys("a recipe", settings, known)
         missing = [key for key in ("epochs", "batch_size", "optimizer") if key not in settings]
         if missing:
-            raise ConfigError(f"A recipe needs {' and '.join(missing)}; its keys are {', '.join(known)}.")
+            raise ConfigError(f"A recipe requires {' and '.join(missing)}; valid keys are {', '.join(known)}.")
         return cls(**settings)
 
     def lines(self) -> list[str]:
-        """Every setting, in a few lines for a screen."""
+        """All settings, in a few lines for the terminal."""
         run = {"epochs": self.epochs, "batch_size": self.batch_size, "label_smoothing": self.label_smoothing,
                "average": self.average or "none", "normalise": self.normalise, "rival": self.rival}  # fmt: skip
         title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
         return [
-            f"{title} (data set {', '.join(self.dataset) or 'any'}, net {self.model})",
+            f"{title} (data set {', '.join(self.dataset) or 'any'}, model {self.model})",
             f"  optimizer  {spoken(self.optimizer)}",
             f"  schedule   {spoken(self.schedule)}",
             f"  run        {spoken(run)}",
@@ -187,21 +187,21 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """The recipes in this folder."""
+    """Names of the built-in recipes."""
     return sorted(Path(entry.name).stem for entry in files(__name__).iterdir() if entry.name.endswith(".toml"))
 
 
 def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe.
+    """Load a recipe by name or from a file.
 
     Parameters
     ----------
-    name_or_path : one of ``recipe_names()``, or a file whose name ends in ``.toml``
+    name_or_path : one of ``recipe_names()``, or the path of a ``.toml`` file
 
     Raises
     ------
     ConfigError
-        If there is no such recipe, or its file says something that it can not mean; the sentence names the file.
+        If the recipe does not exist, or its file is invalid; the message names the file.
     """
     source = str(os.fspath(name_or_path))
     if source.endswith(".toml"):
@@ -210,13 +210,13 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
         file = files(__name__).joinpath(f"{source}.toml")
     else:
         known = ", ".join([*GROUPS, *recipe_names()])
-        raise ConfigError(f"There is no recipe {source!r}: known are {known}, or give a file that ends in .toml.")
+        raise ConfigError(f"Unknown recipe {source!r}: choose one of {known}, or pass a .toml file.")
     try:
         settings = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"The recipe {source} can not be read: {error.strerror or error}; check the path.") from error
-    except ValueError as error:  # of the encoding, or of TOML
-        raise ConfigError(f"The recipe {source} is no TOML file: {error}.") from error
+        raise ConfigError(f"The recipe {source} cannot be read: {error.strerror or error}; check the path.") from error
+    except ValueError as error:  # invalid UTF-8 or invalid TOML
+        raise ConfigError(f"The recipe {source} is not valid TOML: {error}.") from error
     try:
         return Recipe.from_dict({"name": Path(source).stem, **settings})
     except ConfigError as error:
@@ -224,9 +224,9 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
 
 
 def choose_recipe(name_or_path: str, dataset: str, channels: int = 1) -> Recipe:
-    """As ``load_recipe``, where "standard" and "fast" stand for the recipe of that kind for a data set.
+    """As ``load_recipe``, but "standard" and "fast" select the recipe of that group for the data set.
 
-    For one that has none it is MNIST's if its pictures are grey, and CIFAR-10's if they have three channels.
+    Data sets without a recipe use that of MNIST for greyscale images, and of CIFAR-10 for three channels.
     """
     if name_or_path not in GROUPS:
         return load_recipe(name_or_path)

@@ -1,4 +1,4 @@
-"""The keys of a recipe: what each may hold, and what it is when the file does not say."""
+"""The keys of a recipe: types and default values."""
 
 from collections.abc import Callable, Mapping
 from inspect import signature
@@ -10,7 +10,7 @@ from ..optim import OPTIMIZERS
 
 Table = dict[str, Any]
 
-# Settings of each kind of schedule, and what they are when a recipe does not say.
+# Settings of each kind of schedule, with defaults.
 _SCHEDULES: dict[str, Table] = {
     "constant": {"warm_up": 0.0},
     "step": {"factor": 0.1, "warm_up": 0.0},
@@ -21,7 +21,7 @@ IN_EPOCHS = {"warm_up": "warm_up_epochs", "milestones": "milestone_epochs"}
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a finite integer or float; True and False are none."""
+    """Whether the value is a finite int or float, and not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
@@ -50,7 +50,7 @@ _TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
     ),
     "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
     "true or false": (lambda value: isinstance(value, bool), ("normalise", "rival", "nesterov", "decoupled", "decay_bias")),
-    "a text": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
+    "a string": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
     "a name or a list of names": (_are_names, ("dataset",)),
     "a table": (_is_table, ("optimizer", "schedule", "augment")),
 }  # fmt: skip
@@ -58,28 +58,28 @@ _TYPE_OF = {key: (wanted, is_right) for wanted, (is_right, keys) in _TYPES.items
 
 
 def check_type(key: str, value: object) -> None:
-    """ConfigError unless the value is of the type that the key holds."""
+    """Raise ConfigError unless the value has the type of the key."""
     wanted, is_right = _TYPE_OF[key]
     if not is_right(value):
         raise ConfigError(f"{key} must be {wanted}, got {value!r}.")
 
 
 def check_keys(where: str, settings: Mapping[str, Any], known: list[str]) -> None:
-    """ConfigError if a key is none of those known there."""
+    """Raise ConfigError if a key is unknown."""
     for key in settings:
         if key not in known:
-            raise ConfigError(f"unknown key {key!r} in {where}; known are {', '.join(known)}.")
+            raise ConfigError(f"unknown key {key!r} in {where}; valid keys are {', '.join(known)}.")
 
 
 def _kind_of(table: str, settings: Table, kinds: Mapping[str, Any]) -> str:
     kind = settings.get("kind")
-    if kind not in [*kinds]:  # in a list, as a file may give what has no hash
+    if kind not in [*kinds]:  # compared with a list, as the value may be unhashable
         raise ConfigError(f"kind in [{table}] must be one of {', '.join(kinds)}, got {kind!r}.")
     return str(kind)
 
 
 def whole_optimizer(given: Table) -> Table:
-    """The table with every setting of its kind, in the constructor's order."""
+    """The table with all settings of its kind, in the order of the constructor."""
     kind = _kind_of("optimizer", given, OPTIMIZERS)
     settings = {name: parameter.default for name, parameter in signature(OPTIMIZERS[kind]).parameters.items()}
     check_keys(f"[optimizer] of kind {kind}", given, ["kind", *settings])
@@ -87,12 +87,12 @@ def whole_optimizer(given: Table) -> Table:
     for key, value in whole.items():
         check_type(key, value)
     whole = {key: [*value] if isinstance(value, tuple) else value for key, value in whole.items()}
-    OPTIMIZERS[kind](**{key: whole[key] for key in settings})  # whoever knows the ranges checks them
+    OPTIMIZERS[kind](**{key: whole[key] for key in settings})  # the constructor checks the ranges
     return whole
 
 
 def whole_schedule(given: Table) -> Table:
-    """The table with every setting of its kind; in epochs what was given in epochs."""
+    """The table with all settings of its kind; settings given in epochs stay in epochs."""
     kind = _kind_of("schedule", given, _SCHEDULES)
     defaults = _SCHEDULES[kind]
     shares = ["milestones", "warm_up"] if kind == "step" else ["warm_up"]
@@ -102,15 +102,15 @@ def whole_schedule(given: Table) -> Table:
         check_type(key, value)
     for key in shares:
         if key in given and IN_EPOCHS[key] in given:
-            raise ConfigError(f"[schedule] takes {key} or {IN_EPOCHS[key]}, got both; leave one out.")
+            raise ConfigError(f"[schedule] takes either {key} or {IN_EPOCHS[key]}, got both; remove one.")
     if kind == "step" and not (given.get("milestones") or given.get("milestone_epochs")):
-        raise ConfigError("[schedule] of kind step needs milestones, as shares of the run, or milestone_epochs.")
+        raise ConfigError("[schedule] of kind step requires milestones, as fractions of the run, or milestone_epochs.")
     filled = {key: default for key, default in defaults.items() if IN_EPOCHS.get(key) not in given}
     return {"kind": kind, **filled, **given}
 
 
 def spoken(settings: Mapping[str, Any]) -> str:
-    """Settings in words: ``sgd, learning rate 0.01, nesterov off``."""
+    """Format settings for display: ``sgd, learning rate 0.01, nesterov off``."""
     said = []
     for key, value in settings.items():
         text = (

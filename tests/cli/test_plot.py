@@ -117,7 +117,7 @@ def test_the_file_is_written_where_it_was_asked_for(suffix, runner, small, tmp_p
         (["filters", "none.npz", "-o", "x.jpg"], 1, "A picture is written as .png, .pdf or .svg, got 'x.jpg'"),
         (["filters", "{small}", "-o", "none/x.png"], 1, "--output none/x.png can not be written: No such file"),
         (["filters", "none.npz"], 1, "Expected a model file at none.npz, found none"),
-        (["maps", "{small}", "none.png"], 1, "none.png is not a picture that can be read"),
+        (["maps", "{small}", "none.png"], 1, "none.png is not a readable image"),
         (["maps", "{small}", *DIGITS, "--index", "360"], 1, "digits has the test images 0 to 359, got --index 360"),
         (["maps", "{small}", *DIGITS, "--layer", "conv7"], 1, "small has no layer 'conv7' (did you mean 'conv1'?): choose"),
         (["maps", "{small}", "none.png", "--index", "1"], 2, "Expected IMAGE or --index, got both"),

@@ -1,4 +1,4 @@
-"""A server of our own, for what is fetched."""
+"""Local HTTP server for download tests."""
 
 import gzip
 import threading
@@ -9,9 +9,9 @@ from data.test_mnist import CONTENTS
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/good, /repacked, /garbage, /short, … each serve the small MNIST in their own manner.
+    """Serves the small MNIST under /good; /repacked, /garbage and /short serve altered files.
 
-    /missing, /forbidden and /busy refuse, /moved redirects to /good, /silent stops half-way and says nothing more.
+    /missing, /forbidden and /busy return an error, /moved redirects to /good, /silent stalls halfway.
     """
 
     refusals = {"missing": 404, "forbidden": 403, "busy": 503}
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.silence.wait(5)
 
     def log_message(self, *_):
-        """Be silent."""
+        """Disable logging."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Augmentation: what each part does, the kernels against naive twins, and the same bits on any number of threads."""
+"""Augmentation: each transform against a naive reference, and bitwise equal results for any thread count."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def images(rng):
     return rng.integers(0, 256, (5, 3, 9, 8), np.uint8)
 
 
-def test_the_geometric_part_is_one_bilinear_resampling(images):
+def test_geometric_transforms_match_one_bilinear_resampling(images):
     ndimage = pytest.importorskip("scipy.ndimage")
     settings = Augmentation(shift=2, rotation=30, scale=0.2, elastic=0.8)
     turns, controls = settings.draw_places(5, (9, 8), np.random.default_rng(3))
@@ -35,7 +35,7 @@ def test_the_geometric_part_is_one_bilinear_resampling(images):
 
 
 @pytest.mark.parametrize("padding", ["constant", "reflect"])
-def test_crop_flip_and_cutout_are_what_numpy_would_do(padding, images):
+def test_crop_flip_and_cutout_match_numpy(padding, images):
     settings = Augmentation(crop=2, reflect=padding == "reflect", flip=True, cutout=3)
     moves = settings.draw_moves(5, (9, 8), np.random.default_rng(4))
     expected = np.zeros_like(images)
@@ -48,7 +48,7 @@ def test_crop_flip_and_cutout_are_what_numpy_would_do(padding, images):
     np.testing.assert_array_equal(settings.apply(images, np.random.default_rng(4)), expected)
 
 
-def test_a_quarter_turn_is_numpys():
+def test_rotation_by_90_degrees_matches_numpy():
     square = np.arange(25, dtype=np.uint8).reshape(1, 1, 5, 5)
 
     class Quarter(np.random.Generator):
@@ -59,7 +59,7 @@ def test_a_quarter_turn_is_numpys():
     np.testing.assert_array_equal(turned[0, 0], np.rot90(square[0, 0]))
 
 
-def test_random_amounts_stay_within_what_was_asked_for():
+def test_random_transforms_stay_within_their_limits():
     turns, _ = Augmentation(shift=3, rotation=10, scale=0.1).draw_places(2000, (28, 28), np.random.default_rng(0))
     size = 1 / np.hypot(turns[:, 0], turns[:, 1])
     angle = np.degrees(np.arctan2(turns[:, 1], turns[:, 0]))
@@ -69,7 +69,7 @@ def test_random_amounts_stay_within_what_was_asked_for():
     assert -3 - 1e-4 <= middle.min() < -2.9 < 2.9 < middle.max() <= 3 + 1e-4
 
 
-def test_elastic_is_the_root_mean_square_of_a_smooth_field():
+def test_elastic_is_the_rms_of_a_smooth_field():
     _, controls = Augmentation(elastic=1.5).draw_places(2000, (28, 28), np.random.default_rng(0))
     field = np.einsum("hg,nagk,wk->nahw", spline(28), controls, spline(28))
     assert np.sqrt((field**2).mean()) == pytest.approx(1.5, rel=0.02)
@@ -77,12 +77,12 @@ def test_elastic_is_the_root_mean_square_of_a_smooth_field():
     assert 0.95 < neighbours < 1
 
 
-def test_the_weights_of_the_spline_sum_to_one():
+def test_spline_weights_sum_to_one():
     np.testing.assert_allclose(spline(13).sum(axis=1), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("settings", [EVERYTHING, Augmentation(crop=2)], ids=["all", "crop"])
-def test_another_draw_gives_other_images_and_the_originals_stay(settings, images):
+def test_draws_differ_and_originals_are_unchanged(settings, images):
     before, rng = images.copy(), np.random.default_rng(5)
     first, second = settings.apply(images, rng), settings.apply(images, rng)
     assert (first != second).any()
@@ -90,7 +90,7 @@ def test_another_draw_gives_other_images_and_the_originals_stay(settings, images
     assert (first.shape, first.dtype) == (images.shape, np.uint8)
 
 
-def test_nothing_asked_for_is_nothing_done(images):
+def test_no_augmentation_returns_the_images_unchanged(images):
     assert Augmentation().apply(images, np.random.default_rng(0)) is images
 
 
@@ -112,7 +112,7 @@ json.dump(digests, sys.stdout)
 """
 
 
-def test_the_bits_are_the_same_on_one_two_and_four_threads():
+def test_results_are_bitwise_equal_on_one_two_and_four_threads():
     environment = {**os.environ, "NUMBA_NUM_THREADS": "4"}
     done = subprocess.run([sys.executable, "-c", HASHES], env=environment, capture_output=True, text=True, check=True)
     assert len(set(json.loads(done.stdout))) == 1
@@ -124,29 +124,32 @@ def test_the_bits_are_the_same_on_one_two_and_four_threads():
         ({"shift": -1}, "expects shift in pixels, at least 0, got -1"),
         ({"shift": float("nan")}, "expects shift in pixels, at least 0, got nan"),
         ({"rotation": 200}, "expects rotation in degrees, at least 0 and at most 180, got 200"),
-        ({"scale": 1}, "expects scale as a share, at least 0 and below 1, got 1"),
+        ({"scale": 1}, "expects scale as a fraction, at least 0 and below 1, got 1"),
         ({"elastic": "much"}, "expects elastic in pixels, at least 0, got 'much'"),
         ({"crop": 1.5}, "expects crop in whole pixels, at least 0, got 1.5"),
         ({"cutout": -2}, "expects cutout in whole pixels, at least 0, got -2"),
         ({"flip": 1}, "expects flip to be true or false, got 1"),
-        ({"reflect": True}, "expects reflect with a crop, which it pads, got it without: add crop"),
-        ({"blur": 1, "shift": 2}, "knows shift, rotation, scale, elastic, crop, reflect, flip, cutout, got 'blur'"),
+        ({"reflect": True}, "reflect sets the padding of crop and needs crop > 0, got crop = 0; add crop"),
+        (
+            {"blur": 1, "shift": 2},
+            "settings are shift, rotation, scale, elastic, crop, reflect, flip, cutout, got 'blur'",
+        ),
     ],
 )
-def test_settings_out_of_range_are_told(settings, message):
+def test_settings_out_of_range_raise(settings, message):
     with pytest.raises(ConfigError, match=message):
         Augmentation.from_mapping(settings)
 
 
-def test_a_recipe_gives_what_the_constructor_gives():
+def test_from_mapping_equals_the_constructor():
     assert Augmentation.from_mapping({"shift": 2, "flip": True}) == Augmentation(shift=2, flip=True)
 
 
-def test_images_that_do_not_fit_are_told(images):
+def test_invalid_images_raise(images):
     rng = np.random.default_rng(0)
-    with pytest.raises(DTypeError, match="expects images in uint8, before they are scaled, got float32"):
+    with pytest.raises(DTypeError, match="expects uint8 images, not yet scaled, got float32"):
         EVERYTHING.apply(images.astype(np.float32), rng)
     with pytest.raises(ShapeError, match=r"of shape \(N, C, H, W\), got \(3, 9, 8\)"):
         EVERYTHING.apply(images[0], rng)
-    with pytest.raises(ConfigError, match="crop and cutout below the 8 pixels of the images, got 8 and 0"):
+    with pytest.raises(ConfigError, match="crop and cutout below the image size of 8 pixels, got 8 and 0"):
         Augmentation(crop=8).apply(images, rng)

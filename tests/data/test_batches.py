@@ -1,4 +1,4 @@
-"""Every image once, normalised, with its label."""
+"""minibatches: every image once, normalised, with its label."""
 
 import numpy as np
 import pytest
@@ -22,14 +22,14 @@ def test_every_image_comes_once_with_its_label(rng):
     np.testing.assert_allclose(x[:, 0, 0, 0], y / 255, rtol=1e-6)
 
 
-def test_mean_and_std_are_taken_off_channel_by_channel(rng):
+def test_images_are_normalised_per_channel(rng):
     images = rng.integers(0, 256, (5, 3, 4, 2), np.uint8)
     ((x, _),) = minibatches(images, np.arange(5), 5, mean=(0.1, 0.2, 0.3), std=(0.5, 1, 2))
     mean, std = (np.array(values).reshape(3, 1, 1) for values in ((0.1, 0.2, 0.3), (0.5, 1, 2)))
     np.testing.assert_allclose(x, (images / 255 - mean) / std, atol=1e-6)
 
 
-def test_an_augmentation_changes_the_images_after_they_were_shuffled(rng):
+def test_augmentation_is_applied_after_shuffling(rng):
     images = rng.integers(0, 256, (7, 1, 6, 5), np.uint8)
     settings = Augmentation(shift=1, flip=True)
     batches = list(minibatches(images, np.arange(7), 4, np.random.default_rng(3), augmentation=settings))
@@ -40,6 +40,6 @@ def test_an_augmentation_changes_the_images_after_they_were_shuffled(rng):
         np.testing.assert_allclose(x, settings.apply(images[chosen], twin) / np.float32(255), rtol=1e-6)
 
 
-def test_an_augmentation_without_chance_is_told():
-    with pytest.raises(ConfigError, match="expects an rng where there is an augmentation"):
+def test_augmentation_without_rng_raises():
+    with pytest.raises(ConfigError, match="augmentation needs an rng"):
         next(minibatches(IMAGES, LABELS, 4, augmentation=Augmentation(flip=True)))

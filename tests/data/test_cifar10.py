@@ -1,4 +1,4 @@
-"""CIFAR-10: found, fetched as one archive, read record by record; the small stand-ins have two records a file."""
+"""CIFAR-10: find, download, extract and read; the test files have two records each."""
 
 import hashlib
 import io
@@ -40,7 +40,7 @@ def archive():
 
 @pytest.fixture
 def address(monkeypatch):
-    """A server of the small archive, which is taken for the real one; /cut serves half of it."""
+    """Server of a small archive that replaces the real one; /cut serves a truncated archive."""
     contents = archive()
     monkeypatch.setattr(cifar10, "ARCHIVE_MD5", hashlib.md5(contents).hexdigest())
 
@@ -57,7 +57,7 @@ def address(monkeypatch):
             self.wfile.write(served)
 
         def log_message(self, *_):
-            """Be silent."""
+            """Disable logging."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -74,10 +74,10 @@ def test_the_six_files_are_read_in_order(below, tmp_path):
     assert (data.y_train.tolist(), data.y_test.tolist()) == (list(range(10)), [0, 1])
     np.testing.assert_array_equal(data.x_train[3, 2].ravel(), RECORDS[1, 1, 1 + 2048 :])
     assert data.class_names[3] == "cat"
-    assert "not known to be the original bytes" in data.source
+    assert "not verified as original" in data.source
 
 
-def test_the_environment_and_the_cache_are_looked_into(tmp_path, monkeypatch, empty_cache):
+def test_environment_and_cache_are_searched(tmp_path, monkeypatch, empty_cache):
     assert find_dataset("cifar10") is None
     write(empty_cache / "cifar10" / FOLDER)
     assert find_cifar10() == empty_cache / "cifar10" / FOLDER
@@ -86,7 +86,7 @@ def test_the_environment_and_the_cache_are_looked_into(tmp_path, monkeypatch, em
     assert find_cifar10() == tmp_path / "named" / FOLDER
 
 
-def test_what_was_fetched_is_original_until_a_byte_changes(address, empty_cache):
+def test_downloaded_files_are_original_until_a_byte_changes(address, empty_cache):
     folder = fetch_cifar10(urls=[f"{address}/cut", f"{address}/whole"])
     assert folder == empty_cache / "cifar10" / FOLDER
     assert sorted(path.name for path in folder.parent.iterdir()) == [FOLDER]
@@ -95,46 +95,46 @@ def test_what_was_fetched_is_original_until_a_byte_changes(address, empty_cache)
     contents = bytearray((folder / FILES[0]).read_bytes())
     contents[5] ^= 1
     (folder / FILES[0]).write_bytes(contents)
-    assert read_cifar10(folder).source.endswith("not known to be the original bytes")
+    assert read_cifar10(folder).source.endswith("not verified as original")
     fetch_cifar10(urls=[f"{address}/whole"])
     assert read_cifar10(folder).source.endswith(", original")
 
 
-def test_another_archive_is_refused_and_not_kept(address, empty_cache):
-    with pytest.raises(DataError, match=r"could not be fetched: .*is not CIFAR-10's archive: expected MD5"):
+def test_archive_with_wrong_checksum_is_rejected_and_deleted(address, empty_cache):
+    with pytest.raises(DataError, match=r"could not be downloaded: .*is not the CIFAR-10 archive: expected MD5"):
         fetch_cifar10(urls=[f"{address}/cut"])
     assert list((empty_cache / "cifar10").iterdir()) == []
 
 
-def test_an_archive_without_the_files_is_told(address, tmp_path):
+def test_archive_without_the_files_raises(address, tmp_path):
     with tarfile.open(tmp_path / "empty.tar.gz", "w:gz"):
         pass
-    with pytest.raises(DataError, match=r"could not be unpacked into .*data_batch_1.bin"):
+    with pytest.raises(DataError, match=r"could not be extracted into .*data_batch_1.bin"):
         cifar10._unpack(tmp_path / "empty.tar.gz", tmp_path / "out")
 
 
-def test_a_closed_network_is_told():
+def test_no_network_raises():
     with pytest.raises(DataError, match=r"did not answer within 1 s: put data_batch_1.bin to .* or run `jitcnn data"):
         fetch_cifar10(urls=["http://127.0.0.1:9/"], answer_within=1)
 
 
-def test_a_folder_without_the_files_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"Expected the six CIFAR-10 files .*, found not all of them"):
+def test_folder_without_the_files_raises(tmp_path):
+    with pytest.raises(DataError, match=r"Expected the six CIFAR-10 files .*: some are missing"):
         load_dataset("cifar10", tmp_path)
-    with pytest.raises(DataError, match=r"data_batch_1.bin can not be read: No such file"):
+    with pytest.raises(DataError, match=r"data_batch_1.bin cannot be read: No such file"):
         read_cifar10(tmp_path)
 
 
-def test_a_file_of_another_size_is_told(tmp_path):
+def test_file_of_wrong_size_raises(tmp_path):
     write(tmp_path)
     (tmp_path / "test_batch.bin").write_bytes(b"\0" * 100)
     with pytest.raises(
-        DataError, match=r"test_batch.bin is no file of CIFAR-10: expected 2 records of 3,073 bytes, got"
+        DataError, match=r"test_batch.bin is not a CIFAR-10 file: expected 2 records of 3,073 bytes, got"
     ):
         read_cifar10(tmp_path)
 
 
-def test_a_label_beyond_nine_is_told(tmp_path):
+def test_label_above_nine_raises(tmp_path):
     write(tmp_path)
     damaged = RECORDS[2].copy()
     damaged[1, 0] = 77

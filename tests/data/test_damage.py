@@ -1,4 +1,4 @@
-"""Whatever bytes a data file or a picture is made of, it is read, or refused by an error of this project."""
+"""Fuzzing: any data or image file is either read, or rejected with DataError."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ edits = st.lists(
 
 
 def damaged(contents, edits):
-    """At each place so many bytes are replaced by others; beyond the end it begins anew. No bytes for 5 cut it off."""
+    """Replace ``count`` bytes at each place, modulo the length; count 5 without new bytes truncates."""
     contents = bytearray(contents)
     for place, count, others in edits:
         at = place % max(1, len(contents))
@@ -53,13 +53,13 @@ def test_an_idx_file_is_read_or_refused(file, edits, is_packed):
         assert read_idx(file, 3).ndim == 3
 
 
-def test_an_idx_file_that_unpacks_without_end_is_refused(file):
+def test_an_idx_file_that_decompresses_beyond_the_limit_is_refused(file):
     file.write_bytes(gzip.compress(IMAGES + bytes(LARGEST), compresslevel=1))
-    with pytest.raises(DataError, match="unpacks to more than 134,217,728 bytes"):
+    with pytest.raises(DataError, match="decompresses to more than 134,217,728 bytes"):
         read_idx(file, 3)
 
 
-def test_an_idx_file_without_end_is_refused(file):
+def test_an_idx_file_beyond_the_size_limit_is_refused(file):
     with file.open("wb") as sparse:
         sparse.truncate(1 << 40)
     with pytest.raises(DataError, match="is more than 134,217,728 bytes"):
@@ -90,12 +90,12 @@ def test_cifar10_is_read_or_refused(folder, edits, name):
     (folder / name).write_bytes(whole)
 
 
-# --- pictures -----------------------------------------------------------------------------------------
+# --- images -------------------------------------------------------------------------------------------
 
 
 @cache
 def pictures():
-    """A picture in every format and mode that Pillow writes."""
+    """An image in every format and mode that Pillow writes."""
     colours = Image.fromarray((np.arange(12 * 16 * 3) % 251).astype(np.uint8).reshape(12, 16, 3))
     written = {}
     for kind in FORMATS:
@@ -115,7 +115,7 @@ def palette_with_a_colour_beyond():
     return buffer.getvalue().replace(bytes(16), bytes(15) + b"\xfa")
 
 
-# What the search found once: Pillow raised IndexError, NotImplementedError, AttributeError, or warned.
+# Past fuzzing failures: Pillow raised IndexError, NotImplementedError, AttributeError, or warned.
 FOUND = [
     palette_with_a_colour_beyond(),
     pictures()["DDS", "RGB"][:80] + bytes(4) + pictures()["DDS", "RGB"][84:],
@@ -131,7 +131,7 @@ def check_picture(file):
 
 
 @pytest.mark.parametrize("contents", FOUND, ids=map(str, range(len(FOUND))))
-def test_a_picture_that_was_found_is_read_or_refused(contents, file):
+def test_a_past_failure_is_read_or_refused(contents, file):
     file.write_bytes(contents)
     check_picture(file)
 

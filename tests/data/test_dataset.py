@@ -1,4 +1,4 @@
-"""What a data set knows of itself, and which nets it refuses."""
+"""Dataset: properties, splits, and checks against a model."""
 
 import numpy as np
 import pytest
@@ -18,25 +18,25 @@ def net(classes=3, shape=(2, 4, 3)):
     return CNN([Flatten(), Dense(int(np.prod(shape)), classes)], input_shape=shape, name="net")
 
 
-def test_classes_are_called_by_their_numbers_unless_they_have_names():
+def test_class_names_default_to_the_labels():
     assert dataset().class_names == ("0", "1", "2")
     named = dataset(class_names=("cat", "dog", "owl", "yak")).limited(1)
     assert (named.num_classes, named.class_names[3]) == (4, "yak")
 
 
-def test_channels_and_size_are_those_of_the_images():
+def test_channels_and_size_match_the_images():
     data = dataset()
     assert (data.channels, data.size, data.image_shape) == (2, (4, 3), (2, 4, 3))
 
 
-def test_statistics_are_numpys():
+def test_statistics_match_numpy():
     data = dataset(y_train=[0] * 1100)
     mean, std = data.statistics()
     np.testing.assert_allclose(mean, (data.x_train / 255).mean(axis=(0, 2, 3)), rtol=1e-12)
     np.testing.assert_allclose(std, (data.x_train / 255).std(axis=(0, 2, 3)), rtol=1e-12)
 
 
-def test_a_channel_of_one_value_can_be_divided_by_its_deviation():
+def test_constant_channel_has_std_one():
     data = dataset()
     data.x_train[:, 1] = 51
     mean, std = data.statistics()
@@ -44,25 +44,25 @@ def test_a_channel_of_one_value_can_be_divided_by_its_deviation():
 
 
 @pytest.mark.parametrize("label", [-1, 2])
-def test_labels_that_are_no_classes_are_told(label):
-    with pytest.raises(DataError, match=f"few: expected labels 0 to 1, one for each class, got {label}"):
+def test_labels_out_of_range_raise(label):
+    with pytest.raises(DataError, match=f"few: expected labels 0 to 1, got {label}"):
         dataset((0, 1, label), class_names=("a", "b"))
 
 
-def test_another_number_of_classes_is_told_before_anything_is_computed(monkeypatch):
+def test_wrong_number_of_classes_raises_before_any_computation(monkeypatch):
     monkeypatch.setattr(CNN, "logits", lambda *_: pytest.fail("computed"))
-    with pytest.raises(DataError, match="net tells 5 classes apart, few has 3: choose a net or a data set"):
+    with pytest.raises(DataError, match="net has 5 classes, few has 3; choose a matching model or data set"):
         fit(net(5), dataset())
     with pytest.raises(DataError, match="net tells 2 classes apart, expected labels 0 to 1, got 2"):
         evaluate(net(2), dataset().x_train, dataset().y_train)
 
 
-def test_images_of_another_shape_are_told():
-    with pytest.raises(ShapeError, match="net expects images 1×28×28, got 2×4×3 from few: choose a net or a data set"):
+def test_wrong_image_shape_raises():
+    with pytest.raises(ShapeError, match="net expects images of shape 1×28×28, got 2×4×3 from few; choose a matching"):
         fit(net(shape=(1, 28, 28)), dataset())
 
 
-def test_a_net_takes_over_names_and_preparation_and_learns_normalised_images():
+def test_fit_copies_names_and_preparation_and_normalises_images():
     data, seen = dataset(class_names=("cat", "dog", "owl"), preparation="crop"), []
     model = net()
     model.normalise_by(*data.statistics())
@@ -76,7 +76,7 @@ def test_a_net_takes_over_names_and_preparation_and_learns_normalised_images():
     np.testing.assert_allclose(model.predict_proba(data.x_test).argmax(axis=1), logits(examined).argmax(axis=1))
 
 
-def test_validation_images_come_from_the_training_half_and_are_not_learnt():
+def test_validation_images_are_held_out_from_training():
     data = dataset(y_train=[0, 1, 2] * 4)
     data.x_train[:, 0, 0, 0] = np.arange(12)
     split = data.validation(5)
@@ -89,6 +89,6 @@ def test_validation_images_come_from_the_training_half_and_are_not_learnt():
 
 
 @pytest.mark.parametrize("count", [0, 3, 9])
-def test_a_validation_that_leaves_nothing_to_learn_from_is_told(count):
+def test_validation_without_remaining_training_images_raises(count):
     with pytest.raises(ConfigError, match=f"at least 1 and less than the 3 training images, got {count}"):
         dataset().validation(count)

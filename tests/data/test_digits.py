@@ -1,4 +1,4 @@
-"""The embedded set: what it claims to be, and what becomes of it."""
+"""The embedded digits: original data and resized data set."""
 
 from importlib.resources import files
 
@@ -8,20 +8,20 @@ import pytest
 from jitcnn.data.digits import _enlarge, load_digits, read_digits
 
 
-def test_it_equals_scikit_learns_copy():
+def test_values_equal_scikit_learn():
     theirs = pytest.importorskip("sklearn.datasets").load_digits()
     images, labels = read_digits()
     np.testing.assert_array_equal(images, theirs.images)
     np.testing.assert_array_equal(labels, theirs.target)
 
 
-def test_it_is_small_and_has_its_licence_beside_it():
+def test_file_is_small_and_has_a_licence():
     folder = files("jitcnn.data")
     assert len(folder.joinpath("digits.npz").read_bytes()) < 60_000
     assert "CC BY 4.0" in folder.joinpath("digits.txt").read_text()
 
 
-def test_it_fits_a_net_for_mnist():
+def test_shapes_match_mnist():
     data = load_digits()
     assert data.x_train.shape == (1437, 1, 28, 28)
     assert data.x_test.shape == (360, 1, 28, 28)
@@ -30,13 +30,13 @@ def test_it_fits_a_net_for_mnist():
     assert set(data.y_test) == set(range(10))
 
 
-def test_no_image_is_in_both_halves():
+def test_splits_are_disjoint():
     data = load_digits()
     train, test = ({image.tobytes() for image in half} for half in (data.x_train, data.x_test))
     assert not train & test
 
 
-def test_enlarging_keeps_even_areas_and_the_order_of_what_is_in_between():
+def test_resizing_keeps_constant_areas_and_interpolates_edges():
     row = np.zeros((1, 4, 4))
     row[0, :, 2:] = 8
     large = _enlarge(row, 8)[0, 0]

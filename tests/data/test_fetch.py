@@ -1,4 +1,4 @@
-"""Downloads from a server of our own that behaves as badly as servers do."""
+"""Downloads from a local server that simulates failures."""
 
 import hashlib
 import threading
@@ -20,7 +20,7 @@ def _small_mnist(monkeypatch, empty_cache):
 
 
 class Progress:
-    """A progress object that notes what it is told."""
+    """Progress bar that records its calls."""
 
     def __init__(self):
         self.total, self.bytes = 0, 0
@@ -44,13 +44,13 @@ def test_a_bad_mirror_is_passed_over(bad, server, empty_cache):
 
 
 @pytest.mark.parametrize("bad", ["garbage", "short"])
-def test_no_half_file_enters_the_cache(bad, server, empty_cache):
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz could not be fetched: http://127.0.0.1"):
+def test_no_partial_file_enters_the_cache(bad, server, empty_cache):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz could not be downloaded: http://127.0.0.1"):
         fetch_mnist(mirrors=[f"{server}{bad}/"])
     assert list((empty_cache / "mnist").iterdir()) == []
 
 
-def test_a_mirror_that_has_moved_is_followed(server):
+def test_redirects_are_followed(server):
     assert len(read_mnist(fetch_mnist(mirrors=[f"{server}moved/"])).x_train) == 3
 
 
@@ -61,11 +61,11 @@ def test_a_mirror_that_falls_silent_half_way_is_passed_over(server, tmp_path):
     fetch_file(urls, path, check=lambda path: None, timeout=0.3)
     assert monotonic() - start < 4
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    with pytest.raises(DataError, match=r"could not be fetched: http.*silent.*timed out"):
+    with pytest.raises(DataError, match=r"could not be downloaded: http.*silent.*timed out"):
         fetch_file(urls[:1], tmp_path / "other.gz", check=lambda path: None, timeout=0.3)
 
 
-def test_only_missing_files_are_fetched_and_progress_is_told(server):
+def test_only_missing_files_are_downloaded_and_progress_is_reported(server):
     folder = fetch_mnist(mirrors=[f"{server}good/"])
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
     before = (folder / "train-images-idx3-ubyte.gz").stat().st_mtime_ns
@@ -75,14 +75,14 @@ def test_only_missing_files_are_fetched_and_progress_is_told(server):
     assert progress.bytes >= (folder / "t10k-labels-idx1-ubyte.gz").stat().st_size
 
 
-def test_a_closed_network_is_told_at_once(monkeypatch):
+def test_no_network_raises_without_delay(monkeypatch):
     start = monotonic()
     with pytest.raises(DataError, match="No MNIST mirror answered within 8 s"):
         fetch_mnist(mirrors=["http://127.0.0.1:9/"])
     assert monotonic() - start < 8
 
 
-def test_a_name_server_that_never_answers_costs_the_deadline_and_no_more(monkeypatch):
+def test_hanging_name_server_is_abandoned_at_the_timeout(monkeypatch):
     import requests
 
     never = threading.Event()
@@ -98,7 +98,7 @@ def test_a_name_server_that_never_answers_costs_the_deadline_and_no_more(monkeyp
     never.set()
 
 
-def test_a_cache_that_can_not_be_written_is_told(server, tmp_path):
+def test_unwritable_cache_raises(server, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"can not be written.*XDG_CACHE_HOME"):
+    with pytest.raises(DataError, match=r"cannot be written.*XDG_CACHE_HOME"):
         fetch_file([f"{server}good/t10k-labels-idx1-ubyte.gz"], tmp_path / "file" / "below", check=lambda path: None)

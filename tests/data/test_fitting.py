@@ -1,4 +1,4 @@
-"""A net finds the images it was made for."""
+"""fitting_dataset: find a data set that matches a model."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from jitcnn.models import mnist_dense
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_the_embedded_digits_serve_where_nothing_else_is_on_disk():
+def test_digits_are_used_when_nothing_else_is_on_disk():
     assert fitting_dataset(mnist_dense()).name == "digits"
 
 
@@ -18,7 +18,7 @@ def test_mnist_comes_first(mnist_dir, monkeypatch):
     assert fitting_dataset(mnist_dense()).name == "mnist"
 
 
-def test_what_it_learnt_from_comes_before_that(mnist_dir, monkeypatch):
+def test_data_set_of_the_recipe_comes_before_mnist(mnist_dir, monkeypatch):
     monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
     model = mnist_dense()
     model.recipe = {"dataset": ["digits"]}
@@ -26,12 +26,12 @@ def test_what_it_learnt_from_comes_before_that(mnist_dir, monkeypatch):
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_nothing_fits_a_net_for_other_images():
+def test_none_when_no_data_set_matches():
     assert fitting_dataset(CNN([Flatten(), Dense(12, 10)], input_shape=(3, 2, 2))) is None
     assert fitting_dataset(CNN([Flatten(), Dense(784, 9)], input_shape=(1, 28, 28))) is None
 
 
-def test_damaged_files_are_passed_over(empty_cache, tmp_path, monkeypatch):
+def test_damaged_files_are_skipped(empty_cache, tmp_path, monkeypatch):
     folder = tmp_path / "broken"
     folder.mkdir()
     for name in (

@@ -1,4 +1,4 @@
-"""One's own pictures: what is read, how it is split, and every way in which a folder can be wrong."""
+"""load_folder: reading, splitting, and invalid folders."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def save(path, colour, size=(40, 30), mode="RGB"):
 
 @pytest.fixture
 def pets(tmp_path):
-    """Ten cats, which are blue and brighter by number, and five red dogs; and what else lies about in folders."""
+    """Ten blue cats, brighter by number, and five red dogs, with hidden and unrelated files."""
     folder = tmp_path / "pets"
     for k in range(10):
         save(folder / "cat" / f"{k}.png", (0, 0, 200 + k), size=(40 + k, 30))
@@ -30,7 +30,7 @@ def pets(tmp_path):
     return folder
 
 
-def test_classes_are_the_sub_folders_and_pictures_come_to_one_size(pets):
+def test_classes_are_the_subfolders_and_images_are_resized(pets):
     data, note = load_dataset(str(pets))
     assert (data.name, data.class_names, data.preparation, note) == ("pets", ("cat", "dog"), "crop", "")
     assert (data.x_train.shape, data.x_test.shape) == ((12, 3, 32, 32), (3, 3, 32, 32))
@@ -39,7 +39,7 @@ def test_classes_are_the_sub_folders_and_pictures_come_to_one_size(pets):
         assert (images[labels == 1, 0] >= 250).all()
 
 
-def test_every_class_gives_its_share_to_the_test_and_no_picture_is_in_both(pets):
+def test_split_is_stratified_and_disjoint(pets):
     data, _ = load_folder(pets, test_share=0.4)
     assert (sorted(data.y_test), len(data.y_train)) == ([0, 0, 0, 0, 1, 1], 9)
     cats = [
@@ -48,33 +48,33 @@ def test_every_class_gives_its_share_to_the_test_and_no_picture_is_in_both(pets)
     assert sorted(np.concatenate(cats)) == list(range(200, 210))
 
 
-def test_the_seed_decides_the_split(pets):
+def test_seed_determines_the_split(pets):
     first, again, other = (load_folder(pets, seed=seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.x_test, again.x_test)
     assert (first.x_train != other.x_train).any()
 
 
-def test_both_halves_are_shuffled(pets):
+def test_splits_are_shuffled(pets):
     labels = load_folder(pets)[0].y_train.tolist()
     assert labels not in (sorted(labels), sorted(labels)[::-1])
 
 
 @pytest.mark.parametrize("share", [0.01, 0.99])
-def test_each_half_gets_a_picture_of_each_class(pets, share):
+def test_each_split_contains_every_class(pets, share):
     data, _ = load_folder(pets, test_share=share)
     assert set(data.y_train) == set(data.y_test) == {0, 1}
 
 
-def test_size_and_channels_are_as_asked_for(pets):
+def test_image_size_and_channels_are_applied(pets):
     assert load_folder(pets, image_size=9, channels=1)[0].image_shape == (1, 9, 9)
     assert load_folder(pets, channels=1)[0].image_shape == (1, 28, 28)
 
 
-def test_grey_pictures_stay_grey_and_mixed_ones_are_told(pets):
+def test_greyscale_images_stay_greyscale_and_mixed_ones_raise(pets):
     for k in range(3):
         save(pets / "dog" / f"grey{k}.png", 99, mode="L")
     with pytest.raises(
-        DataError, match=r"pets mixes 3 grey pictures with 15 in colour: .* --channels 1, .* --channels 3"
+        DataError, match=r"pets mixes 3 greyscale and 15 colour images: .* --channels 1 .* --channels 3"
     ):
         load_folder(pets)
     assert load_folder(pets, channels=3)[0].image_shape == (3, 32, 32)
@@ -84,51 +84,49 @@ def test_grey_pictures_stay_grey_and_mixed_ones_are_told(pets):
     assert load_folder(pets.parent / "grey")[0].image_shape == (1, 28, 28)
 
 
-def test_a_broken_picture_is_named_and_skipped_only_if_asked_for(pets):
+def test_broken_image_raises_unless_skipped(pets):
     whole = (pets / "dog" / "3.JPG").read_bytes()
     (pets / "dog" / "3.JPG").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(
-        DataError, match=r"3.JPG is not a picture that can be read.*: mend or remove it, .* --skip-broken"
-    ):
+    with pytest.raises(DataError, match=r"3.JPG is not a readable image.*: repair or remove it, .* --skip-broken"):
         load_folder(pets)
     data, note = load_folder(pets, skip_broken=True)
     assert len(data.y_train) + len(data.y_test) == 14
-    assert note.startswith("1 broken picture skipped: ")
+    assert note.startswith("1 broken image skipped: ")
     assert "3.JPG" in note
     (pets / "cat" / "0.png").write_text("hello")
-    with pytest.raises(DataError, match=r"0.png is not a picture that can be read.* \(and 1 more\): mend"):
+    with pytest.raises(DataError, match=r"0.png is not a readable image.* \(and 1 more\): repair"):
         load_folder(pets)
 
 
-def test_a_class_of_which_nothing_can_be_read_is_told(pets):
+def test_class_without_readable_images_raises(pets):
     for file in (pets / "dog").glob("*.JPG"):
         file.write_text("hello")
-    with pytest.raises(DataError, match=r"class folder .*dog is empty: expected at least two readable pictures"):
+    with pytest.raises(DataError, match=r"class folder .*dog is empty: expected at least two readable images"):
         load_folder(pets, skip_broken=True)
 
 
-def test_an_empty_class_folder_is_told(pets):
+def test_empty_class_folder_raises(pets):
     (pets / "eel").mkdir()
     with pytest.raises(
-        DataError, match=r"class folder .*eel is empty: expected at least two pictures in it; fill or remove"
+        DataError, match=r"class folder .*eel is empty: expected at least two images; add some or remove"
     ):
         load_folder(pets)
     save(pets / "eel" / "one.png", BLUE)
-    with pytest.raises(DataError, match=r"class folder .*eel holds one picture: expected at least two, to learn from"):
+    with pytest.raises(DataError, match=r"class folder .*eel contains one image: expected at least two, for training"):
         load_folder(pets)
 
 
-def test_a_folder_without_classes_is_told(tmp_path):
+def test_folder_without_classes_raises(tmp_path):
     save(tmp_path / "only" / "1.png", BLUE)
     for folder, count in ((tmp_path, 1), (tmp_path / "only", 0)):
         with pytest.raises(
-            DataError, match=f"one sub-folder of pictures for each of at least two classes, got {count}"
+            DataError, match=f"expected at least two classes, one subfolder of images each, got {count}"
         ):
             load_folder(folder)
 
 
-def test_a_folder_that_is_none_is_told(tmp_path):
-    with pytest.raises(DataError, match="none can not be read: No such file"):
+def test_missing_folder_raises(tmp_path):
+    with pytest.raises(DataError, match="none cannot be read: No such file"):
         load_folder(tmp_path / "none")
 
 
@@ -136,10 +134,10 @@ def test_a_folder_that_is_none_is_told(tmp_path):
     ("settings", "message"),
     [
         ({"image_size": 0}, "image_size must be at least 1 pixel, got 0"),
-        ({"channels": 2}, r"channels must be 1 \(grey\) or 3 \(colour\), got 2"),
-        ({"test_share": 1}, "test_share must lie between 0 and 1, got 1"),
+        ({"channels": 2}, r"channels must be 1 \(greyscale\) or 3 \(colour\), got 2"),
+        ({"test_share": 1}, "test_share must be between 0 and 1, got 1"),
     ],
 )
-def test_settings_out_of_range_are_told(settings, message, pets):
+def test_settings_out_of_range_raise(settings, message, pets):
     with pytest.raises(ConfigError, match=message):
         load_folder(pets, **settings)

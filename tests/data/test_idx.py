@@ -1,4 +1,4 @@
-"""The IDX reader on whole and on damaged files."""
+"""IDX reader: valid and damaged files."""
 
 import gzip
 from contextlib import suppress
@@ -21,7 +21,7 @@ IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
-def test_what_was_written_is_read(packed, tmp_path):
+def test_round_trip(packed, tmp_path):
     path = tmp_path / "images"
     path.write_bytes(gzip.compress(idx_bytes(IMAGES)) if packed else idx_bytes(IMAGES))
     np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
@@ -33,12 +33,12 @@ WHOLE = idx_bytes(IMAGES)
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        (b"", "expected it to begin with 00 00 08 03, got nothing"),
-        (b"<html>", "is not an IDX file of 3-dimensional bytes: expected .*, got 3c 68 74 6d"),
-        (WHOLE[:3] + b"\1" + WHOLE[4:], "expected it to begin with 00 00 08 03, got 00 00 08 01"),
+        (b"", "expected the magic bytes 00 00 08 03, got nothing"),
+        (b"<html>", "is not an IDX file of unsigned bytes with 3 axes: expected .*, got 3c 68 74 6d"),
+        (WHOLE[:3] + b"\1" + WHOLE[4:], "expected the magic bytes 00 00 08 03, got 00 00 08 01"),
         (WHOLE[:10], "is truncated or damaged"),
-        (WHOLE[:-1], "promises 2 × 3 × 4 = 24 bytes, got 23; fetch it again"),
-        (WHOLE + b"\0", "promises 2 × 3 × 4 = 24 bytes, got 25"),
+        (WHOLE[:-1], "declares 2 × 3 × 4 = 24 bytes, got 23; download it again"),
+        (WHOLE + b"\0", "declares 2 × 3 × 4 = 24 bytes, got 25"),
         (WHOLE[:4] + b"\xff" * 12 + WHOLE[16:], "got 24"),
         (gzip.compress(WHOLE, mtime=0)[:-9], "is a damaged or truncated gzip file"),
         (
@@ -47,15 +47,15 @@ WHOLE = idx_bytes(IMAGES)
         ),
     ],
 )
-def test_damaged_files_are_told(contents, message, tmp_path):
+def test_damaged_files_raise(contents, message, tmp_path):
     path = tmp_path / "images"
     path.write_bytes(contents)
     with pytest.raises(DataError, match=message):
         read_idx(path, 3)
 
 
-def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(DataError, match="can not be read: No such file"):
+def test_missing_file_raises(tmp_path):
+    with pytest.raises(DataError, match="cannot be read: No such file"):
         read_idx(tmp_path / "none", 3)
 
 

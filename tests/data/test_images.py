@@ -1,4 +1,4 @@
-"""Pictures as people make them become what the net was trained on."""
+"""Image files are preprocessed to match the training data."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from jitcnn.errors import DataError, ShapeError
 
 
 def drawn(path, size=(200, 300), paper=255, ink=20, box=(60, 40, 100, 240), mode="L"):
-    """A one: a thick upright stroke."""
+    """Draw the digit 1 as a thick vertical stroke."""
     picture = Image.new(mode, size, paper)
     ImageDraw.Draw(picture).rectangle(box, fill=ink)
     picture.save(path)
     return path
 
 
-def test_the_digit_is_light_on_black_fitted_and_centred(tmp_path):
+def test_digit_is_light_on_black_scaled_and_centred(tmp_path):
     image = read_digit(drawn(tmp_path / "one.png"))[0, 0]
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
     assert (rows[0], rows[-1]) == (4, 23)
@@ -25,7 +25,7 @@ def test_the_digit_is_light_on_black_fitted_and_centred(tmp_path):
     assert image[14, 14] == 255
 
 
-def test_light_on_dark_and_anywhere_on_the_paper_come_out_the_same(tmp_path):
+def test_result_is_independent_of_polarity_and_position(tmp_path):
     expected = read_digit(drawn(tmp_path / "dark.png"))
     others = [
         drawn(tmp_path / "light.png", paper=10, ink=250),
@@ -46,37 +46,37 @@ def test_a_noisy_jpeg_is_cleaned(tmp_path, rng):
     assert np.abs(difference).mean() < 3
 
 
-def test_a_picture_of_one_pixel_of_ink_is_taken(tmp_path):
+def test_single_pixel_of_ink_is_accepted(tmp_path):
     assert read_digit(drawn(tmp_path / "dot.png", size=(9, 9), box=(4, 4, 4, 4))).max() == 255
 
 
-def test_what_is_no_picture_is_told(tmp_path):
+def test_non_image_file_raises(tmp_path):
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(DataError, match="is not a picture that can be read: expected PNG, JPEG"):
+    with pytest.raises(DataError, match="is not a readable image: expected PNG, JPEG"):
         read_digit(tmp_path / "text.png")
-    with pytest.raises(DataError, match="is not a picture that can be read"):
+    with pytest.raises(DataError, match="is not a readable image"):
         read_digit(tmp_path / "none.png")
 
 
-def test_a_truncated_picture_is_told(tmp_path):
+def test_truncated_image_raises(tmp_path):
     path = drawn(tmp_path / "one.png")
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(DataError, match="is not a picture that can be read"):
+    with pytest.raises(DataError, match="is not a readable image"):
         read_digit(path)
 
 
-def test_an_empty_sheet_is_told(tmp_path):
-    with pytest.raises(DataError, match="shows nothing: expected a digit"):
+def test_blank_image_raises(tmp_path):
+    with pytest.raises(DataError, match="is blank: expected a digit"):
         read_digit(drawn(tmp_path / "empty.png", ink=255))
 
 
-def test_a_giant_picture_is_refused(tmp_path):
+def test_giant_image_is_rejected(tmp_path):
     Image.new("1", (10_000, 10_000)).save(tmp_path / "giant.png")
     with pytest.raises(DataError, match="10000×10000 pixels: expected at most 50,000,000"):
         read_digit(tmp_path / "giant.png")
 
 
-def test_a_picture_is_scaled_and_cut_to_the_middle_square(tmp_path):
+def test_image_is_resized_and_centre_cropped(tmp_path):
     picture = Image.new("RGB", (90, 30), "red")
     picture.paste("lime", (30, 0, 60, 30))
     picture.save(tmp_path / "wide.png")
@@ -99,7 +99,7 @@ def test_a_picture_is_scaled_and_cut_to_the_middle_square(tmp_path):
         ("I;16", 40 * 257, [40]),
     ],
 )
-def test_a_picture_is_grey_or_colour_as_it_was_saved(mode, colour, expected, tmp_path):
+def test_image_is_greyscale_or_colour_as_saved(mode, colour, expected, tmp_path):
     path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
     Image.new(mode, (9, 7), colour).save(path)
     assert read_picture(path, 4)[:, 2, 2].tolist() == expected
@@ -108,7 +108,7 @@ def test_a_picture_is_grey_or_colour_as_it_was_saved(mode, colour, expected, tmp
 @pytest.mark.parametrize(
     ("colours", "channels"), [([(9, 9, 9), (255, 0, 0), (200, 200, 200)], 1), ([(9, 9, 9), (0, 0, 0), (200, 0, 0)], 3)]
 )
-def test_a_palette_is_grey_if_all_colours_in_use_are(colours, channels, tmp_path):
+def test_palette_is_grey_if_all_used_colours_are(colours, channels, tmp_path):
     picture = Image.new("P", (9, 7), 2)
     picture.putpalette([value for colour in colours for value in colour])
     picture.putpixel((0, 0), 0)
@@ -116,7 +116,7 @@ def test_a_palette_is_grey_if_all_colours_in_use_are(colours, channels, tmp_path
     assert len(read_picture(tmp_path / "palette.png", 4)) == channels
 
 
-def test_a_turned_photograph_is_set_upright(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     picture = Image.new("RGB", (40, 40), "red")
     picture.paste("lime", (0, 0, 40, 20))
     exif = picture.getexif()
@@ -125,7 +125,7 @@ def test_a_turned_photograph_is_set_upright(tmp_path):
     assert read_picture(tmp_path / "turned.png", 8)[1, [0, -1], 4].tolist() == [0, 255]
 
 
-def test_a_large_jpeg_is_decoded_small(tmp_path):
+def test_large_jpeg_is_decoded_at_reduced_size(tmp_path):
     Image.effect_mandelbrot((800, 800), (-2, -1.5, 1, 1.5), 40).save(tmp_path / "large.jpg", quality=95)
     with Image.open(tmp_path / "large.jpg") as picture:
         expected = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC), int)
@@ -137,7 +137,7 @@ def net(shape, preparation=""):
     return CNN([Flatten(), Dense(int(np.prod(shape)), 2)], input_shape=shape, preparation=preparation, name="net")
 
 
-def test_a_net_for_one_channel_gets_ink_unless_it_learnt_from_whole_pictures(tmp_path):
+def test_one_channel_model_gets_ink_unless_preparation_is_crop(tmp_path):
     path = drawn(tmp_path / "one.png")
     np.testing.assert_array_equal(read_for(net((1, 14, 14)), path), read_digit(path, 14))
     np.testing.assert_array_equal(read_for(net((1, 14, 14), "ink"), path), read_digit(path, 14))
@@ -146,11 +146,11 @@ def test_a_net_for_one_channel_gets_ink_unless_it_learnt_from_whole_pictures(tmp
     assert np.flatnonzero(filled.any(axis=1))[[0, -1]].tolist() == [0, 13]
 
 
-def test_a_net_for_colour_gets_colour(tmp_path):
+def test_colour_model_gets_colour(tmp_path):
     assert read_for(net((3, 8, 8)), drawn(tmp_path / "one.png")).shape == (1, 3, 8, 8)
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (1, 8, 9), (64,)])
-def test_a_net_that_takes_no_pictures_is_told(shape, tmp_path):
-    with pytest.raises(ShapeError, match="takes square images of 1 or 3 channels"):
+def test_model_that_takes_no_images_raises(shape, tmp_path):
+    with pytest.raises(ShapeError, match="does not take image files: expected square inputs"):
         read_for(net(shape), drawn(tmp_path / "one.png"))

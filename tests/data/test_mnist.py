@@ -1,4 +1,4 @@
-"""Finding, checking and reading MNIST; the small stand-ins have checksums of their own."""
+"""MNIST: find, verify and read; the small test files replace the originals."""
 
 import gzip
 import hashlib
@@ -23,7 +23,7 @@ CONTENTS = {
 
 @pytest.fixture
 def small_mnist(monkeypatch, empty_cache):
-    """Take the small files above for the real ones."""
+    """Accept the small files above as the real ones."""
     for name, contents in CONTENTS.items():
         monkeypatch.setitem(MNIST.sha256, name, hashlib.sha256(contents).hexdigest())
 
@@ -40,7 +40,7 @@ def write(folder, change=None, spell=str, packed=True):
         (folder / (spell(name) + (".gz" if packed else ""))).write_bytes(packing)
 
 
-def test_the_real_files_are_what_they_should_be(mnist_dir):
+def test_real_files_have_the_expected_contents(mnist_dir):
     x_train, y_train, x_test, y_test = load_mnist(mnist_dir)
     assert x_train.shape == (60000, 1, 28, 28)
     assert x_test.shape == (10000, 1, 28, 28)
@@ -63,7 +63,7 @@ def test_files_are_found_under_their_usual_names_and_folders(packed, spell, belo
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_the_environment_and_the_cache_are_looked_into(tmp_path, monkeypatch, empty_cache):
+def test_environment_and_cache_are_searched(tmp_path, monkeypatch, empty_cache):
     assert find_mnist() is None
     write(empty_cache / "mnist")
     assert find_mnist() == empty_cache / "mnist"
@@ -73,42 +73,44 @@ def test_the_environment_and_the_cache_are_looked_into(tmp_path, monkeypatch, em
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_a_folder_without_the_files_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"Expected the four MNIST files .* found not all of them"):
+def test_folder_without_the_files_raises(tmp_path):
+    with pytest.raises(DataError, match=r"Expected the four MNIST files .*: some are missing"):
         load_mnist(tmp_path)
-    with pytest.raises(DataError, match="found no such folder"):
+    with pytest.raises(DataError, match="the folder does not exist"):
         load_mnist(tmp_path / "none")
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_other_bytes_in_a_users_folder_are_told_and_left_alone(tmp_path):
+def test_wrong_checksum_in_a_user_folder_raises_and_leaves_files(tmp_path):
     write(tmp_path, {"t10k-labels-idx1-ubyte": idx_bytes(np.array([4, 6], np.uint8))})
-    with pytest.raises(DataError, match="is not MNIST's t10k-labels-idx1-ubyte: expected unpacked bytes of SHA-256"):
+    with pytest.raises(
+        DataError, match="is not MNIST's t10k-labels-idx1-ubyte: expected decompressed bytes with SHA-256"
+    ):
         read_mnist(tmp_path)
     assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.usefixtures("small_mnist", "no_network")
-def test_other_bytes_in_the_cache_are_set_aside(empty_cache):
+def test_wrong_checksum_in_the_cache_renames_the_file(empty_cache):
     folder = empty_cache / "mnist"
     write(folder, {"t10k-labels-idx1-ubyte": idx_bytes(np.array([4, 6], np.uint8))})
-    with pytest.raises(DataError, match=r"set aside as t10k-labels-idx1-ubyte.gz.damaged; run the command again"):
+    with pytest.raises(DataError, match=r"renamed to t10k-labels-idx1-ubyte.gz.damaged; run the command again"):
         load_dataset("auto")
     assert (folder / "t10k-labels-idx1-ubyte.gz.damaged").exists()
     assert not (folder / "t10k-labels-idx1-ubyte.gz").exists()
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_images_and_labels_of_different_counts_are_told(tmp_path, monkeypatch):
+def test_different_numbers_of_images_and_labels_raise(tmp_path, monkeypatch):
     labels = idx_bytes(np.array([4, 5, 6], np.uint8))
     monkeypatch.setitem(MNIST.sha256, "t10k-labels-idx1-ubyte", hashlib.sha256(labels).hexdigest())
     write(tmp_path, {"t10k-labels-idx1-ubyte": labels})
-    with pytest.raises(DataError, match="one label for each test image, got 2 images and 3 labels"):
+    with pytest.raises(DataError, match="one label per test image, got 2 images and 3 labels"):
         read_mnist(tmp_path)
 
 
 @pytest.mark.usefixtures("small_mnist", "no_network")
-def test_auto_falls_back_on_digits_and_says_how_to_get_mnist():
+def test_auto_falls_back_to_digits_and_explains_how_to_get_mnist():
     data, note = load_dataset("auto")
     assert data.name == "digits"
     assert "--data-dir" in note
@@ -117,20 +119,20 @@ def test_auto_falls_back_on_digits_and_says_how_to_get_mnist():
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_auto_takes_mnist_where_it_is(tmp_path):
+def test_auto_uses_mnist_when_available(tmp_path):
     write(tmp_path / "data")
     data, note = load_dataset("auto", tmp_path / "data")
     assert (data.name, note) == ("mnist", "")
 
 
-def test_unknown_sets_are_told():
+def test_unknown_name_raises():
     with pytest.raises(
         ConfigError, match=r"dataset must be one of auto, mnist, .*, digits, or a folder .*, got 'letters'"
     ):
         load_dataset("letters")
 
 
-def test_a_limit_takes_the_first_of_each_half():
+def test_limit_takes_the_first_images_of_each_split():
     data = load_dataset("digits")[0].limited(7)
     assert (len(data.x_train), len(data.y_train), len(data.x_test), len(data.y_test)) == (7, 7, 7, 7)
     with pytest.raises(ConfigError, match="limit must be at least 1"):
