@@ -1,15 +1,26 @@
 """What ``jitcnn train`` leaves in its folder, by name, and how other commands find it."""
 
+import re
 from pathlib import Path
 
 from jitcnn.model import CNN
 
-MODEL_FILE, RIVAL_FILE, HISTORY_FILE = "cnn_mnist_model.npz", "rival_model.npz", "history.json"
+HISTORY_FILE = "history.json"
+RIVAL = "mnist-dense"  # the baseline that is trained beside mnist-cnn
+OLD_BASELINE_FILE = "rival_model.npz"  # as earlier versions named it
+
+
+def model_file(name: str) -> str:
+    """The file name of a trained net: ``cnn_mnist_model.npz`` for mnist-cnn, ``NAME_model.npz`` for any other."""
+    plain = re.sub(r"[^\w.-]+", "_", name)
+    return "cnn_mnist_model.npz" if name == "mnist-cnn" else f"{plain}_model.npz"
 
 
 def rival_beside(path: str | Path, net: CNN) -> CNN | None:
-    """The rival left in the folder of a net's file; None if there is none, or it is for other images or classes."""
-    file = Path(path).with_name(RIVAL_FILE)
+    """The baseline in the folder of a net's file; None if there is none, or it is for other images or classes."""
+    file = Path(path).with_name(model_file(RIVAL))
+    if not file.is_file():
+        file = Path(path).with_name(OLD_BASELINE_FILE)
     if not file.is_file():
         return None
     rival = CNN.load(file)

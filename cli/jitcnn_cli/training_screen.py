@@ -27,9 +27,8 @@ from jitcnn_cli.console import DownloadBar, batch_bar, headline, machine_line, m
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
-from jitcnn_cli.run_folder import HISTORY_FILE, MODEL_FILE, RIVAL_FILE
+from jitcnn_cli.run_folder import HISTORY_FILE, RIVAL, model_file
 
-RIVAL = "mnist-dense"
 FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
 
 
@@ -108,9 +107,9 @@ def run(
         console.print()
 
     with _writing(folder), HeldInterrupts() as held:  # what comes now may be cut off: what was learnt is not lost by it
-        model.save(folder / MODEL_FILE)
+        model.save(folder / model_file(model.name))
         if len(histories) > 1:
-            models[RIVAL].save(folder / RIVAL_FILE)
+            models[RIVAL].save(folder / model_file(RIVAL))
     held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
     show_results(console, models, histories, results, data.examined_on)
@@ -118,9 +117,11 @@ def run(
     files: dict[str, str] = {}
     if kept.path is not None and kept.path.parent == folder:
         files[kept.path.name] = "the training as it stands, for --resume"
-    files[MODEL_FILE] = "architecture and weights; try `jitcnn play`, `jitcnn report` and `jitcnn predict` on it"
+    files[model_file(model.name)] = (
+        "architecture and weights; try `jitcnn play`, `jitcnn report` and `jitcnn predict` on it"
+    )
     if len(histories) > 1:
-        files[RIVAL_FILE] = "the rival's"
+        files[model_file(RIVAL)] = "the rival's"
     if kept_filters is not None and kept_filters.is_written:
         files[kept_filters.path.name] = "filters epoch by epoch; try `jitcnn plot evolution` on it"
     with _writing(folder):

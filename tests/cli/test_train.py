@@ -16,7 +16,13 @@ from jitcnn_cli import training_screen
 from jitcnn_cli.main import cli
 
 QUICK = ["train", "--dataset", "digits", "--epochs", "1", "--limit", "64"]
-FILES = ["cnn_mnist_model.npz", "history.json", "learned_filters_conv1.png", "rival_model.npz", "training_curves.png"]
+FILES = [
+    "cnn_mnist_model.npz",
+    "history.json",
+    "learned_filters_conv1.png",
+    "mnist-dense_model.npz",
+    "training_curves.png",
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def test_the_screen_tells_everything_in_order(run):
         "for batches of 16",
         "rival mnist-dense (no convolution): 535,818 parameters",
         "data: digits, 64 training and 64 test images",
-        "recipe digits: the textbook's settings on the embedded digits (data set digits, net mnist-cnn)",
+        "recipe digits: textbook settings on the embedded digits (data set digits, model mnist-cnn)",
         "  optimizer  sgd, learning rate 0.01, momentum 0.9, nesterov off, weight decay 0, decoupled off",
         "  schedule   constant",
         "  run        epochs 1, batch size 16, label smoothing 0, average none, normalise off, rival on",
@@ -119,7 +125,8 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
     )
     assert "epochs 2, batch size 16, label smoothing 0, average none, normalise off, rival off" in result.output
     assert "by option  batch size, learning rate\n" in result.output
-    assert CNN.load(tmp_path / FILES[0]).name == "mnist-dense"
+    assert CNN.load(tmp_path / "mnist-dense_model.npz").name == "mnist-dense"
+    assert not (tmp_path / FILES[0]).exists()
     result = runner.invoke(cli, [*train, "--epochs", "1"])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == (
@@ -163,7 +170,9 @@ def test_a_net_of_ones_own_is_trained_and_kept(runner, tmp_path, my_net):
     assert "mine: 500 parameters" in result.output
     assert "mine reads" in result.output
     assert "rival mnist-dense" in result.output
-    assert CNN.load(tmp_path / "out" / FILES[0]).describe().startswith('name = "mine"\ninput_shape = [1, 28, 28]')
+    assert (
+        CNN.load(tmp_path / "out" / "mine_model.npz").to_toml().startswith('name = "mine"\ninput_shape = [1, 28, 28]')
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,10 +181,10 @@ def test_a_net_of_ones_own_is_trained_and_kept(runner, tmp_path, my_net):
         (
             "out_features = 10",
             "out_features = 9",
-            r"mine tells 9 classes apart, digits has 10: choose a net or a data set",
+            r"mine has 9 classes, digits has 10; choose a matching model or data set",
         ),
-        ("[1, 28, 28]", "[1, 32, 32]", "mine expects images 1×32×32, got 1×28×28 from digits"),
-        ("input_shape = [1, 28, 28]", "", "a net expects an input_shape such as [1, 28, 28], got none"),
+        ("[1, 28, 28]", "[1, 32, 32]", "mine expects images of shape 1×32×32, got 1×28×28 from digits"),
+        ("input_shape = [1, 28, 28]", "", "input_shape is missing; add one such as [1, 28, 28]"),
         ('"Flatten"', '"ReLU"', "my_net.toml, line 13: layer 3 of 3 (Dense) expects input of shape (N, in_features)"),
     ],
 )
@@ -208,10 +217,10 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
         (
             ["--recipe", "slow"],
             1,
-            "There is no recipe 'slow': known are standard, fast, cifar-fast, .* that ends in .toml",
+            "Unknown recipe 'slow': choose one of standard, fast, cifar-fast, .* pass a .toml file",
         ),
-        (["--recipe", "none.toml"], 1, "The recipe none.toml can not be read: No such file"),
-        (["--model", "mnist-ccn"], 1, "no net named 'mnist-ccn' .did you mean 'mnist-cnn'"),
+        (["--recipe", "none.toml"], 1, "The recipe none.toml cannot be read: No such file"),
+        (["--model", "mnist-ccn"], 1, "Unknown model 'mnist-ccn' .did you mean 'mnist-cnn'"),
         (["--model", "none.toml"], 1, "Expected the description of a net at none.toml, found none"),
         (["--data-dir", "/none"], 2, "'/none' does not exist"),
     ],

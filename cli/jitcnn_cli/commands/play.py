@@ -20,7 +20,7 @@ RIVAL_EPOCHS = 5
     "--rival",
     type=click.Path(),
     metavar="FILE",
-    help="A net to be asked beside it.  [default: rival_model.npz in the folder of MODEL, where there is one that fits]",
+    help="A net to be asked beside it.  [default: mnist-dense_model.npz in the folder of MODEL, where there is one that fits]",
 )
 @click.option(
     "--dataset",
@@ -61,10 +61,10 @@ def command(
     from jitcnn.model import CNN
     from jitcnn.web.desk import Desk
     from jitcnn_cli.console import stdout, working
-    from jitcnn_cli.run_folder import MODEL_FILE, rival_beside
+    from jitcnn_cli.run_folder import model_file, rival_beside
 
     console = stdout()
-    default = Path("output") / MODEL_FILE
+    default = Path("output") / model_file("mnist-cnn")
     its_rival: CNN | None
     data: Dataset | None
     if model is None and not default.is_file():
