@@ -19,7 +19,7 @@ from jitcnn.files import atomic_write
 from jitcnn.kernels import runtime
 from jitcnn.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
-from jitcnn.shift import RIVALS, Lab, LabNet, ShiftMap, shift_map, translation_lab
+from jitcnn.shift import RIVALS, Lab, LabNet, ShiftMap, conclude, shift_map, translation_lab
 from jitcnn_cli.console import DownloadBar, headline, stdout, table, working
 
 ACCURACY_AT, AGREEMENT_AT = (0, 2, 4, 8), (1, 2, 4)
@@ -119,7 +119,7 @@ def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
             f": {lab.dataset}, {lab.test_images:,} test images, one training of each with seed {lab.seed}",
         )
         _show_table(console, [(net.title, _trained(net.augmented), net.parameters, net.shifts) for net in lab.nets])
-        console.print(lab.conclusion() + "\n", soft_wrap=True)
+        console.print(conclude(lab) + "\n", soft_wrap=True)
         maps: dict[str, list[tuple[str, ShiftMap]]] = {}
         for net in lab.nets:
             maps.setdefault(net.title, []).append((f"trained on {_trained(net.augmented)} images", net.shifts))
@@ -128,7 +128,7 @@ def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
         if len(lab.nets) > 1:
             path = Path(output)
             _save(console, shift_lines_figure(lab.nets, title), path.with_name(f"{path.stem}_lines{path.suffix}"))
-    return {**lab.as_dict(), "conclusion": lab.conclusion()}
+    return {**lab.as_dict(), "conclusion": conclude(lab)}
 
 
 def _map_one(console: Console, model: CNN, data: Dataset, images: int, reach: int, output: str) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """What happens to an answer when the image moves: the shift test of a training, and the translation lab."""
 
+from .conclusion import conclude
 from .equivariance import Commuting, equivariance
-from .lab import Lab, LabNet, translation_lab
+from .lab import translation_lab
 from .maps import ShiftMap, shift_map
 from .moving import shift_images
+from .results import Lab, LabNet
 from .rivals import RIVALS, rivals
 from .walk import ShiftRow, ShiftTest, shift_test
 
@@ -15,6 +17,7 @@ __all__ = [
     "ShiftMap",
     "ShiftRow",
     "ShiftTest",
+    "conclude",
     "equivariance",
     "rivals",
     "shift_images",

@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from itertools import product
 from math import isfinite, sqrt
-from typing import TYPE_CHECKING
 
 from .moving import pixels
-
-if TYPE_CHECKING:
-    from .lab import Lab, LabNet
+from .results import Lab, LabNet
 
 DISTANCES = (1, 2, 4, 8)
 EXACT = 1e-5  # differences up to here are rounding in float32
@@ -18,12 +15,12 @@ PAIRS = (("max", "dense"), ("max", "strided"), ("blurred", "max"))
 MEASURES = (("agreement", 1), ("accuracy", 2))
 
 
-def of(lab: "Lab") -> str:
+def conclude(lab: Lab) -> str:
     """The sentences, one to a line; those for which nothing was measured are left out."""
     return "\n".join([*_inside(lab), *_tolerance(lab), *_pairs(lab), *_global(lab), *_augmentation(lab), *_far(lab)])
 
 
-def _inside(lab: "Lab") -> Iterator[str]:
+def _inside(lab: Lab) -> Iterator[str]:
     """Whether maps move with the image: first convolutions, then halved maps."""
     plain = [net for net in lab.nets if not net.augmented]
     dense = [each.largest for net in plain for each in net.inside if each.stride == 1]
@@ -47,7 +44,7 @@ def _inside(lab: "Lab") -> Iterator[str]:
         )
 
 
-def _tolerance(lab: "Lab") -> Iterator[str]:
+def _tolerance(lab: Lab) -> Iterator[str]:
     """What small and larger shifts cost the nets that pool."""
     nets = [net for name in POOLED if (net := lab.find(name, augmented=False)) is not None]
     nets = [net for net in nets if net.shifts.reach >= 4]
@@ -66,7 +63,7 @@ def _tolerance(lab: "Lab") -> Iterator[str]:
         yield f"Pooling gives tolerance of small shifts, and not the same to all: {names} lose {numbers}."
 
 
-def _pairs(lab: "Lab") -> Iterator[str]:
+def _pairs(lab: Lab) -> Iterator[str]:
     """One net beside another."""
     for (one, other), (what, distance) in product(PAIRS, MEASURES):
         first, second = lab.find(one, augmented=False), lab.find(other, augmented=False)
@@ -80,7 +77,7 @@ def _pairs(lab: "Lab") -> Iterator[str]:
         )
 
 
-def _global(lab: "Lab") -> Iterator[str]:
+def _global(lab: Lab) -> Iterator[str]:
     """The net that ends in the mean of every plane, beside those that end in dense layers."""
     net, distance = lab.find("global", augmented=False), lab.augmented_by
     others = [each for each in lab.nets if not each.augmented and each is not net]
@@ -97,7 +94,7 @@ def _global(lab: "Lab") -> Iterator[str]:
     )
 
 
-def _augmentation(lab: "Lab") -> Iterator[str]:
+def _augmentation(lab: Lab) -> Iterator[str]:
     """What learning from shifted images changes, at the largest distance that it covers."""
     distance = lab.augmented_by
     both = [(net, lab.find(net.name, augmented=True)) for net in lab.nets if not net.augmented]
@@ -120,7 +117,7 @@ def _augmentation(lab: "Lab") -> Iterator[str]:
     )
 
 
-def _far(lab: "Lab") -> Iterator[str]:
+def _far(lab: Lab) -> Iterator[str]:
     """The largest distance, where part of what is on the images has fallen off."""
     distance = max((d for d in lab.ink_kept if d > lab.augmented_by), default=0)
     nets = [net for net in lab.nets if distance and net.shifts.reach >= distance]
@@ -135,11 +132,11 @@ def _far(lab: "Lab") -> Iterator[str]:
         )
 
 
-def _at(net: "LabNet", distance: int) -> float:
+def _at(net: LabNet, distance: int) -> float:
     return net.shifts.accuracy_at(distance)
 
 
-def _lost(net: "LabNet", distance: int) -> float:
+def _lost(net: LabNet, distance: int) -> float:
     """Accuracy unmoved less that at a distance."""
     return _at(net, 0) - _at(net, distance)
 

@@ -72,7 +72,7 @@ def _run(model: CNN, layers: list[Layer], images: IntArray) -> Array:
     """The maps that the layers make of the images."""
     x: Array = model.as_input(images)
     for layer in layers:
-        x = layer.forward(x, training=False)
+        x, _ = layer.apply(x, training=False)
     return x
 
 

@@ -1,80 +1,22 @@
 """The translation lab: rivals of one budget trained with and without shifted images, and what a shift does to each."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from time import perf_counter
-from typing import Any
 
 from ..data import Augmentation, Dataset
-from ..history import Epoch
 from ..model import CNN
 from ..optim import SGD
 from ..schedules import one_cycle
 from ..training import fit
-from . import conclusion
-from .equivariance import Commuting, equivariance
-from .maps import ShiftMap, ink_kept, shift_map
+from .conclusion import DISTANCES
+from .equivariance import equivariance
+from .maps import ink_kept, shift_map
+from .results import AUGMENTED_BY, Lab, LabNet
 from .rivals import RIVALS, rivals
 
-AUGMENTED_BY = 4  # pixels, up to which training images are moved
 PEAK = 0.05  # of the learning rate, which rises to it and falls to nothing
 BATCH_SIZE = 64
 SOME_IMAGES = 50  # for the maps inside a net
-
-
-@dataclass(frozen=True)
-class LabNet:
-    """One trained net; ``augmented`` says whether the images that it learnt from were moved at random."""
-
-    name: str
-    title: str
-    parameters: int
-    augmented: bool
-    epochs: list[Epoch]
-    shifts: ShiftMap
-    map_seconds: float
-    inside: list[Commuting]
-
-    @property
-    def seconds(self) -> float:
-        """Training time."""
-        return sum(epoch.seconds for epoch in self.epochs)
-
-
-@dataclass
-class Lab:
-    """What was measured, net after net; ``interrupted`` when Ctrl-C ended it before the last."""
-
-    dataset: str
-    train_images: int
-    test_images: int
-    seed: int
-    augmented_by: int = AUGMENTED_BY
-    ink_kept: dict[int, float] = field(default_factory=dict)
-    nets: list[LabNet] = field(default_factory=list)
-    interrupted: bool = False
-
-    def find(self, name: str, augmented: bool) -> LabNet | None:
-        """A net by its name in ``RIVALS``; None if it was not measured."""
-        return next((net for net in self.nets if (net.name, net.augmented) == (name, augmented)), None)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file."""
-        own = {key: value for key, value in vars(self).items() if key != "nets"}
-        nets = [
-            {
-                "name": net.name, "title": net.title, "parameters": net.parameters, "augmented": net.augmented,
-                "epochs": [asdict(epoch) for epoch in net.epochs], "seconds": net.seconds,
-                "map_seconds": net.map_seconds, **net.shifts.as_dict(),
-                "inside": [asdict(each) for each in net.inside],
-            }
-            for net in self.nets
-        ]  # fmt: skip
-        return {**own, "nets": nets}
-
-    def conclusion(self) -> str:
-        """What the numbers show, in sentences made of them."""
-        return conclusion.of(self)
 
 
 def translation_lab(
@@ -120,7 +62,7 @@ def translation_lab(
     """
     tested, labels = data.x_test[:images], data.y_test[:images]
     lab = Lab(data.name, len(data.x_train), len(tested), seed)
-    lab.ink_kept = {distance: ink_kept(tested, distance) for distance in conclusion.DISTANCES if distance <= reach}
+    lab.ink_kept = {distance: ink_kept(tested, distance) for distance in DISTANCES if distance <= reach}
     try:
         for augmented in (False, True):
             for name, model in rivals(data.image_shape, data.num_classes, seed, nets).items():

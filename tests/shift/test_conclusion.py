@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jitcnn.shift import RIVALS, Commuting, Lab, LabNet, ShiftMap
+from jitcnn.shift import RIVALS, Commuting, Lab, LabNet, ShiftMap, conclude
 
 
 def net(name, by_distance, *, augmented=False, agreement=None, inside=()):
@@ -16,7 +16,7 @@ def net(name, by_distance, *, augmented=False, agreement=None, inside=()):
 
 
 def lines(*nets, **settings):
-    return Lab("digits", 100, 1000, 0, nets=list(nets), **settings).conclusion().splitlines()
+    return conclude(Lab("digits", 100, 1000, 0, nets=list(nets), **settings)).splitlines()
 
 
 def commuting(shift, largest, typical=0.0, stride=2):

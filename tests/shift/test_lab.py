@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jitcnn import Augmentation, load_digits
+from jitcnn.shift import conclude, shift_map, translation_lab
 from jitcnn.shift import lab as lab_module
-from jitcnn.shift import shift_map, translation_lab
 from jitcnn.training import fit
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_in_a_map_keeps_what_was_measured(few):
     result = quick(few, on_shift=stop)
     assert result.interrupted
     assert result.nets == []
-    assert result.conclusion() == ""
+    assert conclude(result) == ""
 
 
 def test_everything_goes_into_json(few):
