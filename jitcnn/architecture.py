@@ -171,6 +171,7 @@ def _layer(table: dict[str, Any], where: str) -> LayerDescription:
         )
     where = f"{where} ({kind})"
     layer = LAYERS[kind]
+    settings = {layer.renamed.get(key, key): value for key, value in settings.items()}
     known = [name for name in layer.config_names if name not in layer.input_axes]
     takes = f"it takes {', '.join(known)}" if known else "it takes none"
     for key in settings:

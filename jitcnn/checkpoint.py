@@ -26,6 +26,8 @@ from .files import atomic_write
 HEADER, CHECKSUM = "header", "sha256"
 HEADER_BYTES = 1 << 24  # more than any training needs; what is in it has to be parsed
 FORMATS_WITHOUT_CHECKSUM = (1, 2)
+FORMATS_WITH_OLD_NAMES = (1, 2, 3)  # of the arrays of a batch normalisation
+RENAMED = {"scale": "gamma", "shift": "beta", "running_variance": "running_var"}
 MEMBER = re.compile(r"([A-Za-z0-9_.]+)\.npy")
 NPY_START = re.compile(  # what numpy's format 1.0 begins with, if the values are numbers or text
     rb"\x93NUMPY\x01\x00(..)"
@@ -68,7 +70,8 @@ class CheckpointFile:
         self.header: dict[str, Any] = json.loads(str(self._array(HEADER, archive.read(info))))
         if not isinstance(self.header, dict):
             raise ValueError("its header is no table")
-        self.specs = {name: member.spec for name, member in self._members.items() if name not in (HEADER, CHECKSUM)}
+        arrays = {name: member for name, member in self._members.items() if name not in (HEADER, CHECKSUM)}
+        self.specs = {self._current(name): member.spec for name, member in arrays.items()}
 
     def read(self, names: Collection[str]) -> dict[str, NDArray[Any]]:
         """The arrays of these names; CheckpointError if the file, all of it, does not have its SHA-256."""
@@ -82,11 +85,17 @@ class CheckpointFile:
                     continue
                 digest.update(_label(name, len(contents)))
                 digest.update(contents)
-                if name in names:
-                    arrays[name] = self._array(name, contents)
+                if self._current(name) in names:
+                    arrays[self._current(name)] = self._array(name, contents)
             if CHECKSUM not in self._members and self.header.get("format") not in FORMATS_WITHOUT_CHECKSUM:
                 raise ValueError("its SHA-256 is missing")
         return arrays
+
+    def _current(self, name: str) -> str:
+        """Today's name of an array in the file."""
+        layer, dot, last = name.rpartition(".")
+        old = self.header.get("format") in FORMATS_WITH_OLD_NAMES
+        return layer + dot + RENAMED.get(last, last) if old else name
 
     def _array(self, name: str, contents: bytes) -> NDArray[Any]:
         _, (shape, dtype), order, start = self._members[name]

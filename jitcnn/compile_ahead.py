@@ -79,7 +79,7 @@ def _start(model: CNN, batch_size: int) -> "subprocess.Popen[bytes] | None":
         return None
     if not any(isinstance(step, ConvReLUPool) for step in model.steps()):
         return None
-    request = json.dumps([model.describe(), batch_size])
+    request = json.dumps([model.to_toml(), batch_size])
     environment = {**os.environ, "NUMBA_CACHE_DIR": runtime.cache_folder()}
     command = [sys.executable, "-m", "jitcnn.compile_ahead", request]
     try:
@@ -92,7 +92,7 @@ def main() -> None:
     """Compile what the request on the command line asks for; whatever goes wrong, the first process does it itself."""
     text, batch_size = json.loads(sys.argv[1])
     try:
-        rehearse(CNN.from_description(parse_net(text), seed=Blank()), batch_size)
+        rehearse(CNN.from_toml(parse_net(text), seed=Blank()), batch_size)
     except JitCNNError as error:
         sys.exit(str(error))
 

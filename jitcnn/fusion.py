@@ -1,45 +1,38 @@
 """Which neighbouring layers run as one pass.
 
-A fused block runs Conv2D → ReLU → MaxPool2D, Conv2D → ReLU or Dense → ReLU together. The layers stay what they
-are: parameters are read from them and gradients written to them; only what a pass keeps for the way back
-is kept here.
+A fused block runs Conv2D → ReLU → MaxPool2D, Conv2D → ReLU, BatchNorm2D → ReLU or Dense → ReLU in one pass. The layers stay
+unchanged: a block reads their parameters and sets their gradients. The parameters are those of its first layer.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from . import functional
 from .arrays import Array, IntArray
-from .errors import ConfigError
 from .functional.checks import FUSING
 from .functional.conv_setup import conv_relu_pool_plans
 from .kernels.engine.plan import Plan, fuses
 from .kernels.types import Grid
 from .layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
 from .layers.base import Shape
+from .layers.norm import Saved
+from .layers.passes import Gradients, Pass, Pulled
 
-Cache = TypeVar("Cache")
 
-
-class FusedBlock(ABC):
-    """Some layers as one step of a network."""
+class FusedBlock(Pass, ABC):
+    """Neighbouring layers as one step of a network; the gradients are those of the first layer."""
 
     layers: tuple[Layer, ...]
 
-    @abstractmethod
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """What the layers give one after another."""
+    def gradients(self) -> Gradients:
+        """Those of the first layer."""
+        return self.layers[0].gradients()
 
-    @abstractmethod
-    def backward(self, d_out: Array) -> Array:
-        """Gradient for the input, given that for the output; sets the layers' gradients."""
-
-    @abstractmethod
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set the layers' gradients only."""
+    def set_gradients(self, gradients: Mapping[str, Array]) -> None:
+        """Store the gradients on the first layer."""
+        self.layers[0].set_gradients(gradients)
 
     @abstractmethod
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
@@ -53,30 +46,21 @@ class ConvReLUPool(FusedBlock):
         self.layers = conv, relu, pool
         self.conv = conv
         self.pool = pool
-        # Both gradients need the input and the winners; the planes in between never existed.
-        self._cache: tuple[Array, IntArray] | None = None
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, tuple[Array, IntArray]]:
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x and the winners: the feature map in between is never stored."""
         conv = self.conv
         out, winners = functional.conv2d_relu_pool(
             x, conv.weights, conv.bias, conv.stride, conv.padding, self.pool.pool_size
         )
-        self._cache = x, winners
-        return out
+        return out, (x, winners)
 
-    def backward(self, d_out: Array) -> Array:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets the convolution's gradients."""
-        self.backward_parameters(d_out)
-        return self.backward_input(d_out)
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set the convolution's gradients."""
-        x, winners = _kept(self._cache)
-        conv = self.conv
-        conv.take_gradients(
-            *functional.conv2d_relu_pool_backward_weights(d_out, winners, x, conv.weights, conv.stride, conv.padding)
-        )
+    def pullback(self, d_out: Array, saved: tuple[Array, IntArray], need_d_x: bool = True) -> Pulled:
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the convolution's gradients."""
+        (x, winners), conv = saved, self.conv
+        settings = conv.weights, conv.stride, conv.padding
+        found = functional.conv2d_relu_pool_backward_weights(d_out, winners, x, *settings)
+        return self._input_gradient(d_out, saved) if need_d_x else None, conv.named(*found)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """For "forward", "d_weights" and "d_x"."""
@@ -86,14 +70,16 @@ class ConvReLUPool(FusedBlock):
 
     def backward_input(self, d_out: Array) -> Array:
         """As ``backward``, without the convolution's gradients."""
-        x, winners = _kept(self._cache)
-        conv = self.conv
+        return self._input_gradient(d_out, self._saved())
+
+    def _input_gradient(self, d_out: Array, saved: tuple[Array, IntArray]) -> Array:
+        (x, winners), conv = saved, self.conv
         return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
 
     def pretend(self, x: Array) -> Array:
-        """Keep x as if no window had a winner, and return the output of zeros: a way back can be run alone."""
+        """Save x as if no window had a winner, and return an output of zeros: the backward pass can then run on its own."""
         shape = self.pool.output_shape(self.conv.output_shape(x.shape[1:]))
-        self._cache = x, np.full((len(x), *shape), -1, np.int32)
+        self._last = ((x, np.full((len(x), *shape), -1, np.int32)),)
         return np.zeros((len(x), *shape), x.dtype)
 
 
@@ -104,17 +90,13 @@ class NormReLU(FusedBlock):
         self.layers = norm, relu
         self.norm = norm
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """As the layers' ``forward``."""
-        return self.norm.forward_relu(x, training)
+    def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
+        """As the layers' ``apply``, one after the other."""
+        return self.norm.apply_fused(x, training, relu=True)
 
-    def backward(self, d_out: Array) -> Array:
-        """As the layers' ``backward``: the normalisation knows that a ReLU followed."""
-        return self.norm.backward(d_out)
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set the normalisation's gradients."""
-        self.norm.backward_parameters(d_out)
+    def pullback(self, d_out: Array, saved: Saved, need_d_x: bool = True) -> Pulled:
+        """The normalisation's: ``saved`` says that a ReLU followed."""
+        return self.norm.pullback(d_out, saved, need_d_x)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """Those of the normalisation."""
@@ -127,21 +109,16 @@ class WithReLU(FusedBlock):
     def __init__(self, layer: Conv2D | Dense, relu: ReLU) -> None:
         self.layers = layer, relu
         self.layer = layer
-        # Where the output is positive the gradient passes.
-        self._out: Array | None = None
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """As the layer's ``forward``, then max(out, 0)."""
-        self._out = self.layer.forward_relu(x)
-        return self._out
+    def apply(self, x: Array, training: bool) -> tuple[Array, tuple[Array, Array]]:
+        """As the layer's ``apply``, then max(out, 0). Saves x and out: the gradient passes where out is positive."""
+        out, saved = self.layer.apply_relu(x)
+        return out, (saved, out)
 
-    def backward(self, d_out: Array) -> Array:
-        """As the layer's ``backward``."""
-        return self.layer.backward(functional.relu_backward(d_out, _kept(self._out)))
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """As the layer's ``backward_parameters``."""
-        self.layer.backward_parameters(functional.relu_backward(d_out, _kept(self._out)))
+    def pullback(self, d_out: Array, saved: tuple[Array, Array], need_d_x: bool = True) -> Pulled:
+        """As the layer's ``pullback``."""
+        x, out = saved
+        return self.layer.pullback(functional.relu_backward(d_out, out), x, need_d_x)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """Those of the layer."""
@@ -201,9 +178,3 @@ def _may_pool(conv: Conv2D, pool: MaxPool2D) -> bool:
     if isinstance(padding, str | int):
         return False
     return fuses(Grid(dilation=conv.dilation), conv.groups, pool.pool_size, Grid(pool.stride, pad=padding))
-
-
-def _kept(cache: Cache | None) -> Cache:
-    if cache is None:
-        raise ConfigError("backward expects a forward pass before it: call forward(x) first.")
-    return cache

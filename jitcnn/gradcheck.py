@@ -6,6 +6,7 @@ Central differences in float64 on Σ forward(x) · random, against what ``backwa
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -112,10 +113,10 @@ def compare_gradients(
         raise ConfigError(f"epsilon and tolerance must be positive, got {epsilon} and {tolerance}.")
     layer, x = _in_float64(layer), np.array(x, np.float64)
     seeds = [(generator, generator.bit_generator.state) for generator in layer.generators()]
-    out = layer.forward(x, training)
+    out, pullback = _recorded(layer, x, training)
     # A seed that no one gives to x: projected on itself, a normalised x has hardly any gradient.
     projection = np.random.default_rng(20_261_123).standard_normal(out.shape)
-    pairs = [("x", x, layer.backward(projection))]
+    pairs = [("x", x, pullback(projection))]
     for position, one in enumerate(layer.layers if isinstance(layer, CNN) else [layer]):
         prefix = f"layer {position} " if isinstance(layer, CNN) else ""
         pairs += [(f"{prefix}{k}", p, one.gradients()[k]) for k, p in one.parameters().items()]
@@ -123,7 +124,7 @@ def compare_gradients(
     def value() -> float:
         for generator, state in seeds:
             generator.bit_generator.state = state
-        return float((layer.forward(x, training) * projection).sum())
+        return float((_recorded(layer, x, training)[0] * projection).sum())
 
     largest, where, compared, skipped, all_zero = 0.0, "", 0, 0, True
     for name, array, analytic in pairs:
@@ -145,6 +146,14 @@ def compare_gradients(
             if difference[index] > largest:
                 largest, where = float(difference[index]), f"{name}{list(index)}"
     return GradientReport(largest, where, compared, skipped, all_zero)
+
+
+def _recorded(layer: Layer | CNN, x: Array, training: bool) -> tuple[Array, Callable[[Array], Any]]:
+    """The output, and the backward pass that belongs to it, which sets all gradients."""
+    if isinstance(layer, CNN):
+        out, tape = layer.record(x, training)
+        return out, tape.pullback
+    return layer.forward(x, training), layer.backward
 
 
 def _in_float64(layer: Layer | CNN) -> Layer | CNN:
@@ -188,7 +197,7 @@ def _is_kink(value: Callable[[], float], array: Array, index: tuple[int, ...], e
 def _used(layer: Layer, rng: np.random.Generator) -> Layer:
     """The layer as if it had learnt: scales, shifts and running statistics that are not 1 and 0, which hide mistakes."""
     for name, array in (layer.parameters() | layer.buffers()).items():
-        if name.endswith(("scale", "running_variance")):
+        if name.endswith(("gamma", "running_var")):
             layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
         elif name.endswith(("shift", "running_mean")):
             layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))

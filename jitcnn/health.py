@@ -72,7 +72,7 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
     for start in range(0, len(x), at_once):
         out = x[start : start + at_once]
         for position, step in enumerate(steps):
-            out = step.forward(out, training=False)
+            out, _ = step.apply(out, training=False)
             if any(layer.ends_in_relu for layer in layers_of(step)):
                 top = out.max(axis=(0, *range(2, out.ndim)))
                 brightest[position] = np.maximum(top, brightest.get(position, top))

@@ -1,35 +1,30 @@
 """``CNN``: layers in a row, forward and back."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from .architecture import NetDescription, build_layers, describe, net_of_format_1, parse_net
+from .architecture import NetDescription, build_layers, describe, parse_net
 from .arrays import Array, IntArray
-from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
-from .errors import CheckpointError, ConfigError, DataError, JitCNNError, ShapeError
+from .errors import ConfigError, DataError, ShapeError
 from .functional import softmax
-from .functional.checks import FLOATS, float_arrays
+from .functional.checks import float_arrays
 from .functional.pixels import normalise
 from .fusion import Step, fuse
-from .initializers import Blank, Seed
+from .initializers import Seed
 from .layers import Layer, Softmax
 from .layers.base import Shape
-from .optim import SGD
+from .old_names import OldNames
 from .summary import Row, summary_rows, summary_text, total
-from .versions import versions
+from .tape import Tape, check_shared
 
-FORMAT = 3  # 1 named the layers in JSON; 2 had no checksum
-TRAINING = "training."  # what the names of arrays begin with that belong to a training and not to the net
 PREPARATIONS = ("ink", "fill", "crop")
 AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # images that run at once in an examination, and their activations: at most
 
 
-class CNN:
+class CNN(OldNames):
     """A network: a list of layers, each fed with what the one before it returns.
 
     Parameters
@@ -78,6 +73,7 @@ class CNN:
         self._planned: list[tuple[Layer, Any]] = []
         self._steps: list[Step] = []
         self._image_bytes: int | None = None
+        self._tape: Tape | None = None  # of the last forward pass in training
         self.normalise_by(mean, std)
         classes = self.num_classes
         if self.class_names and classes not in (None, len(self.class_names)):
@@ -118,7 +114,10 @@ class CNN:
     # --- forward and backward ---------------------------------------------------------------------
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        """All layers in order: x (N, C, H, W), float, scaled -> (N, classes); ``training`` False for examination.
+        """All layers in order: x (N, C, H, W), float, scaled -> (N, classes); ``training`` is False in evaluation.
+
+        The default is a training pass, as in the textbooks: batch normalisation updates its running statistics, dropout
+        drops, and the pass is recorded for ``backward``. For inference call ``net(x)``, which records nothing.
 
         Raises
         ------
@@ -129,27 +128,50 @@ class CNN:
         """
         return self._run(self.steps(), x, training)
 
+    def __call__(self, x: Array) -> Array:
+        """Inference: ``forward(x, training=False)``."""
+        return self.forward(x, training=False)
+
     def logits(self, x: Array, training: bool = True) -> Array:
         """As ``forward``, but stopping before a closing Softmax."""
         return self._run(self.steps_to_logits(), x, training)
 
     def backward(self, d_loss: Array) -> Array:
-        """Gradient for the output of ``forward`` -> gradient for its input; sets every layer's gradients."""
-        for step in reversed(self.steps()):
-            d_loss = step.backward(d_loss)
-        return d_loss
+        """Gradient for the output of the last ``forward`` in training -> gradient for its input; sets every layer's gradients.
+
+        Raises
+        ------
+        ConfigError
+            If there was no such pass, or a backward pass for it already.
+        """
+        d_x = self._taken().pullback(d_loss)
+        assert d_x is not None  # it was needed
+        return d_x
 
     def backward_logits(self, d_logits: Array) -> None:
-        """Set every layer's gradients, given the gradient for ``logits``; the input's is not computed."""
-        first, *others = self.steps_to_logits()
-        for step in reversed(others):
-            d_logits = step.backward(d_logits)
-        first.backward_parameters(d_logits)
+        """As ``backward`` for ``logits``; the gradient for the input is not computed."""
+        self._taken().pullback(d_logits, need_d_x=False)
+
+    def record(self, x: Array, training: bool = True) -> tuple[Array, Tape]:
+        """As ``forward``, and with the output a ``Tape`` of the pass: for several passes, or the gradient of an evaluation."""
+        tape = Tape()
+        return self._pass(self.steps(), x, training, tape), tape
+
+    def _taken(self) -> Tape:
+        """The recorded pass, once."""
+        if self._tape is None:
+            raise ConfigError(
+                f"{self.name}.backward expects a forward pass in training before it, and one for each backward pass: "
+                "call forward(x) or logits(x) first."
+            )
+        tape, self._tape = self._tape, None
+        return tape
 
     def steps(self) -> list[Step]:
         """What a pass runs, one after another: layers, and blocks of layers that run as one."""
         how = [(layer, getattr(layer, "impl", None)) for layer in self.layers]
         if how != self._planned:  # someone changed the list of layers, or an implementation
+            check_shared(self.layers)
             self._planned, self._steps, self._image_bytes = how, fuse(self.layers), None
         return self._steps
 
@@ -159,6 +181,14 @@ class CNN:
         return steps[:-1] if isinstance(steps[-1], Softmax) else steps
 
     def _run(self, steps: list[Step], x: Array, training: bool) -> Array:
+        if not training:
+            return self._pass(steps, x, training, None)
+        tape = Tape()
+        out = self._pass(steps, x, training, tape)
+        self._tape = tape
+        return out
+
+    def _pass(self, steps: list[Step], x: Array, training: bool, tape: Tape | None) -> Array:
         (x,) = float_arrays(self.name, x=x)
         if self.input_shape is not None and x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])
@@ -167,47 +197,17 @@ class CNN:
             where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
             raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
         for step in steps:
-            x = step.forward(x, training)
+            x, saved = step.apply(x, training)
+            if tape is not None:
+                tape.append(step, saved)
         return x
-
-    # --- learning -----------------------------------------------------------------------------------
-
-    def parameters(self) -> list[Array]:
-        """Every learnable array, layer by layer."""
-        return [parameter for layer in self.layers for parameter in layer.parameters().values()]
-
-    def buffers(self) -> list[Array]:
-        """Every array that is kept and not learnt by gradients, layer by layer."""
-        return [buffer for layer in self.layers for buffer in layer.buffers().values()]
-
-    def arrays(self) -> list[Array]:
-        """Every parameter, then every buffer: what a ``WeightAverage`` follows."""
-        return self.parameters() + self.buffers()
-
-    def generators(self) -> list[np.random.Generator]:
-        """Every generator that a forward pass draws from, once."""
-        every = [generator for layer in self.layers for generator in layer.generators()]
-        return list({id(generator): generator for generator in every}.values())
-
-    def gradients(self) -> list[Array]:
-        """The gradient of each of ``parameters()``, in the same order."""
-        return [gradient for layer in self.layers for gradient in layer.gradients().values()]
 
     @property
     def num_classes(self) -> int | None:
         """How many classes it tells apart; None as long as ``input_shape`` is unknown."""
         return None if self.input_shape is None else self._output_shape(self.input_shape)[-1]
 
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers are learnt."""
-        return sum(parameter.size for parameter in self.parameters())
-
-    def update_params(self, learning_rate: float) -> None:
-        """One plain step downhill: every parameter -= learning_rate · its gradient."""
-        SGD(learning_rate, momentum=0).step(self.parameters(), self.gradients())
-
-    # --- answers ------------------------------------------------------------------------------------
+    # --- predictions --------------------------------------------------------------------------------
 
     def as_input(self, x: Array | IntArray) -> Array:
         """Images as ``forward`` takes them: uint8 pixels normalised by ``mean`` and ``std``, float as it is."""
@@ -269,133 +269,32 @@ class CNN:
             ],
         }
 
-    def describe(self) -> str:
-        """The architecture as TOML, which ``parse_net`` reads and ``CNN.from_description`` builds again."""
+    def to_toml(self) -> str:
+        """The architecture as TOML, from which ``CNN.from_toml`` builds the same net with fresh weights."""
         return describe(self.name, self.input_shape, self.layers)
 
     @classmethod
-    def from_description(
-        cls, description: NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, **around: Any
+    def from_toml(
+        cls, text: str | NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, **around: Any
     ) -> "CNN":
-        """Build a net with fresh weights from what ``parse_net`` read.
+        """Build a net with fresh weights from its description.
 
         Parameters
         ----------
-        description : NetDescription
-        seed : int, or a numpy random Generator, decides the first weights
+        text : str in TOML, or what ``parse_net`` or ``read_net`` made of it
+        seed : int, or a numpy random Generator, for the initial weights
         impl : one of ``IMPLEMENTATIONS``, for the layers that have several
         dtype : np.float32 or np.float64
-        around : mean, std, class_names, preparation, as the constructor takes them
+        around : mean, std, class_names, preparation, as for the constructor
 
         Raises
         ------
         ConfigError, ShapeError
-            If a setting is out of range, or a layer does not take the shape that arrives.
+            If the text is not valid, a setting is out of range, or a layer does not accept the shape it gets.
         """
-        layers = build_layers(description, seed=seed, impl=impl, dtype=dtype)
-        return cls(layers, input_shape=description.input_shape, name=description.name, **around)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture, weights and recipe to one ``.npz`` file; an old file stays until the new one is whole.
-
-        Raises
-        ------
-        CheckpointError
-            If the file can not be written.
-        """
-        write_checkpoint(path, self.header(), self.named_arrays())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> "CNN":
-        """Read a network back from the file that ``save`` wrote, or out of the checkpoint of a training.
-
-        Nothing in a file is run, and no more is allocated than the file is large.
-
-        Parameters
-        ----------
-        path : the file
-        impl : one of ``IMPLEMENTATIONS``, for the layers that have several
-
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged, no model file, or its arrays do not fit its architecture.
-        """
-        with open_checkpoint(path) as file:
-            return cls.from_file(file, impl=impl)
-
-    @classmethod
-    def from_file(cls, file: CheckpointFile, *, impl: str = "auto") -> "CNN":
-        """As ``load``, from an open file."""
-        header, specs = file.header, {name: spec for name, spec in file.specs.items() if not name.startswith(TRAINING)}
-        try:
-            match header["format"]:
-                case 2 | 3:
-                    net = parse_net(header["net"], "its net")
-                case 1:
-                    net = net_of_format_1(header["architecture"], "its net")
-                case other:
-                    raise CheckpointError(f"format {other} instead of {FORMAT}")
-            most = sum(prod(spec.shape) for spec in specs.values())
-            layers = build_layers(net, seed=Blank(most), impl=impl, most=most)
-            model = cls(layers, input_shape=net.input_shape, name=net.name, **header.get("input", {}))
-            model._check(specs)
-            model.recipe = header.get("recipe")  # files of before recipes were kept hold none
-            if not isinstance(model.recipe, dict | None):
-                raise CheckpointError(f"its recipe is no table but {model.recipe!r}")
-        except (LookupError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
-            raise CheckpointError(
-                f"{file.path} does not describe a network of this version of jitcnn: {error}"
-            ) from error
-        for name, array in file.read(specs).items():
-            position, _, inner = name.partition(".")
-            model.layers[int(position)].set_array(inner, array)
-        return model
-
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Take the weights, and the normalisation they were learnt with, out of a file of the same architecture.
-
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged, or belongs to another architecture; the weights are then as before.
-        """
-        loaded = CNN.load(path)
-        if [repr(layer) for layer in loaded.layers] != [repr(layer) for layer in self.layers]:
-            raise CheckpointError(
-                f"{path} belongs to another architecture: expected {self.name} with {self.parameter_count:,} "
-                f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
-            )
-        self.put_arrays(loaded.named_arrays())
-        self.mean, self.std = loaded.mean, loaded.std
-
-    def header(self) -> dict[str, Any]:
-        """What its file says of it beside its arrays, as plain values."""
-        around = {name: getattr(self, name) for name in ("mean", "std", "class_names", "preparation")}
-        return {
-            "format": FORMAT, "versions": versions(), "net": self.describe(), "input": around, "recipe": self.recipe,
-        }  # fmt: skip
-
-    def named_arrays(self) -> dict[str, Array]:
-        """Every parameter and buffer by its name in a file, such as ``0.weights``."""
-        arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
-        return {f"{position}.{name}": array for position, named in enumerate(arrays) for name, array in named.items()}
-
-    def put_arrays(self, arrays: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters and buffers that ``named_arrays`` calls by these names."""
-        mine = self.named_arrays()
-        for name, array in arrays.items():
-            mine[name][...] = array
-
-    def _check(self, specs: Mapping[str, Spec]) -> None:
-        """CheckpointError unless these are its parameters and buffers, exactly."""
-        expected = {name: array.shape for name, array in self.named_arrays().items()}
-        got = {name: spec.shape for name, spec in specs.items()}
-        if expected != got:
-            raise CheckpointError(f"its architecture needs arrays {expected}, the file holds {got}.")
-        for name, spec in specs.items():
-            if spec.dtype not in FLOATS:
-                raise CheckpointError(f"it has {name} in {spec.dtype}, expected are numbers in float32 or float64.")
+        net = parse_net(text) if isinstance(text, str) else text
+        layers = build_layers(net, seed=seed, impl=impl, dtype=dtype)
+        return cls(layers, input_shape=net.input_shape, name=net.name, **around)
 
     def __repr__(self) -> str:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"

@@ -24,7 +24,8 @@ from .errors import CheckpointError, ConfigError, JitCNNError
 from .files import remove_leftovers
 from .history import Epoch, History
 from .interrupts import HeldInterrupts
-from .model import CNN, TRAINING
+from .model import CNN
+from .model_file import TRAINING
 from .optim import Optimizer, WeightAverage
 
 FilePath = str | os.PathLike[str]

@@ -1,4 +1,4 @@
-"""Nets as data: TOML to layers and back, and every way in which it can be wrong."""
+"""Architecture files: TOML to layers and back, and error messages."""
 
 import re
 from contextlib import suppress
@@ -45,10 +45,10 @@ out_features = 4
 
 
 def build(text, **settings):
-    return CNN.from_description(parse_net(text, "my_net.toml"), **settings)
+    return CNN.from_toml(parse_net(text, "my_net.toml"), **settings)
 
 
-def test_channels_and_features_follow_from_the_shape_that_arrives():
+def test_channels_and_features_are_inferred_from_the_input_shape():
     net = build(MY_NET)
     assert (net.name, net.input_shape) == ("mine", (1, 9, 8))
     expected = [Conv2D(1, 3, (4, 2), padding="same"), ReLU(), MaxPool2D(), Flatten(), Dense(48, 4)]
@@ -66,14 +66,14 @@ def test_seed_implementation_and_dtype_reach_every_layer():
     np.testing.assert_array_equal(net.layers[4].weights, Dense(48, 4, rng=rng, dtype=np.float64).weights, strict=True)
 
 
-def test_a_description_gives_the_bits_of_the_net_it_was_taken_from():
-    described = build(mnist_cnn().describe(), seed=5)
+def test_round_trip_gives_identical_weights():
+    described = build(mnist_cnn().to_toml(), seed=5)
     for mine, its in zip(described.parameters(), mnist_cnn(seed=5).parameters(), strict=True):
         np.testing.assert_array_equal(mine, its)
 
 
-def test_a_description_reads_like_what_one_would_write():
-    text = build(MY_NET).describe()
+def test_description_matches_hand_written_toml():
+    text = build(MY_NET).to_toml()
     written = MY_NET.replace("  # halves", "")
     settings = 'stride = 1\npadding = "same"\ndilation = 1\ngroups = 1\nuse_bias = true'
     written = written.replace('padding = "same"', settings)
@@ -87,7 +87,7 @@ LAYER_LISTS = [
 
 
 @pytest.mark.parametrize("layers", LAYER_LISTS)
-def test_a_net_without_an_input_shape_names_every_setting(layers):
+def test_without_input_shape_every_setting_is_written(layers):
     text = describe("open", None, layers)
     assert "input_shape" not in text
     assert "classes" not in text
@@ -97,12 +97,12 @@ def test_a_net_without_an_input_shape_names_every_setting(layers):
 
 
 @pytest.mark.parametrize("name", ["", "é → ∞ 🙂", 'quote " and \\', "line\nbreak\x7f\x00", "'''"])
-def test_any_name_comes_back(name):
+def test_name_round_trip(name):
     assert parse_net(describe(name, None, [ReLU()])).name == name
 
 
 class Exotic(Layer):
-    """A layer as others might write one: settings of every kind, one of them inferred."""
+    """A custom layer: settings of every type, one of them inferred."""
 
     input_axes = ("features",)
     config_names = ("features", "rate", "names", "on", "size", "nothing")
@@ -136,25 +136,25 @@ def exotic(monkeypatch):
 
 
 @pytest.mark.parametrize("rate", [1e-05, 0.1, np.float64(0.1), -1e300, float("-inf"), np.int64(1)])
-def test_settings_of_every_kind_come_back(rate, exotic):
+def test_settings_round_trip(rate, exotic):
     layer = Exotic(7, rate, ("a", "b"), False, (2, 2))
     (back,) = build(describe("net", (7,), [layer])).layers
     assert (back.features, back.rate, tuple(back.names), back.on) == (7, rate, ("a", "b"), False)
     assert (tuple(back.size), back.nothing) == ((2, 2), None)
 
 
-def test_a_setting_that_toml_has_no_form_for_is_told():
+def test_setting_without_toml_type_raises():
     with pytest.raises(ConfigError, match="written as TOML, which has no form for <object"):
         describe("net", (7,), [Exotic(7, 0.1, on=object())])
 
 
-def test_a_constructor_that_trips_over_a_setting_is_told(exotic):
+def test_constructor_error_names_the_layer_and_settings(exotic):
     with pytest.raises(ConfigError, match=r"layer 1 of 1 \(Exotic\) can not be built with {'rate': 'much'}: '>' not"):
         build(f'input_shape = [3]\n{exotic}rate = "much"')
 
 
 @pytest.mark.parametrize("kind", LAYERS.values())
-def test_every_layer_tells_what_is_inferred_and_takes_what_it_tells(kind):
+def test_config_names_and_input_axes_match_the_signature(kind):
     from inspect import signature
 
     settings = signature(kind).parameters
@@ -163,7 +163,7 @@ def test_every_layer_tells_what_is_inferred_and_takes_what_it_tells(kind):
         assert (name in settings) == (name in kind.input_axes)
 
 
-def test_the_nets_of_the_manual_can_be_built():
+def test_documented_examples_can_be_built():
     (in_readme,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     in_module = dedent(
         architecture.__doc__[architecture.__doc__.index("    name") : architecture.__doc__.index("\nA layer")]
@@ -173,7 +173,7 @@ def test_the_nets_of_the_manual_can_be_built():
 
 
 class Block(Layer):
-    """Two convolutions in one layer, as a residual block has them."""
+    """Two convolutions in one layer, as in a residual block."""
 
     has_implementations = True
     input_axes = ("in_channels", "H", "W")
@@ -203,14 +203,14 @@ class Block(Layer):
         return 2 * super().activations(input_shape)
 
 
-def test_a_layer_made_of_layers_is_one_table_and_one_row_with_their_sums(monkeypatch, tmp_path):
+def test_composite_layer_is_one_table_and_one_summary_row(monkeypatch, tmp_path):
     monkeypatch.setitem(LAYERS, "Block", Block)
     net = build('input_shape = [2, 5, 4]\n[[layer]]\nkind = "Block"\nout_channels = 3', seed=4, impl="im2col")
     assert net.layers[0].second.impl == "im2col"
     (row,) = net.summary_rows()
     assert (row.parameter_count, row.multiply_adds) == (9 * 3 * (2 + 3) + 6, 9 * 3 * (2 + 3) * 20)
     assert row.activation_bytes == 4 * 2 * 3 * 20
-    assert net.describe().count("[[layer]]") == 1
+    assert net.to_toml().count("[[layer]]") == 1
     net.save(tmp_path / "block.npz")
     loaded = CNN.load(tmp_path / "block.npz")
     for mine, its in zip(loaded.parameters(), net.parameters(), strict=True):
@@ -286,32 +286,32 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("old", "new", "error", "message"), CHANGES, ids=[str(k) for k in range(len(CHANGES))])
-def test_what_is_wrong_is_told_with_its_place(old, new, error, message):
+def test_error_message_names_the_location(old, new, error, message):
     assert MY_NET.count(old) == 1
     with pytest.raises(error, match=message) as told:
         build(MY_NET.replace(old, new))
     assert "\n" not in str(told.value)
 
 
-def test_an_implementation_or_dtype_that_there_is_not_is_told():
+def test_unknown_impl_or_dtype_raises():
     with pytest.raises(ConfigError, match=r"line 5: layer 1 of 5 \(Conv2D\): impl must be one of"):
         build(MY_NET, impl="gpu")
     with pytest.raises(DTypeError, match="dtype must be float32 or float64"):
         build(MY_NET, dtype=np.int32)
 
 
-def test_layers_that_are_not_written_as_tables_have_no_line():
+def test_inline_layers_have_no_line_number():
     with pytest.raises(ConfigError, match=r"my_net.toml: layer 1 of 1: unknown layer 'Evil'"):
         build('layer = [{kind = "Evil"}]')
 
 
-def test_a_file_gives_its_name_to_a_net_without_one(tmp_path):
+def test_name_defaults_to_the_file_name(tmp_path):
     path = tmp_path / "lenet.toml"
     path.write_text('[[layer]]\r\nkind = "ReLU"\r\n', encoding="utf-8-sig")
     assert read_net(path).name == "lenet"
 
 
-def test_files_that_can_not_be_read_are_told(tmp_path):
+def test_unreadable_files_raise(tmp_path):
     (tmp_path / "my_net.toml").write_bytes(b"name = '\xff'")
     with pytest.raises(ConfigError, match="can not be read as text: 'utf-8' codec"):
         read_net(tmp_path / "my_net.toml")
@@ -323,7 +323,7 @@ def test_files_that_can_not_be_read_are_told(tmp_path):
         read_net(tmp_path)
 
 
-def test_blank_weights_are_zero_and_cost_no_memory():
+def test_blank_weights_are_zero_and_allocate_no_memory():
     text = MY_NET.replace("classes = 4", "").replace("out_features = 4", "out_features = 200000")
     assert not any(parameter.any() for parameter in build(MY_NET, seed=Blank()).parameters())
 
@@ -338,7 +338,7 @@ def test_blank_weights_are_zero_and_cost_no_memory():
     assert resident() - before < 8e6
 
 
-# --- any text at all ------------------------------------------------------------------------------------
+# --- fuzzing --------------------------------------------------------------------------------------------
 
 VALUES = (
     "1", "2", "3", "0", "-1", "true", "1.5", "nan", "inf", "1e999", '"same"', '"valid"', '"x"', "[1, 2]", "[2, 2]", "[]",
@@ -357,18 +357,18 @@ lines = st.one_of(
 
 @given(st.lists(lines, max_size=12).map("\n".join))
 @settings(max_examples=500, deadline=None)
-@example("a." * 30_000 + "b = 1")  # tomllib took half a minute
+@example("a." * 30_000 + "b = 1")  # tomllib takes half a minute
 @example("input_shape = " + "[" * 900 + "]" * 900)
 @example('input_shape = [1, 9, 8]\n[[layer]]\nkind = "BatchNorm2D"\nepsilon = 0x' + "f" * 300)
 @example('[[layer]]\nkind = "Conv2D"\nin_channels = 1\nout_channels = 4194304\nkernel_size = 4194304')
-def test_any_text_is_a_net_or_a_sentence(text):
+def test_any_text_builds_a_net_or_raises_a_project_error(text):
     with suppress(JitCNNError):
-        net = CNN.from_description(parse_net(text), seed=Blank())
+        net = CNN.from_toml(parse_net(text), seed=Blank())
         assert net.summary()
-        assert build(net.describe(), seed=Blank()).describe() == net.describe()
+        assert build(net.to_toml(), seed=Blank()).to_toml() == net.to_toml()
 
 
-def test_a_name_too_long_to_be_read_again_is_told():
+def test_too_long_name_raises():
     with pytest.raises(
         ConfigError, match="is too long: a net is described in at most 65,536 characters, 1,000 in a line"
     ):

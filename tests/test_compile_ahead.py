@@ -36,7 +36,7 @@ def test_a_helper_is_started_when_nothing_is_compiled_yet(asked):
     ((*_, module, request),) = asked
     assert module == "jitcnn.compile_ahead"
     text, batch_size = json.loads(request)
-    assert repr(CNN.from_description(parse_net(text)).layers) == repr(mnist_cnn().layers)
+    assert repr(CNN.from_toml(parse_net(text)).layers) == repr(mnist_cnn().layers)
     assert batch_size == 64
 
 
@@ -85,7 +85,7 @@ def net():
 
 
 def test_the_helper_runs_the_later_blocks_forward_and_every_filters_gradient(net, called, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.describe(), 5])])
+    monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.to_toml(), 5])])
     compile_ahead.main()
     assert called == ["add_winners_to_filters", "conv2d_relu_pool_forward", "add_winners_to_filters"]
 

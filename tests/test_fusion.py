@@ -89,5 +89,5 @@ def test_the_summary_shows_what_runs():
 
 
 def test_backward_without_forward_is_told():
-    with pytest.raises(ConfigError, match="expects a forward pass before it"):
+    with pytest.raises(ConfigError, match="expects a forward pass in training before it"):
         CNN(three()).backward(np.zeros((1, 2, 2, 2)))

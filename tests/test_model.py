@@ -10,8 +10,10 @@ from nets import small_net, varied_net
 from jitcnn import (
     CNN,
     SGD,
+    BatchNorm2D,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
     ReLU,
     cross_entropy_gradient,
@@ -215,8 +217,8 @@ def test_compact_numbers_have_three_digits(number, text):
 
 
 def test_the_seed_of_a_net_from_a_config_decides_weights_and_what_is_dropped(x):
-    net = parse_net(varied_net().describe())
-    first, second, other = (CNN.from_description(net, seed=seed) for seed in (5, 5, 6))
+    net = parse_net(varied_net().to_toml())
+    first, second, other = (CNN.from_toml(net, seed=seed) for seed in (5, 5, 6))
     assert repr(first.layers) == repr(varied_net().layers)
     for _ in range(2):
         np.testing.assert_array_equal(first.forward(x), second.forward(x))
@@ -225,7 +227,7 @@ def test_the_seed_of_a_net_from_a_config_decides_weights_and_what_is_dropped(x):
 
 
 def test_the_layers_of_a_net_from_a_config_share_one_generator():
-    assert len(CNN.from_description(parse_net(varied_net().describe())).generators()) == 1
+    assert len(CNN.from_toml(parse_net(varied_net().to_toml())).generators()) == 1
 
 
 def test_dropping_layers_rest_while_a_net_answers(x):
@@ -246,3 +248,26 @@ def test_summary_gives_dropout_a_row_and_activations_their_column():
         ("Dropout2D 0.25", "", (3, 2, 2)),
     ]
     assert rows[-2:] == [("Dropout 0.5", "", (4,)), ("Dense 4→3", "Sigmoid", (3,))]
+
+
+def test_calling_a_net_is_inference_and_leaves_no_trace(rng):
+    net = CNN([BatchNorm2D(2), Flatten(), Dropout(0.5, rng), Dense(18, 3, rng=rng)], input_shape=(2, 3, 3))
+    x = rng.standard_normal((4, 2, 3, 3)).astype(np.float32)
+    running = net.layers[0].running_mean.copy()
+    np.testing.assert_array_equal(net(x), net.forward(x, training=False))
+    np.testing.assert_array_equal(net.layers[0].running_mean, running)
+    with pytest.raises(ConfigError, match="expects a forward pass in training"):
+        net.backward(net(x))
+
+
+def test_old_names_of_a_net_work_and_name_the_new_ones(rng):
+    net = CNN([Flatten(), Dense(4, 2, rng=rng)], input_shape=(1, 2, 2))
+    with pytest.warns(DeprecationWarning, match="CNN.describe is now called to_toml"):
+        text = net.describe()
+    assert text == net.to_toml()
+    with pytest.warns(DeprecationWarning, match="CNN.from_description is now called from_toml"):
+        other = CNN.from_description(parse_net(text), seed=1)
+    with pytest.warns(DeprecationWarning, match="CNN.put_arrays is now called load_arrays"):
+        other.put_arrays(net.named_arrays())
+    np.testing.assert_array_equal(other.layers[1].weights, net.layers[1].weights)
+    assert repr(CNN.from_toml(text).layers) == repr(net.layers)

@@ -133,11 +133,11 @@ def another_net(old, new):
     """A file of today's format, with ``old`` replaced by ``new`` in its net."""
     return rewritten(
         lambda header, _: header.update(net=header["net"].replace(old, new)),
-        lambda net: {"format": 2, "net": net.describe()},
+        lambda net: {"format": 2, "net": net.to_toml()},
     )
 
 
-@pytest.mark.parametrize("header_of", [format_1, lambda net: {"format": 2, "net": net.describe()}])
+@pytest.mark.parametrize("header_of", [format_1, lambda net: {"format": 2, "net": net.to_toml()}])
 def test_files_of_before_there_were_checksums_are_read(header_of, tmp_path, x):
     net = small_net()
     np.savez(tmp_path / "old.npz", header=np.array(json.dumps(header_of(net))), **net.named_arrays())
@@ -149,7 +149,7 @@ def test_files_of_before_there_were_checksums_are_read(header_of, tmp_path, x):
 def test_a_file_carries_its_net_as_toml(tmp_path):
     small_net().save(tmp_path / "net.npz")
     header, _ = read_checkpoint(tmp_path / "net.npz")
-    assert (header["format"], header["net"]) == (3, small_net().describe())
+    assert (header["format"], header["net"]) == (4, small_net().to_toml())
 
 
 DAMAGES = [
@@ -167,7 +167,7 @@ DAMAGES = [
     ),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "it has 0.bias in int64, expected"),
-    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 3"),
+    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 4"),
     (
         rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
         "unknown layer 'Evil'",

@@ -1,4 +1,4 @@
-"""The ready-made nets: what their entries say is what they are."""
+"""Predefined models: registry entries match the models they build."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def entry(request):
     return MODELS[request.param]
 
 
-def test_an_entry_knows_what_it_builds(entry):
+def test_registry_entry_matches_the_model(entry):
     model = entry(seed=Blank())
     told = model.summary_record()
     assert (told["name"], told["input_shape"]) == (entry.name, entry.input_shape)
@@ -23,32 +23,32 @@ def test_an_entry_knows_what_it_builds(entry):
     assert entry.paper
 
 
-def test_a_net_built_again_from_its_description_is_the_same(entry):
+def test_architecture_round_trip(entry):
     model = entry(seed=Blank())
-    again = CNN.from_description(parse_net(model.describe()), seed=Blank())
+    again = CNN.from_toml(parse_net(model.to_toml()), seed=Blank())
     assert repr(again.layers) == repr(model.layers)
     assert (again.name, again.input_shape) == (model.name, model.input_shape)
 
 
-def test_settings_reach_a_net_found_by_its_name():
+def test_find_net_by_name_passes_settings():
     found, made = find_net("mnist-cnn", 3, "im2col", np.float64), mnist_cnn(3, "im2col", np.float64)
     assert found.layers[0].impl == "im2col"
     np.testing.assert_array_equal(found.parameters()[0], made.parameters()[0], strict=True)
 
 
-def test_a_net_found_by_its_path_is_the_one_described(tmp_path):
+def test_find_net_by_path_builds_the_file(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(mnist_cnn().describe())
+    path.write_text(mnist_cnn().to_toml())
     found = find_net(str(path), seed=3)
     np.testing.assert_array_equal(found.parameters()[0], mnist_cnn(3).parameters()[0])
 
 
-def test_a_name_that_there_is_not_is_told():
-    with pytest.raises(ConfigError, match=r"no net named 'MNIST_CNN' \(did you mean 'mnist-cnn'\?\): `jitcnn models`"):
+def test_unknown_name_raises():
+    with pytest.raises(ConfigError, match=r"Unknown model 'MNIST_CNN' \(did you mean 'mnist-cnn'\?\): `jitcnn models`"):
         find_net("MNIST_CNN")
 
 
-def test_the_ready_made_nets_give_ten_classes():
+def test_mnist_models_output_ten_classes():
     for name in ("mnist-cnn", "mnist-dense"):
         assert find_net(name).forward(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
 
@@ -67,7 +67,7 @@ def test_the_ready_made_nets_give_ten_classes():
         ("resnet50", 25_557_032),
     ],
 )
-def test_a_net_has_as_many_parameters_as_published(name, count):
+def test_parameter_count_matches_the_paper(name, count):
     assert MODELS[name].parameters == count
 
 
@@ -75,7 +75,7 @@ def test_a_net_has_as_many_parameters_as_published(name, count):
 @pytest.mark.parametrize(
     "name", ["lenet5", "lenet5-relu", "mnist-vgg", "cifar-vgg", "resnet20", "alexnet", "vgg11", "resnet18", "resnet50"]
 )
-def test_a_net_equals_its_twin_in_torch(name, rng):
+def test_model_matches_torch(name, rng):
     torch = pytest.importorskip("torch")
     from jitcnn.benchmark.torch_twin import torch_twin
     from jitcnn.layers import Dropout

@@ -164,9 +164,9 @@ def test_the_recipe_goes_into_the_models_file(few, tmp_path):
 
 
 def test_a_recipe_for_what_there_is_not_is_told(few):
-    with pytest.raises(ConfigError, match="no net named 'resnet'"):
+    with pytest.raises(ConfigError, match="Unknown model 'resnet'"):
         model_by(Recipe(1, 1, {"kind": "sgd"}, name="mine", model="resnet"))
-    with pytest.raises(ConfigError, match=r"Augmentation knows shift, .*, got .turn."):
+    with pytest.raises(ConfigError, match=r"Augmentation settings are shift, .*, got .turn."):
         fit_by(Recipe(1, 1, {"kind": "sgd"}, name="mine", augment={"turn": 2}), small_net(), few)
     with pytest.raises(ConfigError, match="label_smoothing must be at least 0 and below 1, got 2"):
         fit(small_net(), few, label_smoothing=2)

@@ -1,6 +1,5 @@
 """How long until a net reads so many test images correctly, with a receipt that a stranger can repeat."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from typing import Any
 
 from ..data import Dataset
 from ..history import Epoch
-from ..model import CNN
 from ..recipes import Recipe
 from ..training import fit_by, model_by, prepare
 from .machine import environment
@@ -67,18 +65,10 @@ def race(
         history = fit_by(recipe, net, data, seed=seed, until=target, on_batch=on_batch, on_epoch=report)
         accuracy = history.epochs[-1].test_accuracy if history.epochs else 0.0
         reached = history.seconds if accuracy >= target else None
-        runs.append(Run(seed, reached, len(history.epochs), accuracy, weights_sha256(net), history.interrupted))
+        runs.append(Run(seed, reached, len(history.epochs), accuracy, net.fingerprint(), history.interrupted))
         if history.interrupted:
             break
     return runs
-
-
-def weights_sha256(net: CNN) -> str:
-    """SHA-256 over all parameters, layer by layer, as little-endian bytes."""
-    digest = hashlib.sha256()
-    for parameter in net.parameters():
-        digest.update(parameter.astype(parameter.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
 
 
 def summary(runs: list[Run]) -> tuple[float, float] | None:

@@ -42,9 +42,9 @@ def _twin(torch: Any, layer: Layer) -> Any:
             if layer.use_bias:
                 twin.bias.data = _copy(torch, layer.bias)
         case BatchNorm2D():
-            twin = nn.BatchNorm2d(layer.channels, layer.epsilon, layer.momentum)
-            twin.weight.data, twin.bias.data = _copy(torch, layer.scale), _copy(torch, layer.shift)
-            twin.running_mean, twin.running_var = _copy(torch, layer.running_mean), _copy(torch, layer.running_variance)
+            twin = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum)
+            twin.weight.data, twin.bias.data = _copy(torch, layer.gamma), _copy(torch, layer.beta)
+            twin.running_mean, twin.running_var = _copy(torch, layer.running_mean), _copy(torch, layer.running_var)
         case ResidualBlock() | BottleneckBlock():
             twin = _residual(torch, layer)
         case Dense():

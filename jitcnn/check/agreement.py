@@ -111,7 +111,7 @@ def _contest(cases: Callable[[Rng], Iterator[Case]], impl: str, dtype: Any, seed
         for layer in layers:
             for name, array in (layer.parameters() | layer.buffers()).items():
                 drawn = draw(rng, array.shape, dtype)
-                layer.set_array(name, np.abs(drawn) + 1 if "variance" in name else drawn)
+                layer.set_array(name, np.abs(drawn) + 1 if "running_var" in name else drawn)
         x = draw(rng, shape, dtype)
         if isinstance(layers[0], MaxPool2D):
             x = np.round(2 * x) / 2  # so that there are ties

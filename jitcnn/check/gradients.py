@@ -9,6 +9,7 @@ from ..arrays import Array, IntArray
 from ..gradcheck import GradientReport, compare_gradients, standard_checks
 from ..layers import LAYERS, BatchNorm2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from ..layers.base import Shape
+from ..layers.passes import Pulled
 from ..losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
 from ..model import CNN
 from .hand import IMPLEMENTATIONS
@@ -25,17 +26,16 @@ class LossLayer(Layer):
     def __init__(self, loss: Loss, y: IntArray) -> None:
         self.loss = loss
         self.y = y
-        self._d_scores: Array | None = None
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """The loss; its gradient is kept, as the two are computed together."""
-        loss, self._d_scores = self.loss(x, self.y)
-        return np.array([[loss]])
+        loss, d_scores = self.loss(x, self.y)
+        return np.array([[loss]]), d_scores
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """d_out (1, 1) -> d_x (N, classes)."""
-        d_x: Array = d_out * self._kept(self._d_scores)
-        return d_x
+        d_x: Array = d_out * saved
+        return d_x, {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(classes,) -> (1,)."""

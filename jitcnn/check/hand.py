@@ -169,18 +169,18 @@ def _global_avg_pool() -> list[Pair]:
 
 def _batch_norm(impl: str) -> list[Pair]:
     """4 and 6: mean 5, variance 1, and with an epsilon of 3 they lie half a deviation from the mean."""
-    layer = BatchNorm2D(1, epsilon=3, momentum=0.25, impl=impl, dtype=np.float64)
-    layer.scale[:], layer.shift[:] = 6, 1
+    layer = BatchNorm2D(1, eps=3, momentum=0.25, impl=impl, dtype=np.float64)
+    layer.gamma[:], layer.beta[:] = 6, 1
     out, d_x = _there_and_back([layer], _image([4, 6]), _image([1, 0]))
-    running = layer.running_mean.copy(), layer.running_variance.copy()
+    running = layer.running_mean.copy(), layer.running_var.copy()
     examined = layer.forward(_image([1.25]), training=False)
     return [
         ("out", out, _image([-2, 4])),
         ("d_x", d_x, _image([1.125, -1.125])),  # 6/2 · (1 - 1/2 - (-1/2)·(-1/4)) = 1.125
-        ("d_scale", layer.d_scale, [-0.5]),
-        ("d_shift", layer.d_shift, [1]),
+        ("d_gamma", layer.d_gamma, [-0.5]),
+        ("d_beta", layer.d_beta, [1]),
         ("running_mean", running[0], [1.25]),
-        ("running_variance", running[1], [1.25]),  # 0.75 · 1 + 0.25 · 2, the unbiased variance
+        ("running_var", running[1], [1.25]),  # 0.75 · 1 + 0.25 · 2, the unbiased variance
         ("out examined", examined, _image([1])),
     ]
 
@@ -188,7 +188,7 @@ def _batch_norm(impl: str) -> list[Pair]:
 def _residual(impl: str) -> list[Pair]:
     """With a last normalisation that gives nothing, the block is ReLU(x), and its gradient takes the shortcut alone."""
     block = ResidualBlock(1, 1, impl=impl, dtype=np.float64)
-    block.set_array("norm2.scale", np.zeros(1))
+    block.set_array("norm2.gamma", np.zeros(1))
     out, d_x = _there_and_back([block], _image([-1, 2], [3, -4]), _image([5, 6], [7, 8]))
     return [("out", out, _image([0, 2], [3, 0])), ("d_x", d_x, _image([0, 6], [7, 0]))]
 

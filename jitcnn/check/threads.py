@@ -5,7 +5,6 @@ A process of its own, as the number of threads there are to use is settled when 
 
 from collections.abc import Iterator
 
-from ..benchmark.race import weights_sha256
 from ..kernels import runtime
 from ..models import find_net
 from ..optim import SGD
@@ -33,7 +32,7 @@ def weights_by_threads() -> dict[int, str]:
         model, optimizer = find_net("mnist-cnn"), SGD()
         for _ in range(STEPS):
             train_step(model, x, y, optimizer)
-        hashes[count] = weights_sha256(model)[:12]
+        hashes[count] = model.fingerprint()[:12]
     return hashes
 
 

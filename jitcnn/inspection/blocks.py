@@ -35,9 +35,10 @@ def inside(stage: Stage) -> dict[str, Stage]:
 
 
 def _pair(found: dict[str, Stage], conv_name: str, conv: Layer, norm_name: str, norm: Layer, x: Array) -> Array:
-    middle = conv.forward(x, training=False)
-    out = norm.forward(middle, training=False)
-    found[conv_name], found[norm_name] = Stage(conv, x, middle), Stage(norm, middle, out)
+    middle, conv_saved = conv.apply(x, training=False)
+    out, norm_saved = norm.apply(middle, training=False)
+    found[conv_name] = Stage(conv, x, middle, saved=conv_saved)
+    found[norm_name] = Stage(norm, middle, out, saved=norm_saved)
     return out
 
 

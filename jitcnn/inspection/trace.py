@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Stage:
     x, out : ndarray of shape (N, …), what came in and what went out
     d_out, d_x : ndarray as ``out`` and ``x``, their gradients; None where no gradient came
     gradients : the gradient of each parameter by its name; empty where none came
+    saved : what the pass saved for its backward pass
     """
 
     layer: Layer
@@ -30,12 +32,14 @@ class Stage:
     d_out: Array | None = None
     d_x: Array | None = None
     gradients: dict[str, Array] = field(default_factory=dict)
+    saved: Any = field(default=None, repr=False)
 
     def back(self, d_out: Array) -> "Stage":
-        """The same with gradients, given the output's; the layer's last forward pass must have been this one."""
+        """The same with gradients, given the output's; the layer keeps its own gradients."""
         d_out = np.array(d_out)
-        d_x = self.layer.backward(d_out)
-        return replace(self, d_out=d_out, d_x=d_x, gradients={k: g.copy() for k, g in self.layer.gradients().items()})
+        d_x, gradients = self.layer.pullback(d_out, self.saved)
+        ordered = {name: gradients[name].copy() for name in self.layer.parameters() if name in gradients}
+        return replace(self, d_out=d_out, d_x=d_x, gradients=ordered)
 
 
 def trace(
@@ -49,7 +53,7 @@ def trace(
 
     Parameters
     ----------
-    model : CNN; its parameters stay as they are, its gradients are overwritten
+    model : CNN; stays unchanged, gradients included
     x : ndarray of shape (N, C, H, W): uint8 pixels, normalised by the model's mean and std, or float, as it is
     labels : ndarray of shape (N,), classes; gradients are then those of the mean cross-entropy
     d_logits : ndarray of shape (N, classes), or what makes it of the logits; gradients are then those of the sum of
@@ -72,8 +76,8 @@ def trace(
     stages = []
     inner: Array = model.as_input(x)
     for layer in model.layers:
-        out = layer.forward(inner, training=False)
-        stages.append(Stage(layer, inner, out))
+        out, saved = layer.apply(inner, training=False)
+        stages.append(Stage(layer, inner, out, saved=saved))
         inner = out
     if labels is None and d_logits is None:
         return stages

@@ -3,16 +3,13 @@
 from .. import functional
 from ..arrays import Array
 from .base import Layer, Shape, check_fraction, check_input
+from .passes import Pulled
 
 
 class _Elementwise(Layer):
-    """What the activations between layers have in common: any shape, and a gradient written in the output alone."""
+    """An activation for any shape. It saves its output: the gradient is a function of it, and the next layer saves it anyway."""
 
     is_activation = True
-
-    def __init__(self) -> None:
-        # The output says it all: the layer above keeps it anyway, as its input.
-        self._out: Array | None = None
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The input's."""
@@ -24,14 +21,14 @@ class ReLU(_Elementwise):
 
     ends_in_relu = True
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
-        self._out = functional.relu(x)
-        return self._out
+        out = functional.relu(x)
+        return out, out
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """d_out -> d_x, both of the input's shape."""
-        return functional.relu_backward(d_out, self._kept(self._out))
+        return functional.relu_backward(d_out, saved), {}
 
 
 class LeakyReLU(_Elementwise):
@@ -54,17 +51,16 @@ class LeakyReLU(_Elementwise):
     config_names = ("slope",)
 
     def __init__(self, slope: float = 0.01) -> None:
-        super().__init__()
         self.slope = check_fraction("slope", slope)
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
-        self._out = functional.leaky_relu(x, self.slope)
-        return self._out
+        out = functional.leaky_relu(x, self.slope)
+        return out, out
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """d_out -> d_x, both of the input's shape."""
-        return functional.leaky_relu_backward(d_out, self._kept(self._out), self.slope)
+        return functional.leaky_relu_backward(d_out, saved, self.slope), {}
 
     @property
     def label(self) -> str:
@@ -75,27 +71,27 @@ class LeakyReLU(_Elementwise):
 class Tanh(_Elementwise):
     """out = tanh(x), between -1 and 1."""
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
-        self._out = functional.tanh(x)
-        return self._out
+        out = functional.tanh(x)
+        return out, out
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """d_out -> d_x, both of the input's shape."""
-        return functional.tanh_backward(d_out, self._kept(self._out))
+        return functional.tanh_backward(d_out, saved), {}
 
 
 class Sigmoid(_Elementwise):
     """out = 1 / (1 + e^-x), between 0 and 1."""
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
-        self._out = functional.sigmoid(x)
-        return self._out
+        out = functional.sigmoid(x)
+        return out, out
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """d_out -> d_x, both of the input's shape."""
-        return functional.sigmoid_backward(d_out, self._kept(self._out))
+        return functional.sigmoid_backward(d_out, saved), {}
 
 
 class Softmax(Layer):
@@ -103,19 +99,15 @@ class Softmax(Layer):
 
     is_activation = True
 
-    def __init__(self) -> None:
-        # The Jacobian is written in the output alone.
-        self._out: Array | None = None
-
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """Logits (N, classes) -> probabilities (N, classes)."""
         check_input("Softmax", x.shape[1:], "classes")
-        self._out = functional.softmax(x)
-        return self._out
+        out = functional.softmax(x)
+        return out, out
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """The exact Jacobian product, (N, classes) -> (N, classes)."""
-        return functional.softmax_backward(d_out, self._kept(self._out))
+        return functional.softmax_backward(d_out, saved), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(classes,) -> (classes,)."""

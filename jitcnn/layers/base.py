@@ -1,9 +1,9 @@
 """What every layer is: a forward pass, its exact backward pass, and the arrays it learns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,15 +12,17 @@ from ..errors import ConfigError, DTypeError, ShapeError
 from ..functional.checks import fits_shape
 from ..kernels.engine.plan import Plan
 from ..shapes import Padding, Pair
+from .passes import Gradients, Pass
+from .renamed import keep_old_names
 
 Shape = tuple[int, ...]
 LARGEST_COUNT = 1 << 22  # of channels, features, pixels: beyond every net, and small enough to be tried
-Cache = TypeVar("Cache")
 
 
-class Layer(ABC):
+class Layer(Pass, ABC):
     """Base of all layers.
 
+    A layer defines ``apply`` and ``pullback``, a pass and its backward pass without state, see ``passes``.
     A layer with parameters names them in ``parameter_names``; each name has an attribute of its own and
     one with ``d_`` before it for the gradient, overwritten by every backward pass. What it keeps and does not learn by
     gradients, such as running statistics, it names in ``buffer_names``. A layer made of layers gives them in ``inner``.
@@ -35,18 +37,13 @@ class Layer(ABC):
     input_axes: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
     has_implementations: ClassVar[bool] = False
+    renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, which work until version 1.0
     ends_in_relu: ClassVar[bool] = False  # then what gives nothing on any image learns nothing
 
-    @abstractmethod
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """Compute the output, and keep what ``backward`` needs; ``training`` False when the net is examined or asked."""
-
-    @abstractmethod
-    def backward(self, d_out: Array) -> Array:
-        """From the gradient for the last output: set the parameters' gradients, return the input's."""
-
-    def backward_parameters(self, d_out: Array) -> None:  # noqa: B027 (nothing to do without parameters)
-        """Set the parameters' gradients only: enough for the first layer, whose input is not learnt."""
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__dict__.get("renamed"):
+            keep_old_names(cls, cls.renamed, cls.parameter_names)
 
     def inner(self) -> dict[str, "Layer"]:
         """The layers that this one is made of, by name, in the order of their parameters."""
@@ -57,10 +54,20 @@ class Layer(ABC):
         own = {name: getattr(self, name) for name in self.parameter_names}
         return own | self._of_inner(lambda layer: layer.parameters())
 
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self) -> Gradients:
         """The gradient of each parameter, by the parameter's name."""
         own = {name: getattr(self, f"d_{name}") for name in self.parameter_names}
         return own | self._of_inner(lambda layer: layer.gradients())
+
+    def set_gradients(self, gradients: Mapping[str, Array]) -> None:
+        """Store gradients under the names that ``gradients()`` returns."""
+        inner = self.inner()
+        for name, gradient in gradients.items():
+            owner, _, rest = name.partition(".")
+            if rest:
+                inner[owner].set_gradients({rest: gradient})
+            else:
+                setattr(self, f"d_{name}", gradient)
 
     def buffers(self) -> dict[str, Array]:
         """The arrays that are kept and not learnt by gradients, by name."""
@@ -73,11 +80,12 @@ class Layer(ABC):
         return own + [generator for layer in self.inner().values() for generator in layer.generators()]
 
     def set_array(self, name: str, array: Array) -> None:
-        """Put ``array`` in the place of a parameter or buffer; a parameter's gradient becomes zero."""
+        """Replace a parameter or buffer by ``array``; a parameter's gradient becomes zero."""
         owner, _, rest = name.partition(".")
         if rest:
             self.inner()[owner].set_array(rest, array)
             return
+        name = self.renamed.get(name, name)
         setattr(self, name, array)
         if name in self.parameter_names:
             setattr(self, f"d_{name}", np.zeros(array.shape, array.dtype))
@@ -117,14 +125,6 @@ class Layer(ABC):
         Empty where there is only one way. The passes of inner layers are named ``inner.forward`` and so on.
         """
         return {}
-
-    def _kept(self, cache: Cache | None) -> Cache:
-        """What ``forward`` kept; ConfigError if there was no forward pass."""
-        if cache is None:
-            raise ConfigError(
-                f"{type(self).__name__}.backward expects a forward pass before it: call forward(x) first."
-            )
-        return cache
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.config().items())

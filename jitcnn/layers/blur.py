@@ -16,10 +16,11 @@ from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Pair, pair
 from .base import Layer, Shape, check_input, window_label
+from .passes import Pulled
 
 
 class BlurPool2D(Layer):
-    """Two-dimensional blurred pooling; in the place of max pooling it stands behind ``MaxPool2D(2, stride=1)``.
+    """Two-dimensional blurred pooling; instead of a max pooling layer, use it behind ``MaxPool2D(2, stride=1)``.
 
     What is thinned out is smoothed before, so that a shift by one pixel changes it less. Nothing is learnt.
 
@@ -46,20 +47,15 @@ class BlurPool2D(Layer):
         self.kernel_size = len(binomial(kernel_size))
         self.stride: Pair = pair(stride, "stride")
         self.impl = check_impl(impl)
-        # The gradient is shared by the weights whatever the numbers were: only the shape is kept.
-        self._x_shape: Shape | None = None
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C, H, W) -> (N, C, H_out, W_out)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
+        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape: the gradient does not depend on the values."""
         check_input("BlurPool2D", x.shape[1:], "C", "H", "W")
-        out = functional.blur_pool2d(x, self.kernel_size, self.stride, impl=self.impl)
-        self._x_shape = x.shape
-        return out
+        return functional.blur_pool2d(x, self.kernel_size, self.stride, impl=self.impl), x.shape
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Shape, need_d_x: bool = True) -> Pulled:
         """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
-        x_shape = self._kept(self._x_shape)
-        return functional.blur_pool2d_backward(d_out, x_shape, self.kernel_size, self.stride, impl=self.impl)
+        return functional.blur_pool2d_backward(d_out, saved, self.kernel_size, self.stride, impl=self.impl), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C, H_out, W_out)."""

@@ -18,6 +18,7 @@ from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
 from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, span, window_grid
 from .base import Layer, Shape, check_count, check_dtype, check_input, window_label
+from .passes import Gradients, Pulled
 
 
 class Conv2D(Layer):
@@ -89,48 +90,37 @@ class Conv2D(Layer):
             self.bias, self.d_bias = np.zeros(self.out_channels, dtype), np.zeros(self.out_channels, dtype)
         else:
             self.parameter_names = ("weights",)
-        # Both gradients are sums over the input, so the input is kept, and nothing of the output.
-        self._x: Array | None = None
 
     @property
     def _grid(self) -> tuple[Pair, Padding, Pair, int]:
         """Where the filters stand and what they see."""
         return self.stride, self.padding, self.dilation, self.groups
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x: both gradients are sums over the input."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
-        out = functional.conv2d(x, self.weights, self.bias, *self._grid, impl=self.impl)
-        self._x = x
-        return out
+        return functional.conv2d(x, self.weights, self.bias, *self._grid, impl=self.impl), x
 
-    def forward_relu(self, x: Array) -> Array:
-        """``forward`` and ReLU in one pass."""
+    def apply_relu(self, x: Array) -> tuple[Array, Array]:
+        """``apply`` and ReLU in one pass."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
-        out = functional.conv2d_relu(x, self.weights, self.bias, *self._grid, impl=self.impl)
-        self._x = x
-        return out
+        return functional.conv2d_relu(x, self.weights, self.bias, *self._grid, impl=self.impl), x
 
-    def backward(self, d_out: Array) -> Array:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets d_weights and, with a bias, d_bias."""
-        self.backward_parameters(d_out)
-        return self.backward_input(d_out)
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of weights and, if used, bias."""
+        found = functional.conv2d_backward_weights(d_out, saved, self.weights, *self._grid, impl=self.impl)
+        return self._input_gradient(d_out, saved) if need_d_x else None, self.named(*found)
+
+    def named(self, d_weights: Array, d_bias: Array) -> Gradients:
+        """Gradients by parameter name; without a bias its gradient is dropped."""
+        return {"weights": d_weights, "bias": d_bias} if self.use_bias else {"weights": d_weights}
 
     def backward_input(self, d_out: Array) -> Array:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and nothing else."""
-        x = self._kept(self._x)
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W) for the last ``forward``, without parameter gradients."""
+        return self._input_gradient(d_out, self._saved())
+
+    def _input_gradient(self, d_out: Array, x: Array) -> Array:
         return functional.conv2d_backward_input(d_out, x, self.weights, *self._grid, impl=self.impl)
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set d_weights and, with a bias, d_bias."""
-        x = self._kept(self._x)
-        self.take_gradients(*functional.conv2d_backward_weights(d_out, x, self.weights, *self._grid, impl=self.impl))
-
-    def take_gradients(self, d_weights: Array, d_bias: Array) -> None:
-        """Keep what a backward pass found; without a bias its gradient is dropped."""
-        self.d_weights = d_weights
-        if self.use_bias:
-            self.d_bias = d_bias
 
     def im2col(self, x: Array) -> Array:
         """Every window this layer sees as a column: (C_in·K_h·K_w, N·H_out·W_out)."""

@@ -13,6 +13,7 @@ from ..functional.dense import dense_plans
 from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
 from .base import Layer, Shape, check_count, check_dtype, check_input
+from .passes import Pulled
 
 
 class Dense(Layer):
@@ -55,36 +56,27 @@ class Dense(Layer):
         self.bias: Array = np.zeros(self.out_features, dtype)
         self.d_weights: Array = np.zeros(shape, dtype)
         self.d_bias: Array = np.zeros(self.out_features, dtype)
-        # d_weights is xᵀ · d_out: the input is kept, and nothing of the output.
-        self._x: Array | None = None
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, in_features) -> (N, out_features)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
+        """x (N, in_features) -> (N, out_features). Saves x: d_weights is xᵀ · d_out."""
         check_input("Dense", x.shape[1:], self.in_features)
-        out = functional.dense(x, self.weights, self.bias)
-        self._x = x
-        return out
+        return functional.dense(x, self.weights, self.bias), x
 
-    def forward_relu(self, x: Array) -> Array:
-        """``forward`` and ReLU in one pass."""
+    def apply_relu(self, x: Array) -> tuple[Array, Array]:
+        """``apply`` and ReLU in one pass."""
         check_input("Dense", x.shape[1:], self.in_features)
-        out = functional.dense_relu(x, self.weights, self.bias)
-        self._x = x
-        return out
+        return functional.dense_relu(x, self.weights, self.bias), x
 
-    def backward(self, d_out: Array) -> Array:
-        """d_out (N, out_features) -> d_x (N, in_features); sets d_weights and d_bias."""
-        self.backward_parameters(d_out)
-        return self.backward_input(d_out)
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
+        """d_out (N, out_features) -> d_x (N, in_features), and the gradients of weights and bias."""
+        check_input("Dense.backward", d_out.shape[1:], self.out_features)
+        d_weights, d_bias = functional.dense_backward_weights(d_out, saved)
+        d_x = functional.dense_backward_input(d_out, self.weights) if need_d_x else None
+        return d_x, {"weights": d_weights, "bias": d_bias}
 
     def backward_input(self, d_out: Array) -> Array:
-        """d_out (N, out_features) -> d_x (N, in_features), and nothing else."""
+        """d_out (N, out_features) -> d_x (N, in_features), without parameter gradients."""
         return functional.dense_backward_input(d_out, self.weights)
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set d_weights and d_bias."""
-        check_input("Dense.backward", d_out.shape[1:], self.out_features)
-        self.d_weights, self.d_bias = functional.dense_backward_weights(d_out, self._kept(self._x))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(in_features,) -> (out_features,)."""

@@ -12,6 +12,9 @@ from .. import functional
 from ..arrays import Array
 from ..functional.checks import float_arrays, has_shape
 from .base import Layer, Shape, check_fraction, check_input
+from .passes import Pulled
+
+Saved = tuple[Shape, NDArray[Any] | None]  # the mask is None where nothing was dropped
 
 
 class Dropout(Layer):
@@ -39,25 +42,22 @@ class Dropout(Layer):
     def __init__(self, rate: float = 0.5, rng: np.random.Generator | None = None) -> None:
         self.rate = check_fraction("rate", rate)
         self.rng = rng or np.random.default_rng()
-        # The mask, one byte for each number dropped or kept; None where nothing was dropped.
-        self._mask: tuple[Shape, NDArray[Any] | None] | None = None
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x of any shape -> the same shape; ``training`` draws a new mask."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
+        """x of any shape -> the same shape; ``training`` draws a new mask. Saves the shape and the mask."""
         (x,) = float_arrays(type(self).__name__, x=x)
         mask, out = None, x
         if training:
             # float32 whatever x is: float64 images drop the same pixels.
             mask = self.rng.random(self._units(x.shape), np.float32) >= self.rate
             out = functional.dropout(x, mask, self.rate)
-        self._mask = x.shape, mask
-        return out
+        return out, (x.shape, mask)
 
-    def backward(self, d_out: Array) -> Array:
-        """d_out -> d_x, both of the input's shape, through the mask of the last forward pass."""
-        x_shape, mask = self._kept(self._mask)
+    def pullback(self, d_out: Array, saved: Saved, need_d_x: bool = True) -> Pulled:
+        """d_out -> d_x, both of the input's shape, through the mask of the forward pass."""
+        x_shape, mask = saved
         has_shape(f"{type(self).__name__}.backward", "d_out", d_out, *x_shape)
-        return d_out if mask is None else functional.dropout(d_out, mask, self.rate)
+        return d_out if mask is None else functional.dropout(d_out, mask, self.rate), {}
 
     def _units(self, x_shape: Shape) -> Shape:
         """Shape of the mask: what is dropped or kept as one."""
@@ -92,10 +92,10 @@ class Dropout2D(Dropout):
     arXiv:1411.4280.
     """
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
         """x (N, C, H, W) -> the same shape; ``training`` draws a new mask."""
         check_input("Dropout2D", x.shape[1:], "C", "H", "W")
-        return super().forward(x, training)
+        return super().apply(x, training)
 
     def _units(self, x_shape: Shape) -> Shape:
         return x_shape[:2]

@@ -5,29 +5,24 @@ from math import prod
 from ..arrays import Array
 from ..errors import ShapeError
 from .base import Layer, Shape
+from .passes import Pulled
 
 
 class Flatten(Layer):
     """(N, C, H, W) -> (N, C·H·W), channel by channel, row by row; no arithmetic at all."""
 
-    def __init__(self) -> None:
-        self._x_shape: Shape | None = None
-
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
         """x (N, …) -> (N, product of the rest)."""
         if x.ndim < 2:
             raise ShapeError(f"Flatten expects input of shape (N, …), got {x.shape}.")
-        self._x_shape = x.shape
-        return x.reshape(x.shape[0], prod(x.shape[1:]))
+        return x.reshape(x.shape[0], prod(x.shape[1:])), x.shape
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Shape, need_d_x: bool = True) -> Pulled:
         """d_out (N, features) -> d_x (N, …)."""
-        x_shape = self._kept(self._x_shape)
-        if d_out.shape != (x_shape[0], prod(x_shape[1:])):
-            raise ShapeError(
-                f"Flatten.backward expects d_out of shape {(x_shape[0], prod(x_shape[1:]))}, got {d_out.shape}."
-            )
-        return d_out.reshape(x_shape)
+        flat = (saved[0], prod(saved[1:]))
+        if d_out.shape != flat:
+            raise ShapeError(f"Flatten.backward expects d_out of shape {flat}, got {d_out.shape}.")
+        return d_out.reshape(saved), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C·H·W,)."""

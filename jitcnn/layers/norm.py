@@ -1,9 +1,9 @@
-"""Batch normalisation layer: every channel of a batch brought to mean 0 and variance 1, then scaled and shifted.
+"""Batch normalisation layer: every channel of a batch brought to mean 0 and variance 1, then scaled by gamma and shifted by beta.
 
-out[:, c] = scale[c] · (x[:, c] - mean[c]) / √(variance[c] + ε) + shift[c]
+out[:, c] = gamma[c] · (x[:, c] - mean[c]) / √(var[c] + eps) + beta[c]
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from ..functional.norm import Statistics
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
 from .base import Layer, Shape, check_count, check_dtype, check_input
+from .passes import Gradients, Pulled
 
 
-class _Pass(NamedTuple):
-    """What a forward pass leaves for the way back."""
+class Saved(NamedTuple):
+    """What the backward pass needs: x and statistics to normalise again, out to see where a ReLU let the gradient pass."""
 
     x: Array
     out: Array
@@ -36,16 +37,16 @@ class BatchNorm2D(Layer):
 
     Parameters
     ----------
-    channels : int
-    epsilon : float, > 0, added to the variance
+    num_features : int, the number of channels
+    eps : float, > 0, added to the variance
     momentum : float, 0 … 1, the share of each new batch in the running statistics
     impl : "auto", "naive" or "loops"; the other names are as "auto" here
     dtype : np.float32 (to train) or np.float64 (to check gradients)
 
     Attributes
     ----------
-    scale, shift, d_scale, d_shift : ndarray of shape (channels,)
-    running_mean, running_variance : ndarray of shape (channels,); the variance is the unbiased one
+    gamma, beta, d_gamma, d_beta : ndarray of shape (num_features,)
+    running_mean, running_var : ndarray of shape (num_features,); the variance is the unbiased one
 
     Raises
     ------
@@ -57,92 +58,88 @@ class BatchNorm2D(Layer):
     Ioffe and Szegedy (2015), arXiv:1502.03167.
     """
 
-    parameter_names = ("scale", "shift")
-    buffer_names = ("running_mean", "running_variance")
-    input_axes = ("channels", "H", "W")
-    config_names = ("channels", "epsilon", "momentum")
+    parameter_names = ("gamma", "beta")
+    buffer_names = ("running_mean", "running_var")
+    input_axes = ("num_features", "H", "W")
+    config_names = ("num_features", "eps", "momentum")
     has_implementations = True
+    renamed: ClassVar[dict[str, str]] = {
+        "channels": "num_features", "epsilon": "eps", "scale": "gamma", "shift": "beta",
+        "running_variance": "running_var",
+    }  # fmt: skip
 
     def __init__(
         self,
-        channels: int,
-        epsilon: float = 1e-5,
+        num_features: int,
+        eps: float = 1e-5,
         momentum: float = 0.1,
         *,
         impl: str = "auto",
         dtype: Any = np.float32,
     ) -> None:
-        self.channels = check_count("channels", channels)
-        if not epsilon > 0:
-            raise ConfigError(f"epsilon must be a positive number, got {epsilon}.")
+        self.num_features = check_count("num_features", num_features)
+        if not eps > 0:
+            raise ConfigError(f"eps must be a positive number, got {eps}.")
         if not 0 <= momentum <= 1:
             raise ConfigError(f"momentum must lie between 0 and 1, got {momentum}.")
-        self.epsilon = float(epsilon)
+        self.eps = float(eps)
         self.momentum = float(momentum)
         self.impl = check_impl(impl)
         dtype = check_dtype(dtype)
-        self.scale: Array = np.ones(self.channels, dtype)
-        self.shift: Array = np.zeros(self.channels, dtype)
-        self.d_scale: Array = np.zeros_like(self.scale)
-        self.d_shift: Array = np.zeros_like(self.shift)
-        self.running_mean: Array = np.zeros(self.channels, dtype)
-        self.running_variance: Array = np.ones(self.channels, dtype)
-        # x and the statistics give back what was normalised; the output says where a ReLU let pass.
-        self._pass: _Pass | None = None
+        self.gamma: Array = np.ones(self.num_features, dtype)
+        self.beta: Array = np.zeros(self.num_features, dtype)
+        self.d_gamma: Array = np.zeros_like(self.gamma)
+        self.d_beta: Array = np.zeros_like(self.beta)
+        self.running_mean: Array = np.zeros(self.num_features, dtype)
+        self.running_var: Array = np.ones(self.num_features, dtype)
 
-    def forward(self, x: Array, training: bool = True) -> Array:
+    def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
         """x (N, C, H, W) -> the same shape."""
-        return self.forward_fused(x, training)
+        return self.apply_fused(x, training)
 
-    def forward_relu(self, x: Array, training: bool = True) -> Array:
-        """``forward`` and ReLU in one pass; ``backward`` then is that of both."""
-        return self.forward_fused(x, training, relu=True)
-
-    def forward_fused(self, x: Array, training: bool, addend: Array | None = None, relu: bool = False) -> Array:
-        """``forward``, then + addend, then ReLU, in one pass."""
-        check_input("BatchNorm2D", x.shape[1:], self.channels, "H", "W")
-        running = None if training else Statistics(self.running_mean, self.running_variance, of_batch=False)
+    def apply_fused(
+        self, x: Array, training: bool, addend: Array | None = None, relu: bool = False
+    ) -> tuple[Array, Saved]:
+        """``apply``, then + addend, then ReLU, in one pass; its pullback covers all three."""
+        check_input("BatchNorm2D", x.shape[1:], self.num_features, "H", "W")
+        running = None if training else Statistics(self.running_mean, self.running_var, of_batch=False)
         out, statistics = functional.batch_norm2d(
-            x, self.scale, self.shift, running, self.epsilon, addend=addend, relu=relu, impl=self.impl
+            x, self.gamma, self.beta, running, self.eps, addend=addend, relu=relu, impl=self.impl
         )
         if training:
-            count = x.size // self.channels
+            count = x.size // self.num_features
             self._follow(self.running_mean, statistics.mean)
-            self._follow(self.running_variance, statistics.variance * (count / (count - 1)))
-        self._pass = _Pass(x, out, statistics, addend is not None, relu)
-        return out
+            self._follow(self.running_var, statistics.variance * (count / (count - 1)))
+        return out, Saved(x, out, statistics, addend is not None, relu)
 
     def _follow(self, running: Array, value: Array) -> None:
         """running ← (1 - momentum) · running + momentum · value."""
         running += (self.momentum * (value - running)).astype(running.dtype)
 
-    def backward(self, d_out: Array) -> Array:
-        """d_out (N, C, H, W) -> d_x of the same shape; sets d_scale and d_shift."""
-        return self.backward_fused(d_out)[0]
+    def pullback(self, d_out: Array, saved: Saved, need_d_x: bool = True) -> Pulled:
+        """d_out (N, C, H, W) -> d_x of the same shape, and the gradients of gamma and beta."""
+        d_x, _, gradients = self.pullback_fused(d_out, saved)
+        return d_x, gradients
 
-    def backward_fused(self, d_out: Array) -> tuple[Array, Array | None]:
-        """As ``backward``, and the gradient for the addend if there was one."""
-        x, out, statistics, added, relu = self._kept(self._pass)
-        d_x, d_addend, self.d_scale, self.d_shift = functional.batch_norm2d_backward(
-            d_out, x, out, self.scale, statistics, self.epsilon, added=added, relu=relu, impl=self.impl
+    def pullback_fused(self, d_out: Array, saved: Saved) -> tuple[Array, Array | None, Gradients]:
+        """As ``pullback``; the gradient for the addend, if there was one, comes second."""
+        x, out, statistics, added, relu = saved
+        d_x, d_addend, d_gamma, d_beta = functional.batch_norm2d_backward(
+            d_out, x, out, self.gamma, statistics, self.eps, added=added, relu=relu, impl=self.impl
         )
-        return d_x, d_addend
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set d_scale and d_shift."""
-        self.backward(d_out)
+        return d_x, d_addend, {"gamma": d_gamma, "beta": d_beta}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C, H, W)."""
-        check_input("BatchNorm2D", input_shape, self.channels, "H", "W")
+        check_input("BatchNorm2D", input_shape, self.num_features, "H", "W")
         return input_shape
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """For "forward" and "backward"."""
         x, size = (images, *input_shape), (input_shape[1], input_shape[2])
-        return plane_plans("batch_norm2d", x, size, (1, 1), Grid(), self.scale.dtype, self.impl)
+        return plane_plans("batch_norm2d", x, size, (1, 1), Grid(), self.gamma.dtype, self.impl)
 
     @property
     def label(self) -> str:
         """Channels, such as ``BatchNorm2D 64``."""
-        return f"BatchNorm2D {self.channels}"
+        return f"BatchNorm2D {self.num_features}"

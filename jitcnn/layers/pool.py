@@ -17,6 +17,7 @@ from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
 from .base import Layer, Shape, check_input, window_label
+from .passes import Pulled
 
 
 class _Pool2D(Layer):
@@ -74,31 +75,24 @@ class MaxPool2D(_Pool2D):
 
     operation = "max_pool2d"
 
-    def __init__(
-        self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
-    ) -> None:
-        super().__init__(pool_size, stride, padding, impl=impl)
-        # The gradient goes to the winners alone, so their positions are kept, and not the input.
-        self._winners: tuple[IntArray, Shape] | None = None
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C, H, W) -> (N, C, H_out, W_out)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, tuple[IntArray, Shape]]:
+        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the winners' positions: the gradient goes to them alone."""
         check_input("MaxPool2D", x.shape[1:], "C", "H", "W")
         out, max_indices = functional.max_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
-        self._winners = max_indices, x.shape
-        return out
+        return out, (max_indices, x.shape)
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: tuple[IntArray, Shape], need_d_x: bool = True) -> Pulled:
         """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
-        max_indices, x_shape = self._kept(self._winners)
-        return functional.max_pool2d_backward(
+        max_indices, x_shape = saved
+        d_x = functional.max_pool2d_backward(
             d_out, max_indices, x_shape, self.pool_size, self.stride, self.padding, impl=self.impl
         )
+        return d_x, {}
 
     @property
     def max_indices(self) -> IntArray:
         """Row and column in x of each winner of the last forward pass, (N, C, H_out, W_out, 2)."""
-        max_indices, x_shape = self._kept(self._winners)
+        max_indices, x_shape = self._saved()
         return np.stack(np.divmod(max_indices, x_shape[3]), axis=-1)
 
 
@@ -119,24 +113,15 @@ class AvgPool2D(_Pool2D):
 
     operation = "avg_pool2d"
 
-    def __init__(
-        self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
-    ) -> None:
-        super().__init__(pool_size, stride, padding, impl=impl)
-        # The gradient is shared whatever the numbers were: only the shape is kept.
-        self._x_shape: Shape | None = None
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C, H, W) -> (N, C, H_out, W_out)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
+        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape: the gradient does not depend on the values."""
         check_input("AvgPool2D", x.shape[1:], "C", "H", "W")
-        out = functional.avg_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
-        self._x_shape = x.shape
-        return out
+        return functional.avg_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl), x.shape
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Shape, need_d_x: bool = True) -> Pulled:
         """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
-        x_shape = self._kept(self._x_shape)
-        return functional.avg_pool2d_backward(d_out, x_shape, self.pool_size, self.stride, self.padding, impl=self.impl)
+        settings = self.pool_size, self.stride, self.padding
+        return functional.avg_pool2d_backward(d_out, saved, *settings, impl=self.impl), {}
 
 
 class GlobalAvgPool2D(Layer):
@@ -145,20 +130,14 @@ class GlobalAvgPool2D(Layer):
     Lin, Chen and Yan (2014), "Network In Network", arXiv:1312.4400.
     """
 
-    def __init__(self) -> None:
-        # As AvgPool2D: only the shape is kept.
-        self._x_shape: Shape | None = None
-
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C, H, W) -> (N, C)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
+        """x (N, C, H, W) -> (N, C). Saves the shape, as AvgPool2D."""
         check_input("GlobalAvgPool2D", x.shape[1:], "C", "H", "W")
-        out = functional.global_avg_pool2d(x)
-        self._x_shape = x.shape
-        return out
+        return functional.global_avg_pool2d(x), x.shape
 
-    def backward(self, d_out: Array) -> Array:
+    def pullback(self, d_out: Array, saved: Shape, need_d_x: bool = True) -> Pulled:
         """d_out (N, C) -> d_x (N, C, H, W)."""
-        return functional.global_avg_pool2d_backward(d_out, self._kept(self._x_shape))
+        return functional.global_avg_pool2d_backward(d_out, saved), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C,)."""

@@ -16,6 +16,7 @@ from ..shapes import Pair
 from .base import Layer, Shape, check_count, check_input
 from .conv import Conv2D
 from .norm import BatchNorm2D
+from .passes import Gradients, Pulled
 
 
 class _Residual(Layer):
@@ -63,35 +64,45 @@ class _Residual(Layer):
             layers |= {"shortcut_conv": self.shortcut[0], "shortcut_norm": self.shortcut[1]}
         return layers
 
-    def forward(self, x: Array, training: bool = True) -> Array:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out)."""
+    def apply(self, x: Array, training: bool) -> tuple[Array, dict[str, Any]]:
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves what each inner layer saved, by its name."""
         check_input(type(self).__name__, x.shape[1:], self.in_channels, "H", "W")
+        saved: dict[str, Any] = {}
         around = x
         if self.shortcut is not None:
             conv, norm = self.shortcut
-            around = norm.forward(conv.forward(x, training), training)
-        *first, (last_conv, last_norm) = self.branch
-        for conv, norm in first:
-            x = norm.forward_relu(conv.forward(x, training), training)
-        return last_norm.forward_fused(last_conv.forward(x, training), training, addend=around, relu=True)
+            around, saved["shortcut_conv"] = conv.apply(x, training)
+            around, saved["shortcut_norm"] = norm.apply(around, training)
+        for k, (conv, norm) in enumerate(self.branch, start=1):
+            x, saved[f"conv{k}"] = conv.apply(x, training)
+            addend = around if k == len(self.branch) else None
+            x, saved[f"norm{k}"] = norm.apply_fused(x, training, addend, relu=True)
+        return x, saved
 
-    def backward(self, d_out: Array) -> Array:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W); sets the gradients of all inner layers."""
-        *first, (last_conv, last_norm) = self.branch
-        d_branch, d_around = last_norm.backward_fused(d_out)
-        d_branch = last_conv.backward(d_branch)
-        for conv, norm in reversed(first):
-            d_branch = conv.backward(norm.backward(d_branch))
+    def pullback(self, d_out: Array, saved: dict[str, Any], need_d_x: bool = True) -> Pulled:
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of all inner layers."""
+        gradients: Gradients = {}
+
+        def back(d: Array, name: str, layer: Layer) -> Array:
+            d_x, found = layer.pullback(d, saved[name])
+            gradients.update({f"{name}.{key}": gradient for key, gradient in found.items()})
+            assert d_x is not None  # it was needed
+            return d_x
+
+        last = len(self.branch)
+        d_branch, d_around, found = self.branch[-1][1].pullback_fused(d_out, saved[f"norm{last}"])
+        gradients.update({f"norm{last}.{key}": gradient for key, gradient in found.items()})
+        for k in range(last, 0, -1):
+            conv, norm = self.branch[k - 1]
+            if k < last:
+                d_branch = back(d_branch, f"norm{k}", norm)
+            d_branch = back(d_branch, f"conv{k}", conv)
         assert d_around is not None  # the sum had an addend
         if self.shortcut is not None:
             conv, norm = self.shortcut
-            d_around = conv.backward(norm.backward(d_around))
+            d_around = back(back(d_around, "shortcut_norm", norm), "shortcut_conv", conv)
         d_branch += d_around
-        return d_branch
-
-    def backward_parameters(self, d_out: Array) -> None:
-        """Set the gradients of all inner layers."""
-        self.backward(d_out)
+        return d_branch, gradients
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C_in, H, W) -> (C_out, H_out, W_out)."""

@@ -1,4 +1,4 @@
-"""The register of ready-made nets: what they are called, and where they come from."""
+"""Registry of predefined models: names, sources and sizes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ Factory = Callable[..., CNN]
 
 @dataclass(frozen=True)
 class Net:
-    """One ready-made net: called as its factory is, with ``seed``, ``impl``, ``dtype`` and ``num_classes``, it builds itself.
+    """A predefined model: call it with ``seed``, ``impl``, ``dtype`` and ``num_classes`` to build it.
 
-    ``parameters`` and ``multiply_adds`` (for one image) are known before it is built; a test compares.
+    ``parameters`` and ``multiply_adds`` (for one image) are recorded here; a test compares them with the built model.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Net:
     def __call__(
         self, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int | None = None
     ) -> CNN:
-        """Build the net with fresh weights, for as many classes as the published one if not told otherwise."""
+        """Build the model with newly initialised weights; ``num_classes`` defaults to that of the paper."""
         classes = {} if num_classes is None else {"num_classes": num_classes}
         return self.factory(seed=seed, impl=impl, dtype=dtype, **classes)
 
@@ -44,7 +44,7 @@ MODELS: dict[str, Net] = {}
 def net(
     name: str, *, year: int, paper: str, input_shape: Shape, parameters: int, multiply_adds: int
 ) -> Callable[[Factory], Factory]:
-    """Enter the factory below into ``MODELS``; it stays what it is."""
+    """Decorator that registers a factory in ``MODELS`` and returns it unchanged."""
 
     def enter(factory: Factory) -> Factory:
         MODELS[name] = Net(name, factory, year, paper, input_shape, parameters, multiply_adds)
@@ -56,29 +56,29 @@ def net(
 def find_net(
     which: str, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int | None = None
 ) -> CNN:
-    """A ready-made net by its name, or one's own by the path of its description.
+    """Build a predefined model by name, or a custom model from an architecture file.
 
     Parameters
     ----------
     which : a name in ``MODELS``, or a path that ends in .toml
-    seed : int, or a numpy random Generator, decides the first weights
+    seed : int or numpy random Generator, for weight initialisation
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
-    num_classes : int, of a ready-made net; by default as published
+    num_classes : int, for predefined models; by default as published
 
     Raises
     ------
     ConfigError, ShapeError
-        If there is no such net, or the description is wrong.
+        If the name is unknown, or the architecture file is invalid.
     """
     if which in MODELS:
         return MODELS[which](seed=seed, impl=impl, dtype=dtype, num_classes=num_classes)
     if which.endswith(".toml"):
         description = read_net(which)
         if description.input_shape is None:
-            raise ConfigError(f"{which}: a net expects an input_shape such as [1, 28, 28], got none.")
-        return CNN.from_description(description, seed=seed, impl=impl, dtype=dtype)
+            raise ConfigError(f"{which}: input_shape is missing; add one such as [1, 28, 28].")
+        return CNN.from_toml(description, seed=seed, impl=impl, dtype=dtype)
     raise ConfigError(
-        f"There is no net named {which!r}{did_you_mean(which, MODELS)}: `jitcnn models` lists those there are, "
-        "and the description of a net of your own ends in .toml."
+        f"Unknown model {which!r}{did_you_mean(which, MODELS)}: `jitcnn models` lists the predefined models; "
+        "pass a .toml file for a custom architecture."
     )

@@ -195,7 +195,7 @@ class Desk:
                 mine.model = deepcopy(self.model)
             arrays = {} if anew else {name: array.copy() for name, array in mine.model.named_arrays().items()}
             job = Job(
-                self.model.describe(),
+                self.model.to_toml(),
                 arrays,
                 self._data(),
                 learning_rate,
@@ -253,7 +253,7 @@ class Desk:
                     oldest.training.end()
             if session.training is not None and session.training.version != session.version:
                 session.version, session.moved = session.training.version, {}
-                session.model.put_arrays(session.training.weights()[0])
+                session.model.load_arrays(session.training.weights()[0])
             return session
 
     def _why_no_training(self) -> str | None:

@@ -59,8 +59,8 @@ class Report:
 
 def model_of(job: Job) -> CNN:
     """The net that a job is about, with the weights it names."""
-    model = CNN.from_description(parse_net(job.net, "the net"), seed=job.seed, mean=job.mean, std=job.std)
-    model.put_arrays(job.arrays)
+    model = CNN.from_toml(parse_net(job.net, "the net"), seed=job.seed, mean=job.mean, std=job.std)
+    model.load_arrays(job.arrays)
     return model
 
 

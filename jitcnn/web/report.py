@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 
 from ..arrays import Array
 from ..benchmark.machine import environment
-from ..benchmark.race import weights_sha256
 from ..data import Dataset
 from ..errors import ConfigError
 from ..files import atomic_write
@@ -102,7 +101,7 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
     told = environment()
     facts = {
         "data set": f"{data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images",
-        "weights": f"SHA-256 {weights_sha256(model)}",
+        "weights": f"SHA-256 {model.fingerprint()}",
         "examined on": f"{told['processor']}, {told['cores']} cores",
         "versions": ", ".join(f"{name} {version}" for name, version in told["versions"].items()),
     }

@@ -33,7 +33,7 @@ def test_help_is_there(command, runner):
 def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeypatch, run_folder, seven, empty_cache):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "output").mkdir()
-    (tmp_path / "my_net.toml").write_text(mnist_dense().describe())
+    (tmp_path / "my_net.toml").write_text(mnist_dense().to_toml())
     for file in run_folder.iterdir():
         (tmp_path / "output" / file.name).write_bytes(file.read_bytes())
     text = runner.invoke(cli, [*command, "--help"]).output
@@ -130,13 +130,13 @@ def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, s
     ("arguments", "message"),
     [
         (["evaluate", "none.npz"], "Expected a model file at none.npz, found none"),
-        (["predict", "{model}", "none.png"], "none.png is not a picture that can be read"),
+        (["predict", "{model}", "none.png"], "none.png is not a readable image"),
         (["predict", __file__, "none.png"], "is not a whole jitcnn model file"),
-        (["summary", "mnist_cnn"], "There is no net named 'mnist_cnn' (did you mean 'mnist-cnn'?): `jitcnn models`"),
+        (["summary", "mnist_cnn"], "Unknown model 'mnist_cnn' (did you mean 'mnist-cnn'?): `jitcnn models`"),
         (["summary", "none.npz"], "Expected a model file at none.npz, found none"),
         (["summary", "none.toml"], "Expected the description of a net at none.toml, found none"),
         (["bench", "--plot", "x.txt"], "A picture is written as .png, .pdf or .svg, got 'x.txt'"),
-        (["bench", "--model", "mnist"], "There is no net named 'mnist'"),
+        (["bench", "--model", "mnist"], "Unknown model 'mnist'"),
     ],
 )
 def test_bad_files_are_told_in_one_line(arguments, message, runner, model_file):
@@ -155,7 +155,7 @@ def test_summary_speaks_json_and_toml(runner, tmp_path):
     told = json.loads(runner.invoke(cli, ["summary", "mnist-dense", "--json"]).output)
     assert (told["parameters"], told["multiply_adds"]) == (535_818, 535_040)
     text = runner.invoke(cli, ["summary", "mnist-cnn", "--toml"]).output
-    assert text == mnist_cnn().describe()
+    assert text == mnist_cnn().to_toml()
     (tmp_path / "mine.toml").write_text(text.replace("out_channels = 64", "out_channels = 7"))
     assert "Conv2D 32→7 3×3" in runner.invoke(cli, ["summary", str(tmp_path / "mine.toml")]).output
 
@@ -316,9 +316,9 @@ def test_evaluate_brings_a_folder_to_the_nets_size_and_tells_names(runner, pets)
     ("arguments", "code", "message"),
     [
         (["--dataset", "letters"], 2, "'letters' is neither one of auto, mnist, fashion-mnist"),
-        (["--dataset", "digits"], 1, "colours expects images 3×4×4, got 1×28×28 from digits"),
-        (["--dataset", "{pets}", "--channels", "2"], 1, "channels must be 1 (grey) or 3 (colour), got 2"),
-        (["--dataset", "{pets}", "--channels", "1"], 1, "colours expects images 3×4×4, got 1×4×4 from pets"),
+        (["--dataset", "digits"], 1, "colours expects images of shape 3×4×4, got 1×28×28 from digits"),
+        (["--dataset", "{pets}", "--channels", "2"], 1, "channels must be 1 (greyscale) or 3 (colour), got 2"),
+        (["--dataset", "{pets}", "--channels", "1"], 1, "colours expects images of shape 3×4×4, got 1×4×4 from pets"),
         (["--dataset", "{pets}", "--test-share", "1"], 2, "1.0 is not in the range"),
     ],
 )
@@ -333,14 +333,14 @@ def test_another_number_of_classes_is_told(runner, pets):
     for k in range(2):
         Image.new("RGB", (20, 30), "grey").save(pets / "eel" / f"{k}.png")
     result = runner.invoke(cli, ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)])
-    assert "colours tells 2 classes apart, pets has 3: choose a net or a data set that fits the other" in result.output
+    assert "colours has 2 classes, pets has 3; choose a matching model or data set" in result.output
 
 
 def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
     arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--output", str(pets.parent / "out")]
     result = runner.invoke(cli, arguments)
     assert result.exit_code == 1
-    assert "Error: cifar-vgg expects images 3×32×32, got 3×28×28 from pets" in result.output
+    assert "Error: cifar-vgg expects images of shape 3×32×32, got 3×28×28 from pets" in result.output
     assert "compiling" not in result.output
 
 
@@ -354,7 +354,7 @@ def test_a_ready_made_net_takes_as_many_classes_as_the_pictures_have(runner, pet
 def test_a_broken_picture_is_skipped_with_the_flag_alone(runner, pets):
     (pets / "cat" / "3.png").write_text("hello")
     arguments = ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)]
-    assert "3.png is not a picture that can be read" in runner.invoke(cli, arguments).output
+    assert "3.png is not a readable image" in runner.invoke(cli, arguments).output
     result = runner.invoke(cli, [*arguments, "--skip-broken"])
     assert result.exit_code == 0, result.output
-    assert "1 broken picture skipped" in result.output
+    assert "1 broken image skipped" in result.output

@@ -1,5 +1,7 @@
 """BatchNorm2D and the residual blocks that are made with it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from compare import assert_close
@@ -23,12 +25,12 @@ BLOCKS = pytest.mark.parametrize(
 
 
 def awake(layer, rng):
-    """The layer, its normalisations with statistics, scale and shift that are not their first ones."""
+    """The layer, its normalisations with statistics, gamma and beta that are not their first ones."""
     for one in [layer, *layer.inner().values()]:
         if isinstance(one, BatchNorm2D):
-            for name in ("scale", "shift", "running_mean"):
-                one.set_array(name, rng.standard_normal(one.channels) + 0.3)
-            one.set_array("running_variance", rng.random(one.channels) + 0.5)
+            for name in ("gamma", "beta", "running_mean"):
+                one.set_array(name, rng.standard_normal(one.num_features) + 0.3)
+            one.set_array("running_var", rng.random(one.num_features) + 0.5)
     return layer
 
 
@@ -48,7 +50,7 @@ def test_the_gradient_of_a_residual_block_is_right(block, training, rng):
 
 def test_a_batch_comes_out_with_mean_shift_and_deviation_scale(rng):
     layer = BatchNorm2D(2, dtype=np.float64)
-    layer.scale[:], layer.shift[:] = (2, 3), (5, -1)
+    layer.gamma[:], layer.beta[:] = (2, 3), (5, -1)
     out = layer.forward(7 + 4 * rng.standard_normal((8, 2, 5, 5)))
     np.testing.assert_allclose(out.mean(axis=(0, 2, 3)), [5, -1], atol=1e-12)
     np.testing.assert_allclose(out.std(axis=(0, 2, 3)), [2, 3], rtol=1e-5)
@@ -59,10 +61,10 @@ def test_running_statistics_follow_the_batches_and_serve_in_evaluation(rng):
     x = 3 + rng.standard_normal((4, 1, 2, 2))
     layer.forward(x)
     assert layer.running_mean[0] == pytest.approx(0.25 * x.mean())
-    assert layer.running_variance[0] == pytest.approx(0.75 + 0.25 * x.var(ddof=1))
+    assert layer.running_var[0] == pytest.approx(0.75 + 0.25 * x.var(ddof=1))
     before = layer.running_mean.copy()
     out = layer.forward(x, training=False)
-    np.testing.assert_allclose(out, (x - layer.running_mean) / np.sqrt(layer.running_variance + 1e-5))
+    np.testing.assert_allclose(out, (x - layer.running_mean) / np.sqrt(layer.running_var + 1e-5))
     assert_close(layer.running_mean, before)
 
 
@@ -76,12 +78,12 @@ def test_a_normalisation_and_a_relu_run_as_one_and_give_the_same(training, dtype
     plain = layers[1].forward(layers[0].forward(x, False), training)
     plain = layers[1].forward(layers[0].forward(x, training))
     d_plain = layers[0].backward(layers[1].backward(d_out))
-    expected = [plain, d_plain, layers[0].d_scale, layers[0].d_shift]
+    expected = [plain, d_plain, layers[0].d_gamma, layers[0].d_beta]
     net = CNN(layers)
     assert len(net.steps()) == 1
-    out = net.forward(x, training)
-    d_x = net.backward(d_out)
-    for result, wanted in zip([out, d_x, layers[0].d_scale, layers[0].d_shift], expected, strict=True):
+    out, tape = net.record(x, training)
+    d_x = tape.pullback(d_out)
+    for result, wanted in zip([out, d_x, layers[0].d_gamma, layers[0].d_beta], expected, strict=True):
         assert_close(result, wanted)
 
 
@@ -103,7 +105,7 @@ def test_one_number_to_a_channel_can_not_be_trained_on():
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"epsilon": 0}, "epsilon must be a positive"), ({"momentum": 1.5}, "momentum must lie between 0 and 1, got 1.5")],
+    [({"eps": 0}, "eps must be a positive"), ({"momentum": 1.5}, "momentum must lie between 0 and 1, got 1.5")],
 )
 def test_bad_settings_are_told(settings, message):
     with pytest.raises(ConfigError, match=message):
@@ -118,10 +120,10 @@ def test_a_normalisation_equals_torchs(training, rng):
     twin = torch.nn.BatchNorm2d(3, dtype=torch.float64).train(training)
     with torch.no_grad():
         for mine, its in (
-            ("scale", "weight"),
-            ("shift", "bias"),
+            ("gamma", "weight"),
+            ("beta", "bias"),
             ("running_mean",) * 2,
-            ("running_variance", "running_var"),
+            ("running_var", "running_var"),
         ):
             getattr(twin, its).copy_(torch.from_numpy(getattr(layer, mine)))
     x, d_out = rng.standard_normal((2, 5, 3, 4, 4))
@@ -130,6 +132,31 @@ def test_a_normalisation_equals_torchs(training, rng):
     expected.backward(torch.from_numpy(d_out))
     assert_close(layer.forward(x, training), expected.detach().numpy())
     assert_close(layer.backward(d_out), x_twin.grad.numpy())
-    assert_close(layer.d_scale, twin.weight.grad.numpy())
+    assert_close(layer.d_gamma, twin.weight.grad.numpy())
     assert_close(layer.running_mean, twin.running_mean.numpy())
-    assert_close(layer.running_variance, twin.running_var.numpy())
+    assert_close(layer.running_var, twin.running_var.numpy())
+
+
+def test_old_names_work_and_warn_of_the_new_ones():
+    with pytest.warns(DeprecationWarning, match="BatchNorm2D: (channels|epsilon) is now called (num_features|eps); "):
+        layer = BatchNorm2D(channels=3, epsilon=1e-3)
+    assert (layer.num_features, layer.eps) == (3, 1e-3)
+    with pytest.warns(DeprecationWarning, match="scale is now called gamma"):
+        assert layer.scale is layer.gamma
+    with pytest.warns(DeprecationWarning, match="running_variance is now called running_var"):
+        layer.running_variance = np.full(3, 2.0)
+    with pytest.warns(DeprecationWarning, match="d_shift is now called d_beta"):
+        assert layer.d_shift is layer.d_beta
+    np.testing.assert_array_equal(layer.running_var, 2)
+    layer.set_array("scale", np.full(3, 4.0))
+    np.testing.assert_array_equal(layer.gamma, 4)
+
+
+def test_a_file_with_the_old_names_is_read():
+    net = CNN.load(Path(__file__).parents[1] / "files" / "net_format_3.npz")
+    norm = net.layers[1]
+    assert (norm.num_features, norm.eps, norm.momentum) == (2, 1e-3, 0.2)
+    np.testing.assert_array_equal(norm.gamma, np.array([1.5, 0.5], np.float32))
+    image = np.linspace(0, 1, 72, dtype=np.float32).reshape(1, 1, 9, 8)
+    expected = [[0.2306722, 0.25761348, 0.26917937, 0.24253492]]  # printed by the version that wrote the file
+    np.testing.assert_allclose(net.predict_proba(image), expected, rtol=1e-5)

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from jitcnn import CNN, SGD, Augmentation, Checkpoints, Dense, Dropout, Flatten, ReLU, WeightAverage, fit, load_digits
-from jitcnn.benchmark.race import weights_sha256
 from jitcnn.checkpoint import read_checkpoint
 
 EPOCHS, BATCHES = 120, 5
@@ -33,7 +32,7 @@ def train(on_batch=None, **settings):
         net, data, epochs=EPOCHS, batch_size=8, optimizer=SGD(0.02), average=WeightAverage(0.9),
         augmentation=Augmentation(flip=True), on_batch=on_batch, **settings,
     )  # fmt: skip
-    return weights_sha256(net)
+    return net.fingerprint()
 
 
 def batches_kept(path):

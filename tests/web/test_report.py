@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from jitcnn import CNN, ConfigError, DataError
-from jitcnn.benchmark.race import weights_sha256
 from jitcnn.layers import Dense, Flatten
 from jitcnn.metrics import evaluate
 from jitcnn.web import report as report_module
@@ -23,7 +22,7 @@ def test_it_tells_what_was_measured(report, trained):
     models, data = trained
     right = evaluate(models["mnist-cnn"], data.x_test[:90], data.y_test[:90]).correct
     assert f"{right} of 90 test images are read correctly" in report
-    assert weights_sha256(models["mnist-cnn"]) in report
+    assert models["mnist-cnn"].fingerprint() in report
     assert "Conv2D 32→64 3×3 + ReLU" in report
     assert "mnist-cnn: 1 epoch, 90.00% at the end" in report
     titles = re.findall("<h2.*?>(.*?)</h2>", report)
@@ -70,7 +69,7 @@ def test_what_can_not_be_written_is_told_at_once(trained, tmp_path):
     with pytest.raises(ConfigError, match="can not be written: No such file or directory; choose another --output"):
         write_report(tmp_path / "no" / "report.html", models["mnist-dense"], data.limited(5), reach=0)
     other = CNN([Flatten(), Dense(784, 3)], input_shape=(1, 28, 28), name="three")
-    with pytest.raises(DataError, match="three tells 3 classes apart, digits has 10"):
+    with pytest.raises(DataError, match="three has 3 classes, digits has 10"):
         write_report(tmp_path / "report.html", other, data)
 
 

@@ -29,7 +29,7 @@ def tiny():
 
 def job_of(tiny, **settings):
     model, data = tiny
-    return Job(model.describe(), {n: a.copy() for n, a in model.named_arrays().items()}, data, **{"learning_rate": 0.01, "batch_size": 8, **settings})  # fmt: skip
+    return Job(model.to_toml(), {n: a.copy() for n, a in model.named_arrays().items()}, data, **{"learning_rate": 0.01, "batch_size": 8, **settings})  # fmt: skip
 
 
 def reports_until(link, wanted):
@@ -64,7 +64,7 @@ def learning(tiny, monkeypatch):
 def test_it_begins_with_the_weights_it_is_given(tiny):
     model, _ = tiny
     assert all(np.array_equal(a, b) for a, b in zip(model_of(job_of(tiny)).arrays(), model.arrays(), strict=True))
-    fresh = model_of(Job(model.describe(), {}, tiny[1], 0.01, 8))
+    fresh = model_of(Job(model.to_toml(), {}, tiny[1], 0.01, 8))
     assert not np.array_equal(fresh.arrays()[0], model.arrays()[0])
 
 

@@ -39,6 +39,6 @@ def command(model: str, as_json: bool, as_toml: bool, batch_size: int) -> None:
     if as_json:
         click.echo(json.dumps(net.summary_record(batch_size)))
     elif as_toml:
-        click.echo(net.describe(), nl=False)
+        click.echo(net.to_toml(), nl=False)
     else:
         stdout().print(model_table(net, batch_size))

@@ -74,19 +74,19 @@ def _dropout_without_scale(right: Function) -> Function:
     return wrong
 
 
-@bug("dropout-without-mask", "Dropout", "the gradient passes through what was dropped", Dropout, "backward")
+@bug("dropout-without-mask", "Dropout", "the gradient passes through what was dropped", Dropout, "pullback")
 def _dropout_without_mask(right: Function) -> Function:
-    def wrong(self: Dropout, d_out: Any) -> Any:
-        everything = right(self, np.ones_like(d_out)).max()
-        return d_out * everything
+    def wrong(self: Dropout, d_out: Any, saved: Any, need_d_x: bool = True) -> Any:
+        everything = right(self, np.ones_like(d_out), saved)[0].max()
+        return d_out * everything, {}
 
     return wrong
 
 
-@bug("flatten-by-columns", "Flatten", "d_x filled column by column", Flatten, "backward")
+@bug("flatten-by-columns", "Flatten", "d_x filled column by column", Flatten, "pullback")
 def _flatten_by_columns(right: Function) -> Function:
-    def wrong(self: Flatten, d_out: Any) -> Any:
-        d_x = right(self, d_out)
-        return d_x.swapaxes(2, 3).reshape(d_x.shape)
+    def wrong(self: Flatten, d_out: Any, saved: Any, need_d_x: bool = True) -> Any:
+        d_x = right(self, d_out, saved)[0]
+        return d_x.swapaxes(2, 3).reshape(d_x.shape), {}
 
     return wrong

@@ -1,0 +1,68 @@
+"""The arrays of a net: parameters, gradients and buffers, in the order of the layers and by name."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from .arrays import Array
+from .layers import Layer
+from .optim import SGD
+
+
+class ModelArrays:
+    """The arrays of all layers; base of ``CNN``. An array that several layers share counts once."""
+
+    layers: list[Layer]
+
+    def parameters(self) -> list[Array]:
+        """Every learnable array once, layer by layer."""
+        every = [parameter for layer in self.layers for parameter in layer.parameters().values()]
+        return list({id(parameter): parameter for parameter in every}.values())
+
+    def buffers(self) -> list[Array]:
+        """Every array that is kept and not learnt by gradients, layer by layer."""
+        every = [buffer for layer in self.layers for buffer in layer.buffers().values()]
+        return list({id(buffer): buffer for buffer in every}.values())
+
+    def arrays(self) -> list[Array]:
+        """Every parameter, then every buffer: what a ``WeightAverage`` follows."""
+        return self.parameters() + self.buffers()
+
+    def generators(self) -> list[np.random.Generator]:
+        """Every generator that a forward pass draws from, once."""
+        every = [generator for layer in self.layers for generator in layer.generators()]
+        return list({id(generator): generator for generator in every}.values())
+
+    def gradients(self) -> list[Array]:
+        """The gradient of each of ``parameters()``, in the same order."""
+        parameters = [parameter for layer in self.layers for parameter in layer.parameters().values()]
+        gradients = [gradient for layer in self.layers for gradient in layer.gradients().values()]
+        return list({id(mine): gradient for mine, gradient in zip(parameters, gradients, strict=True)}.values())
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learnt."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all parameters in order, as little-endian bytes: equal for bit-equal weights."""
+        digest = hashlib.sha256()
+        for parameter in self.parameters():
+            digest.update(parameter.astype(parameter.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
+    def update_params(self, learning_rate: float) -> None:
+        """One plain step downhill: every parameter -= learning_rate · its gradient."""
+        SGD(learning_rate, momentum=0).step(self.parameters(), self.gradients())
+
+    def named_arrays(self) -> dict[str, Array]:
+        """Every parameter and buffer by its name in a file, such as ``0.weights``."""
+        arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
+        return {f"{position}.{name}": array for position, named in enumerate(arrays) for name, array in named.items()}
+
+    def load_arrays(self, arrays: Mapping[str, Array]) -> None:
+        """Copy arrays into the parameters and buffers that ``named_arrays`` calls by these names."""
+        mine = self.named_arrays()
+        for name, array in arrays.items():
+            mine[name][...] = array
