@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .architecture import NetDescription, parse_net
+    from .checkpointing import Checkpoints
     from .data import Augmentation, Dataset, load_dataset, load_digits, load_mnist
     from .errors import (
         CheckpointError,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from .models import MODELS, find_net
     from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
     from .recipes import Recipe, load_recipe, recipe_names
-    from .resume import Checkpoints
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
     from .shapes import output_size
     from .training import fit, fit_by, train_step
@@ -61,7 +61,7 @@ _HOMES = {
     "models": ("MODELS", "find_net"),
     "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),
-    "resume": ("Checkpoints",),
+    "checkpointing": ("Checkpoints",),
     "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),
     "shapes": ("output_size",),
     "training": ("fit", "fit_by", "train_step"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import compile_ahead
 from .arrays import Array, IntArray
+from .checkpointing import Checkpoints
 from .data.augment import Augmentation
 from .data.batches import minibatches
 from .data.dataset import Dataset
@@ -24,7 +25,7 @@ from .model import CNN
 from .models import find_net
 from .optim import SGD, Optimizer, WeightAverage
 from .recipes import Recipe
-from .resume import Checkpoints, FilePath, Training
+from .resume import FilePath, Training
 from .schedules import Schedule
 
 # Training images on which filters must fire to be alive.

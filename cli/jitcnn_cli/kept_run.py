@@ -9,10 +9,11 @@ import click
 from click.core import ParameterSource
 
 from jitcnn.checkpoint import open_checkpoint
+from jitcnn.checkpointing import Checkpoints, Every
 from jitcnn.errors import CheckpointError, ConfigError
 from jitcnn.history import History
 from jitcnn.model import CNN
-from jitcnn.resume import Checkpoints, Every, FinishedError, read_training, training_in
+from jitcnn.resume import FinishedError, read_training, training_in
 
 FILE = "checkpoint.npz"
 MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # the bits do not hang on them

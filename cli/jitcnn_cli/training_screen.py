@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from jitcnn.checkpointing import Checkpoints
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.history import Epoch, History
@@ -19,7 +20,7 @@ from jitcnn.metrics import evaluate
 from jitcnn.model import CNN
 from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
-from jitcnn.resume import Checkpoints, Progress, read_training
+from jitcnn.resume import Progress, read_training
 from jitcnn.shift import shift_test
 from jitcnn.training import fit_by, model_by, prepare
 from jitcnn_cli import options

@@ -71,7 +71,7 @@ class Desk:
         )
         self._shape: tuple[int, ...] = shape
         self.scale = canvas_scale(model)
-        self._lock = Lock()  # a layer keeps what its backward pass needs, so one pass at a time
+        self._lock = Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._rival_moved: dict[tuple[int, int], float] = {}
 
@@ -233,8 +233,6 @@ class Desk:
         for session in self._sessions.values():
             if session.training is not None:
                 session.training.end()
-
-    # --- within ---------------------------------------------------------------------------------------
 
     def _lenses(self) -> dict[str, Window]:
         """The layers that the page looks into."""

@@ -1,0 +1,91 @@
+"""When and where a training run writes its checkpoints."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from .errors import CheckpointError, ConfigError
+from .files import remove_leftovers
+from .interrupts import HeldInterrupts
+from .resume import FilePath, Progress, Training
+
+UNITS = {"batch": "batches", "epoch": "epochs"}
+
+
+@dataclass(frozen=True)
+class Every:
+    """How often: every so many batches or epochs of a training, counted from its beginning."""
+
+    count: int
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str | int) -> "Every":
+        """Read "500batches", "2epochs", "1 epoch" or, in batches, 500; ConfigError for anything else."""
+        found = re.fullmatch(r"(\d{1,9}) *(batch|batches|epoch|epochs)?", str(text).strip())
+        if found is None or int(found[1]) < 1:
+            raise ConfigError(
+                f"Checkpoints are written every so many batches or epochs, such as 500batches or 2epochs, got {text!r}."
+            )
+        unit = found[2] or "batches"
+        return cls(int(found[1]), UNITS.get(unit, unit))
+
+    def __str__(self) -> str:
+        return f"{self.count}{self.unit}"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where and how often a training is written, while it runs, at its end, and on Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    path : file; an old one stays until the new one is whole
+    every : "500batches", "2epochs" and so on, or a number of batches
+    notes : plain values to be kept with it
+
+    Raises
+    ------
+    ConfigError
+        If ``every`` says nothing.
+    CheckpointError
+        If the folder of ``path`` can not be written.
+    """
+
+    path: FilePath
+    every: Every | str | int = "1epoch"
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.every, Every):
+            object.__setattr__(self, "every", Every.parse(self.every))
+        try:
+            remove_leftovers(self.path)
+            with TemporaryFile(dir=Path(self.path).parent):
+                pass
+        except OSError as error:
+            raise CheckpointError(
+                f"The checkpoint {self.path} can not be written: {error.strerror or error}; name a folder that can."
+            ) from error
+
+    @contextmanager
+    def keeping(self, training: Training) -> Iterator[Callable[[], None]]:
+        """What is to be called between batches and between epochs; Ctrl-C and SIGTERM are obeyed there alone."""
+        with HeldInterrupts() as interrupts:
+
+            def keep() -> None:
+                if interrupts.asked or self._is_due(training.progress):
+                    training.save(self.path, {**self.notes, "every": str(self.every)})
+                interrupts.obey()
+
+            yield keep
+
+    def _is_due(self, at: Progress) -> bool:
+        assert isinstance(self.every, Every)
+        if self.every.unit == "epochs":
+            return at.finished or (at.seen == 0 and (at.epoch - 1) % self.every.count == 0)
+        return at.finished or (at.seen > 0 and at.batches % self.every.count == 0)
