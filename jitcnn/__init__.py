@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .metrics import evaluate
     from .model import CNN
     from .models import MODELS, find_net
-    from .optim import SGD, Adam, AdamW, Optimizer, WeightAverage
+    from .optim import SGD, Adam, AdamW, Lion, Optimizer, WeightAverage
     from .recipes import Recipe, load_recipe, recipe_names
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
     from .shapes import output_size
@@ -59,7 +59,7 @@ _HOMES = {
     "metrics": ("evaluate",),
     "model": ("CNN",),
     "models": ("MODELS", "find_net"),
-    "optim": ("SGD", "Adam", "AdamW", "Optimizer", "WeightAverage"),
+    "optim": ("SGD", "Adam", "AdamW", "Lion", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),
     "checkpointing": ("Checkpoints",),
     "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),

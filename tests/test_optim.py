@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn import SGD, Adam, AdamW, WeightAverage
+from jitcnn import SGD, Adam, AdamW, Lion, WeightAverage
 from jitcnn.errors import ConfigError, ShapeError
 
 
@@ -73,6 +73,12 @@ def adam_by_numpy(p, g, kept, t, learning_rate, betas, epsilon, weight_decay=0.0
     return p - learning_rate * m / (np.sqrt(v) + epsilon) - (learning_rate * weight_decay * p if decoupled else 0)
 
 
+def lion_by_numpy(p, g, kept, t, learning_rate, betas, weight_decay=0.0):
+    m = kept.get("m", 0)
+    kept["m"] = betas[1] * m + (1 - betas[1]) * g
+    return (1 - learning_rate * weight_decay) * p - learning_rate * np.sign(betas[0] * m + (1 - betas[0]) * g)
+
+
 ADAM = {"learning_rate": 0.05, "betas": (0.8, 0.95), "epsilon": 1e-3}
 CASES = {
     "plain": (SGD, {"learning_rate": 0.1, "momentum": 0.0}),
@@ -84,7 +90,10 @@ CASES = {
     "adam": (Adam, ADAM),
     "adam coupled": (Adam, {**ADAM, "weight_decay": 0.2}),
     "adamw": (AdamW, {**ADAM, "weight_decay": 0.2}),
+    "lion": (Lion, {"learning_rate": 0.05, "betas": (0.8, 0.95)}),
+    "lion decayed": (Lion, {"learning_rate": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.2}),
 }
+BY_NUMPY = {SGD: sgd_by_numpy, Adam: adam_by_numpy, AdamW: adam_by_numpy, Lion: lion_by_numpy}
 every_case = pytest.mark.parametrize("case", CASES)
 
 
@@ -102,7 +111,7 @@ def twenty_steps(optimizer, rng):
 def test_twenty_steps_are_those_of_plain_numpy(case, rng):
     kind, settings = CASES[case]
     before, gradients, after = twenty_steps(kind(**settings, decay_bias=True), rng)
-    by_numpy = sgd_by_numpy if kind is SGD else adam_by_numpy
+    by_numpy = BY_NUMPY[kind]
     further = {"decoupled": True} if kind is AdamW else {}
     for position, parameter in enumerate(before):
         kept, expected = {}, parameter
@@ -112,7 +121,7 @@ def test_twenty_steps_are_those_of_plain_numpy(case, rng):
 
 
 @pytest.mark.torch
-@every_case
+@pytest.mark.parametrize("case", [case for case, (kind, _) in CASES.items() if kind is not Lion])  # torch has no Lion
 def test_twenty_steps_are_those_of_torch(case, rng):
     torch = pytest.importorskip("torch")
     kind, settings = CASES[case]
@@ -134,7 +143,7 @@ def test_twenty_steps_are_those_of_torch(case, rng):
 
 
 def test_float32_follows_float64(rng):
-    for kind, settings in (CASES["all"], CASES["adamw"]):
+    for kind, settings in (CASES["all"], CASES["adamw"], CASES["lion decayed"]):
         parameter, gradients = rng.standard_normal((4, 3)), rng.standard_normal((20, 4, 3))
         results = []
         for dtype in (np.float32, np.float64):
@@ -146,7 +155,7 @@ def test_float32_follows_float64(rng):
         np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW, Lion])
 def test_biases_decay_only_when_asked_to(kind):
     for decay_bias, bias_moves in ((False, False), (True, True)):
         weights, bias = np.ones((2, 3)), np.ones(3)
@@ -195,6 +204,8 @@ def test_a_state_before_the_first_step_and_one_that_does_not_fit(rng):
         (Adam, {"betas": (0.9, 1)}, r"betas must be two numbers of at least 0 and below 1, got \(0.9, 1\)"),
         (Adam, {"betas": (0.9,)}, "betas must be two numbers"),
         (AdamW, {"epsilon": 0}, "epsilon must be a positive number, got 0"),
+        (Lion, {"betas": (0.9, 1.0)}, "betas must be two numbers of at least 0 and below 1"),
+        (Lion, {"betas": (0.9,)}, "betas must be two numbers of at least 0 and below 1"),
         (WeightAverage, {"decay": 1}, "decay of a weight average must lie between 0 and 1, got 1"),
     ],
 )

@@ -212,7 +212,7 @@ def test_invalid_setting_raises_with_file_and_key(text, message, written):
         ("epochs = 3", "A recipe requires batch_size and optimizer; valid keys are epochs, batch_size, "),
         ("epochs = 0\nbatch_size = 8\noptimizer = {kind = 'sgd'}", "epochs must be an integer of at least 1, got 0"),
         ("epochs = 3\nbatch_size = 2.5\noptimizer = {kind = 'sgd'}", "batch_size must be an integer of at least 1, got 2.5"),
-        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'rms'}", r"kind in \[optimizer\] must be one of sgd, adam, adamw, got 'rms'"),
+        ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'rms'}", r"kind in \[optimizer\] must be one of sgd, adam, adamw, lion, got 'rms'"),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = ['sgd']}", r"kind in \[optimizer\] must be one of"),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'adam', momentum = 0.9}", r"unknown key 'momentum' in \[optimizer\] of kind adam; valid keys are kind, learning_rate, betas, "),
         ("epochs = 3\nbatch_size = 8\noptimizer = {kind = 'sgd', learning_rate = '0.1'}", "learning_rate must be a number, got '0.1'"),

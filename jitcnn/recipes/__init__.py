@@ -13,7 +13,7 @@ A complete recipe; only ``epochs``, ``batch_size`` and ``[optimizer]`` are requi
     normalise = true                   # by per-channel mean and std of the training images
 
     [optimizer]
-    kind = "sgd"                       # or adam, adamw: betas, epsilon instead of momentum, nesterov, decoupled
+    kind = "sgd"                       # or adam, adamw, lion: betas, epsilon instead of momentum, nesterov, decoupled
     learning_rate = 0.1
     momentum = 0.9
     nesterov = true
@@ -62,7 +62,7 @@ class Recipe:
     Parameters
     ----------
     epochs, batch_size : int, at least 1
-    optimizer : dict; ``kind`` and settings of ``SGD``, ``Adam`` or ``AdamW``
+    optimizer : dict; ``kind`` and settings of ``SGD``, ``Adam``, ``AdamW`` or ``Lion``
     schedule : dict; ``kind`` and settings; its initial or peak learning rate is that of the optimizer
     name, description : str
     dataset : names of the data sets the recipe is for

@@ -126,6 +126,38 @@ def adam_step(parameter: Array, gradient: Array, first_moment: Array, second_mom
         _adam_step(parameter, gradient, first_moment, second_moment, settings, first, last)
 
 
+class Signs(NamedTuple):
+    """The settings of ``lion_step``, numbers of the parameter's dtype."""
+
+    learning_rate: Any
+    beta_1: Any
+    beta_2: Any
+    kept: Any
+
+
+@kernel
+def _lion_step(parameter: Array, gradient: Array, momentum: Array, settings: Signs, first: int, last: int) -> None:
+    learning_rate, beta_1, beta_2, kept = settings
+    one = parameter.dtype.type(1)
+    for i in range(np.uintp(first), np.uintp(last)):
+        direction = beta_1 * momentum[i] + (one - beta_1) * gradient[i]
+        parameter[i] = kept * parameter[i] - learning_rate * np.sign(direction)
+        momentum[i] = beta_2 * momentum[i] + (one - beta_2) * gradient[i]
+
+
+@parallel_kernel
+def lion_step(parameter: Array, gradient: Array, momentum: Array, settings: Signs) -> None:
+    """One step of Lion; all arrays (S,).
+
+    parameter = kept · parameter - learning_rate · sign(beta_1 · momentum + (1 - beta_1) · gradient);
+    momentum = beta_2 · momentum + (1 - beta_2) · gradient.
+    """
+    size = len(parameter)
+    for job in prange((size + CHUNK - 1) // CHUNK):
+        first = np.intp(job * CHUNK)
+        _lion_step(parameter, gradient, momentum, settings, first, min(size, first + CHUNK))
+
+
 @kernel
 def _average_step(average: Array, value: Array, share: float, first: int, last: int) -> None:
     for i in range(np.uintp(first), np.uintp(last)):

@@ -1,0 +1,11 @@
+"""Optimisers, and the moving average of what they update."""
+
+from .adam import Adam, AdamW
+from .average import WeightAverage
+from .base import Optimizer, State
+from .lion import Lion
+from .sgd import SGD
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "lion": Lion}
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Lion", "Optimizer", "State", "WeightAverage"]

@@ -1,0 +1,94 @@
+"""Adam, and Adam with decoupled weight decay."""
+
+from math import isfinite, sqrt
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ConfigError
+from ..kernels.elementwise import optim as kernels
+from .base import Optimizer
+
+
+class Adam(Optimizer):
+    """Steps of about one learning rate, whatever the size of the gradients.
+
+    m ← β₁ m + (1 - β₁) g; v ← β₂ v + (1 - β₂) g²; parameter ← parameter - learning_rate · m̂ / (√v̂ + epsilon),
+    where m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) make up for the start at zero.
+
+    Parameters
+    ----------
+    learning_rate : float, > 0
+    betas : (β₁, β₂), each 0 up to, but not including, 1
+    epsilon : float, > 0
+    weight_decay : float, ≥ 0; weight_decay · parameter is added to each gradient
+    decay_bias : bool; False leaves parameters of a single axis (biases, scales) without decay
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization", arXiv:1412.6980.
+    """
+
+    memory_names = ("first_moments", "second_moments")
+    first_moments: list[Array]
+    second_moments: list[Array]
+    decoupled: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        decay_bias: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay, decay_bias)
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ConfigError(f"betas must be two numbers of at least 0 and below 1, got {betas}.")
+        if not (isfinite(epsilon) and epsilon > 0):
+            raise ConfigError(f"epsilon must be a positive number, got {epsilon}.")
+        self.betas = betas
+        self.epsilon = epsilon
+
+    def _update(self, position: int, parameter: Array, gradient: Array, decay: float) -> None:
+        number, (beta_1, beta_2) = parameter.dtype.type, self.betas
+        coupled, kept = (0.0, 1 - self.learning_rate * decay) if self.decoupled else (decay, 1.0)
+        settings = kernels.Moments(
+            number(self.learning_rate / (1 - beta_1**self.steps)),
+            number(1 - beta_1),
+            number(1 - beta_2),
+            number(sqrt(1 - beta_2**self.steps)),
+            number(self.epsilon),
+            number(coupled),
+            number(kept),
+            np.finfo(number).tiny,
+        )
+        moments = self.first_moments[position].reshape(-1), self.second_moments[position].reshape(-1)
+        kernels.adam_step(parameter, gradient, *moments, settings)
+
+
+class AdamW(Adam):
+    """Adam, with a decay that the moments do not see: each parameter also loses learning_rate · weight_decay of itself.
+
+    Parameters
+    ----------
+    learning_rate, betas, epsilon, decay_bias : as ``Adam``
+    weight_decay : float, ≥ 0
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization", arXiv:1711.05101.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        decay_bias: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, betas, epsilon, weight_decay, decay_bias)

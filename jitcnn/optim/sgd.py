@@ -1,0 +1,61 @@
+"""Stochastic gradient descent."""
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ConfigError
+from ..kernels.elementwise import optim as kernels
+from .base import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum.
+
+    velocity ← momentum · velocity + gradient; parameter ← parameter - learning_rate · velocity
+
+    Parameters
+    ----------
+    learning_rate : float, > 0
+    momentum : float, 0 (plain gradient descent) up to, but not including, 1
+    nesterov : bool; the step is gradient + momentum · velocity, one momentum ahead
+    weight_decay : float, ≥ 0; weight_decay · parameter is added to each gradient
+    decoupled : bool; the decay is taken from the parameter itself, which also loses learning_rate ·
+        weight_decay of itself, and no velocity sees it
+    decay_bias : bool; False leaves parameters of a single axis (biases, scales) without decay
+
+    References
+    ----------
+    Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
+    deep learning"; Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization", arXiv:1711.05101.
+    """
+
+    memory_names = ("velocities",)
+    velocities: list[Array]
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        decoupled: bool = False,
+        decay_bias: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay, decay_bias)
+        if not 0 <= momentum < 1:
+            raise ConfigError(f"momentum must be at least 0 and below 1, got {momentum}.")
+        if nesterov and momentum == 0:
+            raise ConfigError("nesterov expects a momentum above 0, got 0; set a momentum or leave nesterov out.")
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.decoupled = decoupled
+
+    def _update(self, position: int, parameter: Array, gradient: Array, decay: float) -> None:
+        number, velocity = parameter.dtype.type, self.velocities[position].reshape(-1)
+        rate, momentum, smallest = number(self.learning_rate), number(self.momentum), np.finfo(number).tiny
+        if not self.nesterov and self.weight_decay == 0:
+            kernels.momentum_step(parameter, gradient, velocity, rate, momentum, smallest)
+            return
+        coupled, kept = (0.0, 1 - self.learning_rate * decay) if self.decoupled else (decay, 1.0)
+        settings = kernels.Descent(rate, momentum, self.nesterov, number(coupled), number(kept), smallest)
+        kernels.sgd_step(parameter, gradient, velocity, settings)
