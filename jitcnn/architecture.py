@@ -76,7 +76,7 @@ def read_net(path: str | os.PathLike[str]) -> NetDescription:
     Raises
     ------
     ConfigError
-        If there is no such file, or it can not be read, or says what no net is.
+        If there is no such file, or it cannot be read, or says what no net is.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -86,7 +86,7 @@ def read_net(path: str | os.PathLike[str]) -> NetDescription:
             f"Expected the description of a net at {path}, found none{did_you_mean(str(path), beside)}."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} can not be read as text: {error}; a net is described in TOML, in UTF-8.") from error
+        raise ConfigError(f"{path} cannot be read as text: {error}; a net is described in TOML, in UTF-8.") from error
     return parse_net(text, str(path))
 
 
@@ -204,7 +204,7 @@ def build_layers(
     Raises
     ------
     ConfigError
-        If a setting is out of range, or can not be inferred, or the layers hold more than ``most``.
+        If a setting is out of range, or cannot be inferred, or the layers hold more than ``most``.
     ShapeError
         If a layer does not take the shape that arrives, or the last one does not give one number for each class.
     """
@@ -223,7 +223,7 @@ def build_layers(
         except JitCNNError as error:
             raise type(error)(f"{one.where}: {error}") from error
         except (TypeError, ValueError, OverflowError, MemoryError) as error:
-            raise ConfigError(f"{one.where} can not be built with {one.settings}: {error}.") from error
+            raise ConfigError(f"{one.where} cannot be built with {one.settings}: {error}.") from error
         layers.append(layer)
         most -= sum(array.size for array in (layer.parameters() | layer.buffers()).values())
         if most < 0:
@@ -243,7 +243,7 @@ def _inferred(one: LayerDescription, shape: Shape | None) -> dict[str, int]:
         missing = [axis for axis in axes if axis in LAYERS[one.kind].config_names and axis not in one.settings]
         if missing:
             raise ConfigError(
-                f"{one.where}: {missing[0]} can not be inferred; give the net an input_shape such as [1, 28, 28]."
+                f"{one.where}: {missing[0]} cannot be inferred; give the net an input_shape such as [1, 28, 28]."
             )
         return {}
     if axes and len(axes) != len(shape):

@@ -138,7 +138,7 @@ def write_checkpoint(
     Raises
     ------
     CheckpointError
-        If the file can not be written; what stood there before is kept.
+        If the file cannot be written; what stood there before is kept.
     """
     digest = hashlib.sha256()
     try:
@@ -166,7 +166,7 @@ def _told(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, _Member]:
-    """Every array of a file of ``size`` bytes by name, as far as its first line tells; ValueError if it can not be ours."""
+    """Every array of a file of ``size`` bytes by name, as far as its first line tells; ValueError if it cannot be ours."""
     infos = archive.infolist()
     # Members are stored as they are: whatever claims to grow on unpacking, or more than there is, is not ours.
     if any(info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size for info in infos):

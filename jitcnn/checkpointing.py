@@ -53,7 +53,7 @@ class Checkpoints:
     ConfigError
         If ``every`` says nothing.
     CheckpointError
-        If the folder of ``path`` can not be written.
+        If the folder of ``path`` cannot be written.
     """
 
     path: FilePath
@@ -69,7 +69,7 @@ class Checkpoints:
                 pass
         except OSError as error:
             raise CheckpointError(
-                f"The checkpoint {self.path} can not be written: {error.strerror or error}; name a folder that can."
+                f"The checkpoint {self.path} cannot be written: {error.strerror or error}; name a folder that can."
             ) from error
 
     @contextmanager

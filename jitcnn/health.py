@@ -56,7 +56,7 @@ def first_break(model: CNN, x: Array, y: IntArray) -> str:
 
 
 def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
-    """Filters and units behind a ReLU that give nothing but zero on every image, and so can not learn.
+    """Filters and units behind a ReLU that give nothing but zero on every image, and so cannot learn.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ MOST_WEIGHTS = 1 << 28  # in one array: 1 GiB in float32; the largest of VGG-19 
 
 
 class Blank(np.random.Generator):
-    """In the place of a generator where first weights are of no use: zeros, which take no memory until they are written.
+    """Instead of a generator, where initial weights are of no use: zeros, which take no memory until they are written.
 
     Parameters
     ----------

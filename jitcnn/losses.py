@@ -57,7 +57,7 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
     Returns
     -------
     loss : float
-        Mean over the batch, in nats; ln(classes) when every class is believed equally.
+        Mean over the batch, in nats; ln(classes) when every class is predicted equally.
     d_logits : ndarray of shape (N, classes)
 
     Raises

@@ -1,6 +1,7 @@
 """How good a net is on images it did not learn from."""
 
 from dataclasses import dataclass, field
+from warnings import warn
 
 import numpy as np
 
@@ -13,20 +14,26 @@ from .model import CNN
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an examination; ``believed`` (N,) holds the class that the net took each image for."""
+    """Result of an evaluation; ``predicted`` (N,) is the predicted class of each image."""
 
     loss: float
     correct: int
     total: int
-    believed: IntArray = field(repr=False, compare=False)
+    predicted: IntArray = field(repr=False, compare=False)
 
     @property
     def accuracy(self) -> float:
         """Share of correct answers, 0 … 1."""
         return self.correct / self.total
 
+    @property
+    def believed(self) -> IntArray:
+        """Old name of ``predicted``, until version 1.0."""
+        warn("Evaluation.believed is now called predicted.", DeprecationWarning, stacklevel=2)
+        return self.predicted
+
     def as_dict(self) -> dict[str, float]:
-        """The figures as plain values, for a JSON file."""
+        """The metrics as plain values, for a JSON file."""
         return {"loss": self.loss, "correct": self.correct, "total": self.total, "accuracy": self.accuracy}
 
 
@@ -55,12 +62,12 @@ def evaluate(
             f"{model.name} tells {classes} classes apart, expected labels 0 to {classes - 1}, got {largest}: "
             "choose a net or a data set that fits the other."
         )
-    loss, believed = 0.0, []
+    loss, predicted = 0.0, []
     for x, y in minibatches(images, labels, batch_size or model.images_at_once, mean=model.mean, std=model.std):
         logits = _both_views(model, x) if mirrored else model.logits(x, training=False)
         loss += softmax_cross_entropy(logits, y)[0] * len(y)
-        believed.append(logits.argmax(axis=1))
-    answers = np.concatenate(believed)
+        predicted.append(logits.argmax(axis=1))
+    answers = np.concatenate(predicted)
     return Evaluation(loss / len(labels), int((answers == labels).sum()), len(labels), answers)
 
 
@@ -72,37 +79,43 @@ def _both_views(model: CNN, x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image that was misread: its place, its class, the class that was believed, and how firmly (0 … 1)."""
+    """A misclassified image: its index, its class, the predicted class and its probability."""
 
     index: int
     label: int
-    believed: int
+    predicted: int
     probability: float
 
+    @property
+    def believed(self) -> int:
+        """Old name of ``predicted``, until version 1.0."""
+        warn("Mistake.believed is now called predicted.", DeprecationWarning, stacklevel=2)
+        return self.predicted
 
-def confusion_matrix(labels: IntArray, believed: IntArray, num_classes: int) -> IntArray:
+
+def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) -> IntArray:
     """How many images of each class were taken for each class.
 
     Parameters
     ----------
-    labels, believed : ndarray of shape (N,), classes
+    labels, predicted : ndarray of shape (N,), classes
     num_classes : int
 
     Returns
     -------
-    ndarray of shape (num_classes, num_classes), int64; the true class chooses the row, the believed one the column
+    ndarray of shape (num_classes, num_classes), int64; the true class chooses the row, the predicted one the column
 
     Raises
     ------
     DataError
         If labels and answers differ in number, or one is no class.
     """
-    _check_answers(labels, len(believed))
-    both = np.concatenate([labels, believed])
+    _check_answers(labels, len(predicted))
+    both = np.concatenate([labels, predicted])
     if len(both) and not 0 <= both.min() <= both.max() < num_classes:
         wrong = both[(both < 0) | (both >= num_classes)][0]
         raise DataError(f"confusion_matrix expects classes 0 to {num_classes - 1}, got {wrong}.")
-    cells = np.bincount(labels * num_classes + believed, minlength=num_classes**2)
+    cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes)
 
 
@@ -120,10 +133,10 @@ def mistakes(probabilities: Array, labels: IntArray) -> list[Mistake]:
         If there is not one label for each answer.
     """
     _check_answers(labels, len(probabilities))
-    believed, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(believed != labels)
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
     order = wrong[np.argsort(-sure[wrong], kind="stable")]
-    return [Mistake(int(k), int(labels[k]), int(believed[k]), float(sure[k])) for k in order]
+    return [Mistake(int(k), int(labels[k]), int(predicted[k]), float(sure[k])) for k in order]
 
 
 def _check_answers(labels: IntArray, count: int) -> None:

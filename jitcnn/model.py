@@ -21,7 +21,7 @@ from .summary import Row, summary_rows, summary_text, total
 from .tape import Tape, check_shared
 
 PREPARATIONS = ("ink", "fill", "crop")
-AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # images that run at once in an examination, and their activations: at most
+AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # images that run at once in an evaluation, and their activations: at most
 
 
 class CNN(OldNames):
@@ -215,14 +215,14 @@ class CNN(OldNames):
 
     @property
     def images_at_once(self) -> int:
-        """How many images an examination runs at once: 256, or fewer if their activations would fill more than 256 MiB."""
+        """How many images an evaluation runs at once: 256, or fewer if their activations would fill more than 256 MiB."""
         self.steps()  # forgets the memory if someone changed the layers
         if self._image_bytes is None:
             self._image_bytes = total(self.summary_rows()).activation_bytes or 0
         return min(AT_ONCE, max(1, EXAMINED_BYTES // self._image_bytes)) if self._image_bytes else AT_ONCE
 
     def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
-        """Probability of each class; the net is examined, not trained: running statistics, nothing dropped.
+        """Probability of each class; the net is evaluated, not trained: running statistics, nothing dropped.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ class ModelFile(ModelArrays):
         Raises
         ------
         CheckpointError
-            If the file can not be written.
+            If the file cannot be written.
         """
         write_checkpoint(path, self.header(), self.named_arrays())
 

@@ -169,7 +169,7 @@ class Training:
         if isinstance(progress, dict) and progress.get("finished") is True:
             raise FinishedError(
                 f"{file.path} is the checkpoint of a finished training of {kept.name}: nothing is left to resume; "
-                "examine it with `jitcnn evaluate`, or train anew."
+                "evaluate it with `jitcnn evaluate`, or train anew."
             )
 
     def _check_arrays(self, file: CheckpointFile, said: Mapping[str, Any]) -> list[str]:
@@ -234,7 +234,7 @@ def _switched_on(setting: Any) -> Any:
 
 @contextmanager
 def _told(path: FilePath) -> Iterator[None]:
-    """What a file says of a training and can not mean, in one sentence."""
+    """What a file says of a training and cannot mean, in one sentence."""
     try:
         yield
     except (LookupError, TypeError, AttributeError, OverflowError, ValueError, JitCNNError) as error:

@@ -110,7 +110,7 @@ def fit(
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
-    """Train a net; it is examined on the test images after every epoch.
+    """Train a net; it is evaluated on the test images after every epoch.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def fit(
     seed : int, decides the order of the images
     schedule : learning rate as a function of the share of the training done, 0 … 1; by default the optimizer's
     label_smoothing : float, as ``softmax_cross_entropy`` takes it; the training loss contains it, the test loss does not
-    average : WeightAverage of the weights after each step, which then are those that are examined and that stay in
+    average : WeightAverage of the weights after each step, which then are those that are evaluated and that stay in
         the model at the end; by default the last weights
     until : test accuracy, 0 … 1, that ends the training after the epoch in which it is reached
     augmentation : how training images are changed at random
@@ -130,7 +130,7 @@ def fit(
     resume : such a file, of a training that was begun with the same arguments: it goes on from there, and ends with the
         weights, bit for bit, that it would have had without the interruption
     on_batch : called with (batch number from 1, batches in the epoch, images so far in this epoch)
-    on_epoch : called with the Epoch just ended, while the model holds the weights that were examined
+    on_epoch : called with the Epoch just ended, while the model holds the weights that were evaluated
 
     Returns
     -------
@@ -147,7 +147,7 @@ def fit(
     TrainingError
         If the loss becomes infinite or NaN.
     CheckpointError
-        If ``resume`` is damaged, finished, or of another training; if ``checkpoint`` can not be written.
+        If ``resume`` is damaged, finished, or of another training; if ``checkpoint`` cannot be written.
     """
     if epochs < 1 or batch_size < 1:
         raise ConfigError(f"epochs and batch_size must be at least 1, got {epochs} and {batch_size}.")

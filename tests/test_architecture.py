@@ -149,7 +149,7 @@ def test_setting_without_toml_type_raises():
 
 
 def test_constructor_error_names_the_layer_and_settings(exotic):
-    with pytest.raises(ConfigError, match=r"layer 1 of 1 \(Exotic\) can not be built with {'rate': 'much'}: '>' not"):
+    with pytest.raises(ConfigError, match=r"layer 1 of 1 \(Exotic\) cannot be built with {'rate': 'much'}: '>' not"):
         build(f'input_shape = [3]\n{exotic}rate = "much"')
 
 
@@ -255,7 +255,7 @@ CHANGES = [
         "input_shape = [1, 9, 8]",
         "",
         ConfigError,
-        r"\(Conv2D\): in_channels can not be inferred; give the net an input_s",
+        r"\(Conv2D\): in_channels cannot be inferred; give the net an input_s",
     ),
     (
         "[1, 9, 8]",
@@ -313,13 +313,13 @@ def test_name_defaults_to_the_file_name(tmp_path):
 
 def test_unreadable_files_raise(tmp_path):
     (tmp_path / "my_net.toml").write_bytes(b"name = '\xff'")
-    with pytest.raises(ConfigError, match="can not be read as text: 'utf-8' codec"):
+    with pytest.raises(ConfigError, match="cannot be read as text: 'utf-8' codec"):
         read_net(tmp_path / "my_net.toml")
     with pytest.raises(
         ConfigError, match=r"Expected the .* at .*my_nett.toml, found none .did you mean '.*my_net.toml'..\."
     ):
         read_net(tmp_path / "my_nett.toml")
-    with pytest.raises(ConfigError, match="can not be read as text"):
+    with pytest.raises(ConfigError, match="cannot be read as text"):
         read_net(tmp_path)
 
 

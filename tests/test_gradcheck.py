@@ -1,4 +1,4 @@
-"""The examiner examined: it must catch what is wrong, and forgive only kinks."""
+"""The gradient check itself: it must catch what is wrong, and forgive only kinks."""
 
 import numpy as np
 import pytest

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from jitcnn import DataError
-from jitcnn.metrics import Mistake, confusion_matrix, evaluate, mistakes
+from jitcnn.metrics import Evaluation, Mistake, confusion_matrix, evaluate, mistakes
 
 
 def test_an_examination_is_made_of_the_answers(trained):
     model, data = trained[0]["mnist-cnn"], trained[1]
     found = evaluate(model, data.x_test[:90], data.y_test[:90], batch_size=40)
     answers, sure = model.predict(data.x_test[:90]), model.predict_proba(data.x_test[:90])
-    np.testing.assert_array_equal(found.believed, answers)
+    np.testing.assert_array_equal(found.predicted, answers)
     assert (found.correct, found.total) == ((answers == data.y_test[:90]).sum(), 90)
     loss = -np.log(sure[np.arange(90), data.y_test[:90]].astype(float)).mean()
     assert found.as_dict() == {
@@ -27,7 +27,7 @@ def test_a_mirrored_examination_answers_with_the_mean_of_two_views(trained):
     images, labels = data.x_test[:90], data.y_test[:90]
     found = evaluate(model, images, labels, batch_size=40, mirrored=True)
     both = (model.predict_proba(images) + model.predict_proba(images[..., ::-1])) / 2
-    np.testing.assert_array_equal(found.believed, both.argmax(axis=1))
+    np.testing.assert_array_equal(found.predicted, both.argmax(axis=1))
     assert found.loss == pytest.approx(-np.log(both[np.arange(90), labels].astype(float)).mean(), rel=1e-4)
     assert found.correct != evaluate(model, images, labels).correct
 
@@ -38,9 +38,9 @@ def test_confusion_counts_true_rows_and_believed_columns():
 
 
 def test_confusion_counts_pair_by_pair(rng):
-    labels, believed = rng.integers(0, 5, (2, 60))
-    expected = [[sum((labels == row) & (believed == column)) for column in range(5)] for row in range(5)]
-    np.testing.assert_array_equal(confusion_matrix(labels, believed, 5), expected)
+    labels, predicted = rng.integers(0, 5, (2, 60))
+    expected = [[sum((labels == row) & (predicted == column)) for column in range(5)] for row in range(5)]
+    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 5), expected)
 
 
 def test_mistakes_come_with_the_surest_first():
@@ -56,3 +56,11 @@ def test_answers_that_do_not_fit_are_told():
         mistakes(np.zeros((2, 3)), np.zeros(1, int))
     with pytest.raises(DataError, match="confusion_matrix expects classes 0 to 3, got 4"):
         confusion_matrix(np.array([1]), np.array([4]), 4)
+
+
+def test_the_old_name_of_the_predicted_class_works_and_warns():
+    found = Evaluation(0.5, 1, 2, np.array([1, 0]))
+    with pytest.warns(DeprecationWarning, match="Evaluation.believed is now called predicted"):
+        np.testing.assert_array_equal(found.believed, [1, 0])
+    with pytest.warns(DeprecationWarning, match="Mistake.believed is now called predicted"):
+        assert Mistake(3, 1, 0, 0.75).believed == 0

@@ -92,14 +92,14 @@ def test_predict_takes_bytes_in_batches_and_scales_them(rng):
 
 
 def test_images_of_a_large_net_are_examined_few_at_once(rng, monkeypatch):
-    """The summary's memory of one image decides, so that an examination takes no more than the training did."""
+    """The summary's memory of one image decides, so that an evaluation takes no more than the training did."""
     net, pixels = small_net(), rng.integers(0, 256, (7, 1, 6, 6), np.uint8)
     assert net.images_at_once == 256
     at_once, logits = [], net.logits
     monkeypatch.setattr(net, "logits", lambda x, training: at_once.append(len(x)) or logits(x, training=training))
     monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", 3 * net.summary_record()["activation_bytes"])
     expected = net.predict(pixels, batch_size=7)
-    assert net.predict(pixels).tolist() == evaluate(net, pixels, Y[[0, 1, 2, 3, 0, 1, 2]]).believed.tolist()
+    assert net.predict(pixels).tolist() == evaluate(net, pixels, Y[[0, 1, 2, 3, 0, 1, 2]]).predicted.tolist()
     assert net.predict(pixels).tolist() == expected.tolist()
     assert at_once == [7, *3 * [3, 3, 1]]
     monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", 1)

@@ -96,5 +96,5 @@ def test_model_matches_torch(name, rng):
     np.testing.assert_allclose(net.gradients()[0], first.grad.numpy(), rtol=1e-7, atol=1e-9)
     twin.eval()
     with torch.no_grad():
-        examined = twin(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(net.logits(x, training=False), examined, rtol=1e-9, atol=1e-9)
+        evaluated = twin(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(net.logits(x, training=False), evaluated, rtol=1e-9, atol=1e-9)

@@ -1,4 +1,4 @@
-"""The lessons run with the suite; here is what running can not show."""
+"""The lessons run with the suite; here is what running cannot show."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures: drawn, whole, and refused for what they can not show."""
+"""Pictures: drawn, whole, and refused for what they cannot show."""
 
 import numpy as np
 import pytest
@@ -130,8 +130,8 @@ def test_mistakes_show_the_misread_images():
     figure = mistakes_figure(images, [Mistake(2, 1, 0, 0.99996), Mistake(0, 0, 1, 0.514)], ("cat", "dog"))
     first, second = figure.axes[:2]
     np.testing.assert_array_equal(first.images[0].get_array(), images[2, 0])
-    assert (first.get_title(), first.get_xlabel()) == ("is dog", "read as cat\nover 99.9% sure\nnumber 2")
-    assert second.get_xlabel() == "read as dog\n51.4% sure\nnumber 0"
+    assert (first.get_title(), first.get_xlabel()) == ("is dog", "read as cat\nover 99.9% confidence\nnumber 2")
+    assert second.get_xlabel() == "read as dog\n51.4% confidence\nnumber 0"
     assert figure.get_suptitle() == "Misread: all 2 misread images, the firmest mistakes first"
 
 

@@ -38,7 +38,7 @@ class KeptFilters:
             self.is_written = True
 
     def take(self, model: CNN, epoch: int) -> None:
-        """Keep the filters after an epoch; if they can not be written, say so, and let the training go on."""
+        """Keep the filters after an epoch; if they cannot be written, say so, and let the training go on."""
         self._snapshots.take(model, epoch)
         try:
             self._snapshots.save(self.path)

@@ -44,7 +44,7 @@ class KeptRun:
             if not read_training(file)[0].finished:
                 return
         raise CheckpointError(
-            f"{self.path} is the checkpoint of a finished run: nothing is left to resume; examine it with "
+            f"{self.path} is the checkpoint of a finished run: nothing is left to resume; evaluate it with "
             "`jitcnn evaluate`, or train anew."
         )
 

@@ -12,7 +12,7 @@ from jitcnn.interrupts import sigterm_as_ctrl_c
 
 COMMANDS = {
     "train": "Train a net, with every step on the screen.",
-    "evaluate": "Examine a saved net on test images.",
+    "evaluate": "Evaluate a saved net on test images.",
     "predict": "Tell what picture files show.",
     "play": "Draw, move and look inside, in a page on this machine.",
     "report": "Write all about a net into one page to keep.",
@@ -22,7 +22,7 @@ COMMANDS = {
     "bench": "Time the implementations against each other.",
     "shift": "Move images, and see which nets still read them.",
     "race": "Train to a target, and tell how long it took.",
-    "check": "Examine this installation: is every figure right?",
+    "check": "Check this installation: is every figure right?",
     "warmup": "Compile the kernels ahead.",
     "data": "List and fetch data sets.",
 }
@@ -77,4 +77,4 @@ def cli() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where "×" can not be shown, a "?" does
+            stream.reconfigure(errors="replace")  # where "×" cannot be shown, a "?" does

@@ -61,9 +61,9 @@ _PICTURE_OPTIONS = {
     ),
     "test_share": click.option(
         "--test-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2, show_default=True,
-        help="Share of a folder's pictures, in each class, to be examined on; --seed decides which.",
+        help="Share of a folder's pictures, in each class, to be evaluated on; --seed decides which.",
     ),
-    "skip_broken": click.option("--skip-broken", is_flag=True, help="Go on without pictures of a folder that can not be read."),
+    "skip_broken": click.option("--skip-broken", is_flag=True, help="Go on without pictures of a folder that cannot be read."),
 }  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
     shown = table(None, "pixels", *columns)
     for row in shifts.rows:
         reads = [
-            f"{data.class_names[label]} ({confidence:.0%} sure)"
+            f"{data.class_names[label]} ({confidence:.0%} confidence)"
             for label, confidence in zip(row.predictions, row.confidences, strict=True)
         ]
         shown.add_row(str(row.shift), *reads, *[f"{accuracy:.1%}" for accuracy in row.accuracies])

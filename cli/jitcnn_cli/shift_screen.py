@@ -70,7 +70,7 @@ def run(
 def _check_writable(output: str) -> None:
     """Refused now rather than after the trainings."""
     if not Path(output).absolute().parent.is_dir():
-        raise ConfigError(f"--output {output} can not be written: there is no such folder; make it or name another.")
+        raise ConfigError(f"--output {output} cannot be written: there is no such folder; make it or name another.")
 
 
 def _train_all(
@@ -166,7 +166,7 @@ def _save(console: Console, figure: Any, path: Path) -> None:
     try:
         save_figure(figure, path)
     except OSError as error:
-        raise ConfigError(f"{path} can not be written: {error.strerror or error}; name another --output.") from error
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; name another --output.") from error
     console.print(f"picture: {path}", soft_wrap=True)
 
 

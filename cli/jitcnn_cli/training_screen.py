@@ -163,7 +163,7 @@ def _writable_folder(output: str) -> Path:
             return folder
     except OSError as error:
         raise ConfigError(
-            f"--output {output} can not be written: {error.strerror or error}; name another folder."
+            f"--output {output} cannot be written: {error.strerror or error}; name another folder."
         ) from error
 
 

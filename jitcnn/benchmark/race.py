@@ -16,7 +16,7 @@ from .machine import environment
 
 @dataclass(frozen=True)
 class Run:
-    """One seed: ``seconds`` of training (compiling and examining apart) until the target, or None if it was not reached.
+    """One seed: ``seconds`` of training (compiling and evaluating apart) until the target, or None if it was not reached.
 
     ``weights_sha256`` is over all parameters in order, as bytes: the same on every run of the same code, whatever the
     number of threads.

@@ -35,7 +35,7 @@ Case = tuple[str, Callable[[], object]]
 # A case is repeated for so long, but at least so often.
 SECONDS, LEAST = 0.4, 7
 STEP, INFERENCE = "training step, batch {}", "inference, batch {}"
-# Larger images than these, in numbers, are examined one at a time, and no layer by itself.
+# Larger images than these, in numbers, are evaluated one at a time, and no layer by itself.
 SMALL_IMAGE = 3 * 64 * 64
 IMAGES, PIXELS = 6400, 1 << 24  # that batches of a training step are drawn from, at most
 
@@ -91,7 +91,7 @@ def digits(model: CNN) -> tuple[IntArray, IntArray]:
 
 
 def inference_batches(model: CNN) -> tuple[int, ...]:
-    """How many images are examined at once."""
+    """How many images are evaluated at once."""
     return (256, 1) if prod(model.input_shape or ()) <= SMALL_IMAGE else (1,)
 
 

@@ -66,11 +66,11 @@ def _check(name: str, topics: tuple[str, ...], probes: list[Probe]) -> Check:
 
 def _examine(probes: list[Probe]) -> Outcome:
     """All of one kind; in evaluation too where that is another computation."""
-    worst, compared, skipped, examined = GradientReport(0.0, "", 1, 0, False), 0, 0, False
+    worst, compared, skipped, evaluated = GradientReport(0.0, "", 1, 0, False), 0, 0, False
     for layer, x in probes:
         # Only what draws at random or keeps statistics computes something else in evaluation.
         differs = bool(layer.generators() or layer.buffers())
-        examined = examined or differs
+        evaluated = evaluated or differs
         for training in (True, False) if differs else (True,):
             report = compare_gradients(layer, x, tolerance=TOLERANCE, training=training)
             compared, skipped = compared + report.compared, skipped + report.skipped
@@ -83,7 +83,7 @@ def _examine(probes: list[Probe]) -> Outcome:
     fault = worst.fault(TOLERANCE)
     figure = f"{compared:,} compared, {skipped} on kinks skipped, "
     figure += fault or f"largest difference {worst.largest:.1e} at {worst.where}"
-    figure += "; training and evaluation" if examined and not fault else ""
+    figure += "; training and evaluation" if evaluated and not fault else ""
     numbers = {
         "compared": compared, "skipped": skipped, "difference": finite(worst.largest), "where": worst.where, "tolerance": TOLERANCE,
     }  # fmt: skip

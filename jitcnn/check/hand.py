@@ -173,7 +173,7 @@ def _batch_norm(impl: str) -> list[Pair]:
     layer.gamma[:], layer.beta[:] = 6, 1
     out, d_x = _there_and_back([layer], _image([4, 6]), _image([1, 0]))
     running = layer.running_mean.copy(), layer.running_var.copy()
-    examined = layer.forward(_image([1.25]), training=False)
+    evaluated = layer.forward(_image([1.25]), training=False)
     return [
         ("out", out, _image([-2, 4])),
         ("d_x", d_x, _image([1.125, -1.125])),  # 6/2 · (1 - 1/2 - (-1/2)·(-1/4)) = 1.125
@@ -181,7 +181,7 @@ def _batch_norm(impl: str) -> list[Pair]:
         ("d_beta", layer.d_beta, [1]),
         ("running_mean", running[0], [1.25]),
         ("running_var", running[1], [1.25]),  # 0.75 · 1 + 0.25 · 2, the unbiased variance
-        ("out examined", examined, _image([1])),
+        ("out evaluated", evaluated, _image([1])),
     ]
 
 
@@ -240,7 +240,7 @@ def _dropout() -> list[Pair]:
     out = layer.forward(ones)
     pairs: list[Pair] = [("given a mask", functional.dropout(x, kept, 0.75), [4, 0, 12, 16])]
     pairs += [("out", out, np.where(out == 0, 0, 4)), ("d_x", layer.backward(ones), out)]
-    return [*pairs, ("out examined", layer.forward(ones, training=False), ones)]
+    return [*pairs, ("out evaluated", layer.forward(ones, training=False), ones)]
 
 
 def _dropout_planes() -> list[Pair]:

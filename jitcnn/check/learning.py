@@ -32,7 +32,7 @@ def checks() -> Iterator[Check]:
         yield Check(f"first loss = ln 10, {name}", ("net", "loss"), partial(_first_loss, name))
         yield Check(f"every parameter moved, {name}", ("net", "optimiser"), partial(_moved, name))
     yield Check("every parameter moved, a residual net", ("net", "optimiser"), partial(_moved, "a residual net"))
-    yield Check("one batch learnt by heart, mnist-cnn", ("net", "optimiser"), _by_heart)
+    yield Check("one batch overfitted, mnist-cnn", ("net", "optimiser"), _overfitted)
 
 
 def first_batch() -> tuple[Array, IntArray]:
@@ -59,7 +59,7 @@ def _first_loss(name: str) -> Outcome:
     return Outcome(ok, figure, {"loss": loss, "ln_classes": log(classes), "margin": margin})
 
 
-def _by_heart() -> Outcome:
+def _overfitted() -> Outcome:
     model, (x, y), optimizer = find_net("mnist-cnn"), first_batch(), SGD(0.02, momentum=0.9)
     first = train_step(model, x, y, optimizer)
     for _ in range(STEPS):

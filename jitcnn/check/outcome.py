@@ -18,7 +18,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """One question; ``topics`` are the layers, by their names, or the other things that it examines."""
+    """One question; ``topics`` are the layers, by their names, or the other topics that it covers."""
 
     name: str
     topics: tuple[str, ...]
@@ -37,8 +37,8 @@ class Finding:
     seconds: float
 
 
-def examine(check: Check) -> Finding:
-    """Run one check; whatever it raises is a failure of what it examines."""
+def run_check(check: Check) -> Finding:
+    """Run one check; whatever it raises is a failure of the check."""
     start = perf_counter()
     try:
         outcome = check.run()

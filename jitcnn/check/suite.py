@@ -6,7 +6,7 @@ from ..errors import ConfigError, did_you_mean
 from ..layers import LAYERS
 from . import agreement, gradients, hand, learning, peer, threads
 from .bugs import planted
-from .outcome import Check, Finding, examine
+from .outcome import Check, Finding, run_check
 
 TOPICS = (*LAYERS, "fused", "loss", "optimiser", "net", "threads", "torch")
 
@@ -22,7 +22,7 @@ def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
 
 
 def run_checks(seed: int = 0, topic: str | None = None, bug: str | None = None) -> Iterator[Finding]:
-    """Examine this installation, one finding after another.
+    """Check this installation, one finding after another.
 
     Parameters
     ----------
@@ -42,5 +42,5 @@ def run_checks(seed: int = 0, topic: str | None = None, bug: str | None = None) 
     for check in all_checks(seed, bug):
         if topic is None or topic in check.topics:
             with planted(bug):
-                finding = examine(check)
+                finding = run_check(check)
             yield finding

@@ -121,7 +121,7 @@ def binomial(kernel_size: int) -> Array:
 
 
 def blurred_size(image: Pair, kernel_size: int, stride: IntOrPair) -> Pair:
-    """(H_out, W_out) of images of (H, W); ShapeError if they can not be mirrored so far, ConfigError as ``binomial``."""
+    """(H_out, W_out) of images of (H, W); ShapeError if they cannot be mirrored so far, ConfigError as ``binomial``."""
     reach = len(binomial(kernel_size)) // 2
     stride_h, stride_w = pair(stride, "stride")
     if min(image) <= reach:

@@ -27,7 +27,7 @@ def read_histories(path: str | os.PathLike[str]) -> dict[str, list[Epoch]]:
             histories = {str(name): [Epoch(**epoch) for epoch in told[name]["epochs"]] for name in told}
             _check_numbers(histories)
         except OSError as error:
-            raise DataError(f"{path} can not be read: {error.strerror or error}.") from error
+            raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
         except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise DataError(
                 f"{path} is no history of a run ({error}): expected the history.json that `jitcnn train` writes."

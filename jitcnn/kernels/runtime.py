@@ -9,7 +9,7 @@ Threads
 Cache
     numba notices an edited file but not an edit in a file it calls into, and it gives up when both
     the package and HOME are read-only. So the cache lives in the user's cache folder under a hash of
-    all kernel sources, or in a private temporary folder when that can not be written. Should it vanish
+    all kernel sources, or in a private temporary folder when that cannot be written. Should it vanish
     while a training runs, what is compiled then is not kept, and the training goes on.
     ``NUMBA_CACHE_DIR`` overrides it.
 Arithmetic

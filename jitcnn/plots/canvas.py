@@ -42,7 +42,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     ConfigError
         If the suffix names none of these formats.
     OSError
-        If the file can not be written.
+        If the file cannot be written.
     """
     kind = picture_format(path)
     with atomic_write(path) as file:
@@ -95,4 +95,4 @@ def some(shown: int, count: int, what: str) -> str:
 
 def sureness(probability: float) -> str:
     """A probability in words, never rounded up to certainty."""
-    return f"{'over 99.9' if probability > 0.999 else f'{100 * probability:.1f}'}% sure"
+    return f"{'over 99.9' if probability > 0.999 else f'{100 * probability:.1f}'}% confidence"

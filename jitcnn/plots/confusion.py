@@ -14,7 +14,7 @@ NUMBERED = 30  # of more classes the cells are too small for a number
 
 
 def confusion_figure(matrix: IntArray, class_names: Sequence[str], title: str = "Confusion matrix") -> Figure:
-    """A row for each true class, a column for each believed one; right answers stand on the diagonal.
+    """A row for each true class, a column for each predicted one; right answers stand on the diagonal.
 
     The colour is the share of the row's images, on a logarithmic scale, so that rare mistakes are seen; the number is
     the count. A cell without images is white.
@@ -50,7 +50,7 @@ def confusion_figure(matrix: IntArray, class_names: Sequence[str], title: str = 
     axis.set_yticks(np.arange(0.5, count - 1), minor=True)
     axis.grid(which="minor", color="0.85", linewidth=0.5)
     axis.tick_params(which="both", length=0)
-    axis.set(xlabel="believed", ylabel="true")
+    axis.set(xlabel="predicted", ylabel="true")
     right, total = int(np.trace(matrix)), int(matrix.sum())
     axis.set_title(f"{title}\n{right:,} of {total:,} right ({right / max(1, total):.2%})")
     bar = figure.colorbar(shown, ax=axis, shrink=0.7, label="share of the images of the true class")

@@ -15,7 +15,7 @@ MOST, COLUMNS = 40, 8
 def mistakes_figure(
     images: IntArray, mistakes: Sequence[Mistake], class_names: Sequence[str], title: str = "Misread"
 ) -> Figure:
-    """The misread images, the firmest mistakes first: its number, what each is, what was believed, and how firmly.
+    """The misread images, the firmest mistakes first: its number, what each is, what was predicted, and how firmly.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def mistakes_figure(
         draw_image(axis, images[mistake.index])
         axis.set_title(f"is {class_names[mistake.label]}", fontsize=8, pad=3)
         axis.set_xlabel(
-            f"read as {class_names[mistake.believed]}\n{sureness(mistake.probability)}\nnumber {mistake.index}",
+            f"read as {class_names[mistake.predicted]}\n{sureness(mistake.probability)}\nnumber {mistake.index}",
             fontsize=7, labelpad=2,
         )  # fmt: skip
     what = some(len(shown), len(mistakes), "misread images") + ", the firmest mistakes first"

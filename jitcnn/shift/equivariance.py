@@ -35,7 +35,7 @@ def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS)
     Parameters
     ----------
     model : CNN; one that does not begin with a convolution has nothing to measure
-    images : ndarray of shape (N, C, H, W), uint8, with room around what is on them: what falls off can not be found again
+    images : ndarray of shape (N, C, H, W), uint8, with room around what is on them: what falls off cannot be found again
     shifts : pixels, above 0
     """
     if not isinstance(model.layers[0], Conv2D):

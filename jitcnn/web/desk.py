@@ -46,7 +46,7 @@ class Desk:
     ----------
     model : CNN for images (1 or 3, H, W)
     rival : a net for the same images and classes, that is asked beside it; or None
-    data : images that it can be examined on and learn from; or None
+    data : images that it can be evaluated on and learn from; or None
 
     Raises
     ------
@@ -143,7 +143,7 @@ class Desk:
             return {"layers": [_shown(stage.out[0]) for stage in stages]}
 
     def magnify(self, canvas: object, is_centred: bool, lens: str, label: int | None, session: str) -> dict[str, Any]:
-        """The layer at a place that ``lenses`` names, under the microscope: what it did with the drawing, and the gradients if it shows the class ``label``.
+        """The layer at a place that ``lenses`` names, under the microscope: what it did with the drawing, and the gradients for the target class ``label``.
 
         Without a label, the class that the net believes in is taken.
         """

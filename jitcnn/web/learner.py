@@ -22,7 +22,7 @@ from ..training import prepare, train_step
 
 REPORT_SECONDS = 1.0
 PIECE_SECONDS = 0.1  # of training that one point of the loss curve stands for
-EXAMINED = 500  # test images, once a report
+EVALUATED = 500  # test images, once a report
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _Learner:
             self._report("paused" if self.paused else "running")
 
     def _report(self, status: str, images_per_second: float = 0.0) -> None:
-        result = evaluate(self.model, self.data.x_test[:EXAMINED], self.data.y_test[:EXAMINED])
+        result = evaluate(self.model, self.data.x_test[:EVALUATED], self.data.y_test[:EVALUATED])
         gradients = {
             f"{position}.{name}": gradient
             for position, layer in enumerate(self.model.layers)

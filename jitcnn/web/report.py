@@ -54,7 +54,7 @@ def write_report(
     reach: int = 8,
     on_part: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Examine a net and write all of it into one HTML file, which asks nothing of a network.
+    """Evaluate a net and write all of it into one HTML file, which asks nothing of a network.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def write_report(
     Raises
     ------
     ConfigError
-        If the file's name does not end in .html, or it can not be written.
+        If the file's name does not end in .html, or it cannot be written.
     ShapeError, DataError
         If the data set or the rival does not fit the model.
     """
@@ -90,7 +90,7 @@ def write_report(
             file.write(page.encode())
     except OSError as error:
         raise ConfigError(
-            f"{os.fspath(path)} can not be written: {error.strerror or error}; choose another --output."
+            f"{os.fspath(path)} cannot be written: {error.strerror or error}; choose another --output."
         ) from error
 
 
@@ -102,7 +102,7 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
     facts = {
         "data set": f"{data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images",
         "weights": f"SHA-256 {model.fingerprint()}",
-        "examined on": f"{told['processor']}, {told['cores']} cores",
+        "measured on": f"{told['processor']}, {told['cores']} cores",
         "versions": ", ".join(f"{name} {version}" for name, version in told["versions"].items()),
     }
     template = Environment(autoescape=True).from_string((STATIC / "report.html").read_text())
@@ -147,14 +147,14 @@ def _filters(model: CNN) -> list[Picture]:
 
 
 def _answers(model: CNN, data: Dataset, probabilities: Array) -> list[Picture]:
-    believed = probabilities.argmax(axis=1)
+    predicted = probabilities.argmax(axis=1)
     found = mistakes(probabilities, data.y_test)
     count = len(data.y_test)
-    matrix = confusion_matrix(data.y_test, believed, data.num_classes)
+    matrix = confusion_matrix(data.y_test, predicted, data.num_classes)
     text = f"{count - len(found):,} of {count:,} test images are read correctly: {1 - len(found) / count:.2%}."
     pictures = [_picture("What it takes for what", text, confusion_figure(matrix, data.class_names))]
     if found:
-        text = f"The firmest of {len(found):,} mistakes: what the image shows, what was believed, and how firmly."
+        text = f"The firmest of {len(found):,} mistakes: what the image shows, what was predicted, and how firmly."
         pictures.append(_picture("The worst mistakes", text, mistakes_figure(data.x_test, found, data.class_names)))
     return pictures
 
@@ -173,8 +173,8 @@ def _shifts(models: Sequence[CNN], data: Dataset, reach: int) -> list[Picture]:
 
 def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str, Any]]:
     """The layers that a page can hold, for the firmest right answer, the least firm one, and the firmest mistake."""
-    believed, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    right = believed == data.y_test
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = predicted == data.y_test
     chosen = np.where(right, sure, -1).argmax(), sure.argmin(), np.where(right, -1, sure).argmax()
     images = []
     for index in dict.fromkeys(map(int, chosen)):
@@ -185,7 +185,7 @@ def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str
             for place, layer in lenses(model).items()
             if _numbers(found := through(place, stages)) <= MOST_SPECIMEN_NUMBERS
         ]
-        title = f"a {data.class_names[label]}, read as {data.class_names[believed[index]]} ({sureness(float(sure[index]))}), test image {index}"
+        title = f"a {data.class_names[label]}, read as {data.class_names[predicted[index]]} ({sureness(float(sure[index]))}), test image {index}"
         images.append({"title": title, "layers": layers})
     return images if images[0]["layers"] else []
 

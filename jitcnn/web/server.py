@@ -35,7 +35,7 @@ def serve(desk: Desk, port: int = 0, *, on_ready: Callable[[str], object], opens
             listener.bind((ADDRESS, port))
             listener.listen()  # who asks from now on waits for the server to begin
         except OSError as error:
-            raise ConfigError(f"Port {port} can not be had: {error.strerror}; name another with --port.") from error
+            raise ConfigError(f"Port {port} cannot be had: {error.strerror}; name another with --port.") from error
         port = listener.getsockname()[1]
         address = f"http://{ADDRESS}:{port}/"
         app = make_app(desk, frozenset({f"{ADDRESS}:{port}", f"localhost:{port}"}))

@@ -4,10 +4,10 @@ import pytest
 
 from jitcnn import functional
 from jitcnn.check import BUGS, TOPICS, gradients, planted, run_checks
-from jitcnn.check.outcome import examine
+from jitcnn.check.outcome import run_check
 from jitcnn.errors import ConfigError
 
-# What the numeric gradients can not see: a kink, what is no gradient, and what errs forward and back alike.
+# What the numeric gradients cannot see: a kink, what is no gradient, and what errs forward and back alike.
 OTHERS = {
     "max-pool-last-tie", "dropout-without-scale", "momentum-sign", "adam-betas-swapped", "first-layer-forgotten",
 }  # fmt: skip
@@ -22,7 +22,7 @@ def test_a_planted_bug_turns_the_check_red(name):
 def test_the_numeric_gradients_alone_see_it(name):
     with planted(name):
         checks = (check for check in gradients.checks() if BUGS[name].topic in check.topics)
-        assert any(not examine(check).ok for check in checks)
+        assert any(not run_check(check).ok for check in checks)
 
 
 @pytest.mark.parametrize("name", BUGS)

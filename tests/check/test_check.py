@@ -8,7 +8,7 @@ import pytest
 from jitcnn import CNN, Dense, ReLU
 from jitcnn.check import TOPICS, Check, Outcome, all_checks, gradients, learning, peer, run_checks, threads
 from jitcnn.check.compare import agree, largest_difference
-from jitcnn.check.outcome import examine
+from jitcnn.check.outcome import run_check
 from jitcnn.check.process import ask
 from jitcnn.errors import ConfigError
 from jitcnn.models import mnist_dense
@@ -49,7 +49,7 @@ def test_what_a_check_raises_is_a_failure_with_its_message():
     def stumble():
         raise ValueError("no such thing")
 
-    finding = examine(Check("stumbles", ("net",), stumble))
+    finding = run_check(Check("stumbles", ("net",), stumble))
     assert (finding.ok, finding.figure) == (False, "ValueError: no such thing")
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_loss_is_not_ln_10(monkeypatch):
 def test_a_batch_that_is_not_learnt_is_refused(monkeypatch):
     monkeypatch.setattr(learning, "STEPS", 2)
     monkeypatch.setattr(learning, "find_net", lambda name: mnist_dense())
-    assert not learning._by_heart().ok
+    assert not learning._overfitted().ok
 
 
 def test_a_parameter_that_does_not_move_is_named(monkeypatch):
@@ -148,7 +148,7 @@ def test_threads_that_give_other_bits_are_told_apart():
 
 
 def test_a_process_that_comes_to_nothing_is_a_failure_with_its_last_words():
-    finding = examine(Check("gone", ("torch",), lambda: ask("jitcnn.check.nowhere")["gone"]))
+    finding = run_check(Check("gone", ("torch",), lambda: ask("jitcnn.check.nowhere")["gone"]))
     assert not finding.ok
     assert "exit code 1: " in finding.figure
     assert "No module named jitcnn.check.nowhere" in finding.figure

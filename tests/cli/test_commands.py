@@ -118,7 +118,7 @@ def test_evaluate_shows_each_picture_and_its_mirror_image_if_asked(runner, model
 
 def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, seven):
     result = runner.invoke(cli, ["predict", str(model_file), str(seven)])
-    assert re.search(r"7 \(\d+\.\d% sure\)", result.output), result.output
+    assert re.search(r"7 \(\d+\.\d% confidence\)", result.output), result.output
     assert len(re.findall(r"│ \d +│ +\d+\.\d\d%", result.output)) == 10
     probabilities = json.loads(runner.invoke(cli, ["predict", str(model_file), str(seven), "--json"]).output)[
         "probabilities"
@@ -300,7 +300,7 @@ def pets(tmp_path):
 
 def test_predict_needs_no_flags_and_tells_names(runner, pets):
     result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "dog" / "0.png")])
-    assert re.search(r"0.png: dog \(\d+\.\d% sure\)", result.output), result.output
+    assert re.search(r"0.png: dog \(\d+\.\d% confidence\)", result.output), result.output
     result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "cat" / "0.png"), "--json"])
     answer = json.loads(result.output)
     assert (answer["prediction"], answer["class"]) == (0, "cat")

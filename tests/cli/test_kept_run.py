@@ -97,7 +97,7 @@ def test_a_finished_run_is_told_and_stays_as_it_is(whole, runner):
     result = runner.invoke(cli, ["train", "--resume", str(whole / KEPT[0])])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1].endswith(
-        "is the checkpoint of a finished run: nothing is left to resume; examine it with `jitcnn evaluate`, or train anew."
+        "is the checkpoint of a finished run: nothing is left to resume; evaluate it with `jitcnn evaluate`, or train anew."
     )
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 

@@ -84,7 +84,7 @@ def test_it_serves_until_it_is_told_to_end(model_file):
             assert "<title>jitcnn" in requests.get(address, timeout=30).text
             taken = second_server(address)
             assert taken.returncode == 1
-            assert "can not be had: Address already in use; name another with --port." in taken.stderr
+            assert "cannot be had: Address already in use; name another with --port." in taken.stderr
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
         finally:

@@ -68,10 +68,10 @@ def test_attributions_are_those_of_the_library(kind, options, ask, class_name, r
 
 def test_the_believed_class_is_asked_about_where_none_is_named(runner, small, drawn, trained):
     model, path = small
-    believed = model.class_names[model.predict(trained[1].x_test[:1])[0]]
+    predicted = model.class_names[model.predict(trained[1].x_test[:1])[0]]
     result = runner.invoke(cli, ["plot", "saliency", path, *DIGITS])
-    assert f"why small may say {believed}; test image 0 of digits" in result.output
-    assert f"read as {believed}, " in result.output
+    assert f"why small may say {predicted}; test image 0 of digits" in result.output
+    assert f"read as {predicted}, " in result.output
 
 
 def test_maps_of_one_layer_alone_show_more_of_it(runner, model_file, drawn, seven):
@@ -115,7 +115,7 @@ def test_the_file_is_written_where_it_was_asked_for(suffix, runner, small, tmp_p
     [
         (["filters", "{small}", "--layer", "conv7"], 1, "small has no convolution 'conv7' (did you mean 'conv1'?): choose"),
         (["filters", "none.npz", "-o", "x.jpg"], 1, "A picture is written as .png, .pdf or .svg, got 'x.jpg'"),
-        (["filters", "{small}", "-o", "none/x.png"], 1, "--output none/x.png can not be written: No such file"),
+        (["filters", "{small}", "-o", "none/x.png"], 1, "--output none/x.png cannot be written: No such file"),
         (["filters", "none.npz"], 1, "Expected a model file at none.npz, found none"),
         (["maps", "{small}", "none.png"], 1, "none.png is not a readable image"),
         (["maps", "{small}", *DIGITS, "--index", "360"], 1, "digits has the test images 0 to 359, got --index 360"),
@@ -128,7 +128,7 @@ def test_the_file_is_written_where_it_was_asked_for(suffix, runner, small, tmp_p
         (["occlusion", "{small}", *DIGITS, "--stride", "6"], 1, "stride must be 1 to 5 pixels"),
         (["receptive", "{small}", *DIGITS, "--unit", "3,9"], 1, "by row and column, 0 to 2 and 0 to 2, got 3, 9"),
         (["receptive", "{small}", *DIGITS, "--unit", "a"], 2, "expected ROW,COLUMN such as 3,4"),
-        (["curves", "none.json"], 1, "none.json can not be read: No such file"),
+        (["curves", "none.json"], 1, "none.json cannot be read: No such file"),
         (["curves", "{small}"], 1, "holds a net and no training"),
         (["evolution", "none.npz"], 1, "Expected snapshots of filters at none.npz, found none"),
         (["evolution", "{small}"], 1, "does not hold snapshots of filters"),

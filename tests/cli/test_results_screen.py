@@ -16,5 +16,5 @@ def test_classes_are_called_by_their_names():
     show_shifts(console, shifts, data)
     told = console.export_text()
     assert "shift test: an image of class dog, moved right and down, and 2 validation images" in told
-    assert "dog (90% sure)" in told
-    assert "cat (60% sure)" in told
+    assert "dog (90% confidence)" in told
+    assert "cat (60% confidence)" in told

@@ -90,4 +90,4 @@ def test_a_model_that_is_not_to_be_trained_takes_no_epochs(runner, model_file):
 def test_a_picture_that_can_not_be_written_is_told_before_anything_is_trained(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "-o", str(tmp_path / "none" / "shift.png")])
     assert result.exit_code == 1
-    assert "can not be written: there is no such folder" in result.output
+    assert "cannot be written: there is no such folder" in result.output

@@ -208,7 +208,7 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--output", "/proc/none"], 1, "--output /proc/none can not be written: .*; name another folder."),
+        (["--output", "/proc/none"], 1, "--output /proc/none cannot be written: .*; name another folder."),
         (["--threads", "9999"], 1, "--threads must be at most"),
         (["--epochs", "0"], 2, "0 is not in the range"),
         (["--lr", "-1"], 2, "-1.0 is not in the range"),

@@ -70,10 +70,10 @@ def test_fit_copies_names_and_preparation_and_normalises_images():
     model.logits = lambda x, training=True: seen.append(x.copy()) or logits(x)
     fit(model, data, epochs=1)
     assert (model.class_names, model.preparation) == (("cat", "dog", "owl"), "crop")
-    learnt, examined = seen
+    learnt, evaluated = seen
     np.testing.assert_allclose(learnt.mean(axis=(0, 2, 3)), 0, atol=1e-6)
     np.testing.assert_allclose(learnt.std(axis=(0, 2, 3)), 1, atol=1e-5)
-    np.testing.assert_allclose(model.predict_proba(data.x_test).argmax(axis=1), logits(examined).argmax(axis=1))
+    np.testing.assert_allclose(model.predict_proba(data.x_test).argmax(axis=1), logits(evaluated).argmax(axis=1))
 
 
 def test_validation_images_are_held_out_from_training():

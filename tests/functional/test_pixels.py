@@ -1,4 +1,4 @@
-"""Bytes become numbers: today's bits by default, and one sentence where they can not."""
+"""Bytes become numbers: today's bits by default, and one sentence where they cannot."""
 
 import numpy as np
 import pytest

@@ -41,10 +41,10 @@ def test_saliency_of_bytes_is_the_slope_by_pixels_from_0_to_1(linear):
 def test_each_image_is_asked_about_the_class_that_is_believed(linear):
     model, weights = linear
     x = np.stack([weights[:, k].reshape(2, 4, 3) for k in (2, 0)])
-    believed = model.predict(x)
+    predicted = model.predict(x)
     found = saliency(model, x)
     for k in (0, 1):
-        np.testing.assert_array_equal(found[k], saliency(model, x[k : k + 1], int(believed[k]))[0])
+        np.testing.assert_array_equal(found[k], saliency(model, x[k : k + 1], int(predicted[k]))[0])
 
 
 @pytest.mark.parametrize("activation_bytes", [1 << 28, 3 * 8], ids=["all patches at once", "three patches at once"])

@@ -82,7 +82,7 @@ def test_a_history_is_read(tmp_path):
         ('{"histories": {"a": {"epochs": [{"epoch": 1}]}}}', "is no history of a run"),
         (json.dumps({"histories": {"a": {"epochs": [{**EPOCH, "test_loss": "low"}]}}}), "expected figures"),
         ('{"histories": {"a": {"epochs": []}}}', "holds no epoch that was finished"),
-        (None, "can not be read: No such file"),
+        (None, "cannot be read: No such file"),
     ],
 )
 def test_what_is_no_history_is_told(text, message, tmp_path):

@@ -36,7 +36,7 @@ def test_a_full_disk_ends_it_in_a_sentence_and_keeps_the_last_checkpoint(few, un
 
 @pytest.mark.parametrize("folder", ["/proc/none", "nowhere"])
 def test_a_folder_that_can_not_be_written_is_told_before_the_training(folder, few, tmp_path):
-    with pytest.raises(CheckpointError, match=r"can not be written: .*; name a folder that can"):
+    with pytest.raises(CheckpointError, match=r"cannot be written: .*; name a folder that can"):
         train(net(), few, checkpoint=tmp_path / folder / "checkpoint.npz", on_batch=cut_after(1))
 
 
@@ -46,7 +46,7 @@ def test_a_read_only_folder_is_told_and_its_file_kept(few, kept, tmp_path):
     path.write_bytes(kept.read_bytes())
     tmp_path.chmod(0o555)
     try:
-        with pytest.raises(CheckpointError, match="can not be written: Permission denied; name a folder that can"):
+        with pytest.raises(CheckpointError, match="cannot be written: Permission denied; name a folder that can"):
             train(net(), few, resume=path, checkpoint=path)
     finally:
         tmp_path.chmod(0o755)

@@ -71,7 +71,9 @@ def test_a_finished_training_is_refused(few, tmp_path):
     path = tmp_path / "checkpoint.npz"
     train(net(), few, checkpoint=path)
     before = path.read_bytes()
-    with pytest.raises(CheckpointError, match="finished training of small: nothing is left to resume; examine it with"):
+    with pytest.raises(
+        CheckpointError, match="finished training of small: nothing is left to resume; evaluate it with"
+    ):
         train(net(), few, resume=path, checkpoint=path)
     assert path.read_bytes() == before
 

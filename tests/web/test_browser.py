@@ -280,7 +280,7 @@ def test_by_keyboard_alone(open_page):
             for key in "ddddaassssssss":
                 page.keyboard.press(key)
             wait_for_text(page, "#verdict", "mnist-cnn: ")
-        if reached[-1] == "look into it":
+        if reached[-1] == "Inspect":
             page.keyboard.press("Enter")
             break
     assert page.evaluate("document.activeElement.id") == "scope-layer"

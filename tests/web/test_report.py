@@ -66,7 +66,7 @@ def test_what_can_not_be_written_is_told_at_once(trained, tmp_path):
     models, data = trained
     with pytest.raises(ConfigError, match=r"written as \.html, got 'report\.pdf': choose such a name"):
         write_report("report.pdf", models["mnist-cnn"], data)
-    with pytest.raises(ConfigError, match="can not be written: No such file or directory; choose another --output"):
+    with pytest.raises(ConfigError, match="cannot be written: No such file or directory; choose another --output"):
         write_report(tmp_path / "no" / "report.html", models["mnist-dense"], data.limited(5), reach=0)
     other = CNN([Flatten(), Dense(784, 3)], input_shape=(1, 28, 28), name="three")
     with pytest.raises(DataError, match="three has 3 classes, digits has 10"):

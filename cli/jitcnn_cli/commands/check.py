@@ -22,10 +22,10 @@ ANY_BUG = "any"
     "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Write every finding; - prints it."
 )
 def command(topic: str | None, bug: str | None, seed: int | None, json_file: str | None) -> None:
-    """Examine this installation on this machine, from single answers to a net that learns.
+    """Check this installation on this machine, from single answers to a net that learns.
 
     Answers worked by hand; every implementation against the naive one on random odd shapes; every backward pass, the
-    loss and whole nets against numeric gradients; the first loss, one batch learnt by heart, every parameter moved;
+    loss and whole nets against numeric gradients; the first loss, one batch overfitted, every parameter moved;
     equal bits on 1, 2 and 4 threads; and torch, where it is installed. Exit code 1 if one of them fails.
 
     \b

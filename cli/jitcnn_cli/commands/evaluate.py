@@ -1,4 +1,4 @@
-"""``jitcnn evaluate``: examine a saved net."""
+"""``jitcnn evaluate``: evaluate a saved net."""
 
 import json
 from typing import Any
@@ -31,10 +31,10 @@ def command(
     mirror: bool,
     as_json: bool,
 ) -> None:
-    """Examine the net in the file MODEL on test images, class by class.
+    """Evaluate the net in the file MODEL on test images, class by class.
 
     The pictures of a folder become what the net takes; give --seed and --test-share as in the training, so that
-    it is examined on pictures that it did not learn from. --mirror helps where a picture's mirror image is of the same
+    it is evaluated on pictures that it did not learn from. --mirror helps where a picture's mirror image is of the same
     class: photographs, but not digits.
 
     \b
@@ -65,7 +65,7 @@ def command(
     )
     shown = table(None, "class", "images", "correct", "most often taken for")
     for label in np.unique(data.y_test):
-        given = result.believed[data.y_test == label]
+        given = result.predicted[data.y_test == label]
         wrong = given[given != label]
         values, counts = np.unique(wrong, return_counts=True)
         mistaken = f"{data.class_names[values[counts.argmax()]]} ({counts.max()}×)" if len(wrong) else "–"

@@ -26,7 +26,7 @@ RIVAL_EPOCHS = 5
     "--dataset",
     callback=options.dataset_name,
     metavar=f"[{'|'.join(options.DATASETS)}|FOLDER]",
-    help="Images to be examined on and to learn from.  [default: those it learnt from, where they are on disk]",
+    help="Images to be evaluated on and to learn from.  [default: those it learnt from, where they are on disk]",
 )
 @options.data_dir_option
 @click.option(

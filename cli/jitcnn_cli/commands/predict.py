@@ -40,7 +40,7 @@ def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> No
             answer = {"image": path, "prediction": best, "class": names[best]}
             click.echo(json.dumps({**answer, "probabilities": [float(p) for p in probabilities]}))
             continue
-        shown = table(f"{path}: {names[best]} ({probabilities[best]:.1%} sure)", "class", "probability", "")
+        shown = table(f"{path}: {names[best]} ({probabilities[best]:.1%} confidence)", "class", "probability", "")
         for name, probability in zip(names, probabilities, strict=True):
             shown.add_row(name, f"{probability:.2%}", Bar(1, 0, float(probability), width=30))
         console.print(shown)

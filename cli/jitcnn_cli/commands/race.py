@@ -44,7 +44,7 @@ def command(
 ) -> None:
     """Train until a target is reached, several times, and tell how long it took.
 
-    Compiling and the examination after each epoch are not counted. Exit code 1 if a run ends without
+    Compiling and the evaluation after each epoch are not counted. Exit code 1 if a run ends without
     reaching the target.
 
     \b

@@ -46,7 +46,7 @@ from jitcnn_cli import options
     "--validation",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Hold back N training images and examine on them instead of the test images: to choose a recipe.",
+    help="Hold back N training images and evaluate on them instead of the test images: to choose a recipe.",
 )
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense rival.")
 @click.option(
@@ -70,7 +70,7 @@ from jitcnn_cli import options
 def command(**settings: Any) -> None:
     """Train a net, with every step on the screen.
 
-    Begins with the defaults: the standard recipe, which is mnist-cnn on MNIST, or on the embedded digits where MNIST can not be had;
+    Begins with the defaults: the standard recipe, which is mnist-cnn on MNIST, or on the embedded digits where MNIST cannot be had;
     its rival without convolutions is trained on the same images, so that the two can be compared. A training with
     --checkpoint-every 500batches may be stopped, or killed, and goes on with --resume output/checkpoint.npz.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _examined(command: Command) -> Command:
-    """The options of an examination; the command gets ``data``, ``probabilities`` and ``title``."""
+    """The options of an evaluation; the command gets ``data``, ``probabilities`` and ``title``."""
 
     @wraps(command)
     def prepared(
@@ -68,7 +68,7 @@ def confusion(data: "Dataset", probabilities: Any, title: str, output: str) -> N
 @_examined
 @output_option("mistakes.png")
 def mistakes(data: "Dataset", probabilities: Any, title: str, output: str) -> None:
-    """Draw the test images that the net in the file MODEL misreads, and what it believed; the firmest mistakes first.
+    """Draw the test images that the net in the file MODEL misreads, and what it predicted; the firmest mistakes first.
 
     \b
     Example:

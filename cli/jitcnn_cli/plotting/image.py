@@ -166,14 +166,14 @@ def _explain(
     label: str,
     ask: "Callable[[int], Array]",
 ) -> None:
-    """Ask about a class, draw the answer, and tell what was believed."""
+    """Ask about a class, draw the answer, and tell what was predicted."""
     from jitcnn.plots import attribution_figure, sureness
 
     probabilities: Any = net.predict_proba(x)[0]
     classes = classes_of(net, len(probabilities))
-    believed = int(probabilities.argmax())
+    predicted = int(probabilities.argmax())
     asked = class_index(net, classes, class_name)
-    asked = believed if asked is None else asked
-    read = f"read as {classes[believed]}, {sureness(float(probabilities[believed]))}"
+    asked = predicted if asked is None else asked
+    read = f"read as {classes[predicted]}, {sureness(float(probabilities[predicted]))}"
     what = f"{method}: why {net.name} may say {classes[asked]}"
     write(attribution_figure(x[0], ask(asked), f"{what}\n{name}, {read}", label), output, f"{what}; {name}, {read}")

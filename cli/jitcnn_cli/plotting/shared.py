@@ -21,7 +21,7 @@ layer_option = click.option(
     "--layer", metavar="NAME", help="A layer by kind and number, such as conv2 or block1.conv2, or its place from 0."
 )
 class_option = click.option(
-    "--class", "class_name", metavar="NAME", help="Class to ask about, by name or number.  [default: the believed one]"
+    "--class", "class_name", metavar="NAME", help="Class to ask about, by name or number.  [default: the predicted one]"
 )
 
 
@@ -121,7 +121,7 @@ def parse_unit(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
 
 def write(figure: "Figure", output: str, what: str) -> None:
-    """Write the picture, and say so; ConfigError if that can not be done."""
+    """Write the picture, and say so; ConfigError if that cannot be done."""
     from jitcnn.errors import ConfigError
     from jitcnn.plots import save_figure
 
@@ -129,6 +129,6 @@ def write(figure: "Figure", output: str, what: str) -> None:
         save_figure(figure, output)
     except OSError as error:
         raise ConfigError(
-            f"--output {output} can not be written: {error.strerror or error}; name another file."
+            f"--output {output} cannot be written: {error.strerror or error}; name another file."
         ) from error
     click.echo(f"{output}: {what}")

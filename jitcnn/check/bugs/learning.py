@@ -1,4 +1,4 @@
-"""Mistakes in the loss, the optimisers and the way back through a net."""
+"""Mistakes in the loss, the optimisers and the backward pass of a net."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def _adam_betas_swapped(right: Function) -> Function:
     return wrong
 
 
-@bug("first-layer-forgotten", "net", "the way back ends before the first layer", CNN, "backward_logits")
+@bug("first-layer-forgotten", "net", "the backward pass ends before the first layer", CNN, "backward_logits")
 def _first_layer_forgotten(right: Function) -> Function:
     def wrong(self: CNN, d_logits: Any) -> None:
         right(self, d_logits)

@@ -34,7 +34,7 @@ def filter_runs(weights: Array) -> Array:
 
 
 def weights_of_runs(runs: Array, weights: Array) -> None:
-    """The way back: runs (C_out, K_h, length) -> weights (C_out, C_in, K_h, K_w)."""
+    """The backward pass: runs (C_out, K_h, length) -> weights (C_out, C_in, K_h, K_w)."""
     C_out, C_in, K_h, K_w = weights.shape
     weights[...] = runs[:, :, : K_w * C_in].reshape(C_out, K_h, K_w, C_in).transpose(0, 3, 1, 2)
 

@@ -99,7 +99,7 @@ def channels_last(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: 
 
 @kernel
 def planes_of_pixels(pixels: Array, pad: tuple[int, int], size: tuple[int, int], x: Array) -> None:
-    """The way back, of one image: pixels (≥ H_p·W_p·C,) -> x (C, H, W); what lies outside has no part in it."""
+    """The inverse, for one image: pixels (≥ H_p·W_p·C,) -> x (C, H, W); what lies outside has no part in it."""
     C, H, W = x.shape
     planes, apart, plane = x.ravel(), np.uintp(C), np.uintp(H * W)
     h_end, w_end = min(H, size[0] - pad[0]), np.uintp(max(0, min(W, size[1] - pad[1])))

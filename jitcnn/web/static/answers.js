@@ -50,7 +50,7 @@ export class Answers {
     this.host.hidden = isEmpty;
     const first = found[readings[0]].answers.map(({ net, probabilities }) => {
       const best = probabilities.indexOf(Math.max(...probabilities));
-      return `${net}: ${this.classes[best]} (${percent(probabilities[best])} sure)`;
+      return `${net}: ${this.classes[best]} (${percent(probabilities[best])} confidence)`;
     });
     this.verdict.textContent = isEmpty ? "Draw something." : first.join(" · ");
   }

@@ -17,7 +17,7 @@ export class Layers {
       said.append(element("br"), range);
       const lens = net.lenses.find(({ place }) => place.split(".")[0] === String(position));
       if (lens) {
-        const button = element("button", "look into it");
+        const button = element("button", "Inspect");
         button.type = "button";
         button.addEventListener("click", () => onLook(lens.place));
         said.append(element("br"), button);

@@ -57,7 +57,7 @@ async function begin() {
   fillChoice(by("scope-label"), [["", "what the net believes"], ...net.classes.map((name, k) => [k, name])]);
   const latestScope = new Latest("magnify", (found) => {
     const hint = found.loss < 0.01 ? "so sure that hardly any is left, choose another class" : "the gradients are its";
-    by("scope-loss").textContent = `loss ${spoken(found.loss)} if it shows ${net.classes[found.label]}: ${hint}`;
+    by("scope-loss").textContent = `loss ${spoken(found.loss)} for target class ${net.classes[found.label]}: ${hint}`;
     scope.show(unpackAll(found));
   }, complain);
   const lookAgain = () => {
