@@ -199,7 +199,7 @@ def _used(layer: Layer, rng: np.random.Generator) -> Layer:
     for name, array in (layer.parameters() | layer.buffers()).items():
         if name.endswith(("gamma", "running_var")):
             layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
-        elif name.endswith(("shift", "running_mean")):
+        elif name.endswith(("beta", "running_mean")):
             layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
     return layer
 

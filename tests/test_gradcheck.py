@@ -5,7 +5,8 @@ import pytest
 
 from jitcnn import CNN, Conv2D, Dense, Flatten, ReLU, gradient_check
 from jitcnn.errors import ConfigError, GradientError
-from jitcnn.gradcheck import compare_gradients
+from jitcnn.gradcheck import compare_gradients, standard_checks
+from jitcnn.layers import BatchNorm2D
 
 
 class Wrong(Dense):
@@ -89,3 +90,11 @@ def test_a_third_on_kinks_is_skipped_and_more_is_refused():
     assert gradient_check(ReLU(), two_of_six) < 1e-8
     with pytest.raises(GradientError, match=r"3 of 6 numbers stand on a kink .*, expected at most a third; check with"):
         gradient_check(ReLU(), three_of_six)
+
+
+@pytest.mark.parametrize("name", ["gamma", "beta", "running_mean", "running_var"])
+def test_a_normalisation_is_probed_with_arrays_that_are_not_0_and_1(name):
+    probed = [layer for _, layer, _ in standard_checks("auto") if isinstance(layer, BatchNorm2D)]
+    assert probed
+    for layer in probed:
+        assert not np.isin(getattr(layer, name), (0, 1)).any()
