@@ -1,7 +1,6 @@
 """How good a net is on images it did not learn from."""
 
 from dataclasses import dataclass, field
-from warnings import warn
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from .data.batches import minibatches
 from .errors import DataError
 from .losses import softmax_cross_entropy
 from .model import CNN
+from .renamed import alias
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,7 @@ class Evaluation:
         """Share of correct answers, 0 … 1."""
         return self.correct / self.total
 
-    @property
-    def believed(self) -> IntArray:
-        """Old name of ``predicted``, until version 1.0."""
-        warn("Evaluation.believed is now called predicted.", DeprecationWarning, stacklevel=2)
-        return self.predicted
+    believed = alias("Evaluation.believed", "predicted")
 
     def as_dict(self) -> dict[str, float]:
         """The metrics as plain values, for a JSON file."""
@@ -86,11 +82,7 @@ class Mistake:
     predicted: int
     probability: float
 
-    @property
-    def believed(self) -> int:
-        """Old name of ``predicted``, until version 1.0."""
-        warn("Mistake.believed is now called predicted.", DeprecationWarning, stacklevel=2)
-        return self.predicted
+    believed = alias("Mistake.believed", "predicted")
 
 
 def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) -> IntArray:

@@ -32,6 +32,9 @@ class ModelFile(ModelArrays):
 
         def to_toml(self) -> str: ...
 
+        @classmethod
+        def from_toml(cls, text: Any, **settings: Any) -> Self: ...
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and recipe to one ``.npz`` file; an old file stays until the new one is whole.
 

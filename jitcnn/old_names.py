@@ -1,11 +1,9 @@
 """Old names of the methods of ``CNN``, which work until version 1.0 with a ``DeprecationWarning``."""
 
 from typing import Any
-from warnings import warn
 
 from .model_file import ModelFile
-
-RENAMED = {"describe": "to_toml", "from_description": "from_toml", "put_arrays": "load_arrays"}
+from .renamed import warn_renamed
 
 
 class OldNames(ModelFile):
@@ -13,19 +11,16 @@ class OldNames(ModelFile):
 
     def describe(self) -> str:
         """Old name of ``to_toml``."""
-        return str(_renamed(self, "describe"))
+        warn_renamed("CNN.describe", "to_toml")
+        return self.to_toml()
 
     @classmethod
     def from_description(cls, *positional: Any, **settings: Any) -> Any:
         """Old name of ``from_toml``."""
-        return _renamed(cls, "from_description", *positional, **settings)
+        warn_renamed("CNN.from_description", "from_toml")
+        return cls.from_toml(*positional, **settings)
 
     def put_arrays(self, arrays: Any) -> None:
         """Old name of ``load_arrays``."""
-        _renamed(self, "put_arrays", arrays)
-
-
-def _renamed(owner: Any, old: str, *positional: Any, **settings: Any) -> Any:
-    new = RENAMED[old]
-    warn(f"CNN.{old} is now called {new}; the old name goes away in version 1.0.", DeprecationWarning, stacklevel=3)
-    return getattr(owner, new)(*positional, **settings)
+        warn_renamed("CNN.put_arrays", "load_arrays")
+        self.load_arrays(arrays)

@@ -1,4 +1,4 @@
-"""Old names of attributes and constructor parameters, which work until version 1.0 with a ``DeprecationWarning``."""
+"""Old names of attributes, methods and constructor parameters: they work until version 1.0 with a ``DeprecationWarning``."""
 
 from collections.abc import Collection, Mapping
 from functools import wraps
@@ -9,34 +9,35 @@ from warnings import warn
 def keep_old_names(cls: type, renamed: Mapping[str, str], parameters: Collection[str]) -> None:
     """Let a class accept old names: ``renamed`` maps each to its new name; ``parameters`` have gradients, named ``d_…``."""
     for old, new in renamed.items():
-        setattr(cls, old, _alias(cls.__name__, old, new))
+        setattr(cls, old, alias(f"{cls.__name__}: {old}", new))
         if new in parameters:
-            setattr(cls, f"d_{old}", _alias(cls.__name__, f"d_{old}", f"d_{new}"))
+            setattr(cls, f"d_{old}", alias(f"{cls.__name__}: d_{old}", f"d_{new}"))
     construct = cls.__init__  # type: ignore[misc]
 
     @wraps(construct)
     def with_old_names(self: Any, *positional: Any, **settings: Any) -> None:
         for old in renamed.keys() & settings.keys():
-            _warn(cls.__name__, old, renamed[old])
+            warn_renamed(f"{cls.__name__}: {old}", renamed[old])
             settings[renamed[old]] = settings.pop(old)
         construct(self, *positional, **settings)
 
     cls.__init__ = with_old_names  # type: ignore[misc]
 
 
-def _alias(owner: str, old: str, new: str) -> property:
+def alias(old: str, new: str) -> property:
+    """A property that reads and writes the attribute ``new`` and warns that it was called ``old``."""
+
     def read(self: Any) -> Any:
-        _warn(owner, old, new)
+        warn_renamed(old, new)
         return getattr(self, new)
 
     def write(self: Any, value: Any) -> None:
-        _warn(owner, old, new)
+        warn_renamed(old, new)
         setattr(self, new, value)
 
     return property(read, write, doc=f"Old name of ``{new}``.")
 
 
-def _warn(owner: str, old: str, new: str) -> None:
-    warn(
-        f"{owner}: {old} is now called {new}; the old name goes away in version 1.0.", DeprecationWarning, stacklevel=3
-    )
+def warn_renamed(old: str, new: str) -> None:
+    """Warn the caller of whoever calls this that ``old`` has a new name."""
+    warn(f"{old} is now called {new}; the old name goes away in version 1.0.", DeprecationWarning, stacklevel=3)

@@ -11,9 +11,9 @@ from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..functional.checks import fits_shape
 from ..kernels.engine.plan import Plan
+from ..renamed import keep_old_names
 from ..shapes import Padding, Pair
 from .passes import Gradients, Pass
-from .renamed import keep_old_names
 
 Shape = tuple[int, ...]
 LARGEST_COUNT = 1 << 22  # of channels, features, pixels: beyond every net, and small enough to be tried
