@@ -6,7 +6,7 @@ from pathlib import Path
 from jitcnn.model import CNN
 
 HISTORY_FILE = "history.json"
-RIVAL = "mnist-dense"  # the baseline that is trained beside mnist-cnn
+BASELINE = "mnist-dense"  # the baseline that is trained beside mnist-cnn
 OLD_BASELINE_FILE = "rival_model.npz"  # as earlier versions named it
 
 
@@ -18,7 +18,7 @@ def model_file(name: str) -> str:
 
 def rival_beside(path: str | Path, net: CNN) -> CNN | None:
     """The baseline in the folder of a net's file; None if there is none, or it is for other images or classes."""
-    file = Path(path).with_name(model_file(RIVAL))
+    file = Path(path).with_name(model_file(BASELINE))
     if not file.is_file():
         file = Path(path).with_name(OLD_BASELINE_FILE)
     if not file.is_file():

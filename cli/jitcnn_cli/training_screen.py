@@ -28,7 +28,7 @@ from jitcnn_cli.console import DownloadBar, batch_bar, headline, machine_line, m
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
-from jitcnn_cli.run_folder import HISTORY_FILE, RIVAL, model_file
+from jitcnn_cli.run_folder import BASELINE, HISTORY_FILE, model_file
 
 FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
 
@@ -65,14 +65,14 @@ def run(
     given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
     chosen = choose_recipe(recipe, data.name, data.channels).changed(**given)
     model = model_by(chosen, seed=seed, impl=impl, num_classes=data.num_classes)
-    if no_baseline or model.name == RIVAL or model.input_shape != MODELS[RIVAL].input_shape:
+    if no_baseline or model.name == BASELINE or model.input_shape != MODELS[BASELINE].input_shape:
         chosen = chosen.changed(rival=False)
     models = {model.name: model}
     kept_filters = KeptFilters(model, folder, console) if snapshots else None
     console.print(model_table(model, chosen.batch_size))
     if chosen.rival:
-        models[RIVAL] = model_by(chosen.changed(model=RIVAL), seed=seed, impl=impl, num_classes=data.num_classes)
-        console.print(f"rival {RIVAL} (no convolution): {models[RIVAL].parameter_count:,} parameters\n")
+        models[BASELINE] = model_by(chosen.changed(model=BASELINE), seed=seed, impl=impl, num_classes=data.num_classes)
+        console.print(f"rival {BASELINE} (no convolution): {models[BASELINE].parameter_count:,} parameters\n")
     for net in models.values():
         data.check_fit(net)
     if note:
@@ -110,7 +110,7 @@ def run(
     with _writing(folder), HeldInterrupts() as held:  # what comes now may be cut off: what was learnt is not lost by it
         model.save(folder / model_file(model.name))
         if len(histories) > 1:
-            models[RIVAL].save(folder / model_file(RIVAL))
+            models[BASELINE].save(folder / model_file(BASELINE))
     held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
     show_results(console, models, histories, results, data.examined_on)
@@ -122,7 +122,7 @@ def run(
         "architecture and weights; try `jitcnn play`, `jitcnn report` and `jitcnn predict` on it"
     )
     if len(histories) > 1:
-        files[model_file(RIVAL)] = "the rival's"
+        files[model_file(BASELINE)] = "the baseline's"
     if kept_filters is not None and kept_filters.is_written:
         files[kept_filters.path.name] = "filters epoch by epoch; try `jitcnn plot evolution` on it"
     with _writing(folder):
