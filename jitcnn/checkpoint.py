@@ -85,17 +85,18 @@ class CheckpointFile:
                     continue
                 digest.update(_label(name, len(contents)))
                 digest.update(contents)
-                if self._current(name) in names:
-                    arrays[self._current(name)] = self._array(name, contents)
+                if (current := self._current(name)) in names:
+                    arrays[current] = self._array(name, contents)
             if CHECKSUM not in self._members and self.header.get("format") not in FORMATS_WITHOUT_CHECKSUM:
                 raise ValueError("its SHA-256 is missing")
         return arrays
 
     def _current(self, name: str) -> str:
         """Today's name of an array in the file."""
+        if self.header.get("format") not in FORMATS_WITH_OLD_NAMES:
+            return name
         layer, dot, last = name.rpartition(".")
-        old = self.header.get("format") in FORMATS_WITH_OLD_NAMES
-        return layer + dot + RENAMED.get(last, last) if old else name
+        return layer + dot + RENAMED.get(last, last)
 
     def _array(self, name: str, contents: bytes) -> NDArray[Any]:
         _, (shape, dtype), order, start = self._members[name]

@@ -1,13 +1,16 @@
 """The arrays of a net: parameters, gradients and buffers, in the order of the layers and by name."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from .arrays import Array
 from .layers import Layer
 from .optim import SGD
+
+Thing = TypeVar("Thing")
 
 
 class ModelArrays:
@@ -17,13 +20,11 @@ class ModelArrays:
 
     def parameters(self) -> list[Array]:
         """Every learnable array once, layer by layer."""
-        every = [parameter for layer in self.layers for parameter in layer.parameters().values()]
-        return list({id(parameter): parameter for parameter in every}.values())
+        return _once(parameter for layer in self.layers for parameter in layer.parameters().values())
 
     def buffers(self) -> list[Array]:
         """Every array that is kept and not learnt by gradients, layer by layer."""
-        every = [buffer for layer in self.layers for buffer in layer.buffers().values()]
-        return list({id(buffer): buffer for buffer in every}.values())
+        return _once(buffer for layer in self.layers for buffer in layer.buffers().values())
 
     def arrays(self) -> list[Array]:
         """Every parameter, then every buffer: what a ``WeightAverage`` follows."""
@@ -31,8 +32,7 @@ class ModelArrays:
 
     def generators(self) -> list[np.random.Generator]:
         """Every generator that a forward pass draws from, once."""
-        every = [generator for layer in self.layers for generator in layer.generators()]
-        return list({id(generator): generator for generator in every}.values())
+        return _once(generator for layer in self.layers for generator in layer.generators())
 
     def gradients(self) -> list[Array]:
         """The gradient of each of ``parameters()``, in the same order."""
@@ -66,3 +66,8 @@ class ModelArrays:
         mine = self.named_arrays()
         for name, array in arrays.items():
             mine[name][...] = array
+
+
+def _once(things: Iterable[Thing]) -> list[Thing]:
+    """Each object once, where it first comes."""
+    return list({id(thing): thing for thing in things}.values())

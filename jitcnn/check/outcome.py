@@ -18,7 +18,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """One question; ``topics`` are the layers, by their names, or the other topics that it covers."""
+    """One question; ``topics`` are the layers it covers, by name, or other parts."""
 
     name: str
     topics: tuple[str, ...]

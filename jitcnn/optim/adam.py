@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.elementwise import optim as kernels
-from .base import Optimizer
+from .base import Optimizer, check_betas
 
 
 class Adam(Optimizer):
@@ -44,8 +44,7 @@ class Adam(Optimizer):
         decay_bias: bool = False,
     ) -> None:
         super().__init__(learning_rate, weight_decay, decay_bias)
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-            raise ConfigError(f"betas must be two numbers of at least 0 and below 1, got {betas}.")
+        check_betas(betas)
         if not (isfinite(epsilon) and epsilon > 0):
             raise ConfigError(f"epsilon must be a positive number, got {epsilon}.")
         self.betas = betas

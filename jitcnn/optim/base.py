@@ -119,3 +119,9 @@ class Optimizer(ABC):
         self.steps, self.learning_rate = int(numbers["steps"]), float(numbers["learning_rate"])
         for memory in self.memory_names:
             setattr(self, memory, [np.array(arrays[f"{memory}.{k}"], order="C") for k in range(count)])
+
+
+def check_betas(betas: tuple[float, ...]) -> None:
+    """ConfigError unless these are two numbers of at least 0 and below 1."""
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        raise ConfigError(f"betas must be two numbers of at least 0 and below 1, got {betas}.")

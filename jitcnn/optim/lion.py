@@ -1,11 +1,8 @@
 """Lion: steps of one learning rate in the direction of the sign of a momentum."""
 
-from math import isfinite
-
 from ..arrays import Array
-from ..errors import ConfigError
 from ..kernels.elementwise import optim as kernels
-from .base import Optimizer
+from .base import Optimizer, check_betas
 
 
 class Lion(Optimizer):
@@ -53,8 +50,7 @@ class Lion(Optimizer):
         decay_bias: bool = False,
     ) -> None:
         super().__init__(learning_rate, weight_decay, decay_bias)
-        if len(betas) != 2 or not all(isfinite(beta) and 0 <= beta < 1 for beta in betas):
-            raise ConfigError(f"betas must be two numbers of at least 0 and below 1, got {betas}.")
+        check_betas(betas)
         self.betas = betas
 
     def _update(self, position: int, parameter: Array, gradient: Array, decay: float) -> None:
