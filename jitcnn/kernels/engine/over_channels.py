@@ -19,6 +19,7 @@ from ..runtime import kernel, parallel_kernel
 from ..simd.layouts import channels_last, turn
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
 from ..types import Array, Pair
+from .flat_rows import fill_up
 from .operands import Filters, Target, Windows
 
 # Runs are filled up to a multiple of this: one, two or four vectors, on any machine.
@@ -262,7 +263,7 @@ def filter_gradients(windows: Windows, steps: Array, d_out: Array, d_weights: Ar
     width = min(BLOCK, whole_lanes(C_out))
     blocks = -(-C_out // width)
     d_pixels = channels_last(d_out, (0, 0), (H_out, W_out), blocks * width)
-    steps = np.pad(steps, (0, -T % 4))
+    steps = fill_up(steps, 4)
     height = max(1, PIXELS_AT_ONCE // W_out)
     # Many pixels and few taps: bands apart, each read once, in fixed parts that are summed in order. Else taps apart.
     if len(steps) * blocks * width <= MOST_PARTIAL:
