@@ -52,7 +52,7 @@ def test_recipes_keep_the_measured_settings(name, epochs, batch_size, learning_r
         "kind": "sgd", "learning_rate": learning_rate, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0,
         "decoupled": False, "decay_bias": False,
     }  # fmt: skip
-    assert (it.label_smoothing, it.average, it.augment, it.rival) == (0, 0, {}, True)
+    assert (it.label_smoothing, it.average, it.augment, it.baseline) == (0, 0, {}, True)
     schedule = it.make_schedule()
     assert schedule(0.2) == learning_rate
     assert schedule(1) == pytest.approx(learning_rate * (1 if kind == "constant" else 0.001))
@@ -89,7 +89,7 @@ def test_user_file_with_every_setting(written):
         model = "mnist-dense"
         label_smoothing = 0.1
         average = 0.99
-        rival = false
+        baseline = false
         schedule = {kind = "step", milestone_epochs = [2], factor = 0.5, warm_up_epochs = 1}
         augment = {shift = 2, rotate = 0.5}
         """,
@@ -98,7 +98,7 @@ def test_user_file_with_every_setting(written):
     )
     it = load_recipe(path)
     assert load_recipe(str(path)) == it
-    assert (it.name, it.dataset, it.rival, it.augment) == (
+    assert (it.name, it.dataset, it.baseline, it.augment) == (
         "mine",
         ("mnist", "digits"),
         False,
@@ -149,12 +149,20 @@ def test_dict_round_trip():
 
 def test_changed_returns_a_modified_copy():
     before = load_recipe("mnist-fast")
-    after = before.changed(epochs=5, learning_rate=0.2, momentum=0.5, batch_size=None, rival=False)
-    assert (after.epochs, after.batch_size, after.rival, after.name) == (5, 64, False, "mnist-fast")
+    after = before.changed(epochs=5, learning_rate=0.2, momentum=0.5, batch_size=None, baseline=False)
+    assert (after.epochs, after.batch_size, after.baseline, after.name) == (5, 64, False, "mnist-fast")
     assert (after.optimizer["learning_rate"], after.optimizer["momentum"]) == (0.2, 0.5)
     assert before == load_recipe("mnist-fast")
     with pytest.raises(FrozenInstanceError):
         before.epochs = 3
+
+
+def test_a_recipe_that_calls_the_baseline_rival_still_loads():
+    with pytest.warns(DeprecationWarning, match="recipe key rival is now called baseline"):
+        old = Recipe.from_dict(
+            {"epochs": 1, "batch_size": 8, "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "rival": False}
+        )
+    assert old.baseline is False
 
 
 def test_lines_contain_every_setting():
@@ -163,7 +171,7 @@ def test_lines_contain_every_setting():
     text = "\n".join(it.lines())
     assert "recipe mine: for fun (data set any, model mnist-cnn)" in text
     assert "milestone epochs [5]" in text
-    assert "average 0.99, normalise off, rival on" in text
+    assert "average 0.99, normalise off, baseline on" in text
     for table in (it.optimizer, it.schedule, it.augment):
         for key in table:
             assert key == "kind" or key.replace("_", " ") in text
@@ -193,7 +201,7 @@ def test_lines_contain_every_setting():
         ("label_smoothing = 1", "label_smoothing must be at least 0 and below 1, got 1"),
         ("label_smoothing = nan", "label_smoothing must be a number, got nan"),
         ("average = 1.5", "decay of a weight average must lie between 0 and 1, got 1.5"),
-        ("rival = 1", "rival must be true or false, got 1"),
+        ("baseline = 1", "baseline must be true or false, got 1"),
         ("model = 3", "model must be a string, got 3"),
         ("dataset = [1]", r"dataset must be a name or a list of names, got \[1\]"),
         ('augment = {shift = "far"}', r"shift in \[augment\] must be a number, true or false, got 'far'"),

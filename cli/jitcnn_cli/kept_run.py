@@ -1,4 +1,4 @@
-"""The checkpoints of ``jitcnn train``: a file for the net and one for its rival, and the options they were begun with."""
+"""The checkpoints of ``jitcnn train``: a file for the net and one for its baseline, and the options they were begun with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,17 +28,20 @@ class KeptRun:
     options: dict[str, Any] | None = None
     resumes: bool = False
 
-    def file(self, is_rival: bool) -> Path | None:
-        """The net's checkpoint, and its rival's beside it."""
-        if self.path is None or not is_rival:
+    def file(self, is_baseline: bool) -> Path | None:
+        """The net's checkpoint, or its baseline's beside it; one that an earlier version named ``…-rival`` keeps its name."""
+        if self.path is None or not is_baseline:
             return self.path
-        return self.path.with_name(f"{self.path.stem}-rival{self.path.suffix}")
+        named = {
+            name: self.path.with_name(f"{self.path.stem}-{name}{self.path.suffix}") for name in ("baseline", "rival")
+        }
+        return named["rival"] if named["rival"].is_file() and not named["baseline"].is_file() else named["baseline"]
 
-    def check_unfinished(self, last_file: Path, has_rival: bool) -> None:
+    def check_unfinished(self, last_file: Path, has_baseline: bool) -> None:
         """CheckpointError if nothing is left to do: every net is trained, and the run's last file was written after that."""
         if not self.resumes or not last_file.is_file():
             return
-        for file in [self.file(False)] + [self.file(True)] * has_rival:
+        for file in [self.file(False)] + [self.file(True)] * has_baseline:
             if file is None or not file.is_file() or file.stat().st_mtime > last_file.stat().st_mtime:
                 return
             if not read_training(file)[0].finished:
@@ -48,15 +51,15 @@ class KeptRun:
             "`jitcnn evaluate`, or train anew."
         )
 
-    def train(self, net: CNN, is_rival: bool, train: Callable[..., History]) -> tuple[CNN, History]:
+    def train(self, net: CNN, is_baseline: bool, train: Callable[..., History]) -> tuple[CNN, History]:
         """Begin, go on with, or, if it is finished, fetch a net's training: the net and its history.
 
         ``train`` takes ``checkpoint`` and ``resume`` as ``fit`` does.
         """
-        path = self.file(is_rival)
+        path = self.file(is_baseline)
         if path is None or self.every is None or self.options is None:
             return net, train(checkpoint=None, resume=None)
-        begun = self.resumes and (not is_rival or self._is_of_this_run(path))
+        begun = self.resumes and (not is_baseline or self._is_of_this_run(path))
         try:
             checkpoint = Checkpoints(path, self.every, {"options": self.options})
             return net, train(checkpoint=checkpoint, resume=path if begun else None)

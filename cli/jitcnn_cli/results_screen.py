@@ -23,7 +23,7 @@ def show_results(
     results: dict[str, Evaluation],
     examined_on: str,
 ) -> None:
-    """Right answers, and the net beside its rival."""
+    """Right answers, and the net beside its baseline."""
     name, result = next(iter(results.items()))
     headline(
         console,

@@ -16,16 +16,19 @@ def model_file(name: str) -> str:
     return "cnn_mnist_model.npz" if name == "mnist-cnn" else f"{plain}_model.npz"
 
 
-def rival_beside(path: str | Path, net: CNN) -> CNN | None:
+def baseline_beside(path: str | Path, net: CNN) -> CNN | None:
     """The baseline in the folder of a net's file; None if there is none, or it is for other images or classes."""
     file = Path(path).with_name(model_file(BASELINE))
     if not file.is_file():
         file = Path(path).with_name(OLD_BASELINE_FILE)
     if not file.is_file():
         return None
-    rival = CNN.load(file)
-    fits = (rival.input_shape, rival.num_classes) == (net.input_shape, net.num_classes) and rival.name != net.name
-    return rival if fits else None
+    baseline = CNN.load(file)
+    fits = (baseline.input_shape, baseline.num_classes) == (
+        net.input_shape,
+        net.num_classes,
+    ) and baseline.name != net.name
+    return baseline if fits else None
 
 
 def history_beside(path: str | Path) -> Path | None:

@@ -19,7 +19,7 @@ from jitcnn.files import atomic_write
 from jitcnn.kernels import runtime
 from jitcnn.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
-from jitcnn.shift import RIVALS, Lab, LabNet, ShiftMap, conclude, shift_map, translation_lab
+from jitcnn.shift import LAB_NETS, Lab, LabNet, ShiftMap, conclude, shift_map, translation_lab
 from jitcnn_cli.console import DownloadBar, headline, stdout, table, working
 
 ACCURACY_AT, AGREEMENT_AT = (0, 2, 4, 8), (1, 2, 4)
@@ -51,7 +51,7 @@ def run(
     if model_file is not None:
         record, interrupted = _map_one(console, CNN.load(model_file), data, images, reach, output), False
     else:
-        lab = _train_all(console, data, epochs, seed, images, reach, tuple(dict.fromkeys(nets)) or tuple(RIVALS))
+        lab = _train_all(console, data, epochs, seed, images, reach, tuple(dict.fromkeys(nets)) or tuple(LAB_NETS))
         record, interrupted = _show_lab(console, lab, output), lab.interrupted
     seconds = perf_counter() - start
     console.print(f"{seconds:.0f} s in all, on {runtime.thread_count()} threads, {processor()}", soft_wrap=True)
@@ -86,7 +86,7 @@ def _train_all(
 
     def on_start(model: CNN, augmented: bool) -> None:
         nonlocal doing
-        doing = f"{RIVALS[model.name]} on {_trained(augmented)} images"
+        doing = f"{LAB_NETS[model.name]} on {_trained(augmented)} images"
         bar.show(0, doing)
 
     def on_net(net: LabNet) -> None:

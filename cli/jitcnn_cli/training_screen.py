@@ -66,13 +66,13 @@ def run(
     chosen = choose_recipe(recipe, data.name, data.channels).changed(**given)
     model = model_by(chosen, seed=seed, impl=impl, num_classes=data.num_classes)
     if no_baseline or model.name == BASELINE or model.input_shape != MODELS[BASELINE].input_shape:
-        chosen = chosen.changed(rival=False)
+        chosen = chosen.changed(baseline=False)
     models = {model.name: model}
     kept_filters = KeptFilters(model, folder, console) if snapshots else None
     console.print(model_table(model, chosen.batch_size))
-    if chosen.rival:
+    if chosen.baseline:
         models[BASELINE] = model_by(chosen.changed(model=BASELINE), seed=seed, impl=impl, num_classes=data.num_classes)
-        console.print(f"rival {BASELINE} (no convolution): {models[BASELINE].parameter_count:,} parameters\n")
+        console.print(f"baseline {BASELINE} (no convolution): {models[BASELINE].parameter_count:,} parameters\n")
     for net in models.values():
         data.check_fit(net)
     if note:

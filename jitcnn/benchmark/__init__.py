@@ -1,1 +1,1 @@
-"""Measuring: that implementations agree, how long they take, what the machine can do, and what a rival takes."""
+"""Measuring: that implementations agree, how long they take, what the machine can do, and what a baseline takes."""

@@ -5,7 +5,7 @@ A complete recipe; only ``epochs``, ``batch_size`` and ``[optimizer]`` are requi
     description = "free text"
     dataset = "mnist"                  # or a list: ["mnist", "digits"]
     model = "mnist-cnn"
-    rival = true                       # also train the dense baseline (no convolutions)
+    baseline = true                       # also train the dense baseline (no convolutions)
     epochs = 10
     batch_size = 64
     label_smoothing = 0.1
@@ -43,6 +43,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..losses import check_label_smoothing
 from ..optim import OPTIMIZERS, Optimizer, WeightAverage
+from ..renamed import warn_renamed
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
 from .keys import IN_EPOCHS, Table, check_keys, check_type, is_number, spoken, whole_optimizer, whole_schedule
 
@@ -71,7 +72,7 @@ class Recipe:
     average : float, decay of the ``WeightAverage``; 0 for none
     normalise : bool; normalise pixels by the per-channel mean and standard deviation of the training images
     augment : dict of numbers and booleans, the settings of ``Augmentation``
-    rival : bool; also train the dense baseline (no convolutions)
+    baseline : bool; also train the dense baseline (no convolutions)
 
     Raises
     ------
@@ -91,7 +92,7 @@ class Recipe:
     average: float = 0.0
     normalise: bool = False
     augment: Table = field(default_factory=dict)
-    rival: bool = True
+    baseline: bool = True
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -166,6 +167,9 @@ class Recipe:
     def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
         """Build from plain values, from ``as_dict`` or a TOML file; errors as in the constructor."""
         known = [each.name for each in fields(cls)]
+        if "rival" in settings:
+            warn_renamed("the recipe key rival", "baseline")
+            settings = {"baseline" if key == "rival" else key: value for key, value in settings.items()}
         check_keys("a recipe", settings, known)
         missing = [key for key in ("epochs", "batch_size", "optimizer") if key not in settings]
         if missing:
@@ -175,7 +179,7 @@ class Recipe:
     def lines(self) -> list[str]:
         """All settings, in a few lines for the terminal."""
         run = {"epochs": self.epochs, "batch_size": self.batch_size, "label_smoothing": self.label_smoothing,
-               "average": self.average or "none", "normalise": self.normalise, "rival": self.rival}  # fmt: skip
+               "average": self.average or "none", "normalise": self.normalise, "baseline": self.baseline}  # fmt: skip
         title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
         return [
             f"{title} (data set {', '.join(self.dataset) or 'any'}, model {self.model})",

@@ -49,7 +49,7 @@ _TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
          "warm_up", "warm_up_epochs"),
     ),
     "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
-    "true or false": (lambda value: isinstance(value, bool), ("normalise", "rival", "nesterov", "decoupled", "decay_bias")),
+    "true or false": (lambda value: isinstance(value, bool), ("normalise", "baseline", "nesterov", "decoupled", "decay_bias")),
     "a string": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
     "a name or a list of names": (_are_names, ("dataset",)),
     "a table": (_is_table, ("optimizer", "schedule", "augment")),

@@ -1,16 +1,21 @@
 """What happens to an answer when the image moves: the shift test of a training, and the translation lab."""
 
+from typing import Any
+
+from ..renamed import warn_renamed
 from .conclusion import conclude
 from .equivariance import Commuting, equivariance
 from .lab import translation_lab
+from .lab_nets import LAB_NETS, lab_nets
 from .maps import ShiftMap, shift_map
 from .moving import shift_images
 from .results import Lab, LabNet
-from .rivals import RIVALS, rivals
 from .walk import ShiftRow, ShiftTest, shift_test
 
+_OLD_NAMES = {"RIVALS": "LAB_NETS", "rivals": "lab_nets"}
+
 __all__ = [
-    "RIVALS",
+    "LAB_NETS",
     "Commuting",
     "Lab",
     "LabNet",
@@ -19,9 +24,16 @@ __all__ = [
     "ShiftTest",
     "conclude",
     "equivariance",
-    "rivals",
+    "lab_nets",
     "shift_images",
     "shift_map",
     "shift_test",
     "translation_lab",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OLD_NAMES:
+        warn_renamed(f"jitcnn.shift.{name}", _OLD_NAMES[name])
+        return globals()[_OLD_NAMES[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The translation lab: rivals of one budget trained with and without shifted images, and what a shift does to each."""
+"""The translation lab: nets of one parameter budget, trained with and without shifted images, and what a shift does to each."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -10,9 +10,9 @@ from ..schedules import one_cycle
 from ..training import fit
 from .conclusion import DISTANCES
 from .equivariance import equivariance
+from .lab_nets import LAB_NETS, lab_nets
 from .maps import ink_kept, shift_map
 from .results import AUGMENTED_BY, Lab, LabNet
-from .rivals import RIVALS, rivals
 
 PEAK = 0.05  # of the learning rate, which rises to it and falls to nothing
 BATCH_SIZE = 64
@@ -25,14 +25,14 @@ def translation_lab(
     seed: int = 0,
     images: int = 1000,
     reach: int = 8,
-    nets: tuple[str, ...] = tuple(RIVALS),
+    nets: tuple[str, ...] = tuple(LAB_NETS),
     *,
     on_start: Callable[[CNN, bool], object] | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
     on_shift: Callable[[int, int], object] | None = None,
     on_net: Callable[[LabNet], object] | None = None,
 ) -> Lab:
-    """Train each rival without and with shifted images, and measure what shifts of the test images do to it.
+    """Train each net without and with shifted images, and measure what shifts of the test images do to it.
 
     All learn from the same images in the same order: SGD with momentum 0.9, batches of 64, one cycle of the learning
     rate up to 0.05. Those that learn from shifted images see each moved by whole pixels, up to 4 in both directions.
@@ -44,7 +44,7 @@ def translation_lab(
     seed : int, decides first weights, order and shifts
     images : int, how many of the test images the maps are measured on
     reach : int, largest shift of the maps, in pixels
-    nets : which of ``RIVALS``
+    nets : which of ``LAB_NETS``
     on_start : called with a net about to be trained, and whether on shifted images
     on_batch : as ``fit`` calls it
     on_shift : as ``shift_map`` calls it
@@ -58,14 +58,14 @@ def translation_lab(
     Raises
     ------
     ConfigError
-        If there is no such rival, or a number is out of range.
+        If there is no such net, or a number is out of range.
     """
     tested, labels = data.x_test[:images], data.y_test[:images]
     lab = Lab(data.name, len(data.x_train), len(tested), seed)
     lab.ink_kept = {distance: ink_kept(tested, distance) for distance in DISTANCES if distance <= reach}
     try:
         for augmented in (False, True):
-            for name, model in rivals(data.image_shape, data.num_classes, seed, nets).items():
+            for name, model in lab_nets(data.image_shape, data.num_classes, seed, nets).items():
                 if on_start is not None:
                     on_start(model, augmented)
                 history = fit(
@@ -79,7 +79,7 @@ def translation_lab(
                 start = perf_counter()
                 shifts = shift_map(model, tested, labels, reach, on_shift)
                 measured = LabNet(
-                    name, RIVALS[name], model.parameter_count, augmented, history.epochs, shifts,
+                    name, LAB_NETS[name], model.parameter_count, augmented, history.epochs, shifts,
                     perf_counter() - start, equivariance(model, tested[:SOME_IMAGES]),
                 )  # fmt: skip
                 lab.nets.append(measured)

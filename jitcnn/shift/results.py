@@ -43,7 +43,7 @@ class Lab:
     interrupted: bool = False
 
     def find(self, name: str, augmented: bool) -> LabNet | None:
-        """A net by its name in ``RIVALS``; None if it was not measured."""
+        """A net by its name in ``LAB_NETS``; None if it was not measured."""
         return next((net for net in self.nets if (net.name, net.augmented) == (name, augmented)), None)
 
     def as_dict(self) -> dict[str, Any]:

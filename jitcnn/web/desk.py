@@ -45,35 +45,39 @@ class Desk:
     Parameters
     ----------
     model : CNN for images (1 or 3, H, W)
-    rival : a net for the same images and classes, that is asked beside it; or None
+    baseline : a net for the same images and classes, that is asked beside it; or None
     data : images that it can be evaluated on and learn from; or None
 
     Raises
     ------
     ShapeError
-        If the model takes no images of 1 or 3 channels, or the rival others than the model.
+        If the model takes no images of 1 or 3 channels, or the baseline others than the model.
     """
 
-    def __init__(self, model: CNN, rival: CNN | None = None, data: Dataset | None = None) -> None:
+    def __init__(self, model: CNN, baseline: CNN | None = None, data: Dataset | None = None) -> None:
         shape = model.input_shape
         if shape is None or len(shape) != 3 or shape[0] not in (1, 3):
             raise ShapeError(
                 f"The page expects a net for images of 1 or 3 channels, (C, H, W), got {model.name} for {shape}."
             )
-        if rival is not None and (rival.input_shape, rival.num_classes) != (shape, model.num_classes):
+        if baseline is not None and (baseline.input_shape, baseline.num_classes) != (shape, model.num_classes):
             raise ShapeError(
-                f"The rival expects {rival.input_shape} and tells {rival.num_classes} classes apart, {model.name} "
+                f"The baseline expects {baseline.input_shape} and tells {baseline.num_classes} classes apart, {model.name} "
                 f"{shape} and {model.num_classes}: give one for the same images."
             )
-        self.model, self.rival, self.data = model, rival, data
-        self.rival_name = (
-            "" if rival is None else rival.name if rival.name != model.name else f"{rival.name}, the rival"
+        self.model, self.baseline, self.data = model, baseline, data
+        self.baseline_name = (
+            ""
+            if baseline is None
+            else baseline.name
+            if baseline.name != model.name
+            else f"{baseline.name}, the baseline"
         )
         self._shape: tuple[int, ...] = shape
         self.scale = canvas_scale(model)
         self._lock = Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._rival_moved: dict[tuple[int, int], float] = {}
+        self._baseline_moved: dict[tuple[int, int], float] = {}
 
     def warm_up(self) -> None:
         """Ask everything once, so that every kernel is compiled or loaded before somebody waits."""
@@ -98,7 +102,7 @@ class Desk:
             layers.append({"label": layer.label, "shape": shape})
         return {
             "model": self.model.name, "parameters": self.model.parameter_count, "layers": layers,
-            "rival": None if self.rival is None else {"name": self.rival_name, "parameters": self.rival.parameter_count},
+            "baseline": None if self.baseline is None else {"name": self.baseline_name, "parameters": self.baseline.parameter_count},
             "lenses": [{"place": place, "label": layer.label} for place, layer in self._lenses().items()],
             "classes": self._class_names(), "input_shape": [C, H, W], "scale": self.scale,
             "can_be_centred": can_be_centred(self.model), "most_maps": MOST_MAPS, "longest_shift": LONGEST_SHIFT,
@@ -115,14 +119,16 @@ class Desk:
     # --- one picture --------------------------------------------------------------------------------
 
     def answers(self, canvas: object, session: str) -> dict[str, Any]:
-        """Probabilities of the drawing, as it was drawn and centred, by the page's net and the rival."""
+        """Probabilities of the drawing, as it was drawn and centred, by the page's net and the baseline."""
         drawn = self._drawn(canvas)
         pictures = {"drawn": self._picture(drawn, False)}
         if can_be_centred(self.model):
             pictures["centred"] = self._picture(drawn, True)
         mine = self._session(session)
         with self._lock:
-            nets = {self.model.name: mine.model} | ({} if self.rival is None else {self.rival_name: self.rival})
+            nets = {self.model.name: mine.model} | (
+                {} if self.baseline is None else {self.baseline_name: self.baseline}
+            )
             return {
                 name: {
                     "image": pack(picture[0]),
@@ -169,8 +175,8 @@ class Desk:
         labels = data.y_test[:MOVED_IMAGES]
         mine = self._session(session)
         known = {self.model.name: (mine.model, mine.moved)}
-        if self.rival is not None:
-            known[self.rival_name] = self.rival, self._rival_moved
+        if self.baseline is not None:
+            known[self.baseline_name] = self.baseline, self._baseline_moved
         with self._lock:
             for net, accuracies in known.values():
                 if (right, down) not in accuracies:

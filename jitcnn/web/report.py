@@ -49,7 +49,7 @@ def write_report(
     model: CNN,
     data: Dataset,
     *,
-    rival: CNN | None = None,
+    baseline: CNN | None = None,
     histories: Mapping[str, list[Epoch]] | None = None,
     reach: int = 8,
     on_part: Callable[[str], object] = lambda _: None,
@@ -61,7 +61,7 @@ def write_report(
     path : the file, ending in .html; an old one stays until the new one is whole
     model : CNN for images
     data : Dataset with its test images
-    rival : CNN that is moved beside it in the shift map
+    baseline : CNN that is moved beside it in the shift map
     histories : name of a net -> its epochs, for the curves
     reach : int, pixels by which test images are moved
     on_part : told what is being done
@@ -71,7 +71,7 @@ def write_report(
     ConfigError
         If the file's name does not end in .html, or it cannot be written.
     ShapeError, DataError
-        If the data set or the rival does not fit the model.
+        If the data set or the baseline does not fit the model.
     """
     if not os.fspath(path).lower().endswith((".html", ".htm")):
         raise ConfigError(f"A report is written as .html, got {os.fspath(path)!r}: choose such a name.")
@@ -82,7 +82,7 @@ def write_report(
     pictures += _filters(model)
     pictures += _answers(model, data, probabilities)
     on_part("moving test images")
-    pictures += _shifts([model] if rival is None else [model, rival], data, reach)
+    pictures += _shifts([model] if baseline is None else [model, baseline], data, reach)
     on_part("taking layers apart")
     page = _page(model, data, pictures, _specimens(model, data, probabilities))
     try:

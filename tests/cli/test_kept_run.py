@@ -13,7 +13,7 @@ from jitcnn_cli.console import Bar
 from jitcnn_cli.main import cli
 
 OPTIONS = ["--dataset", "digits", "--epochs", "2", "--limit", "64", "--seed", "3"]  # 4 batches an epoch
-KEPT = ["checkpoint.npz", "checkpoint-rival.npz"]
+KEPT = ["checkpoint.npz", "checkpoint-baseline.npz"]
 MODEL, HISTORY = "cnn_mnist_model.npz", "history.json"
 
 
@@ -48,7 +48,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("count", [1, 4, 7], ids=["first epoch", "second epoch", "rival"])
+@pytest.mark.parametrize("count", [1, 4, 7], ids=["first epoch", "second epoch", "baseline"])
 def test_a_stopped_run_goes_on_to_the_same_bits(count, whole, stop_at, runner, tmp_path, monkeypatch):
     stop_at(count)
     result = runner.invoke(cli, ["train", *OPTIONS, "--checkpoint-every", "1epoch", "--output", str(tmp_path)])
@@ -80,7 +80,7 @@ def test_a_checkpoint_is_examined_like_a_model(whole, runner):
     assert json.loads(lines[0])["model"] == "mnist-cnn"
 
 
-def test_a_rival_of_an_earlier_run_is_trained_anew(whole, stop_at, runner, tmp_path, monkeypatch):
+def test_a_baseline_of_an_earlier_run_is_trained_anew(whole, stop_at, runner, tmp_path, monkeypatch):
     options = [*OPTIONS[:-1], "4", "--output", str(tmp_path)]
     shutil.copy(whole / KEPT[1], tmp_path)
     stop_at(2)

@@ -24,7 +24,7 @@ def served(monkeypatch):
     return desks
 
 
-def test_the_rival_beside_is_taken(runner, served, model_file, trained, tmp_path):
+def test_the_baseline_beside_is_taken(runner, served, model_file, trained, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "cnn_mnist_model.npz").write_bytes(model_file.read_bytes())
@@ -33,20 +33,22 @@ def test_the_rival_beside_is_taken(runner, served, model_file, trained, tmp_path
     assert result.exit_code == 0, result.output
     assert "mnist-cnn against mnist-dense plays at http://here/" in result.output
     (desk,) = served
-    assert (desk.rival.name, desk.data.name) == ("mnist-dense", "digits")
+    assert (desk.baseline.name, desk.data.name) == ("mnist-dense", "digits")
 
 
-def test_a_rival_of_one_s_own_is_taken(runner, served, model_file, tmp_path):
+def test_a_baseline_of_one_s_own_is_taken(runner, served, model_file, tmp_path):
     mnist_dense(seed=3).save(tmp_path / "mine.npz")
-    result = runner.invoke(cli, ["play", str(model_file), "--rival", str(tmp_path / "mine.npz"), "--dataset", "digits"])
+    result = runner.invoke(
+        cli, ["play", str(model_file), "--baseline", str(tmp_path / "mine.npz"), "--dataset", "digits"]
+    )
     assert result.exit_code == 0, result.output
-    assert served[0].rival.name == "mnist-dense"
+    assert served[0].baseline.name == "mnist-dense"
 
 
 @pytest.mark.compiled
 def test_without_a_model_one_is_trained(runner, served, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jitcnn_cli.commands.play.RIVAL_EPOCHS", 1)
+    monkeypatch.setattr("jitcnn_cli.commands.play.BASELINE_EPOCHS", 1)
     result = runner.invoke(cli, ["play"])
     assert result.exit_code == 0, result.output
     assert "training one on the embedded digits, for this page alone" in result.output

@@ -3,7 +3,7 @@
 import pytest
 
 from jitcnn.models import mnist_cnn, mnist_dense
-from jitcnn_cli.run_folder import BASELINE, model_file, rival_beside
+from jitcnn_cli.run_folder import BASELINE, baseline_beside, model_file
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,6 @@ def test_a_model_file_carries_the_name_of_its_net(net, name):
 
 @pytest.mark.parametrize("name", [model_file(BASELINE), "rival_model.npz"])
 def test_a_baseline_is_found_under_its_name_and_its_old_name(name, tmp_path):
-    assert rival_beside(tmp_path / "cnn_mnist_model.npz", mnist_cnn()) is None
+    assert baseline_beside(tmp_path / "cnn_mnist_model.npz", mnist_cnn()) is None
     mnist_dense().save(tmp_path / name)
-    assert rival_beside(tmp_path / "cnn_mnist_model.npz", mnist_cnn()).name == "mnist-dense"
+    assert baseline_beside(tmp_path / "cnn_mnist_model.npz", mnist_cnn()).name == "mnist-dense"

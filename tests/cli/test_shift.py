@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jitcnn.shift import RIVALS
+from jitcnn.shift import LAB_NETS
 from jitcnn.shift import lab as lab_module
 from jitcnn.training import fit
 from jitcnn_cli.commands import shift
@@ -26,8 +26,8 @@ def shifted(runner, tmp_path):
     return run
 
 
-def test_every_rival_can_be_chosen():
-    assert tuple(RIVALS) == shift.RIVALS
+def test_every_net_can_be_chosen():
+    assert tuple(LAB_NETS) == shift.LAB_NETS
 
 
 def test_trained_mapped_shown_and_kept(shifted, tmp_path):
@@ -38,7 +38,7 @@ def test_trained_mapped_shown_and_kept(shifted, tmp_path):
         how = "shifted" if net["augmented"] else "unmoved"
         unmoved = f"{100 * net['accuracy'][1][1]:.1f}"
         assert any(
-            "dense rival" in line and how in line and "25,450" in line and unmoved in line and "–" in line
+            "dense baseline" in line and how in line and "25,450" in line and unmoved in line and "–" in line
             for line in result.output.splitlines()
         )
     assert result.output.count("images/s), map") == 2

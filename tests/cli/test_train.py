@@ -45,12 +45,12 @@ def test_the_screen_tells_everything_in_order(run):
         "Conv2D 32→64 3×3 + ReLU",
         "receptive field",
         "for batches of 16",
-        "rival mnist-dense (no convolution): 535,818 parameters",
+        "baseline mnist-dense (no convolution): 535,818 parameters",
         "data: digits, 64 training and 64 test images",
         "recipe digits: textbook settings on the embedded digits (data set digits, model mnist-cnn)",
         "  optimizer  sgd, learning rate 0.01, momentum 0.9, nesterov off, weight decay 0, decoupled off",
         "  schedule   constant",
-        "  run        epochs 1, batch size 16, label smoothing 0, average none, normalise off, rival on",
+        "  run        epochs 1, batch size 16, label smoothing 0, average none, normalise off, baseline on",
         "  augment    none",
         "  by option  epochs\n",
         "He initialisation, pixels / 255, seed 0",
@@ -101,11 +101,11 @@ def test_same_seed_same_model(run, runner, tmp_path):
     assert [p.tobytes() for p in first.parameters()] == [p.tobytes() for p in second.parameters()]
 
 
-def test_the_dense_net_alone_has_no_rival_and_no_filters(runner, tmp_path):
+def test_the_dense_net_alone_has_no_baseline_and_no_filters(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--model", "mnist-dense", "--output", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "rival mnist-dense" not in result.output
-    assert "rival off" in result.output
+    assert "baseline mnist-dense" not in result.output
+    assert "baseline off" in result.output
     assert FILES[2] not in result.output
     assert not (tmp_path / FILES[2]).exists()
 
@@ -123,7 +123,7 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
     assert (
         "optimizer  adamw, learning rate 0.002, betas [0.9, 0.999], epsilon 1e-08, weight decay 0.01" in result.output
     )
-    assert "epochs 2, batch size 16, label smoothing 0, average none, normalise off, rival off" in result.output
+    assert "epochs 2, batch size 16, label smoothing 0, average none, normalise off, baseline off" in result.output
     assert "by option  batch size, learning rate\n" in result.output
     assert CNN.load(tmp_path / "mnist-dense_model.npz").name == "mnist-dense"
     assert not (tmp_path / FILES[0]).exists()
@@ -169,7 +169,7 @@ def test_a_net_of_ones_own_is_trained_and_kept(runner, tmp_path, my_net):
     assert result.exit_code == 0, result.output
     assert "mine: 500 parameters" in result.output
     assert "mine reads" in result.output
-    assert "rival mnist-dense" in result.output
+    assert "baseline mnist-dense" in result.output
     assert (
         CNN.load(tmp_path / "out" / "mine_model.npz").to_toml().startswith('name = "mine"\ninput_shape = [1, 28, 28]')
     )

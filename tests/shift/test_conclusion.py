@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jitcnn.shift import RIVALS, Commuting, Lab, LabNet, ShiftMap, conclude
+from jitcnn.shift import LAB_NETS, Commuting, Lab, LabNet, ShiftMap, conclude
 
 
 def net(name, by_distance, *, augmented=False, agreement=None, inside=()):
@@ -12,7 +12,7 @@ def net(name, by_distance, *, augmented=False, agreement=None, inside=()):
     away = np.abs(np.arange(-reach, reach + 1))
     distance = np.maximum(away[:, None], away)
     shares = [np.array(each)[distance] for each in (by_distance, agreement or by_distance)]
-    return LabNet(name, RIVALS[name], 25_000, augmented, [], ShiftMap(*shares, 1000), 1.0, list(inside))
+    return LabNet(name, LAB_NETS[name], 25_000, augmented, [], ShiftMap(*shares, 1000), 1.0, list(inside))
 
 
 def lines(*nets, **settings):
@@ -80,7 +80,7 @@ def test_pairs_are_set_beside_each_other_with_their_noise():
     assert first.startswith(
         "Moved by 1 pixel, max pooling gives the same answer as unmoved on 96.0% of the images, dense"
     )
-    assert line == "Moved by 2 pixels, max pooling reads 90.0% of the images, dense rival 60.0%: 30.0 points more."
+    assert line == "Moved by 2 pixels, max pooling reads 90.0% of the images, dense baseline 60.0%: 30.0 points more."
     _, line = lines(net("max", [0.97, 0.96, 0.6]), net("dense", [0.97, 0.9, 0.9]))
     assert line.endswith("30.0 points less.")
     (line,) = lines(net("blurred", [0.97, 0.96], agreement=[1, 0.96]), net("max", [0.9, 0.9], agreement=[1, 0.95]))
@@ -116,10 +116,10 @@ def test_what_augmentation_changes_is_told_with_its_sign():
     )
     first, second = lines(*plain, *shifted)
     assert first == (
-        "Learning from images moved by up to 4 pixels changes the accuracy at 4 pixels by +30 (dense rival) to +30 points "
+        "Learning from images moved by up to 4 pixels changes the accuracy at 4 pixels by +30 (dense baseline) to +30 points "
         "(strided convolution), and unmoved by -5.0 to +1.0."
     )
-    assert "read 50.0% (dense rival) to 90.0% (strided convolution) there" in second
+    assert "read 50.0% (dense baseline) to 90.0% (strided convolution) there" in second
     assert "the least of them reads less than the best without it (strided convolution, 60.0%)" in second
     _, second = lines(*plain, *shifted[1:])
     assert "reads more than" in second
@@ -129,7 +129,7 @@ def test_the_farthest_shift_is_told_with_the_ink_that_is_left():
     reached = net("dense", [0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2])
     (line,) = lines(reached, ink_kept={4: 0.99, 8: 0.71})
     assert line == (
-        "At 8 pixels, where 71% of the ink is still on the image, the best reads 20.0% (dense rival, without shifted "
+        "At 8 pixels, where 71% of the ink is still on the image, the best reads 20.0% (dense baseline, without shifted "
         "images): no net here is invariant."
     )
     (line,) = lines(net("dense", [0.95] * 9), ink_kept={8: 0.71})

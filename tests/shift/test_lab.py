@@ -27,7 +27,7 @@ def test_every_net_is_measured_without_and_with_shifted_images(few):
     assert begun == [("dense", False), ("dense", True)]
     assert measured == result.nets
     plain, shifted = result.nets
-    assert (plain.title, plain.parameters, len(plain.epochs)) == ("dense rival", 25_450, 1)
+    assert (plain.title, plain.parameters, len(plain.epochs)) == ("dense baseline", 25_450, 1)
     assert (plain.shifts.reach, plain.shifts.image_count) == (1, 20)
     assert plain.epochs[0].train_loss != shifted.epochs[0].train_loss
     assert plain.inside == []

@@ -62,7 +62,7 @@ def report_file(trained, tmp_path_factory):
         path,
         models["mnist-cnn"],
         data.limited(90),
-        rival=models["mnist-dense"],
+        baseline=models["mnist-dense"],
         histories=histories,
         reach=1,
         on_part=parts.append,

@@ -97,7 +97,7 @@ def colour_net(rng):
 def test_any_net_of_images_can_be_played_with(colour_net, rng):
     desk = Desk(colour_net)
     about = desk.about()
-    assert (about["scale"], about["rival"], about["data"], about["can_be_centred"]) == (7, None, None, False)
+    assert (about["scale"], about["baseline"], about["data"], about["can_be_centred"]) == (7, None, None, False)
     assert about["classes"] == ["0", "1", "2", "3"]
     drawn = base64.b64encode(rng.integers(0, 256, 3 * 140 * 84).astype(np.uint8).tobytes()).decode()
     assert len(desk.answers(drawn, "a")["drawn"]["answers"][0]["probabilities"]) == 4
@@ -113,22 +113,22 @@ def test_any_net_of_images_can_be_played_with(colour_net, rng):
         desk.maps(drawn, True, "a")
 
 
-def test_a_net_or_rival_that_does_not_fit_is_refused(colour_net):
+def test_a_net_or_baseline_that_does_not_fit_is_refused(colour_net):
     with pytest.raises(
         ShapeError, match=r"expects a net for images of 1 or 3 channels, \(C, H, W\), got cnn for \(2, 9, 9\)"
     ):
         Desk(CNN([Flatten(), Dense(162, 2)], input_shape=(2, 9, 9)))
-    with pytest.raises(ShapeError, match=r"The rival expects \(1, 28, 28\) and tells 10 classes apart"):
+    with pytest.raises(ShapeError, match=r"The baseline expects \(1, 28, 28\) and tells 10 classes apart"):
         Desk(colour_net, mnist_dense())
 
 
-def test_a_rival_of_the_same_name_is_told_apart(trained, canvas):
+def test_a_baseline_of_the_same_name_is_told_apart(trained, canvas):
     model = trained[0]["mnist-dense"]
     desk = Desk(model, mnist_dense(seed=5), trained[1])
-    mine, rival = desk.answers(canvas(0), "a")["drawn"]["answers"]
-    assert (mine["net"], rival["net"]) == ("mnist-dense", "mnist-dense, the rival")
-    assert mine["probabilities"] != rival["probabilities"]
-    assert set(desk.moved(1, 0, "a")["accuracies"]) == {"mnist-dense", "mnist-dense, the rival"}
+    mine, baseline = desk.answers(canvas(0), "a")["drawn"]["answers"]
+    assert (mine["net"], baseline["net"]) == ("mnist-dense", "mnist-dense, the baseline")
+    assert mine["probabilities"] != baseline["probabilities"]
+    assert set(desk.moved(1, 0, "a")["accuracies"]) == {"mnist-dense", "mnist-dense, the baseline"}
 
 
 def test_forgotten_pages_make_room(desk, canvas):

@@ -52,7 +52,7 @@ def command(
     from jitcnn.model import CNN
     from jitcnn.web.report import write_report
     from jitcnn_cli.console import stdout, working
-    from jitcnn_cli.run_folder import history_beside, rival_beside
+    from jitcnn_cli.run_folder import baseline_beside, history_beside
 
     console = stdout()
     net = CNN.load(model)
@@ -62,7 +62,7 @@ def command(
     kept = history or history_beside(model)
     with working("writing the page", None, TextColumn("{task.fields[note]}")) as bar:
         write_report(
-            output, net, data if limit is None else data.limited(limit), rival=rival_beside(model, net),
+            output, net, data if limit is None else data.limited(limit), baseline=baseline_beside(model, net),
             histories=None if kept is None else read_histories(kept), reach=reach, on_part=lambda part: bar.show(0, part),
         )  # fmt: skip
     size = Path(output).stat().st_size / 1e6

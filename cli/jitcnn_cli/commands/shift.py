@@ -6,7 +6,7 @@ import click
 
 from jitcnn_cli import options
 
-RIVALS = ("max", "average", "strided", "blurred", "global", "dense")
+LAB_NETS = ("max", "average", "strided", "blurred", "global", "dense")
 
 
 @click.command("shift")
@@ -28,7 +28,7 @@ RIVALS = ("max", "average", "strided", "blurred", "global", "dense")
     "--reach", type=click.IntRange(min=0), default=8, show_default=True, help="Largest shift of the maps, in pixels."
 )
 @click.option(
-    "--nets", type=click.Choice(RIVALS), multiple=True, help="Only this net; may be given again.  [default: all six]"
+    "--nets", type=click.Choice(LAB_NETS), multiple=True, help="Only this net; may be given again.  [default: all six]"
 )
 @click.option(
     "--model", "model_file", type=click.Path(), metavar="MODEL", help="Map this saved net, and train nothing."

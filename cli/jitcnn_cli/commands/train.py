@@ -48,7 +48,7 @@ from jitcnn_cli import options
     metavar="N",
     help="Hold back N training images and evaluate on them instead of the test images: to choose a recipe.",
 )
-@click.option("--no-baseline", is_flag=True, help="Do not train the dense rival.")
+@click.option("--no-baseline", is_flag=True, help="Do not train the dense baseline.")
 @click.option(
     "--snapshots",
     is_flag=True,
@@ -71,7 +71,7 @@ def command(**settings: Any) -> None:
     """Train a net, with every step on the screen.
 
     Begins with the defaults: the standard recipe, which is mnist-cnn on MNIST, or on the embedded digits where MNIST cannot be had;
-    its rival without convolutions is trained on the same images, so that the two can be compared. A training with
+    its baseline without convolutions is trained on the same images, so that the two can be compared. A training with
     --checkpoint-every 500batches may be stopped, or killed, and goes on with --resume output/checkpoint.npz.
 
     \b

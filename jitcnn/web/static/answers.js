@@ -9,8 +9,8 @@ const TITLES = { centred: "Centred by its mass, as the training images were", dr
 export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
 
 // A bar of a share from 0 to 1.
-export function track(share, isRival) {
-  const bar = element("div", "", isRival ? "track rival" : "track");
+export function track(share, isBaseline) {
+  const bar = element("div", "", isBaseline ? "track baseline" : "track");
   const fill = element("i");
   fill.style.width = `${100 * share}%`;
   const whole = element("div");

@@ -29,8 +29,8 @@ function fillChoice(select, options) {
 async function begin() {
   by("theme").addEventListener("click", chooseTheme);
   const net = await about();
-  const rival = net.rival ? ` against ${net.rival.name} (${net.rival.parameters.toLocaleString("en")})` : "";
-  by("about").textContent = `${net.model} (${net.parameters.toLocaleString("en")} parameters)${rival}`;
+  const baseline = net.baseline ? ` against ${net.baseline.name} (${net.baseline.parameters.toLocaleString("en")})` : "";
+  by("about").textContent = `${net.model} (${net.parameters.toLocaleString("en")} parameters)${baseline}`;
 
   // --- the questions that follow every change ------------------------------------------------------
   const answers = new Answers(by("bars"), by("verdict"), net.classes);

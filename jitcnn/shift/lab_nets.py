@@ -45,46 +45,46 @@ def _blurred(C_in: int, C_out: int, rng: np.random.Generator) -> list[Layer]:
     return [Conv2D(C_in, C_out, 3, padding=1, rng=rng), ReLU(), MaxPool2D(2, 1), BlurPool2D(3, 2)]
 
 
-RIVALS = {
+LAB_NETS = {
     "max": "max pooling",
     "average": "average pooling",
     "strided": "strided convolution",
     "blurred": "blurred pooling",
     "global": "global average pooling",
-    "dense": "dense rival",
+    "dense": "dense baseline",
 }
 _BLOCKS: dict[str, Block] = {"max": _max, "average": _average, "strided": _strided, "blurred": _blurred}
 
 
-def rivals(
-    image_shape: Shape = (1, 28, 28), num_classes: int = 10, seed: int = 0, nets: tuple[str, ...] = tuple(RIVALS)
+def lab_nets(
+    image_shape: Shape = (1, 28, 28), num_classes: int = 10, seed: int = 0, nets: tuple[str, ...] = tuple(LAB_NETS)
 ) -> dict[str, CNN]:
     """The nets of the translation lab, with fresh weights.
 
     Four have the same two convolutions 3×3 with zeros around and a halving behind each: by max, average, stride or blur;
     then a hidden dense layer. One has three wider convolutions, two max poolings between them, and the mean of every
     plane behind the last. One is dense throughout. Their parameters are within 5 % of each other's: the hidden layer, or
-    the third convolution, is as wide as comes nearest to the dense rival's number.
+    the third convolution, is as wide as comes nearest to the dense baseline's number.
 
     Parameters
     ----------
     image_shape : tuple (C, H, W)
     num_classes : int
     seed : int, decides the first weights of each net
-    nets : which of ``RIVALS``, in which order
+    nets : which of ``LAB_NETS``, in which order
 
     Raises
     ------
     ConfigError
-        If there is no such rival.
+        If there is no such net.
     """
-    return {name: _rival(name, image_shape, num_classes, np.random.default_rng(seed)) for name in nets}
+    return {name: _lab_net(name, image_shape, num_classes, np.random.default_rng(seed)) for name in nets}
 
 
-def _rival(name: str, image_shape: Shape, classes: int, rng: np.random.Generator) -> CNN:
-    if name not in RIVALS:
+def _lab_net(name: str, image_shape: Shape, classes: int, rng: np.random.Generator) -> CNN:
+    if name not in LAB_NETS:
         raise ConfigError(
-            f"There is no rival named {name!r}{did_you_mean(name, RIVALS)}: choose among {', '.join(RIVALS)}."
+            f"There is no net named {name!r}{did_you_mean(name, LAB_NETS)}: choose among {', '.join(LAB_NETS)}."
         )
     C, pixels, shape = image_shape[0], prod(image_shape), image_shape
     budget = DENSE_UNITS * (pixels + 1 + classes) + classes
