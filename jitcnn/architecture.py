@@ -1,4 +1,4 @@
-"""A net as data: what a TOML file says of it, the layers that come of that, and back.
+"""Architectures in TOML: parse a file, build its layers, and write layers back as TOML.
 
 ::
 
@@ -22,7 +22,7 @@
     kind = "Dense"
     out_features = 10
 
-A layer's keys are its constructor's own. Those that the arriving shape decides, such as ``in_channels``, are left out.
+A layer's keys are its constructor's parameters. Those inferred from the input shape, such as ``in_channels``, are omitted.
 """
 
 import json
@@ -42,17 +42,17 @@ import numpy as np
 from .errors import ConfigError, JitCNNError, ShapeError, did_you_mean
 from .initializers import Seed
 from .layers import LAYERS, Layer
-from .layers.base import Shape, check_count
-from .shapes import IntOrPair, Padding
+from .layers.base import check_count
+from .shapes import IntOrPair, Padding, Shape
 
-LONGEST_TEXT, LONGEST_LINE = 1 << 16, 1000  # VGG-19 takes 3,113; a key of many dots takes tomllib their square
+LONGEST_TEXT, LONGEST_LINE = 1 << 16, 1000  # VGG-19 has 3,113; tomllib is quadratic in the dots of a key
 KEYS = ("name", "input_shape", "classes", "layer")
 HEADER = re.compile(r"""^\s*\[\[\s*(?:layer|"layer"|'layer')\s*\]\]""")
 
 
 @dataclass(frozen=True)
 class LayerDescription:
-    """One layer: its class in ``LAYERS``, the settings given, and where they were given, for messages."""
+    """One layer: its class in ``LAYERS``, its settings, and its location in the source for error messages."""
 
     kind: str
     settings: dict[str, Any]
@@ -61,7 +61,7 @@ class LayerDescription:
 
 @dataclass(frozen=True)
 class NetDescription:
-    """A net before it is built; ``input_shape`` without N and ``classes`` are None where nothing is said of them."""
+    """The architecture of a network; ``input_shape`` (without N) and ``classes`` are None if not given."""
 
     name: str
     input_shape: Shape | None
@@ -71,37 +71,37 @@ class NetDescription:
 
 
 def read_net(path: str | os.PathLike[str]) -> NetDescription:
-    """As ``parse_net``, from a file.
+    """Parse an architecture file; see ``parse_net``.
 
     Raises
     ------
     ConfigError
-        If there is no such file, or it cannot be read, or says what no net is.
+        If the file does not exist, cannot be read, or is not a valid architecture.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         beside = [str(other) for other in Path(path).parent.glob("*.toml")]
         raise ConfigError(
-            f"Expected the description of a net at {path}, found none{did_you_mean(str(path), beside)}."
+            f"Expected an architecture file at {path}, found none{did_you_mean(str(path), beside)}."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as text: {error}; a net is described in TOML, in UTF-8.") from error
+        raise ConfigError(f"{path} cannot be read as text: {error}; expected a TOML file in UTF-8.") from error
     return parse_net(text, str(path))
 
 
 def parse_net(text: str, source: str = "net.toml") -> NetDescription:
-    """What a text in TOML says of a net; which keys there are, the module's text shows.
+    """Parse an architecture in TOML; the module docstring shows the format.
 
     Parameters
     ----------
     text : str
-    source : str, where the text is from: for messages, and for the name of a net that has none
+    source : str, origin of the text: used in error messages, and as the default name of the network
 
     Raises
     ------
     ConfigError
-        If the text is no TOML, or a layer is unknown, or a key is unknown or missing.
+        If the text is not valid TOML, a layer is unknown, or a key is unknown or missing.
     """
     _check_length(text, source)
     try:
@@ -115,30 +115,30 @@ def parse_net(text: str, source: str = "net.toml") -> NetDescription:
 def _check_length(text: str, source: str) -> None:
     if len(text) > LONGEST_TEXT or max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
         raise ConfigError(
-            f"{source} is too long: a net is described in at most {LONGEST_TEXT:,} characters, {LONGEST_LINE:,} in a line."
+            f"{source} is too long: an architecture has at most {LONGEST_TEXT:,} characters, {LONGEST_LINE:,} per line."
         )
 
 
 def net_of_format_1(config: dict[str, Any], source: str) -> NetDescription:
-    """The net in a checkpoint of format 1, which named every setting of every layer."""
+    """The architecture in a checkpoint of format 1, which stores every setting of every layer."""
     tables = [{"kind" if key == "layer" else key: value for key, value in layer.items()} for layer in config["layers"]]
     document = {"name": config["name"], "input_shape": config["input_shape"], "layer": tables}
     return _net({key: value for key, value in document.items() if value is not None}, source, [])
 
 
 def _net(document: dict[str, Any], source: str, lines: list[int]) -> NetDescription:
-    """The description in a table; ``lines`` are those of the layers' headers, if they are known."""
+    """Validate a parsed document; ``lines`` are the line numbers of the layer headers, if known."""
     for key in document:
         if key not in KEYS:
             raise ConfigError(
-                f"{source}: unknown key {key!r}; above its [[layer]] tables a net has name, input_shape and classes."
+                f"{source}: unknown key {key!r}; valid keys above the [[layer]] tables are name, input_shape and classes."
             )
     name, shape = document.get("name", Path(source).stem), document.get("input_shape")
     classes, tables = document.get("classes"), document.get("layer")
     if not isinstance(name, str):
-        raise ConfigError(f"{source}: name must be a text, got {name!r}.")
+        raise ConfigError(f"{source}: name must be a string, got {name!r}.")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise ConfigError(f"{source}: a net expects at least one [[layer]] table, got {tables!r}.")
+        raise ConfigError(f"{source}: expected at least one [[layer]] table, got {tables!r}.")
     if shape is not None and not (isinstance(shape, list | tuple) and shape):
         raise ConfigError(f"{source}: input_shape must be a list such as [1, 28, 28], got {shape!r}.")
     try:
@@ -156,7 +156,7 @@ def _net(document: dict[str, Any], source: str, lines: list[int]) -> NetDescript
 
 @cache
 def _parameters(kind: type[Layer]) -> Mapping[str, Parameter]:
-    """Of its constructor, by name."""
+    """Constructor parameters of a layer class, by name."""
     return signature(kind).parameters
 
 
@@ -167,13 +167,13 @@ def _layer(table: dict[str, Any], where: str) -> LayerDescription:
         raise ConfigError(f'{where} has no kind: add a line such as kind = "ReLU".')
     if not isinstance(kind, str) or kind not in LAYERS:
         raise ConfigError(
-            f"{where}: unknown layer {kind!r}{did_you_mean(kind, LAYERS)}; known are {', '.join(LAYERS)}."
+            f"{where}: unknown layer {kind!r}{did_you_mean(kind, LAYERS)}; choose one of {', '.join(LAYERS)}."
         )
     where = f"{where} ({kind})"
     layer = LAYERS[kind]
     settings = {layer.renamed.get(key, key): value for key, value in settings.items()}
     known = [name for name in layer.config_names if name not in layer.input_axes]
-    takes = f"it takes {', '.join(known)}" if known else "it takes none"
+    takes = f"valid keys are {', '.join(known)}" if known else "this layer has no keys"
     for key in settings:
         if key not in layer.config_names:
             raise ConfigError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}; {takes}.")
@@ -191,22 +191,22 @@ def build_layers(
     dtype: Any = np.float32,
     most: float = inf,
 ) -> list[Layer]:
-    """The layers described, with fresh weights; what is not said of them follows from the shape that arrives.
+    """Build the layers with fresh weights; settings that are not given are inferred from the input shape.
 
     Parameters
     ----------
     description : NetDescription
-    seed : int, or a numpy random Generator, decides the first weights
+    seed : int, or a numpy random Generator, for the initial weights
     impl : one of ``IMPLEMENTATIONS``, for the layers that have several
     dtype : np.float32 or np.float64
-    most : how many numbers the layers may hold, all together; nothing is built beyond
+    most : float, maximum total size of all parameters and buffers; building stops beyond it
 
     Raises
     ------
     ConfigError
-        If a setting is out of range, or cannot be inferred, or the layers hold more than ``most``.
+        If a setting is out of range or cannot be inferred, or the layers exceed ``most``.
     ShapeError
-        If a layer does not take the shape that arrives, or the last one does not give one number for each class.
+        If a layer does not accept its input shape, or the output shape does not match the number of classes.
     """
     offered = {"impl": impl, "rng": np.random.default_rng(seed), "dtype": dtype}
     shape = description.input_shape
@@ -219,7 +219,7 @@ def build_layers(
             layer = kind(**settings)
             shape = None if shape is None else layer.output_shape(shape)
         except ShapeError as error:
-            raise ShapeError(f"{one.where} does not take the shape {shape} that arrives: {error}") from error
+            raise ShapeError(f"{one.where} does not accept input of shape {shape}: {error}") from error
         except JitCNNError as error:
             raise type(error)(f"{one.where}: {error}") from error
         except (TypeError, ValueError, OverflowError, MemoryError) as error:
@@ -227,39 +227,39 @@ def build_layers(
         layers.append(layer)
         most -= sum(array.size for array in (layer.parameters() | layer.buffers()).values())
         if most < 0:
-            raise ConfigError(f"{one.where} needs more numbers than there are for all layers.")
+            raise ConfigError(f"{one.where}: the architecture has more parameters than the file contains.")
     if shape is not None and description.classes is not None and shape != (description.classes,):
         raise ShapeError(
-            f"{description.layers[-1].where} gives the shape {shape}, expected ({description.classes},), one number for "
-            f"each of {description.classes} classes: change it, or classes."
+            f"{description.layers[-1].where} has output shape {shape}, expected ({description.classes},) for "
+            f"{description.classes} classes: change the layer or classes."
         )
     return layers
 
 
 def _inferred(one: LayerDescription, shape: Shape | None) -> dict[str, int]:
-    """The settings that the arriving shape decides; ShapeError if it has another number of axes."""
+    """The settings inferred from the input shape; ShapeError if it has the wrong number of axes."""
     axes = LAYERS[one.kind].input_axes
     if shape is None:
         missing = [axis for axis in axes if axis in LAYERS[one.kind].config_names and axis not in one.settings]
         if missing:
             raise ConfigError(
-                f"{one.where}: {missing[0]} cannot be inferred; give the net an input_shape such as [1, 28, 28]."
+                f"{one.where}: {missing[0]} cannot be inferred; add an input_shape such as [1, 28, 28]."
             )
         return {}
     if axes and len(axes) != len(shape):
         wanted, got = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, shape))
-        hint = "; put a Flatten before it" if len(axes) == 1 else ""
+        hint = "; add a Flatten layer before it" if len(axes) == 1 else ""
         raise ShapeError(f"{one.where} expects input of shape ({wanted}), got ({got}){hint}.")
     return {axis: size for axis, size in zip(axes, shape, strict=False) if axis in LAYERS[one.kind].config_names}
 
 
 def describe(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> str:
-    """The text that ``parse_net`` reads as these layers.
+    """The architecture as TOML: the inverse of ``parse_net``.
 
     Raises
     ------
     ConfigError
-        If a layer has a setting that is neither a number, a text, a truth value nor a list of them, or all is too long.
+        If a setting is not a number, string, boolean or list of them, or the text is too long.
     """
     shape = input_shape
     tables = []
@@ -281,7 +281,7 @@ def describe(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> s
 
 
 def _short(layer: Layer, key: str, value: Any) -> Any:
-    """One number for a pair of equal ones, where the constructor takes either."""
+    """Shorten a pair of equal numbers to one number, if the constructor accepts both."""
     either = _parameters(type(layer))[key].annotation in (IntOrPair, Padding)
     return value[0] if either and isinstance(value, tuple) and value[0] == value[1] else value
 
@@ -297,4 +297,4 @@ def _toml(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
             return f"[{', '.join(map(_toml, value))}]"
-    raise ConfigError(f"A net is written as TOML, which has no form for {value!r}.")
+    raise ConfigError(f"A layer setting must be a number, string, boolean or list of them to be written as TOML, got {value!r}.")

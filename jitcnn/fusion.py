@@ -1,7 +1,7 @@
-"""Which neighbouring layers run as one pass.
+"""Layer fusion: run neighbouring layers in one pass.
 
-A fused block runs Conv2D → ReLU → MaxPool2D, Conv2D → ReLU, BatchNorm2D → ReLU or Dense → ReLU in one pass. The layers stay
-unchanged: a block reads their parameters and sets their gradients. The parameters are those of its first layer.
+A fused block runs Conv2D → ReLU → MaxPool2D, Conv2D → ReLU, BatchNorm2D → ReLU or Dense → ReLU in one pass. It reads the
+parameters of its first layer and sets their gradients; the layers themselves are unchanged.
 """
 
 from abc import ABC, abstractmethod
@@ -16,18 +16,18 @@ from .functional.conv_setup import conv_relu_pool_plans
 from .kernels.engine.plan import Plan, fuses
 from .kernels.types import Grid
 from .layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
-from .layers.base import Shape
 from .layers.norm import Saved
 from .layers.passes import Gradients, Pass, Pulled
+from .shapes import Shape
 
 
 class FusedBlock(Pass, ABC):
-    """Neighbouring layers as one step of a network; the gradients are those of the first layer."""
+    """Neighbouring layers that run as one step; the parameters and gradients are those of the first layer."""
 
     layers: tuple[Layer, ...]
 
     def gradients(self) -> Gradients:
-        """Those of the first layer."""
+        """Gradients of the first layer."""
         return self.layers[0].gradients()
 
     def set_gradients(self, gradients: Mapping[str, Array]) -> None:
@@ -36,11 +36,11 @@ class FusedBlock(Pass, ABC):
 
     @abstractmethod
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
-        """How its passes run, as ``Layer.plans``."""
+        """Execution plan of each pass; see ``Layer.plans``."""
 
 
 class ConvReLUPool(FusedBlock):
-    """Conv2D → ReLU → MaxPool2D; the pool's windows stand side by side, without padding."""
+    """Conv2D → ReLU → MaxPool2D; the pooling windows neither overlap nor have padding."""
 
     def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D) -> None:
         self.layers = conv, relu, pool
@@ -48,7 +48,7 @@ class ConvReLUPool(FusedBlock):
         self.pool = pool
 
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[Array, IntArray]]:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x and the winners: the feature map in between is never stored."""
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x and the argmax indices; the convolution output is not stored."""
         conv = self.conv
         out, winners = functional.conv2d_relu_pool(
             x, conv.weights, conv.bias, conv.stride, conv.padding, self.pool.pool_size
@@ -56,20 +56,20 @@ class ConvReLUPool(FusedBlock):
         return out, (x, winners)
 
     def pullback(self, d_out: Array, saved: tuple[Array, IntArray], need_d_x: bool = True) -> Pulled:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the convolution's gradients."""
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W) and the gradients of the convolution."""
         (x, winners), conv = saved, self.conv
         settings = conv.weights, conv.stride, conv.padding
         found = functional.conv2d_relu_pool_backward_weights(d_out, winners, x, *settings)
         return self._input_gradient(d_out, saved) if need_d_x else None, conv.named(*found)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
-        """For "forward", "d_weights" and "d_x"."""
+        """Plans for "forward", "d_weights" and "d_x"."""
         conv, pool = self.conv, self.pool
         x, settings = (images, *input_shape), (conv.stride, conv.padding, 1, 1)
         return conv_relu_pool_plans(x, conv.weights.shape, settings, pool.pool_size, conv.weights.dtype)
 
     def backward_input(self, d_out: Array) -> Array:
-        """As ``backward``, without the convolution's gradients."""
+        """As ``backward``, without the gradients of the convolution."""
         return self._input_gradient(d_out, self._saved())
 
     def _input_gradient(self, d_out: Array, saved: tuple[Array, IntArray]) -> Array:
@@ -77,51 +77,51 @@ class ConvReLUPool(FusedBlock):
         return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
 
     def pretend(self, x: Array) -> Array:
-        """Save x as if no window had a winner, and return an output of zeros: the backward pass can then run on its own."""
+        """Dry run of the forward pass: save x with no maximum in any window and return zeros, so ``backward`` can run."""
         shape = self.pool.output_shape(self.conv.output_shape(x.shape[1:]))
         self._last = ((x, np.full((len(x), *shape), -1, np.int32)),)
         return np.zeros((len(x), *shape), x.dtype)
 
 
 class NormReLU(FusedBlock):
-    """BatchNorm2D → ReLU: what is negative is cut off as it is written, forward and backward."""
+    """BatchNorm2D → ReLU: the ReLU is applied as the output, or the gradient, is written."""
 
     def __init__(self, norm: BatchNorm2D, relu: ReLU) -> None:
         self.layers = norm, relu
         self.norm = norm
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
-        """As the layers' ``apply``, one after the other."""
+        """The ``apply`` of both layers."""
         return self.norm.apply_fused(x, training, relu=True)
 
     def pullback(self, d_out: Array, saved: Saved, need_d_x: bool = True) -> Pulled:
-        """The normalisation's: ``saved`` says that a ReLU followed."""
+        """The ``pullback`` of the normalisation; ``saved`` records that a ReLU follows."""
         return self.norm.pullback(d_out, saved, need_d_x)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
-        """Those of the normalisation."""
+        """Plans of the normalisation."""
         return self.norm.plans(input_shape, images)
 
 
 class WithReLU(FusedBlock):
-    """Conv2D → ReLU or Dense → ReLU: the sums are cut off at zero as they are written."""
+    """Conv2D → ReLU or Dense → ReLU: the ReLU is applied as the output is written."""
 
     def __init__(self, layer: Conv2D | Dense, relu: ReLU) -> None:
         self.layers = layer, relu
         self.layer = layer
 
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[Array, Array]]:
-        """As the layer's ``apply``, then max(out, 0). Saves x and out: the gradient passes where out is positive."""
+        """The layer's ``apply``, then max(out, 0). Saves x and out: the gradient is non-zero only where out is positive."""
         out, saved = self.layer.apply_relu(x)
         return out, (saved, out)
 
     def pullback(self, d_out: Array, saved: tuple[Array, Array], need_d_x: bool = True) -> Pulled:
-        """As the layer's ``pullback``."""
+        """The ``pullback`` of the ReLU, then of the layer."""
         x, out = saved
         return self.layer.pullback(functional.relu_backward(d_out, out), x, need_d_x)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
-        """Those of the layer."""
+        """Plans of the layer."""
         return self.layer.plans(input_shape, images)
 
 
@@ -129,21 +129,21 @@ Step = Layer | FusedBlock
 
 
 def layers_of(step: Step) -> tuple[Layer, ...]:
-    """The layers that run as this step."""
+    """The layers that a step runs."""
     return step.layers if isinstance(step, FusedBlock) else (step,)
 
 
 def block_label(layers: Sequence[Layer]) -> str:
-    """The first layer with its sizes, and the names of those that follow: ``Conv2D 1→32 3×3 + ReLU``."""
+    """Label of the first layer and class names of the others: ``Conv2D 1→32 3×3 + ReLU``."""
     first, *others = layers
     return " + ".join([first.label, *(type(layer).__name__ for layer in others)])
 
 
 def fuse(layers: Sequence[Layer]) -> list[Step]:
-    """The steps in which a stack runs: blocks where neighbouring layers allow it, else layer by layer.
+    """Split a stack of layers into steps: fused blocks where possible, else single layers.
 
-    Fused are a Dense with the ReLU behind it, and layers whose ``impl`` is "auto" or "fused": a BatchNorm2D with the
-    ReLU behind it, a Conv2D with the ReLU behind it, and with both, where ``plan.fuses`` says so, a MaxPool2D.
+    Dense + ReLU is always fused. BatchNorm2D + ReLU and Conv2D + ReLU are fused if ``impl`` is "auto" or "fused", and
+    so is Conv2D + ReLU + MaxPool2D if ``plan.fuses`` also allows it.
     """
     steps: list[Step] = []
     waiting = list(layers)
@@ -155,8 +155,8 @@ def fuse(layers: Sequence[Layer]) -> list[Step]:
 
 
 def _first_block(layers: list[Layer]) -> FusedBlock | None:
-    """The block with which these layers begin, if they begin with one."""
-    # Exactly these classes: a subclass may compute something else.
+    """The fused block at the start of these layers, or None."""
+    # Exact classes only: a subclass may compute something else.
     kinds = tuple(type(layer) for layer in layers[:3])
     match layers[:3]:
         case [Conv2D() as conv, ReLU() as relu, MaxPool2D() as pool] if (
@@ -173,7 +173,7 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
 
 
 def _may_pool(conv: Conv2D, pool: MaxPool2D) -> bool:
-    """Whether a convolution can run as one pass with the ReLU and the pool behind it."""
+    """Whether a convolution can be fused with the ReLU and the pooling layer after it."""
     padding = (0, 0) if pool.padding == "valid" else pool.padding
     if isinstance(padding, str | int):
         return False

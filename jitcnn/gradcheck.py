@@ -12,26 +12,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ConfigError, GradientError
-from .layers import (
-    AvgPool2D,
-    BatchNorm2D,
-    BlurPool2D,
-    BottleneckBlock,
-    Conv2D,
-    Dense,
-    Dropout,
-    Dropout2D,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    ResidualBlock,
-    Sigmoid,
-    Softmax,
-    Tanh,
-)
+from .layers import LAYERS, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
 from .model import CNN
 
 # Share of the numbers that may stand on kinks: where more do, too little was compared.
@@ -194,54 +175,16 @@ def _is_kink(value: Callable[[], float], array: Array, index: tuple[int, ...], e
     return kink_between or kink_here
 
 
-def _used(layer: Layer, rng: np.random.Generator) -> Layer:
-    """The layer as if it had learnt: scales, shifts and running statistics that are not 1 and 0, which hide mistakes."""
-    for name, array in (layer.parameters() | layer.buffers()).items():
-        if name.endswith(("gamma", "running_var")):
-            layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
-        elif name.endswith(("beta", "running_mean")):
-            layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
-    return layer
-
-
 def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Array]]:
-    """Every layer, and a small whole net, each with a name and an input for ``gradient_check``.
+    """The probes of every layer in ``LAYERS``, and a small net, each with a description and an input for ``gradient_check``.
 
     Parameters
     ----------
     impl : one of ``IMPLEMENTATIONS``
     """
-    rng = np.random.default_rng(0)
-    images = rng.standard_normal((2, 3, 7, 6))
-    rows = rng.standard_normal((3, 5))
-    small = images[:, :, :5, :4]
-    steps = np.round(images)  # many equal numbers, many zeros
-    yield "Conv2D 3×3", Conv2D(3, 4, 3, impl=impl, rng=rng), images
-    yield "Conv2D 3×2, stride 2, padding 1", Conv2D(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), images
-    yield 'Conv2D 4×4, stride 3, "same"', Conv2D(3, 4, 4, 3, "same", impl=impl, rng=rng), images
-    apart = Conv2D(3, 6, (3, 2), 2, 1, dilation=2, groups=3, use_bias=False, impl=impl, rng=rng)
-    yield "Conv2D 3×2, stride 2, padding 1, dilation 2, groups 3, no bias", apart, images
-    yield "MaxPool2D 2×2, stride 2", MaxPool2D(2, 2, impl=impl), images
-    yield "MaxPool2D 3×3, stride 2, padding 1", MaxPool2D(3, 2, 1, impl=impl), images
-    yield "MaxPool2D 2×2, stride 2, with ties", MaxPool2D(2, 2, impl=impl), steps
-    yield "BatchNorm2D", _used(BatchNorm2D(3, impl=impl), rng), images
-    yield "ResidualBlock, stride 2", _used(ResidualBlock(3, 4, 2, impl=impl, rng=rng), rng), small
-    yield "BottleneckBlock", _used(BottleneckBlock(3, 2, 3, impl=impl, rng=rng), rng), small
-    yield "AvgPool2D 2×2, stride 2", AvgPool2D(2, 2, impl=impl), images
-    yield 'AvgPool2D 3×2, stride 2, "same"', AvgPool2D((3, 2), 2, "same", impl=impl), images
-    yield "BlurPool2D 3 taps, stride 2", BlurPool2D(impl=impl), images
-    yield "BlurPool2D 4 taps, stride 3×1", BlurPool2D(4, (3, 1), impl=impl), small
-    yield "GlobalAvgPool2D", GlobalAvgPool2D(), images
-    yield "Dense", Dense(5, 4, rng=rng), rows
-    yield "ReLU", ReLU(), images
-    yield "ReLU, with zeros", ReLU(), np.where(np.abs(images) < 0.25, 0, images)  # a fifth of them
-    yield "LeakyReLU 0.2", LeakyReLU(0.2), images
-    yield "Tanh", Tanh(), images
-    yield "Sigmoid", Sigmoid(), images
-    yield "Softmax", Softmax(), rows
-    yield "Dropout 0.3", Dropout(0.3, rng), images
-    yield "Dropout2D 0.3", Dropout2D(0.3, rng), images
-    yield "Flatten", Flatten(), images
+    for kind in LAYERS.values():
+        yield from kind.probes(impl, np.random.default_rng(0))
+    rng = np.random.default_rng(1)
     net = CNN(
         [
             Conv2D(1, 3, 3, impl=impl, rng=rng),

@@ -15,8 +15,8 @@ from .functional.pixels import normalise
 from .fusion import Step, fuse
 from .initializers import Seed
 from .layers import Layer, Softmax
-from .layers.base import Shape
 from .old_names import OldNames
+from .shapes import Shape
 from .summary import Row, summary_rows, summary_text, total
 from .tape import Tape, check_shared
 

@@ -5,6 +5,8 @@ arXiv:1603.07285.
 """
 
 from collections.abc import Iterable
+from fractions import Fraction
+from math import ceil
 from numbers import Integral
 from typing import Any, Literal
 
@@ -12,8 +14,11 @@ from .errors import ConfigError, ShapeError
 from .kernels.types import extent
 
 Pair = tuple[int, int]
+Shape = tuple[int, ...]
 IntOrPair = int | Pair
 Padding = int | Pair | Literal["valid", "same"]
+Window = tuple[Pair, tuple[int | Fraction, int | Fraction]]
+"""Extent and stride; a layer that enlarges its input by s has the stride 1/s."""
 
 
 def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
@@ -121,23 +126,22 @@ def window_grid(
     return (pad_h, pad_w), (H_out, W_out)
 
 
-def receptive_field(windows: Iterable[tuple[Pair, Pair]]) -> Pair:
-    """Height and width, in input pixels, of what one unit sees through a stack of layers.
+def receptive_field(windows: Iterable[Window]) -> Pair:
+    """Height and width, in input pixels, that one unit depends on through a stack of layers.
 
-    Each layer's kernel widens it by (kernel - 1) times the strides of all layers below.
+    Each layer's window widens it by (extent - 1) times the strides of all layers below.
 
     Parameters
     ----------
-    windows : pairs (kernel, stride), each itself a (height, width) pair, from the input upwards; of a
-        dilated kernel its ``span``
+    windows : the window of each layer, from the input upwards
     """
-    field = [1, 1]
-    jump = [1, 1]
-    for kernel, stride in windows:
+    field: list[int | Fraction] = [1, 1]
+    jump: list[int | Fraction] = [1, 1]
+    for window, stride in windows:
         for axis in (0, 1):
-            field[axis] += (kernel[axis] - 1) * jump[axis]
+            field[axis] += (window[axis] - 1) * jump[axis]
             jump[axis] *= stride[axis]
-    return field[0], field[1]
+    return ceil(field[0]), ceil(field[1])
 
 
 def seen_through(outputs: Pair, size: int, spanned: int, stride: int, padding: int) -> Pair:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from .fusion import Step, layers_of
 from .kernels.engine.plan import Plan
 from .layers import Layer
-from .layers.base import Shape
-from .shapes import receptive_field
+from .shapes import Shape, Window, receptive_field
 
 HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
 LEGEND = (
@@ -46,17 +45,19 @@ def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: i
     batch_size : int, images at once: the algorithm may depend on it
     """
     rows: list[Row] = []
-    windows = []
+    windows: list[Window] | None = []  # None from the first layer on that depends on its whole input
     shape = input_shape
     for layer, plans in _with_plans(steps, input_shape, batch_size):
-        windows.append(layer.window)
+        windows = None if windows is None or layer.window is None else [*windows, layer.window]
         field: Shape | None = None
         adds = memory = None
         if shape is not None and input_shape is not None:
             adds, memory = layer.multiply_adds(shape), FLOAT32_BYTES * layer.activations(shape)
             shape = layer.output_shape(shape)
             # behind Flatten every unit sees everything
-            field = receptive_field(windows) if len(shape) > 1 else input_shape[1:] or input_shape
+            field = input_shape[1:] or input_shape
+            if windows is not None and len(shape) > 1:
+                field = receptive_field(windows)
         if layer.is_activation and rows:
             rows[-1].activation = layer.label
             continue

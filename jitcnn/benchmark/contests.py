@@ -1,4 +1,4 @@
-"""What several algorithms run on the same input: layers and blocks of a net, or of the zoo, and whether they agree."""
+"""Layers and blocks run by several implementations on the same input, and whether the results agree."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -16,13 +16,13 @@ from .tolerance import TOLERANCE, differences
 from .zoo import ZooLayer
 
 IMPLEMENTATIONS = ("naive", "loops", "im2col", "direct", "winograd", "fused")
-# What the others are held against on the whole batch; on one image it is held against naive.
+# The other implementations are compared with it on the whole batch; it is compared with naive on one image.
 REFERENCE = "loops"
 
 
 @dataclass
 class Contest:
-    """One layer, or a block of layers, that several implementations run on the same input."""
+    """One layer or block of layers, run by several implementations on the same input."""
 
     label: str
     layers: list[Layer]
@@ -31,20 +31,20 @@ class Contest:
     d_out: Array
 
     def steps(self, impl: str) -> list[Step]:
-        """The layers as ``impl`` runs them."""
+        """The steps of the layers with ``impl``."""
         for layer in self.layers:
-            if layer.has_implementations:
+            if layer.implementations:
                 layer.impl = impl  # type: ignore[attr-defined]
         return fuse(self.layers)
 
     def passes(self) -> dict[str, Callable[[list[Step], "Contest"], object]]:
-        """What is timed, by name."""
+        """Timed passes by name."""
         if isinstance(self.layers[0], Conv2D | Dense) and len(self.layers) == 1:
             return {"forward": _forward, "d_weights": _d_weights, "d_x": _d_x}
         return {"forward": _forward, "backward": _backward}
 
     def algorithms(self, impl: str) -> dict[str, str]:
-        """What runs in each pass on the whole batch, as the plan has it."""
+        """Planned algorithms of each pass on the whole batch."""
         found: dict[str, list[str]] = {direction: [] for direction in self.passes()}
         shape = self.x.shape[1:]
         for step in self.steps(impl):
@@ -57,42 +57,44 @@ class Contest:
         return {direction: ", ".join(names) for direction, names in found.items()}
 
     def hands_over(self, impl: str) -> bool:
-        """Whether another algorithm would run instead."""
+        """Whether another algorithm runs instead of ``impl``."""
         return impl not in ("auto", "naive") and not self.algorithms(impl)["forward"].startswith(impl)
 
     def first_images(self, count: int) -> "Contest":
-        """The same contest on fewer images."""
+        """The same contest on the first ``count`` images."""
         return Contest(self.label, self.layers, self.impls, self.x[:count], self.d_out[:count])
 
 
 def model_contests(
     model: CNN, impls: Sequence[str], *, batch_size: int = 64, seed: int = 0, dtype: Any = np.float32
 ) -> Iterator[Contest]:
-    """Every layer of a net that has several implementations, and every block that can run fused, in order.
+    """Yield every layer of a net with several implementations, and every block that can run fused, in order.
 
     Parameters
     ----------
-    model : CNN with an input shape; it stays as it is
-    impls : names out of ``IMPLEMENTATIONS``
+    model : CNN with an input shape; not modified
+    impls : sequence of str, from ``IMPLEMENTATIONS``
     batch_size : int
-    seed : int, decides input and gradient
+    seed : int, for random input and gradient
     dtype : np.float32 or np.float64
 
     Raises
     ------
     ConfigError
-        If the net does not know its input shape.
+        If the net has no input shape.
     """
     shape = model.input_shape
     if shape is None:
-        raise ConfigError(f"bench expects a net that knows its input shape, got {model.name}; give CNN input_shape.")
+        raise ConfigError(
+            f"bench expects a net with an input shape, got {model.name} without: pass input_shape to CNN."
+        )
     rng = np.random.default_rng(seed)
     for step in fuse(deepcopy(model).layers):
         layers = list(step.layers) if isinstance(step, FusedBlock) else [step]
         shapes = [shape]
         for layer in layers:
             shapes.append(layer.output_shape(shapes[-1]))
-        stacks = [[layer] for layer in layers if layer.has_implementations]
+        stacks = [[layer] for layer in layers if layer.implementations]
         for stack in stacks + ([layers] if stacks and len(layers) > 1 else []):
             able = [impl for impl in impls if impl != "fused" or len(stack) > 1]
             if able and (able != ["naive"] or list(impls) == ["naive"]):
@@ -104,7 +106,7 @@ def model_contests(
 def zoo_contests(
     layers: Iterable[ZooLayer], impls: Sequence[str], *, seed: int = 0, dtype: Any = np.float32
 ) -> Iterator[Contest]:
-    """The convolutions of ``zoo``, each on its own images; arguments as ``model_contests``."""
+    """Yield the convolutions of ``zoo`` on their own image sizes; see ``model_contests`` for the arguments."""
     rng = np.random.default_rng(seed)
     for zoo_layer in layers:
         layer, shape = zoo_layer.layer(dtype), zoo_layer.input_shape
@@ -123,20 +125,25 @@ def _contest(
 ) -> Contest:
     x, d_out = (rng.standard_normal((images, *shape)).astype(dtype) for shape in shapes)
     contest = Contest(block_label(layers), layers, impls, x, d_out)
-    if len(impls) > 2:  # asked for all: each algorithm once
+    if len(impls) > 2:  # all implementations: run each algorithm once
         contest.impls = [impl for impl in impls if not contest.hands_over(impl)]
     return contest
 
 
 def compare(contest: Contest) -> dict[tuple[str, str], float]:
-    """Largest difference of every pass and implementation, by (direction, implementation).
+    """Compare the implementations in every pass.
 
-    Each is held against ``loops`` on the whole batch; naive, and ``loops`` where naive takes part, on the first image.
+    Each is compared with ``loops`` on the whole batch; naive is compared with ``loops`` on the first image.
+
+    Returns
+    -------
+    dict of (direction, implementation) to float
+        Largest difference, in the units of ``tolerance.differences``.
 
     Raises
     ------
     DisagreementError
-        If one differs by more than rounding.
+        If a difference exceeds the rounding tolerance.
     """
     found: dict[tuple[str, str], float] = {}
     expected = _results(contest, REFERENCE)
@@ -151,7 +158,7 @@ def compare(contest: Contest) -> dict[tuple[str, str], float]:
 
 
 def _results(contest: Contest, impl: str) -> dict[str, list[Array]]:
-    """What every pass gives; nothing is overwritten later, since the memory of an array in use is not given out again."""
+    """Results of every pass; later passes do not overwrite them, because memory of live arrays is not reused."""
     steps = contest.steps(impl)
     out = _forward(steps, contest)
     d_x = _backward(steps, contest)
@@ -162,7 +169,7 @@ def _results(contest: Contest, impl: str) -> dict[str, list[Array]]:
 def _differences(
     contest: Contest, impl: str, results: dict[str, list[Array]], expected: dict[str, list[Array]]
 ) -> dict[tuple[str, str], float]:
-    """The largest of every pass; raises if one is more than rounding."""
+    """Largest difference of every pass; DisagreementError if above rounding."""
     found: dict[tuple[str, str], float] = {}
     tolerance = TOLERANCE[contest.x.dtype]
     for direction in contest.passes():
@@ -171,7 +178,7 @@ def _differences(
         if not largest <= tolerance:
             raise DisagreementError(
                 f"{contest.label}, {direction}: {impl} ({contest.algorithms(impl)[direction]}) differs from {REFERENCE} by "
-                f"{largest:.2g}, expected at most {tolerance:g}; times of wrong results mean nothing."
+                f"{largest:.2g}, expected at most {tolerance:g}, so it was not timed."
             )
         found[direction, impl] = largest
     return found

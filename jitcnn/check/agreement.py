@@ -144,7 +144,7 @@ def _run(
     layers = deepcopy(layers)
     for layer in layers:
         for one in (layer, *layer.inner().values()):
-            if one.has_implementations:
+            if one.implementations:
                 one.impl = impl  # type: ignore[attr-defined]
     steps = planned(layers)
     for step in steps:

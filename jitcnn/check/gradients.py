@@ -8,10 +8,10 @@ import numpy as np
 from ..arrays import Array, IntArray
 from ..gradcheck import GradientReport, compare_gradients, standard_checks
 from ..layers import LAYERS, BatchNorm2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
-from ..layers.base import Shape
 from ..layers.passes import Pulled
 from ..losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
 from ..model import CNN
+from ..shapes import Shape
 from .hand import IMPLEMENTATIONS
 from .outcome import Check, Outcome, finite
 
@@ -48,10 +48,10 @@ def checks() -> Iterator[Check]:
     for impl in IMPLEMENTATIONS[:-1]:
         probes: dict[str, list[Probe]] = {}
         for _, layer, x in standard_checks(impl):
-            if isinstance(layer, Layer) and (layer.has_implementations or impl == "naive"):
+            if isinstance(layer, Layer) and (layer.implementations or impl == "naive"):
                 probes.setdefault(type(layer).__name__, []).append((layer, x))
         for kind, of_kind in probes.items():
-            label = f"{kind}, {impl}" if LAYERS[kind].has_implementations else kind
+            label = f"{kind}, {impl}" if LAYERS[kind].implementations else kind
             yield _check(label, (kind,), of_kind)
     for name, loss in _losses().items():
         yield _check(name, ("loss",), [_loss_probe(loss)])

@@ -13,7 +13,8 @@ from time import perf_counter
 from ..arrays import Array
 from ..kernels.engine.plan import Plan, Problem, plan
 from ..kernels.types import DType, Grid, Pair
-from .checks import Shape, check_impl
+from ..shapes import Shape
+from .checks import check_impl
 
 VERBOSE = os.environ.get("JITCNN_VERBOSE", "0") not in ("", "0")
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..kernels.engine.plan import IMPLEMENTATIONS
-
-Shape = tuple[int, ...]
+from ..shapes import Shape
 
 FUSING = ("auto", "fused")  # values of ``impl`` that let a layer run as one pass with its neighbours
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

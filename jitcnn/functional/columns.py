@@ -4,8 +4,8 @@ from ..arrays import Array
 from ..kernels.conv import im2col as columns
 from ..kernels.memory import empty
 from ..kernels.types import Grid
-from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .checks import Shape, float_arrays, has_shape
+from ..shapes import IntOrPair, Padding, Pair, Shape, pair, window_grid
+from .checks import float_arrays, has_shape
 
 
 def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0, dilation: IntOrPair = 1) -> Array:

@@ -12,8 +12,8 @@ from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.engine.plan import Plan, Problem, fuses, plan
 from ..kernels.types import DType, Grid
-from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
-from .checks import Shape, check_groups, check_impl, float_arrays, has_shape
+from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, window_grid
+from .checks import check_groups, check_impl, float_arrays, has_shape
 
 Settings = tuple[IntOrPair, Padding, IntOrPair, int]
 """Stride, padding, dilation, groups."""

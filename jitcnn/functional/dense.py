@@ -9,8 +9,9 @@ from ..kernels.engine.matmul import matmul, multiply_and_add
 from ..kernels.engine.plan import Plan, Problem, plan
 from ..kernels.memory import empty
 from ..kernels.types import DType
+from ..shapes import Shape
 from .calls import call
-from .checks import Shape, float_arrays, has_shape
+from .checks import float_arrays, has_shape
 
 
 def dense(x: Array, weights: Array, bias: Array) -> Array:

@@ -1,9 +1,9 @@
-"""What goes on inside a net, as arrays: every layer's input, output and gradients, and what an answer hangs on."""
+"""Inspect a net: inputs, outputs and gradients of each layer, attribution maps, receptive fields and snapshots."""
 
 from .attribution import grad_cam, occlusion_map, saliency
 from .blocks import inside
 from .histories import read_histories
-from .microscope import Specimen, Window, lenses, specimen, through
+from .microscope import Specimen, lenses, specimen, through
 from .names import convolutions, find_convolution, find_layer, last_planes, layer_names
 from .receptive import Box, middle_unit, receptive_box
 from .snapshots import Snapshots
@@ -14,7 +14,6 @@ __all__ = [
     "Snapshots",
     "Specimen",
     "Stage",
-    "Window",
     "convolutions",
     "find_convolution",
     "find_layer",

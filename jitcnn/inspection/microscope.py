@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..functional import max_pool2d
-from ..layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D
+from ..layers import LAYERS, Dense, Flatten, Layer
 from ..model import CNN
 from ..shapes import Pair, window_grid
 from .blocks import inside
 from .trace import Stage
-
-Window = Conv2D | Dense | MaxPool2D | AvgPool2D
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,12 @@ class Specimen:
     winners: IntArray | None = None
 
 
-def lenses(model: CNN) -> dict[str, Window]:
+def lenses(model: CNN) -> dict[str, Layer]:
     """Every layer that ``specimen`` can show, those inside residual blocks too, by its place: "3", or "4.conv2"."""
-    found: dict[str, Window] = {}
+    found: dict[str, Layer] = {}
     for position, layer in enumerate(model.layers):
         here = {str(position): layer} | {f"{position}.{name}": inner for name, inner in layer.inner().items()}
-        found |= {place: each for place, each in here.items() if isinstance(each, Window)}
+        found |= {place: each for place, each in here.items() if each.lens}
     return found
 
 
@@ -97,24 +96,25 @@ def specimen(stage: Stage, planes: tuple[int, ...] | None = None) -> Specimen:
     ConfigError
         If the layer works by no windows, or the pass was traced without gradients.
     """
-    layer = stage.layer
-    if not isinstance(layer, Window):
-        raise ConfigError(f"The microscope expects a Conv2D, Dense, MaxPool2D or AvgPool2D, got {layer.label}.")
+    layer: Any = stage.layer
+    if not layer.lens:
+        kinds = ", ".join(name for name, kind in LAYERS.items() if kind.lens)
+        raise ConfigError(f"The microscope expects one of {kinds}, got {layer.label}.")
     if stage.d_out is None or stage.d_x is None:
         raise ConfigError(f"The microscope expects a pass with gradients through {layer.label}, got one without.")
-    if isinstance(layer, Dense):
+    if layer.lens == "dense":
         return _dense(layer, stage, planes or (1, 1, layer.in_features))
     numbers = stage.x[0], stage.out[0], stage.d_out[0], stage.d_x[0]
-    image = stage.x.shape[2], stage.x.shape[3]
-    if isinstance(layer, Conv2D):
-        pad, _ = window_grid(image, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    size = stage.x.shape[2], stage.x.shape[3]
+    if layer.lens == "conv":
+        pad, _ = window_grid(size, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         return Specimen(
             "conv", layer.kernel_size, layer.stride, pad, layer.dilation, layer.groups, *numbers, layer.weights.copy(),
             None if layer.bias is None else layer.bias.copy(), stage.gradients["weights"], stage.gradients.get("bias"),
         )  # fmt: skip
-    pad, _ = window_grid(image, layer.pool_size, layer.stride, layer.padding)
+    pad, _ = window_grid(size, layer.pool_size, layer.stride, layer.padding)
     around = layer.pool_size, layer.stride, pad, (1, 1), 1
-    if isinstance(layer, AvgPool2D):
+    if layer.lens == "avg_pool":
         return Specimen("avg_pool", *around, *numbers)
     _, winners = max_pool2d(stage.x[:1], layer.pool_size, layer.stride, layer.padding, impl=layer.impl)
     return Specimen("max_pool", *around, *numbers, winners=np.array(winners[0]))

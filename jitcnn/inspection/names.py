@@ -5,13 +5,8 @@ from collections.abc import Iterable
 
 from ..errors import ConfigError, did_you_mean
 from ..layers import Conv2D, Layer
-from ..layers.base import Shape
 from ..model import CNN
-
-KINDS = {
-    "Conv2D": "conv", "MaxPool2D": "pool", "AvgPool2D": "pool", "GlobalAvgPool2D": "pool", "BlurPool2D": "blur", "BatchNorm2D": "norm",
-    "ResidualBlock": "block", "BottleneckBlock": "block",
-}  # fmt: skip
+from ..shapes import Shape
 
 
 def layer_names(model: CNN) -> list[str]:
@@ -19,8 +14,7 @@ def layer_names(model: CNN) -> list[str]:
     counts: Counter[str] = Counter()
     names = []
     for layer in model.layers:
-        kind = type(layer).__name__
-        kind = KINDS.get(kind, kind.lower())
+        kind = layer.short_name or type(layer).__name__.lower()
         counts[kind] += 1
         names.append(f"{kind}{counts[kind]}")
     return names

@@ -4,24 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError, ShapeError
-from ..layers import (
-    AvgPool2D,
-    BlurPool2D,
-    BottleneckBlock,
-    Conv2D,
-    Dense,
-    Flatten,
-    GlobalAvgPool2D,
-    Layer,
-    MaxPool2D,
-    ResidualBlock,
-    Softmax,
-)
-from ..layers.base import Shape
+from ..layers import Layer
 from ..model import CNN
-from ..shapes import Pair, seen_through, window_grid
-
-Sliding = Conv2D | MaxPool2D | AvgPool2D | BlurPool2D
+from ..shapes import Pair, Shape
 
 
 @dataclass(frozen=True)
@@ -64,16 +49,12 @@ def receptive_box(model: CNN, layer: int, unit: Sequence[int]) -> Box:
         stack.append((each, shape))
         shape = each.output_shape(shape)
     _check_unit(model.layers[layer], shape, unit)
-    seen = [(u, u + 1) for u in unit]
+    seen: Sequence[Pair] = [(u, u + 1) for u in unit]
     for each, shape in reversed(stack):
-        if len(seen) == 2:
-            for window, size in reversed(_sliding(each, shape)):
-                seen = _through(window, size, seen)
-        elif isinstance(each, Flatten) and len(shape) == 3:
-            place = divmod(seen[0][0] % (shape[1] * shape[2]), shape[2])
-            seen = [(p, p + 1) for p in place]
-        elif isinstance(each, Dense | Softmax | GlobalAvgPool2D):
+        inputs = each.seen(seen, shape)
+        if inputs is None:
             return Box((0, shape_in[1]), (0, shape_in[2]))
+        seen = inputs
     return Box(seen[0], seen[1])
 
 
@@ -91,25 +72,3 @@ def _check_unit(layer: Layer, shape: Shape, unit: Sequence[int]) -> None:
         what = "row and column" if len(sizes) == 2 else "a number"
         limits = " and ".join(f"0 to {size - 1}" for size in sizes)
         raise ConfigError(f"A unit of {layer.label} is given by {what}, {limits}, got {', '.join(map(str, unit))}.")
-
-
-def _sliding(layer: Layer, shape: Shape) -> list[tuple[Sliding, Pair]]:
-    """What slides over the input (C, H, W) of a layer, one after another, and the height and width it slides over."""
-    if isinstance(layer, Sliding):
-        return [(layer, (shape[1], shape[2]))]
-    found: list[tuple[Sliding, Pair]] = []
-    if isinstance(layer, ResidualBlock | BottleneckBlock):  # the shortcut sees the middle of what the branch sees
-        for conv, _ in layer.branch:
-            found.append((conv, (shape[1], shape[2])))
-            shape = conv.output_shape(shape)
-    return found
-
-
-def _through(layer: Sliding, size: Pair, seen: list[Pair]) -> list[Pair]:
-    """Rows and columns of the input that those of the output see."""
-    span, stride = layer.window
-    if isinstance(layer, BlurPool2D):  # its windows stand around a pixel; what they mirror they see anyway
-        padding = (span[0] - 1) // 2, (span[1] - 1) // 2
-    else:
-        padding, _ = window_grid(size, span, stride, layer.padding)
-    return [seen_through(*each) for each in zip(seen, size, span, stride, padding, strict=True)]

@@ -1,4 +1,4 @@
-"""The layers, and the register by which a saved model finds them again: whatever is imported and named here."""
+"""The layers. ``LAYERS`` is the registry: every layer in ``__all__``, by the name that model files and TOML use."""
 
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer

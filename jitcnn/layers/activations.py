@@ -1,8 +1,16 @@
 """Activations: ReLU and its like between layers, Softmax at the end."""
 
+from collections.abc import Iterator
+from math import log
+from typing import Any
+
+import numpy as np
+
 from .. import functional
 from ..arrays import Array
-from .base import Layer, Shape, check_fraction, check_input
+from ..shapes import Shape
+from .base import Layer, check_fraction, check_input
+from .facts import IMAGES, Answer, Probe, answers
 from .passes import Pulled
 
 
@@ -15,11 +23,33 @@ class _Elementwise(Layer):
         """The input's."""
         return input_shape
 
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """With the default settings."""
+        layer = cls()
+        yield layer.label, layer, rng.standard_normal(IMAGES)
+
 
 class ReLU(_Elementwise):
     """out = max(x, 0)."""
 
     ends_in_relu = True
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """One input with zeros in a fifth of it."""
+        x = rng.standard_normal(IMAGES)
+        yield "ReLU", cls(), x
+        yield "ReLU, with zeros", cls(), np.where(np.abs(x) < 0.25, 0, x)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """At 0 the gradient is 0."""
+        yield from answers(cls(), [[-1, 0, 2]], [[0, 0, 2]], [[5, 6, 7]], [[0, 0, 7]])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """ReLU."""
+        return torch.nn.ReLU()
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
@@ -67,6 +97,21 @@ class LeakyReLU(_Elementwise):
         """Name and slope, such as ``LeakyReLU 0.01``."""
         return f"LeakyReLU {self.slope:g}"
 
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Two slopes."""
+        yield "LeakyReLU", cls(), rng.standard_normal(IMAGES)
+        yield "LeakyReLU 0.2", cls(0.2), rng.standard_normal(IMAGES)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """A slope of a tenth."""
+        yield from answers(cls(0.1), [[-1, 0, 2]], [[-0.1, 0, 2]], [[5, 6, 7]], [[0.5, 0.6, 7]])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """LeakyReLU."""
+        return torch.nn.LeakyReLU(self.slope)
+
 
 class Tanh(_Elementwise):
     """out = tanh(x), between -1 and 1."""
@@ -80,6 +125,15 @@ class Tanh(_Elementwise):
         """d_out -> d_x, both of the input's shape."""
         return functional.tanh_backward(d_out, saved), {}
 
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """tanh(ln 2) = (2 - 1/2) / (2 + 1/2) = 0.6."""
+        yield from answers(cls(), [[log(2)]], [[0.6]], [[100]], [[64]])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Tanh."""
+        return torch.nn.Tanh()
+
 
 class Sigmoid(_Elementwise):
     """out = 1 / (1 + e^-x), between 0 and 1."""
@@ -92,6 +146,15 @@ class Sigmoid(_Elementwise):
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
         """d_out -> d_x, both of the input's shape."""
         return functional.sigmoid_backward(d_out, saved), {}
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """1 / (1 + 1/3) = 3/4."""
+        yield from answers(cls(), [[log(3)]], [[0.75]], [[16]], [[3]])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Sigmoid."""
+        return torch.nn.Sigmoid()
 
 
 class Softmax(Layer):
@@ -113,3 +176,22 @@ class Softmax(Layer):
         """(classes,) -> (classes,)."""
         check_input("Softmax", input_shape, "classes")
         return input_shape
+
+    @property
+    def window(self) -> None:
+        """None: each probability depends on every logit."""
+        return None
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Three rows of logits."""
+        yield "Softmax", cls(), rng.standard_normal((3, 5))
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Logits ln 3 and 0 give 3/4 and 1/4."""
+        yield from answers(cls(), [[log(3), 0]], [[0.75, 0.25]], [[16, 0]], [[3, -3]])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Softmax."""
+        return torch.nn.Softmax(dim=1)

@@ -12,14 +12,14 @@ from ..errors import ConfigError, DTypeError, ShapeError
 from ..functional.checks import fits_shape
 from ..kernels.engine.plan import Plan
 from ..renamed import keep_old_names
-from ..shapes import Padding, Pair
+from ..shapes import Padding, Pair, Shape
+from .facts import Facts
 from .passes import Gradients, Pass
 
-Shape = tuple[int, ...]
 LARGEST_COUNT = 1 << 22  # of channels, features, pixels: beyond every net, and small enough to be tried
 
 
-class Layer(Pass, ABC):
+class Layer(Pass, Facts, ABC):
     """Base of all layers.
 
     A layer defines ``apply`` and ``pullback``, a pass and its backward pass without state, see ``passes``.
@@ -36,7 +36,6 @@ class Layer(Pass, ABC):
     config_names: ClassVar[tuple[str, ...]] = ()
     input_axes: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
-    has_implementations: ClassVar[bool] = False
     renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, which work until version 1.0
     ends_in_relu: ClassVar[bool] = False  # then what gives nothing on any image learns nothing
 
@@ -108,11 +107,6 @@ class Layer(Pass, ABC):
     def config(self) -> dict[str, Any]:
         """What the constructor needs to build this layer again, as plain values."""
         return {name: getattr(self, name) for name in self.config_names}
-
-    @property
-    def window(self) -> tuple[Pair, Pair]:
-        """Kernel size and stride with which the layer slides over its input."""
-        return (1, 1), (1, 1)
 
     @property
     def label(self) -> str:

@@ -5,6 +5,9 @@ out[n, c, oh, ow] = Σ_{kh, kw} b[kh]·b[kw] · x[n, c, oh·s + kh - p, ow·s + 
 With b the binomial coefficients of sum 1, p = ⌊(K - 1) / 2⌋, and x mirrored beyond its border.
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 
 from .. import functional
@@ -14,8 +17,9 @@ from ..functional.calls import plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
-from ..shapes import IntOrPair, Pair, pair
-from .base import Layer, Shape, check_input, window_label
+from ..shapes import IntOrPair, Pair, Shape, pair, seen_through
+from .base import Layer, check_input, window_label
+from .facts import IMAGES, Answer, Probe, answers, image
 from .passes import Pulled
 
 
@@ -40,7 +44,8 @@ class BlurPool2D(Layer):
     Zhang (2019), "Making Convolutional Networks Shift-Invariant Again", arXiv:1904.11486.
     """
 
-    has_implementations = True
+    short_name = "blur"
+    implementations = tuple(functional.BLUR_IMPLEMENTATIONS)
     config_names = ("kernel_size", "stride")
 
     def __init__(self, kernel_size: int = 3, stride: IntOrPair = 2, *, impl: str = "auto") -> None:
@@ -78,3 +83,40 @@ class BlurPool2D(Layer):
     def label(self) -> str:
         """Window, such as ``BlurPool2D 3×3/2``."""
         return f"BlurPool2D {window_label(self.window, 'valid')}"
+
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
+        """Windows stand around a pixel; the pixels that they mirror they contain anyway."""
+        before = (self.kernel_size - 1) // 2
+        return [
+            seen_through(block, size, self.kernel_size, stride, before)
+            for block, size, stride in zip(outputs, input_shape[1:], self.stride, strict=True)
+        ]
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Odd and even windows, and the most that the planes allow to mirror."""
+        x = rng.standard_normal(IMAGES)
+        yield "BlurPool2D 3 taps, stride 2", cls(impl=impl), x
+        yield "BlurPool2D 4 taps, stride 3×1", cls(4, (3, 1), impl=impl), x[:, :, :5, :4]
+        yield "BlurPool2D 7 taps, stride 1", cls(7, 1, impl=impl), x[:, :1, :4, :5]
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Three equal rows, mirrored at both ends: 0·1/4 + 16·1/2 + 0·1/4 = 8 around the first pixel, 4·1/2 = 2 around the last."""
+        x, d_x = image(*[[16, 0, 4]] * 3), image([4, 4, 0], [4, 4, 0], [0, 0, 0])
+        yield from answers(cls(impl=impl), x, image([8, 2], [8, 2]), image([16, 0], [0, 0]), d_x)
+
+    def torch_twin(self, torch: Any) -> Any:
+        """A depthwise convolution with the same filter for each channel, on planes mirrored at the border."""
+        taps, (before, after) = torch.from_numpy(binomial(self.kernel_size)), divmod(self.kernel_size - 1, 2)
+        after += before
+        stride = self.stride
+
+        class Blur(torch.nn.Module):  # type: ignore[misc]
+            def forward(self, x: Any) -> Any:
+                C = x.shape[1]
+                filters = torch.outer(taps, taps).to(x.dtype).expand(C, 1, -1, -1)
+                mirrored = torch.nn.functional.pad(x, (before, after, before, after), mode="reflect")
+                return torch.nn.functional.conv2d(mirrored, filters, stride=stride, groups=C)
+
+        return Blur()

@@ -5,6 +5,7 @@ out[n, co, oh, ow] = bias[co] + Σ_{ci, kh, kw} weights[co, ci, kh, kw] · x[n, 
 With stride s, dilation d and padding p; with groups, ci runs over the channels of the group of co.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from ..functional.checks import check_groups, check_impl
 from ..functional.conv_setup import conv_plans
 from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
-from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, span, window_grid
-from .base import Layer, Shape, check_count, check_dtype, check_input, window_label
+from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, seen_through, span, window_grid
+from .base import Layer, check_count, check_dtype, check_input, window_label
+from .facts import IMAGES, Answer, Probe, answers, image, tensor
 from .passes import Gradients, Pulled
 
 
@@ -48,7 +50,8 @@ class Conv2D(Layer):
     """
 
     parameter_names: tuple[str, ...] = ("weights", "bias")
-    has_implementations = True
+    short_name = lens = "conv"
+    implementations = tuple(functional.CONV_IMPLEMENTATIONS)
     input_axes = ("in_channels", "H", "W")
     config_names = (
         "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "use_bias",
@@ -162,3 +165,48 @@ class Conv2D(Layer):
             dilation_h, dilation_w = self.dilation
             text += f" dil {dilation_h}" if dilation_h == dilation_w else f" dil {dilation_h}×{dilation_w}"
         return text if self.groups == 1 else f"{text} groups {self.groups}"
+
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
+        """All taps of the outputs' windows that lie in the image."""
+        extent, _ = self.window
+        size = input_shape[1], input_shape[2]
+        pad, _ = window_grid(size, self.kernel_size, self.stride, self.padding, self.dilation)
+        return [seen_through(*each) for each in zip(outputs, size, extent, self.stride, pad, strict=True)]
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Each setting away from its default."""
+        x = rng.standard_normal(IMAGES)
+        yield "Conv2D 3×3", cls(3, 4, 3, impl=impl, rng=rng), x
+        yield "Conv2D 3×2, stride 2, padding 1", cls(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), x
+        yield 'Conv2D 4×4, stride 3, "same"', cls(3, 4, 4, 3, "same", impl=impl, rng=rng), x
+        apart = cls(3, 6, (3, 2), 2, 1, dilation=2, groups=3, use_bias=False, impl=impl, rng=rng)
+        yield "Conv2D 3×2, stride 2, padding 1, dilation 2, groups 3, no bias", apart, x
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Pixels 1 … 16, stride 2, and a power of ten for each tap: the digits of an output show the pixels that it sums.
+
+        Then two channels in two groups, with dilation 2 and a zero on either side.
+        """
+        layer = cls(1, 1, 2, 2, impl=impl, dtype=np.float64)
+        layer.weights[:], layer.bias = np.array([[1, 10], [100, 1000]]), np.array([0.5])
+        d_x = image([1, 10, 2, 20], [100, 1000, 200, 2000], [3, 30, 4, 40], [300, 3000, 400, 4000])
+        d_weights = image([78, 88], [118, 128])  # 1·1 + 2·3 + 3·9 + 4·11 = 78, and so on
+        x, out = np.arange(1, 17).reshape(1, 1, 4, 4), image([6521.5, 8743.5], [15409.5, 17631.5])
+        yield from answers(layer, x, out, image([1, 2], [3, 4]), d_x, weights=d_weights, bias=[10])
+        layer = cls(2, 2, (1, 2), 1, (0, 1), dilation=(1, 2), groups=2, impl=impl, dtype=np.float64)
+        layer.weights[:], layer.bias = np.array([[[[1, 100]]], [[[-1, 1]]]]), np.array([0, 0.5])
+        x, d_out = np.array([[[[1, 2, 3, 4]], [[10, 20, 30, 40]]]]), [[[[1, 2, 3, 4]], [[1, 0, 0, 0]]]]
+        out, d_x = np.array([[[[200, 301, 402, 3]], [[20.5, 20.5, 20.5, -29.5]]]]), np.zeros((1, 2, 1, 4))
+        d_x[0, :, 0] = [[2, 103, 204, 300], [0, 1, 0, 0]]
+        yield from answers(layer, x, out, d_out, d_x, weights=[[[[20, 20]]], [[[0, 20]]]], bias=[10, 1])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Conv2d."""
+        sizes = self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding
+        twin = torch.nn.Conv2d(*sizes, self.dilation, self.groups, bias=self.use_bias)
+        twin.weight.data = tensor(torch, self.weights)
+        if self.bias is not None:
+            twin.bias.data = tensor(torch, self.bias)
+        return twin

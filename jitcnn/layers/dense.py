@@ -3,6 +3,7 @@
 out[n, j] = bias[j] + Σ_i x[n, i] · weights[i, j]
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from ..arrays import Array
 from ..functional.dense import dense_plans
 from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
-from .base import Layer, Shape, check_count, check_dtype, check_input
+from ..shapes import Shape
+from .base import Layer, check_count, check_dtype, check_input
+from .facts import Answer, Probe, answers, tensor
 from .passes import Pulled
 
 
@@ -36,6 +39,7 @@ class Dense(Layer):
         If a setting is out of range.
     """
 
+    lens = "dense"
     parameter_names = ("weights", "bias")
     input_axes = ("in_features",)
     config_names = ("in_features", "out_features")
@@ -95,3 +99,28 @@ class Dense(Layer):
     def label(self) -> str:
         """Features, such as ``Dense 1600→128``."""
         return f"Dense {self.in_features}→{self.out_features}"
+
+    @property
+    def window(self) -> None:
+        """None: each output depends on every input."""
+        return None
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Three rows of five features."""
+        yield "Dense", cls(5, 4, rng=rng), rng.standard_normal((3, 5))
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Two rows of two features."""
+        layer = cls(2, 3, dtype=np.float64)
+        layer.weights, layer.bias = np.array([[1.0, 2, 3], [10, 20, 30]]), np.array([0.5, 0, -1])
+        out, d_x = [[21.5, 42, 62], [10.5, 20, 29]], [[14, 140], [3, 30]]
+        d_weights, d_bias = [[1, 2, 3], [2, 4, 7]], [1, 2, 4]
+        yield from answers(layer, [[1, 2], [0, 1]], out, [[1, 2, 3], [0, 0, 1]], d_x, weights=d_weights, bias=d_bias)
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Linear, whose weights are transposed: (out_features, in_features)."""
+        twin = torch.nn.Linear(self.in_features, self.out_features)
+        twin.weight.data, twin.bias.data = tensor(torch, self.weights.T), tensor(torch, self.bias)
+        return twin

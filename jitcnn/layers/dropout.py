@@ -3,6 +3,7 @@
 out = x / (1 - rate) where kept, 0 elsewhere; in evaluation out = x. The mean stays the same either way.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from .. import functional
 from ..arrays import Array
 from ..functional.checks import float_arrays, has_shape
-from .base import Layer, Shape, check_fraction, check_input
+from ..shapes import Shape
+from .base import Layer, check_fraction, check_input
+from .facts import IMAGES, Answer, Probe
 from .passes import Pulled
 
 Saved = tuple[Shape, NDArray[Any] | None]  # the mask is None where nothing was dropped
@@ -72,6 +75,31 @@ class Dropout(Layer):
         """Name and rate, such as ``Dropout 0.5``."""
         return f"{type(self).__name__} {self.rate:g}"
 
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """A rate of 0.3."""
+        layer = cls(0.3, rng)
+        yield layer.label, layer, rng.standard_normal(IMAGES)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """At a rate of 3/4, ones that are kept become 4, forward and backward; in evaluation nothing is dropped."""
+        layer, ones = cls(0.75, np.random.default_rng(0)), np.ones((8, 5))
+        out = layer.forward(ones)
+        yield (
+            "given a mask",
+            functional.dropout(np.arange(1.0, 5), np.array([True, False, True, True]), 0.75),
+            [4, 0, 12, 16],
+        )
+        yield "out", out, np.where(out == 0, 0, 4)
+        yield "d_x", layer.backward(ones), out
+        yield "out in evaluation", layer.forward(ones, training=False), ones
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Dropout, or Dropout2d, which draw other masks."""
+        kind = torch.nn.Dropout2d if isinstance(self, Dropout2D) else torch.nn.Dropout
+        return kind(self.rate)
+
 
 class Dropout2D(Dropout):
     """Drops whole planes: neighbouring pixels say the same, so that dropping some of them hides nothing.
@@ -104,3 +132,12 @@ class Dropout2D(Dropout):
         """(C, H, W) -> (C, H, W)."""
         check_input("Dropout2D", input_shape, "C", "H", "W")
         return input_shape
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Whole planes are kept and multiplied by 4, or dropped."""
+        layer, ones = cls(0.75, np.random.default_rng(0)), np.ones((6, 5, 2, 3))
+        out = layer.forward(ones)
+        planes = np.where(out[:, :, :1, :1] == 0, 0, 4 * ones)
+        yield "out", out, planes
+        yield "d_x", layer.backward(ones), planes

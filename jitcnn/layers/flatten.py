@@ -1,10 +1,16 @@
 """Flatten: from planes to one long row, the door between convolutions and dense layers."""
 
+from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
+
+import numpy as np
 
 from ..arrays import Array
 from ..errors import ShapeError
-from .base import Layer, Shape
+from ..shapes import Pair, Shape
+from .base import Layer
+from .facts import IMAGES, Answer, Probe, answers
 from .passes import Pulled
 
 
@@ -31,3 +37,25 @@ class Flatten(Layer):
     def activations(self, input_shape: Shape) -> int:
         """None: the output is the input, seen otherwise."""
         return 0
+
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
+        """Row and column of the first output."""
+        if len(input_shape) != 3:
+            return outputs
+        row, column = divmod(outputs[0][0] % (input_shape[1] * input_shape[2]), input_shape[2])
+        return [(row, row + 1), (column, column + 1)]
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Images."""
+        yield "Flatten", cls(), rng.standard_normal(IMAGES)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """The numbers keep their order."""
+        row, planes = np.arange(12.0)[None], np.arange(12.0).reshape(1, 2, 2, 3)
+        yield from answers(cls(), planes, row, row, planes)
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Flatten."""
+        return torch.nn.Flatten()

@@ -3,6 +3,7 @@
 out[:, c] = gamma[c] · (x[:, c] - mean[c]) / √(var[c] + eps) + beta[c]
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from ..functional.checks import check_impl
 from ..functional.norm import Statistics
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
-from .base import Layer, Shape, check_count, check_dtype, check_input
+from ..shapes import Shape
+from .base import Layer, check_count, check_dtype, check_input
+from .facts import IMAGES, Answer, Probe, answers, as_if_trained, image, tensor
 from .passes import Gradients, Pulled
 
 
@@ -62,7 +65,8 @@ class BatchNorm2D(Layer):
     buffer_names = ("running_mean", "running_var")
     input_axes = ("num_features", "H", "W")
     config_names = ("num_features", "eps", "momentum")
-    has_implementations = True
+    short_name = "norm"
+    implementations = tuple(functional.NORM_IMPLEMENTATIONS)
     renamed: ClassVar[dict[str, str]] = {
         "channels": "num_features", "epsilon": "eps", "scale": "gamma", "shift": "beta",
         "running_variance": "running_var",
@@ -143,3 +147,26 @@ class BatchNorm2D(Layer):
     def label(self) -> str:
         """Channels, such as ``BatchNorm2D 64``."""
         return f"BatchNorm2D {self.num_features}"
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """As if trained."""
+        yield "BatchNorm2D", as_if_trained(cls(3, impl=impl), rng), rng.standard_normal(IMAGES)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """4 and 6: mean 5, variance 1, and with an eps of 3 they lie half a deviation from the mean."""
+        layer = cls(1, eps=3, momentum=0.25, impl=impl, dtype=np.float64)
+        layer.gamma[:], layer.beta[:] = 6, 1
+        d_x = image([1.125, -1.125])  # 6/2 · (1 - 1/2 - (-1/2)·(-1/4)) = 1.125
+        yield from answers(layer, image([4, 6]), image([-2, 4]), image([1, 0]), d_x, gamma=[-0.5], beta=[1])
+        yield "running_mean", layer.running_mean.copy(), [1.25]
+        yield "running_var", layer.running_var.copy(), [1.25]  # 0.75 · 1 + 0.25 · 2, the unbiased variance
+        yield "out in evaluation", layer.forward(image([1.25]), training=False), image([1])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """BatchNorm2d."""
+        twin = torch.nn.BatchNorm2d(self.num_features, self.eps, self.momentum)
+        twin.weight.data, twin.bias.data = tensor(torch, self.gamma), tensor(torch, self.beta)
+        twin.running_mean, twin.running_var = tensor(torch, self.running_mean), tensor(torch, self.running_var)
+        return twin

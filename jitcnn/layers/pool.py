@@ -5,7 +5,8 @@ AvgPool2D: out[n, c, oh, ow] = Σ_{i, j} x[n, c, oh·s + i - p, ow·s + j - p] /
 GlobalAvgPool2D: out[n, c] = Σ_{ih, iw} x[n, c, ih, iw] / (H·W)
 """
 
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,15 +16,17 @@ from ..functional.calls import plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
-from ..shapes import IntOrPair, Padding, Pair, check_padding, pair, window_grid
-from .base import Layer, Shape, check_input, window_label
+from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, seen_through, window_grid
+from .base import Layer, check_input, window_label
+from .facts import IMAGES, Answer, Probe, answers, image
 from .passes import Pulled
 
 
 class _Pool2D(Layer):
     """What pooling by windows has in common: the settings and the shapes."""
 
-    has_implementations = True
+    short_name = "pool"
+    implementations = tuple(functional.POOL_IMPLEMENTATIONS)
     config_names = ("pool_size", "stride", "padding")
     operation: ClassVar[str]
 
@@ -52,6 +55,12 @@ class _Pool2D(Layer):
         """Pool size and stride."""
         return self.pool_size, self.stride
 
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
+        """The pixels of the outputs' windows that lie in the image."""
+        size = input_shape[1], input_shape[2]
+        pad, _ = window_grid(size, self.pool_size, self.stride, self.padding)
+        return [seen_through(*each) for each in zip(outputs, size, self.pool_size, self.stride, pad, strict=True)]
+
     @property
     def label(self) -> str:
         """Window, such as ``MaxPool2D 2×2/2``."""
@@ -73,6 +82,7 @@ class MaxPool2D(_Pool2D):
         If a setting is out of range.
     """
 
+    lens = "max_pool"
     operation = "max_pool2d"
 
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[IntArray, Shape]]:
@@ -95,6 +105,26 @@ class MaxPool2D(_Pool2D):
         max_indices, x_shape = self._saved()
         return np.stack(np.divmod(max_indices, x_shape[3]), axis=-1)
 
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Windows side by side, overlapping, and with equal numbers."""
+        x = rng.standard_normal(IMAGES)
+        yield "MaxPool2D 2×2, stride 2", cls(2, 2, impl=impl), x
+        yield "MaxPool2D 3×3, stride 2, padding 1", cls(3, 2, 1, impl=impl), x
+        yield "MaxPool2D 2×2, stride 2, with ties", cls(2, 2, impl=impl), np.round(x)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Of equal numbers the first gets the gradient; a pixel that wins twice gets both."""
+        x, d_x = image([1, 1, 0, 2], [1, 1, 2, 0]), image([5, 0, 0, 7], [0, 0, 0, 0])
+        yield from answers(cls(impl=impl), x, image([1, 2]), image([5, 7]), d_x)
+        twice = cls((1, 2), 1, impl=impl)
+        yield from answers(twice, image([1, 3, 2]), image([3, 3]), image([5, 7]), image([0, 12, 0]))
+
+    def torch_twin(self, torch: Any) -> Any:
+        """MaxPool2d."""
+        return torch.nn.MaxPool2d(self.pool_size, self.stride, self.padding)
+
 
 class AvgPool2D(_Pool2D):
     """Two-dimensional average pooling; padding counts as zeros, every sum is divided by the size of a whole window.
@@ -111,6 +141,7 @@ class AvgPool2D(_Pool2D):
         If a setting is out of range.
     """
 
+    lens = "avg_pool"
     operation = "avg_pool2d"
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
@@ -123,12 +154,33 @@ class AvgPool2D(_Pool2D):
         settings = self.pool_size, self.stride, self.padding
         return functional.avg_pool2d_backward(d_out, saved, *settings, impl=self.impl), {}
 
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Windows side by side, and overlapping with padding."""
+        x = rng.standard_normal(IMAGES)
+        yield "AvgPool2D 2×2, stride 2", cls(2, 2, impl=impl), x
+        yield "AvgPool2D 3×2, stride 2×3, padding 1×0", cls((3, 2), (2, 3), (1, 0), impl=impl), x
+        yield 'AvgPool2D 3×2, stride 2, "same"', cls((3, 2), 2, "same", impl=impl), x
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """The mean of four pixels; then a single pixel, which is a quarter of each window in its padding."""
+        yield from answers(cls(impl=impl), image([1, 3], [5, 7]), image([4]), image([8]), image([2, 2], [2, 2]))
+        padded = cls(2, 1, 1, impl=impl)
+        yield from answers(padded, image([4]), image([1, 1], [1, 1]), image([1, 2], [3, 4]), image([2.5]))
+
+    def torch_twin(self, torch: Any) -> Any:
+        """AvgPool2d."""
+        return torch.nn.AvgPool2d(self.pool_size, self.stride, self.padding)
+
 
 class GlobalAvgPool2D(Layer):
     """The mean of every plane, (N, C, H, W) -> (N, C): each channel says how much it found, not where.
 
     Lin, Chen and Yan (2014), "Network In Network", arXiv:1312.4400.
     """
+
+    short_name = "pool"
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
         """x (N, C, H, W) -> (N, C). Saves the shape, as AvgPool2D."""
@@ -143,3 +195,22 @@ class GlobalAvgPool2D(Layer):
         """(C, H, W) -> (C,)."""
         check_input("GlobalAvgPool2D", input_shape, "C", "H", "W")
         return input_shape[:1]
+
+    @property
+    def window(self) -> None:
+        """None: each output depends on a whole plane."""
+        return None
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Images."""
+        yield "GlobalAvgPool2D", cls(), rng.standard_normal(IMAGES)
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """The mean of four pixels."""
+        yield from answers(cls(), image([1, 3], [5, 7]), [[4]], [[8]], image([2, 2], [2, 2]))
+
+    def torch_twin(self, torch: Any) -> Any:
+        """AdaptiveAvgPool2d and Flatten."""
+        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())

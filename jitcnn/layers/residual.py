@@ -5,6 +5,7 @@ input itself, or a 1×1 convolution where the shape changes; every convolution i
 no bias of its own. Normalisation and ReLU, and normalisation, sum and ReLU at the end, run as one pass each.
 """
 
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from ..arrays import Array
 from ..kernels.engine.plan import Plan
-from ..shapes import Pair
-from .base import Layer, Shape, check_count, check_input
+from ..shapes import Pair, Shape
+from .base import Layer, check_count, check_input
 from .conv import Conv2D
+from .facts import Answer, Probe, answers, as_if_trained, image
 from .norm import BatchNorm2D
 from .passes import Gradients, Pulled
 
@@ -22,7 +24,8 @@ from .passes import Gradients, Pulled
 class _Residual(Layer):
     """What both blocks share: a branch of convolutions, each with its normalisation, and a shortcut."""
 
-    has_implementations = True
+    short_name = "block"
+    implementations = Conv2D.implementations
     ends_in_relu = True
     input_axes = ("in_channels", "H", "W")
 
@@ -144,6 +147,33 @@ class _Residual(Layer):
             step *= conv.stride[0]
         return (size, size), (step, step)
 
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
+        """What the branch depends on, which contains what the shortcut depends on."""
+        shapes = [input_shape]
+        for conv, _ in self.branch:
+            shapes.append(conv.output_shape(shapes[-1]))
+        for (conv, _), shape in zip(reversed(self.branch), reversed(shapes[:-1]), strict=True):
+            outputs = conv.seen(outputs, shape)
+        return outputs
+
+    def torch_twin(self, torch: Any) -> Any:
+        """Convolutions, normalisations and ReLUs, and the sum in ``forward``."""
+        nn = torch.nn
+        parts: list[Any] = []
+        for conv, norm in self.branch:
+            parts += [conv.torch_twin(torch), norm.torch_twin(torch), nn.ReLU()]
+        shortcut = [layer.torch_twin(torch) for layer in self.shortcut or ()]
+
+        class Block(nn.Module):  # type: ignore[name-defined, misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.branch, self.shortcut = nn.Sequential(*parts[:-1]), nn.Sequential(*shortcut)
+
+            def forward(self, x: Any) -> Any:
+                return torch.relu(self.branch(x) + self.shortcut(x))
+
+        return Block()
+
     @property
     def label(self) -> str:
         """Channels and stride, such as ``ResidualBlock 64→128/2``."""
@@ -188,6 +218,21 @@ class ResidualBlock(_Residual):
         branch = [(3, out_channels), (3, out_channels)]
         super().__init__(in_channels, out_channels, stride, branch, 0, impl, rng, dtype)
 
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """With and without a convolution in the shortcut."""
+        x = rng.standard_normal((2, 3, 5, 4))
+        yield "ResidualBlock", as_if_trained(cls(3, 3, impl=impl, rng=rng), rng), x
+        yield "ResidualBlock, stride 2", as_if_trained(cls(3, 4, 2, impl=impl, rng=rng), rng), x
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """If the last normalisation has a gamma of 0, the block is ReLU(x), and the gradient takes the shortcut alone."""
+        block = cls(1, 1, impl=impl, dtype=np.float64)
+        block.set_array("norm2.gamma", np.zeros(1))
+        x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])
+        yield from answers(block, x, out, image([5, 6], [7, 8]), d_x)
+
 
 class BottleneckBlock(_Residual):
     """1×1, 3×3 and 1×1 convolutions around which the input goes: narrow where the 3×3 works.
@@ -223,3 +268,18 @@ class BottleneckBlock(_Residual):
         out_channels = 4 * self.width if out_channels is None else out_channels
         branch = [(1, self.width), (3, self.width), (1, out_channels)]
         super().__init__(in_channels, out_channels, stride, branch, 1, impl, rng, dtype)
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Without a convolution in the shortcut, and with one and a stride."""
+        x = rng.standard_normal((2, 3, 5, 4))
+        yield "BottleneckBlock", as_if_trained(cls(3, 2, 3, impl=impl, rng=rng), rng), x
+        yield "BottleneckBlock, stride 2", as_if_trained(cls(3, 2, 5, 2, impl=impl, rng=rng), rng), x
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """As ``ResidualBlock``: with a last gamma of 0 only the shortcut is left."""
+        block = cls(1, 2, 1, impl=impl, dtype=np.float64)
+        block.set_array("norm3.gamma", np.zeros(1))
+        x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])
+        yield from answers(block, x, out, image([5, 6], [7, 8]), d_x)

@@ -9,8 +9,8 @@ import numpy as np
 from ..architecture import read_net
 from ..errors import ConfigError, did_you_mean
 from ..initializers import Seed
-from ..layers.base import Shape
 from ..model import CNN
+from ..shapes import Shape
 
 Factory = Callable[..., CNN]
 

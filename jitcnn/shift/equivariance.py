@@ -1,6 +1,7 @@
-"""Whether the maps of a net move when the image moves: measured, map against map."""
+"""Translation equivariance of feature maps, measured."""
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -15,11 +16,15 @@ SHIFTS = (1, 2)
 
 @dataclass(frozen=True)
 class Commuting:
-    """How far the maps of a moved image are from the moved maps of the image, away from the border.
+    """Difference between the feature maps of a shifted image and the shifted feature maps, away from the border.
 
-    ``layers`` names the layers from the input up to these maps; they stand ``stride`` pixels of the image apart. The maps
-    are moved by shift / stride, between two pixels by the mean of both. ``largest`` is the largest difference as a share of
-    the largest number in the maps, ``typical`` the root of the mean square as a share of the maps' own.
+    Attributes
+    ----------
+    layers : str, the layers from the input up to these feature maps
+    stride : int, stride of the feature maps in image pixels
+    shift : int, shift of the image in pixels; the feature maps shift by shift / stride, linearly interpolated
+    largest : float, maximum absolute difference relative to the maximum absolute value
+    typical : float, RMS difference relative to the RMS of the feature maps
     """
 
     layers: str
@@ -30,25 +35,30 @@ class Commuting:
 
 
 def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS) -> list[Commuting]:
-    """Measure the first convolution, and the layers up to the first halving, for images moved down and to the right.
+    """Measure equivariance of the first convolution, and of the layers up to the first downsampling.
 
     Parameters
     ----------
-    model : CNN; one that does not begin with a convolution has nothing to measure
-    images : ndarray of shape (N, C, H, W), uint8, with room around what is on them: what falls off cannot be found again
-    shifts : pixels, above 0
+    model : CNN
+    images : ndarray of shape (N, C, H, W), uint8, with an empty margin, because pixels shifted out of the image are lost
+    shifts : tuple of int, in pixels, > 0; the images shift down and to the right
+
+    Returns
+    -------
+    list of Commuting
+        Empty if the first layer is not a convolution.
     """
     if not isinstance(model.layers[0], Conv2D):
         return []
     measured = []
     for layers in _beginnings(model.layers):
-        field, _ = receptive_field(layer.window for layer in layers)
-        stride = int(np.prod([layer.window[1][0] for layer in layers]))
+        windows = [layer.window for layer in layers if layer.window is not None]
+        (field, _), stride = receptive_field(windows), prod(int(stride[0]) for _, stride in windows)
         maps = _run(model, layers, images)
         for shift in shifts:
             whole, part = divmod(shift, stride)
             moved = (1 - part / stride) * _moved(maps, whole) + part / stride * _moved(maps, whole + 1)
-            edge = -(-(shift + field // 2) // stride) + 1  # what is nearer to the border has seen beyond it
+            edge = -(-(shift + field // 2) // stride) + 1  # closer to the border, the receptive field includes padding
             inside = np.s_[:, :, edge:-edge, edge:-edge]
             expected, came = moved[inside], _run(model, layers, shift_images(images, shift, shift))[inside]
             if expected.size == 0:
@@ -63,13 +73,13 @@ def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS)
 
 
 def _beginnings(layers: list[Layer]) -> list[list[Layer]]:
-    """The first layer, and the layers up to the first that takes steps of more than one pixel, if it is another one."""
-    halving = next((k for k, layer in enumerate(layers) if layer.window[1] != (1, 1)), 0)
+    """The first layer, and the layers up to the first one with a stride above 1, if it is another layer."""
+    halving = next((k for k, layer in enumerate(layers) if layer.window and layer.window[1] != (1, 1)), 0)
     return [layers[:1]] + ([layers[: halving + 1]] if halving else [])
 
 
 def _run(model: CNN, layers: list[Layer], images: IntArray) -> Array:
-    """The maps that the layers make of the images."""
+    """Output of the layers for the images."""
     x: Array = model.as_input(images)
     for layer in layers:
         x, _ = layer.apply(x, training=False)
@@ -77,7 +87,7 @@ def _run(model: CNN, layers: list[Layer], images: IntArray) -> Array:
 
 
 def _moved(maps: Array, steps: int) -> Array:
-    """The maps moved down and to the right, by whole pixels of their own."""
+    """Shift feature maps down and to the right by whole feature-map pixels."""
     moved = np.zeros_like(maps)
     kept = tuple(slice(steps, None) for _ in range(2)), tuple(slice(None, size - steps) for size in maps.shape[2:])
     moved[:, :, *kept[0]] = maps[:, :, *kept[1]]

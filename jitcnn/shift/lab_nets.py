@@ -1,4 +1,4 @@
-"""Six nets that differ in how they halve their maps, of the same number of parameters."""
+"""Six nets with different downsampling and the same parameter count."""
 
 from collections.abc import Callable
 from math import prod
@@ -18,12 +18,12 @@ from ..layers import (
     ReLU,
     Softmax,
 )
-from ..layers.base import Shape
 from ..model import CNN
+from ..shapes import Shape
 
-CHANNELS = 8, 16  # of both convolutions below the dense layers
-WIDER = 16, 32  # of the first two where there are no dense layers; the third takes what is left of the budget
-DENSE_UNITS = 32  # of the net without convolutions, whose parameters are the budget: 25,450 on 28×28 grey pixels
+CHANNELS = 8, 16  # of the two convolutions before the dense layers
+WIDER = 16, 32  # of the first two convolutions with global pooling; the third uses the rest of the parameter budget
+DENSE_UNITS = 32  # of the dense baseline, which sets the parameter budget: 25,450 for 28×28 grey images
 
 Block = Callable[[int, int, np.random.Generator], list[Layer]]
 
@@ -41,7 +41,7 @@ def _strided(C_in: int, C_out: int, rng: np.random.Generator) -> list[Layer]:
 
 
 def _blurred(C_in: int, C_out: int, rng: np.random.Generator) -> list[Layer]:
-    """Zhang (2019): the maximum at every pixel, smoothed before every other one is dropped."""
+    """Max pooling with stride 1, then blur and subsampling (Zhang 2019)."""
     return [Conv2D(C_in, C_out, 3, padding=1, rng=rng), ReLU(), MaxPool2D(2, 1), BlurPool2D(3, 2)]
 
 
@@ -59,33 +59,35 @@ _BLOCKS: dict[str, Block] = {"max": _max, "average": _average, "strided": _strid
 def lab_nets(
     image_shape: Shape = (1, 28, 28), num_classes: int = 10, seed: int = 0, nets: tuple[str, ...] = tuple(LAB_NETS)
 ) -> dict[str, CNN]:
-    """The nets of the translation lab, with fresh weights.
+    """Create the nets of the translation lab with new weights.
 
-    Four have the same two convolutions 3×3 with zeros around and a halving behind each: by max, average, stride or blur;
-    then a hidden dense layer. One has three wider convolutions, two max poolings between them, and the mean of every
-    plane behind the last. One is dense throughout. Their parameters are within 5 % of each other's: the hidden layer, or
-    the third convolution, is as wide as comes nearest to the dense baseline's number.
+    Four nets have two zero-padded 3×3 convolutions, each followed by downsampling (max pooling, average pooling, stride or
+    blur pooling), and a hidden dense layer. One has three wider convolutions, two max poolings and global average
+    pooling. One has only dense layers. The parameter counts are within 5 % of each other: the width of the hidden layer
+    or of the third convolution is chosen to match the dense baseline.
 
     Parameters
     ----------
     image_shape : tuple (C, H, W)
     num_classes : int
-    seed : int, decides the first weights of each net
-    nets : which of ``LAB_NETS``, in which order
+    seed : int, for the initial weights of each net
+    nets : tuple of str, keys of ``LAB_NETS`` in the order wanted
+
+    Returns
+    -------
+    dict of str to CNN
 
     Raises
     ------
     ConfigError
-        If there is no such net.
+        If a net is unknown.
     """
     return {name: _lab_net(name, image_shape, num_classes, np.random.default_rng(seed)) for name in nets}
 
 
 def _lab_net(name: str, image_shape: Shape, classes: int, rng: np.random.Generator) -> CNN:
     if name not in LAB_NETS:
-        raise ConfigError(
-            f"There is no net named {name!r}{did_you_mean(name, LAB_NETS)}: choose among {', '.join(LAB_NETS)}."
-        )
+        raise ConfigError(f"Unknown net {name!r}{did_you_mean(name, LAB_NETS)}: choose one of {', '.join(LAB_NETS)}.")
     C, pixels, shape = image_shape[0], prod(image_shape), image_shape
     budget = DENSE_UNITS * (pixels + 1 + classes) + classes
     if name == "dense":
@@ -105,7 +107,7 @@ def _lab_net(name: str, image_shape: Shape, classes: int, rng: np.random.Generat
 
 
 def _dense_part(features: int, budget: int, classes: int, rng: np.random.Generator) -> list[Layer]:
-    """A hidden layer as wide as the budget allows, and the classes."""
+    """A hidden layer that uses up the parameter budget, and the output layer."""
     hidden = max(1, round((budget - classes) / (features + 1 + classes)))
     return [Flatten(), Dense(features, hidden, rng=rng), ReLU(), Dense(hidden, classes, rng=rng), Softmax()]
 

@@ -1,4 +1,4 @@
-"""What the page asks of its nets: answers, feature maps, layers under the microscope, and the test images moved."""
+"""Answers to the page's requests: predictions, feature maps, the microscope, shifted test images and training."""
 
 import base64
 from collections import OrderedDict
@@ -11,7 +11,8 @@ import numpy as np
 from ..arrays import IntArray
 from ..data import Dataset
 from ..errors import ConfigError, DataError, ShapeError
-from ..inspection import Window, lenses, through, trace
+from ..inspection import lenses, through, trace
+from ..layers import Layer
 from ..metrics import evaluate
 from ..model import CNN
 from ..shift import shift_images
@@ -20,58 +21,54 @@ from .learner import Job
 from .packing import pack, pack_specimen, unpack_canvas
 from .watched import WatchedTraining
 
-MOST_MAPS = 32  # of a layer that are shown
-MOST_SESSIONS = 16  # pages that are remembered
-MOST_TRAININGS = 2  # at the same time
-LARGEST_NET = 15_000_000  # numbers, that are told once a second in a training
-LARGEST_LENS = 3_000_000  # weights of a layer, that are sent whole for the microscope
+MOST_MAPS = 32  # feature maps shown per layer
+MOST_SESSIONS = 16  # pages kept in memory
+MOST_TRAININGS = 2  # running at once
+LARGEST_NET = 15_000_000  # parameters; a training process sends them once a second
+LARGEST_LENS = 3_000_000  # weights of one layer; the microscope receives all of them
 MOVED_IMAGES = 400
 LONGEST_SHIFT = 14  # pixels
 
 
 class Session:
-    """What one page has for itself: a net of its own once it has trained one, and the training."""
+    """State of one page: its training, and its own copy of the model once it has trained."""
 
     def __init__(self, model: CNN) -> None:
         self.model = model
         self.training: WatchedTraining | None = None
-        self.version = 0  # of the training's weights, that the net has
-        self.moved: dict[tuple[int, int], float] = {}  # its accuracy on images moved by (right, down)
+        self.version = 0  # of the trained weights loaded into the model
+        self.moved: dict[tuple[int, int], float] = {}  # accuracy on images shifted by (right, down) pixels
 
 
 class Desk:
-    """Nets, images and trainings behind the page; safe to be asked from several threads.
+    """Models, data and training runs behind the page; thread-safe.
 
     Parameters
     ----------
-    model : CNN for images (1 or 3, H, W)
-    baseline : a net for the same images and classes, that is asked beside it; or None
-    data : images that it can be evaluated on and learn from; or None
+    model : CNN for images of shape (1 or 3, H, W)
+    baseline : CNN or None; a model for the same images and classes to compare with
+    data : Dataset or None; images for evaluation and training
 
     Raises
     ------
     ShapeError
-        If the model takes no images of 1 or 3 channels, or the baseline others than the model.
+        If the model does not take images of 1 or 3 channels, or the baseline has other inputs or classes than the model.
     """
 
     def __init__(self, model: CNN, baseline: CNN | None = None, data: Dataset | None = None) -> None:
         shape = model.input_shape
         if shape is None or len(shape) != 3 or shape[0] not in (1, 3):
             raise ShapeError(
-                f"The page expects a net for images of 1 or 3 channels, (C, H, W), got {model.name} for {shape}."
+                f"The page expects a model for images of shape (1 or 3, H, W), got {model.name} for {shape}."
             )
         if baseline is not None and (baseline.input_shape, baseline.num_classes) != (shape, model.num_classes):
             raise ShapeError(
-                f"The baseline expects {baseline.input_shape} and tells {baseline.num_classes} classes apart, {model.name} "
-                f"{shape} and {model.num_classes}: give one for the same images."
+                f"The baseline takes {baseline.input_shape} and has {baseline.num_classes} classes, {model.name} takes "
+                f"{shape} and has {model.num_classes}: choose a baseline for the same images and classes."
             )
         self.model, self.baseline, self.data = model, baseline, data
         self.baseline_name = (
-            ""
-            if baseline is None
-            else baseline.name
-            if baseline.name != model.name
-            else f"{baseline.name}, the baseline"
+            "" if baseline is None else baseline.name if baseline.name != model.name else f"{baseline.name} (baseline)"
         )
         self._shape: tuple[int, ...] = shape
         self.scale = canvas_scale(model)
@@ -80,7 +77,7 @@ class Desk:
         self._baseline_moved: dict[tuple[int, int], float] = {}
 
     def warm_up(self) -> None:
-        """Ask everything once, so that every kernel is compiled or loaded before somebody waits."""
+        """Make every request once, to compile or load all kernels before the page opens."""
         C, H, W = self._shape
         black = base64.b64encode(bytes(C * H * W * self.scale**2)).decode()
         self.answers(black, "")
@@ -90,10 +87,10 @@ class Desk:
         if self.data is not None:
             self.moved(0, 0, "")
 
-    # --- what is where ------------------------------------------------------------------------------
+    # --- model and data -----------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
-        """Names, sizes and layers: what the page is built from."""
+        """Names, sizes and layers that the page displays."""
         C, H, W = self._shape
         shape = self._shape
         layers = []
@@ -111,15 +108,15 @@ class Desk:
         }  # fmt: skip
 
     def sample(self, index: int) -> dict[str, Any]:
-        """A test image, and what it shows."""
+        """A test image and its label."""
         data = self._data()
         index %= len(data.x_test)
         return {"index": index, "label": int(data.y_test[index]), "image": pack(data.x_test[index])}
 
-    # --- one picture --------------------------------------------------------------------------------
+    # --- one image ----------------------------------------------------------------------------------
 
     def answers(self, canvas: object, session: str) -> dict[str, Any]:
-        """Probabilities of the drawing, as it was drawn and centred, by the page's net and the baseline."""
+        """Class probabilities of the drawing, as drawn and centred, from the page's model and the baseline."""
         drawn = self._drawn(canvas)
         pictures = {"drawn": self._picture(drawn, False)}
         if can_be_centred(self.model):
@@ -141,7 +138,7 @@ class Desk:
             }  # fmt: skip
 
     def maps(self, canvas: object, is_centred: bool, session: str) -> dict[str, Any]:
-        """What every layer makes of the drawing: its first planes, or its numbers."""
+        """Output of every layer for the drawing: the first feature maps, or all values of a 1-D output."""
         picture = self._picture(self._drawn(canvas), is_centred)
         mine = self._session(session)
         with self._lock:
@@ -149,9 +146,9 @@ class Desk:
             return {"layers": [_shown(stage.out[0]) for stage in stages]}
 
     def magnify(self, canvas: object, is_centred: bool, lens: str, label: int | None, session: str) -> dict[str, Any]:
-        """The layer at a place that ``lenses`` names, under the microscope: what it did with the drawing, and the gradients for the target class ``label``.
+        """Arrays of one layer for the drawing, with gradients of the cross-entropy loss for the target class ``label``.
 
-        Without a label, the class that the net believes in is taken.
+        ``lens`` is the place of the layer, a key of ``lenses``. Without a label, the target is the predicted class.
         """
         picture = self._picture(self._drawn(canvas), is_centred)
         mine = self._session(session)
@@ -167,10 +164,10 @@ class Desk:
             return {"label": label, "loss": loss, **pack_specimen(through(lens, stages))}
 
     def moved(self, right: int, down: int, session: str) -> dict[str, Any]:
-        """How many of the test images both nets read when all are moved by so many pixels."""
+        """Accuracy of both models on test images shifted by (right, down) pixels."""
         data = self._data()
         if max(abs(right), abs(down)) > LONGEST_SHIFT:
-            raise ConfigError(f"Test images are moved by at most {LONGEST_SHIFT} pixels, got {right} and {down}.")
+            raise ConfigError(f"Test images can be shifted by at most {LONGEST_SHIFT} pixels, got {right} and {down}.")
         images = shift_images(data.x_test[:MOVED_IMAGES], right, down)
         labels = data.y_test[:MOVED_IMAGES]
         mine = self._session(session)
@@ -184,37 +181,31 @@ class Desk:
         found = {name: accuracies[right, down] for name, (_, accuracies) in known.items()}
         return {"right": right, "down": down, "images": len(labels), "accuracies": found}
 
-    # --- a training that is watched -----------------------------------------------------------------
+    # --- training -----------------------------------------------------------------------------------
 
     def start(self, session: str, learning_rate: float, batch_size: int, anew: bool, seed: int = 0) -> dict[str, Any]:
-        """Train the page's net, from fresh weights or from those it has."""
+        """Train the page's own copy of the model, from scratch if ``anew``, otherwise from its current weights."""
         if (why := self._why_no_training()) is not None:
             raise ConfigError(why)
         mine = self._session(session)
         if mine.training is not None and mine.training.is_running:
-            raise ConfigError("A training is running: stop it first.")
+            raise ConfigError("Training is already running: stop it first.")
         running = [each for each in self._sessions.values() if each.training is not None and each.training.is_running]
         if len(running) >= MOST_TRAININGS:
-            raise ConfigError(f"{MOST_TRAININGS} trainings are running, in other pages: stop one first.")
+            raise ConfigError(f"{MOST_TRAININGS} other pages are training: stop one of them first.")
         with self._lock:
             if mine.model is self.model:
                 mine.model = deepcopy(self.model)
             arrays = {} if anew else {name: array.copy() for name, array in mine.model.named_arrays().items()}
             job = Job(
-                self.model.to_toml(),
-                arrays,
-                self._data(),
-                learning_rate,
-                batch_size,
-                self.model.mean,
-                self.model.std,
+                self.model.to_toml(), arrays, self._data(), learning_rate, batch_size, self.model.mean, self.model.std,
                 seed=seed,
-            )
+            )  # fmt: skip
             mine.training, mine.version = WatchedTraining(job), 0
         return self.training_state(session)
 
     def order(self, session: str, order: str, value: float | None = None) -> dict[str, Any]:
-        """Pause, resume, stop, or change the learning rate of the page's training."""
+        """Pause, resume or stop the page's training, or change its learning rate."""
         training = self._session(session).training
         if training is None:
             raise ConfigError("No training is running: start one first.")
@@ -222,7 +213,7 @@ class Desk:
         return training.state()
 
     def training_state(self, session: str) -> dict[str, Any]:
-        """How the page's training stands, with the filters of every convolution and their gradients."""
+        """Progress of the page's training, with the filters of every convolution and their gradients."""
         mine = self._session(session)
         if mine.training is None:
             return {"status": "none"}
@@ -235,19 +226,19 @@ class Desk:
         return {**mine.training.state(), "filters": filters}
 
     def close(self) -> None:
-        """End every training."""
+        """Terminate all training runs."""
         for session in self._sessions.values():
             if session.training is not None:
                 session.training.end()
 
-    def _lenses(self) -> dict[str, Window]:
-        """The layers that the page looks into."""
+    def _lenses(self) -> dict[str, Layer]:
+        """Layers small enough for the microscope, by place."""
         every = lenses(self.model)
         sizes = {place: sum(each.size for each in layer.parameters().values()) for place, layer in every.items()}
         return {place: every[place] for place, size in sizes.items() if size <= LARGEST_LENS}
 
     def _session(self, name: str) -> Session:
-        """A page's session, with the weights that its training told last; the one longest unheard of is forgotten."""
+        """Session of a page, with its latest trained weights; beyond the limit, the least recently used one is dropped."""
         with self._lock:
             session = self._sessions.pop(name, None) or Session(self.model)
             self._sessions[name] = session
@@ -262,14 +253,14 @@ class Desk:
 
     def _why_no_training(self) -> str | None:
         if self.data is None:
-            return f"No images that {self.model.name} could learn from were found on this machine: give --dataset."
+            return f"No dataset that fits {self.model.name} was found on this machine: choose one with --dataset."
         if self.model.parameter_count > LARGEST_NET:
-            return f"{self.model.name} has {self.model.parameter_count:,} parameters: too many to be watched; use `jitcnn train`."
+            return f"{self.model.name} has {self.model.parameter_count:,} parameters, too many for the page: use `jitcnn train`."
         return None
 
     def _data(self) -> Dataset:
         if self.data is None:
-            raise ConfigError("There are no test images: start the page with --dataset.")
+            raise ConfigError("No test images are loaded: start the page with --dataset.")
         return self.data
 
     def _class_names(self) -> list[str]:
@@ -284,19 +275,19 @@ class Desk:
         if not is_centred:
             return as_drawn(drawn, self.scale)
         if not can_be_centred(self.model):
-            raise DataError(f"Pictures for {self.model.name} are not centred: ask with centred false.")
+            raise DataError(f"Images for {self.model.name} cannot be centred: send centred=false.")
         return centred(drawn, self.model)
 
 
 def _shown(out: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """The first planes of a layer's output in 256 steps from their least to their largest number; of a row, all numbers."""
+    """First feature maps of a layer, scaled from their minimum and maximum to uint8; all values of a 1-D output."""
     if out.ndim != 3:
         return {"shape": list(out.shape), "numbers": pack(out.ravel())}
     return {"shape": list(out.shape), **_in_steps(out[:MOST_MAPS])}
 
 
 def _shown_filters(weights: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """The first filters, each by its first channel."""
+    """First input channel of the first filters."""
     return {"shape": list(weights.shape), "planes": pack(weights[:MOST_MAPS, 0])}
 
 

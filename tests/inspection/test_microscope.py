@@ -1,4 +1,4 @@
-"""What lies under the microscope is what ``functional`` computes."""
+"""Specimens match the results of ``functional``."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def stages(model, rng):
     return trace(model, rng.standard_normal((1, 2, 9, 7)).astype(np.float32), labels=np.array([2]))
 
 
-def test_a_convolution_is_that_of_functional(stages):
+def test_convolution_matches_functional(stages):
     conv = specimen(stages[0])
     settings = conv.stride, conv.pad
     out = conv2d(conv.x[None], conv.weights, conv.bias, *settings, groups=2)
@@ -34,7 +34,7 @@ def test_a_convolution_is_that_of_functional(stages):
     assert np.abs(conv.d_weights).min() > 0
 
 
-def test_the_place_in_the_matrix_is_that_of_im2col(stages):
+def test_matrix_position_matches_im2col(stages):
     conv = specimen(stages[0])
     (K_h, K_w), W_out = conv.kernel, conv.out.shape[2]
     matrix = im2col(conv.x[None], K_h, K_w, conv.stride, conv.pad)
@@ -43,7 +43,7 @@ def test_the_place_in_the_matrix_is_that_of_im2col(stages):
     assert matrix[(ci * K_h + kh) * K_w + kw, oh * W_out + ow] == x
 
 
-def test_a_maximum_names_its_winners(stages):
+def test_max_pool_matches_functional(stages):
     pool = specimen(stages[1])
     out, winners = max_pool2d(pool.x[None], pool.kernel, pool.stride, pool.pad)
     assert np.array_equal(pool.winners, winners[0])
@@ -54,7 +54,7 @@ def test_a_maximum_names_its_winners(stages):
 
 
 @pytest.mark.parametrize(("place", "filters"), [("5", (5, 4, 3, 4)), ("6", (3, 1, 1, 5))])
-def test_a_dense_layer_is_a_convolution_of_one_window(place, filters, stages):
+def test_dense_layer_is_a_convolution_of_one_window(place, filters, stages):
     dense, stage = through(place, stages), stages[int(place)]
     assert (dense.kind, dense.weights.shape, dense.x.shape) == ("conv", filters, filters[1:])
     out = conv2d(dense.x[None], dense.weights, dense.bias)
@@ -68,18 +68,18 @@ def test_a_dense_layer_is_a_convolution_of_one_window(place, filters, stages):
 @pytest.mark.parametrize(
     ("between", "planes"), [([], (2, 9, 7)), ([ReLU()], (2, 9, 7)), ([Dense(126, 126)], (1, 1, 126))]
 )
-def test_a_dense_layer_sees_the_planes_that_were_flattened(between, planes, rng):
+def test_dense_layer_has_the_shape_before_flatten(between, planes, rng):
     model = CNN([Flatten(), *between, Dense(126, 3, rng=rng)], input_shape=(2, 9, 7))
     found = trace(model, rng.standard_normal((1, 2, 9, 7)).astype(np.float32), labels=np.array([0]))
     assert through(str(len(between) + 1), found).x.shape == planes
 
 
-def test_other_layers_and_passes_without_gradients_are_refused(model, stages, rng):
+def test_unsupported_layers_and_passes_without_gradients_raise(model, stages, rng):
     assert lenses(model) == {str(place): model.layers[place] for place in (0, 1, 2, 5, 6)}
     for lens in ("7", "-1", "0.conv1", "", "x"):
         with pytest.raises(ConfigError, match=f"expects the place of a layer, such as 0 or 4.conv2, got '{lens}'"):
             through(lens, stages)
-    with pytest.raises(ConfigError, match="expects a Conv2D, Dense, MaxPool2D or AvgPool2D, got ReLU"):
+    with pytest.raises(ConfigError, match="expects one of AvgPool2D, Conv2D, Dense, MaxPool2D, got ReLU"):
         specimen(stages[3])
     model = CNN([Conv2D(1, 1, 2, rng=rng)])
     with pytest.raises(ConfigError, match="expects a pass with gradients through Conv2D 1→1 2×2, got one without"):

@@ -1,11 +1,13 @@
-"""Layers against torch's, forward and backward, where torch is installed."""
+"""Every layer of the registry against its torch twin, forward and backward, where torch is installed."""
 
 import numpy as np
 import pytest
 from compare import assert_close
 
-from jitcnn import AvgPool2D, BlurPool2D, Dropout, Dropout2D, GlobalAvgPool2D, LeakyReLU, Sigmoid, Tanh
+from jitcnn import Dropout, Dropout2D
 from jitcnn.benchmark.torch_twin import torch_twin
+from jitcnn.gradcheck import standard_checks
+from jitcnn.layers import LAYERS, Layer
 
 try:
     import torch
@@ -15,39 +17,58 @@ except ImportError:
 pytestmark = [pytest.mark.torch, pytest.mark.skipif(torch is None, reason="torch is not installed")]
 
 
+def comparable(layer):
+    """torch pads "same" with stride 1 only, and draws other masks."""
+    return isinstance(layer, Layer) and getattr(layer, "padding", 0) != "same" and not layer.generators()
+
+
+PROBES = {
+    f"{impl}: {name}": (layer, x)
+    for impl in ("auto", "naive", "loops", "im2col", "direct", "winograd")
+    for name, layer, x in standard_checks(impl)
+    if comparable(layer) and (impl == "auto" or impl in layer.implementations)
+}
+
+
+def with_dtype(layer, dtype):
+    for name, array in (layer.parameters() | layer.buffers()).items():
+        layer.set_array(name, array.astype(dtype))
+    return layer
+
+
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
-@pytest.mark.parametrize(
-    "layer",
-    [
-        AvgPool2D(),
-        AvgPool2D((3, 2), (2, 3), (1, 0)),
-        AvgPool2D(3, 1, 1, impl="im2col"),
-        AvgPool2D(4, 3, 2, impl="naive"),
-        BlurPool2D(),
-        BlurPool2D(2, 1),
-        BlurPool2D(6, (3, 2), impl="naive"),
-        GlobalAvgPool2D(),
-        LeakyReLU(),
-        LeakyReLU(0.3),
-        Tanh(),
-        Sigmoid(),
-        Dropout(0),
-        Dropout2D(0),
-    ],
-    ids=repr,
-)
-def test_a_layer_and_torchs_agree(layer, training, dtype, rng):
-    x = rng.standard_normal((4, 3, 9, 8)).astype(dtype)
-    twin, its_x = torch_twin(torch, [layer]).train(training), torch.tensor(x, requires_grad=True)
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_layer_and_its_twin_agree(probe, training, dtype):
+    layer, x = PROBES[probe]
+    layer, x = with_dtype(layer, dtype), x.astype(dtype)
+    twin = torch_twin(torch, [layer]).train(training)
+    its_x = torch.tensor(x, requires_grad=True)
     out, its_out = layer.forward(x, training), twin(its_x)
     assert_close(out, its_out.detach().numpy())
-    d_out = rng.standard_normal(out.shape).astype(dtype)
+    d_out = np.random.default_rng(1).standard_normal(out.shape).astype(dtype)
     its_out.backward(torch.tensor(d_out))
     assert_close(layer.backward(d_out), its_x.grad.numpy())
+    for gradient, parameter in zip(layer.gradients().values(), twin.parameters(), strict=True):
+        its_gradient = parameter.grad.numpy()
+        assert_close(gradient, its_gradient.T if gradient.ndim == 2 else its_gradient)
+
+
+def test_every_layer_has_a_twin():
+    compared = {type(layer) for layer, _ in PROBES.values()}
+    assert compared | {Dropout, Dropout2D} == set(LAYERS.values())
+
+
+def test_a_layer_without_a_twin_is_refused():
+    class Doubled(Layer):
+        def output_shape(self, input_shape):
+            return input_shape
+
+    with pytest.raises(TypeError, match=r"torch has no equivalent of Doubled\(\)"):
+        torch_twin(torch, [Doubled()])
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.3), Dropout2D(0.3)], ids=repr)
-def test_what_is_kept_is_scaled_as_torch_scales_it(layer):
+def test_dropout_scales_what_it_keeps_as_torch_does(layer):
     x = np.ones((20, 30, 2, 2), np.float32)
     assert_close(np.unique(layer.forward(x)), np.unique(torch_twin(torch, [layer])(torch.tensor(x)).numpy()))
     np.testing.assert_array_equal(

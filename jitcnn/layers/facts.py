@@ -1,0 +1,96 @@
+"""What a layer states about itself, for the tools that iterate over all layers.
+
+The gradient check, the comparison with torch, the worked examples, the receptive field, the microscope and the layer names read
+these facts from the layer, so that a new layer needs no entry in any of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..arrays import Array
+from ..shapes import Pair, Shape, Window
+
+if TYPE_CHECKING:
+    from .base import Layer
+
+Probe = tuple[str, "Layer", Array]
+"""A description, a layer, and an input for it."""
+Answer = tuple[str, Any, Any]
+"""The name of an array, its value, and the value worked out by hand."""
+
+IMAGES = (2, 3, 7, 6)  # shape of the images in probes: axis sizes pairwise different
+
+
+class Facts:
+    """Facts with defaults for a layer that keeps the shape of its input and computes each number from one number."""
+
+    short_name: ClassVar[str] = ""  # in names such as conv2; by default the class name in lower case
+    lens: ClassVar[str] = (
+        ""  # how the microscope shows the layer: "conv", "dense", "max_pool" or "avg_pool"; empty if it does not
+    )
+    implementations: ClassVar[tuple[str, ...]] = ()  # that ``impl`` can choose from; empty if there is only one
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Layers and inputs that exercise each setting: for the gradient check, torch and the implementations."""
+        yield from ()
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Results small enough to verify with a pencil."""
+        yield from ()
+
+    def torch_twin(self, torch: Any) -> Any:
+        """The same layer as a torch module, with copies of the same arrays; TypeError if torch has none."""
+        raise TypeError(f"torch has no equivalent of {self}")
+
+    @property
+    def window(self) -> Window | None:
+        """Extent and stride of the window in the input that an output depends on; None if it depends on the whole input."""
+        return (1, 1), (1, 1)
+
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair] | None:
+        """The inputs that a block of outputs depends on.
+
+        Parameters
+        ----------
+        outputs : a range (first, end) for each axis of the output after the channels, or for the only axis
+        input_shape : tuple, without N
+
+        Returns
+        -------
+        sequence of pairs, or None
+            A range for each axis of the input after the channels, or for the only axis; None for the whole input.
+        """
+        return outputs if self.window is not None else None
+
+
+def answers(layer: "Layer", x: Any, out: Any, d_out: Any, d_x: Any, **gradients: Any) -> Iterator[Answer]:
+    """Run a layer forward and backward in float64, with the expected output, d_x and parameter gradients."""
+    x, d_out = np.asarray(x, np.float64), np.asarray(d_out, np.float64)
+    yield "out", layer.forward(x), out
+    yield "d_x", layer.backward(d_out), d_x
+    for name, expected in gradients.items():
+        yield f"d_{name}", layer.gradients()[name], expected
+
+
+def image(*rows: Sequence[float]) -> Array:
+    """Rows of pixels as one image of one channel, (1, 1, H, W) in float64."""
+    return np.array([[rows]], np.float64)
+
+
+def as_if_trained(layer: "Layer", rng: np.random.Generator) -> "Layer":
+    """Replace scales, shifts and running statistics, which start as 1 and 0 and so would hide mistakes."""
+    for name, array in (layer.parameters() | layer.buffers()).items():
+        if name.endswith(("gamma", "running_var")):
+            layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
+        elif name.endswith(("beta", "running_mean")):
+            layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
+    return layer
+
+
+def tensor(torch: Any, array: Array) -> Any:
+    """A copy of the array as a torch tensor."""
+    return torch.from_numpy(np.array(array, order="C"))
