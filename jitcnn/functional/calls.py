@@ -1,14 +1,17 @@
-"""A kernel is called here, so that every call can be seen: ``JITCNN_VERBOSE=1`` prints a line for each to standard error.
+"""Kernel calls: with ``JITCNN_VERBOSE=1``, every call prints one line to standard error.
 
-A line gives the operation, its sizes and dtype, the algorithm, the reason for it, and the time: "jitcnn conv2d 64×32×13×13 →
-64×64×11×11 kernel 3×3 float32: winograd, 4 multiplications for 9: 3×3, 32 and 64 channels, 2,304 tiles, 1.792 ms".
+A line contains the operation, its sizes and dtype, the algorithm, the reason for it, and the time: "jitcnn conv2d 64×32×13×13 →
+64×64×11×11 kernel 3×3 float32: winograd, 4 instead of 9 multiplications: 32 and 64 channels, 2,304 tiles, 1.792 ms".
 """
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from math import prod
 from time import perf_counter
+from types import ModuleType
+from typing import NamedTuple
 
 from ..arrays import Array
 from ..kernels.engine.plan import Plan, Problem, plan
@@ -16,11 +19,23 @@ from ..kernels.types import DType, Grid, Pair
 from ..shapes import Shape
 from .checks import check_impl
 
+Forms = Mapping[str, ModuleType]
+"""Implementations of an operation by name, fastest first: modules that export the same functions."""
+
+
+class Windows(NamedTuple):
+    """Output size (H_out, W_out), kernel size and grid of an operation per channel; by default without windows."""
+
+    size_out: Pair
+    kernel_size: Pair = (1, 1)
+    grid: Grid = Grid()
+
+
 VERBOSE = os.environ.get("JITCNN_VERBOSE", "0") not in ("", "0")
 
 
 def call(operation: str, problem: Problem, plan: Plan, kernel: Callable[..., object], *arguments: object) -> None:
-    """Run a kernel on its arguments, and print what ran, why and for how long, if that was asked for."""
+    """Run a kernel on its arguments; if ``VERBOSE``, print its plan and time."""
     if not VERBOSE:
         kernel(*arguments)
         return
@@ -31,7 +46,7 @@ def call(operation: str, problem: Problem, plan: Plan, kernel: Callable[..., obj
 
 
 def call_the_only_form(operation: str, x: Array, kernel: Callable[..., object], *arguments: object) -> None:
-    """``call`` for an operation of one form, whose output is as large as its input x (N, …)."""
+    """``call`` for an operation with a single implementation, whose output is as large as its input x (N, …)."""
     if not VERBOSE:
         kernel(*arguments)
         return
@@ -39,25 +54,41 @@ def call_the_only_form(operation: str, x: Array, kernel: Callable[..., object], 
     call(operation, problem, plan(operation, problem), kernel, *arguments)
 
 
-@lru_cache(maxsize=1024)
-def plane_plan(
-    operation: str, x: Shape, size_out: Pair, kernel_size: Pair, grid: Grid, dtype: DType, impl: str
-) -> tuple[Problem, Plan]:
-    """What an operation on the planes of x (N, C, H, W) computes, and how; ConfigError if ``impl`` is no algorithm."""
-    problem = Problem(x[0], x[1], x[1], (x[2], x[3]), size_out, kernel_size, grid, dtype=dtype)
-    return problem, plan(operation, problem, check_impl(impl))
+def call_on_planes(
+    operation: str, forms: Forms, function: str, x: Array, windows: Windows, impl: str, *arguments: object
+) -> None:
+    """Call ``function`` of the planned implementation for an operation per channel of x (N, C, H, W)."""
+    problem, chosen = _plane_plan(operation, tuple(forms), x.shape, windows, x.dtype, impl)
+    call(operation, problem, chosen, getattr(forms[chosen.algorithm], function), *arguments)
 
 
-def plane_plans(
-    operation: str, x: Shape, size_out: Pair, kernel_size: Pair, grid: Grid, dtype: DType, impl: str
-) -> dict[str, Plan]:
-    """How both passes of an operation on planes run, the backward one named ``…_backward``."""
+def call_elementwise(operation: str, forms: Forms, function: str, x: Array, impl: str, *arguments: object) -> None:
+    """As ``call_on_planes``, for an x of any shape whose numbers are computed one by one."""
+    problem, chosen = _plane_plan(operation, tuple(forms), as_planes(x.shape), Windows((1, 1)), x.dtype, impl)
+    call(operation, problem, chosen, getattr(forms[chosen.algorithm], function), *arguments)
+
+
+def as_planes(shape: Shape) -> Shape:
+    """A shape (N, …) as (N, C, 1, 1)."""
+    return (shape[0], prod(shape[1:]), 1, 1) if shape else (1, 1, 1, 1)
+
+
+def plane_plans(operation: str, forms: Forms, x: Shape, windows: Windows, dtype: DType, impl: str) -> dict[str, Plan]:
+    """The plans of both passes of an operation per channel."""
     passes = {"forward": operation, "backward": f"{operation}_backward"}
-    return {name: plane_plan(each, x, size_out, kernel_size, grid, dtype, impl)[1] for name, each in passes.items()}
+    return {name: _plane_plan(each, tuple(forms), x, windows, dtype, impl)[1] for name, each in passes.items()}
+
+
+@lru_cache(maxsize=1024)
+def _plane_plan(
+    operation: str, forms: tuple[str, ...], x: Shape, windows: Windows, dtype: DType, impl: str
+) -> tuple[Problem, Plan]:
+    problem = Problem(x[0], x[1], x[1], (x[2], x[3]), *windows, dtype=dtype)
+    return problem, plan(operation, problem, check_impl(impl), forms=forms)
 
 
 def shown(problem: Problem) -> str:
-    """The sizes of a problem in a few signs; strides and the like only where they are not the usual."""
+    """Format the sizes of a problem; stride, dilation, pad, pool and groups only if not the default."""
     size, size_out = problem.size, problem.size_out
     if size == size_out == (1, 1):
         return f"{problem.images}×{problem.C_in} → {problem.images}×{problem.C_out} {problem.dtype}"

@@ -1,4 +1,4 @@
-"""What every operation asks of its arguments before a kernel sees them."""
+"""Argument checks shared by all operations."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..errors import ConfigError, DTypeError, ShapeError
 from ..kernels.engine.plan import IMPLEMENTATIONS
 from ..shapes import Shape
 
-FUSING = ("auto", "fused")  # values of ``impl`` that let a layer run as one pass with its neighbours
+FUSING = ("auto", "fused")  # values of ``impl`` that allow layer fusion
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -20,9 +20,9 @@ def float_arrays(operation: str, **arrays: Any) -> tuple[Array, ...]:
     Raises
     ------
     DTypeError
-        If one is no numpy array, or neither float32 nor float64.
+        If one is not a numpy array, or is neither float32 nor float64.
     """
-    for array in arrays.values():  # as a net's own arrays are: nothing to do
+    for array in arrays.values():  # fast path: arrays inside a net need no conversion
         if array.__class__ is not np.ndarray or array.dtype is not FLOATS[0] or not array.flags.c_contiguous:
             break
     else:
@@ -44,7 +44,7 @@ def float_arrays(operation: str, **arrays: Any) -> tuple[Array, ...]:
 
 
 def has_shape(operation: str, name: str, array: NDArray[Any] | Shape, *expected: int | str) -> None:
-    """Raise ShapeError unless ``array`` has, or is, this shape; a word like "N" or "H" stands for any size."""
+    """Raise ShapeError unless ``array`` (an array or a shape) has the expected shape; a string such as "N" matches any size."""
     shape = array if isinstance(array, tuple) else array.shape
     if shape != expected and not fits_shape(shape, expected):
         wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
@@ -52,7 +52,7 @@ def has_shape(operation: str, name: str, array: NDArray[Any] | Shape, *expected:
 
 
 def fits_shape(shape: Shape, expected: tuple[int | str, ...]) -> bool:
-    """Whether ``shape`` is the expected one; a word stands for any size."""
+    """Whether ``shape`` matches the expected one; a string matches any size."""
     if len(shape) != len(expected):
         return False
     for size, wanted in zip(shape, expected, strict=True):
@@ -62,18 +62,18 @@ def fits_shape(shape: Shape, expected: tuple[int | str, ...]) -> bool:
 
 
 def check_groups(groups: int, C_in: int, C_out: int) -> int:
-    """``groups`` as an int; ConfigError unless both numbers of channels fall into so many equal parts."""
+    """``groups`` as an int; ConfigError unless it divides C_in and C_out."""
     whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
     if not whole or groups < 1 or C_in % groups or C_out % groups:
         raise ConfigError(
-            f"groups must be an integer of at least 1 that divides the {C_in} channels going in and the {C_out} coming "
-            f"out, got {groups!r}."
+            f"groups must be a positive integer that divides the {C_in} input channels and the {C_out} output channels, "
+            f"got {groups!r}."
         )
     return int(groups)
 
 
 def check_impl(impl: str) -> str:
-    """``impl``; ConfigError unless it is the name of an algorithm, or "auto"."""
+    """``impl``; ConfigError unless it is one of ``IMPLEMENTATIONS``."""
     if not isinstance(impl, str) or impl not in IMPLEMENTATIONS:
         raise ConfigError(f"impl must be one of {', '.join(IMPLEMENTATIONS)}, got {impl!r}.")
     return impl

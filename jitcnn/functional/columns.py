@@ -1,4 +1,4 @@
-"""Windows as columns: im2col, and its adjoint col2im."""
+"""im2col, and its adjoint col2im."""
 
 from ..arrays import Array
 from ..kernels.conv import im2col as columns
@@ -9,18 +9,18 @@ from .checks import float_arrays, has_shape
 
 
 def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding = 0, dilation: IntOrPair = 1) -> Array:
-    """Every window as a column.
+    """Rearrange the windows of an image into columns.
 
     Parameters
     ----------
     x : ndarray of shape (N, C, H, W), float32 or float64
     FH, FW : int, height and width of the filter in pixels
-    stride, padding, dilation : as ``conv2d``
+    stride, padding, dilation : as in ``conv2d``
 
     Returns
     -------
     ndarray of shape (C·FH·FW, N·H_out·W_out)
-        Rows run over (channel, row, column) of the filter; columns batch by batch, row by row.
+        Row index: (channel, row, column) within the filter. Column index: (image, row, column) of the output.
 
     Raises
     ------
@@ -44,13 +44,13 @@ def col2im(
     padding: Padding = 0,
     dilation: IntOrPair = 1,
 ) -> Array:
-    """The adjoint of ``im2col``: every column goes back to its window; what overlaps is summed.
+    """Adjoint of ``im2col``: add every column to its window; overlapping windows are summed.
 
     Parameters
     ----------
     col : ndarray of shape (C·FH·FW, N·H_out·W_out), float32 or float64
     x_shape : tuple (N, C, H, W)
-    FH, FW, stride, padding, dilation : as they went into ``im2col``
+    FH, FW, stride, padding, dilation : as passed to ``im2col``
 
     Returns
     -------
@@ -59,7 +59,7 @@ def col2im(
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``im2col``; also if ``col`` is not what ``im2col`` makes of ``x_shape``.
+        As ``im2col``; also if the shape of ``col`` differs from that of ``im2col`` for ``x_shape``.
     """
     (col,) = float_arrays("col2im", col=col)
     x = empty(x_shape, col.dtype)
@@ -74,7 +74,7 @@ def col2im(
 def _filter_windows(
     x_shape: Shape, FH: int, FW: int, stride: IntOrPair, padding: Padding, dilation: IntOrPair
 ) -> tuple[Pair, tuple[Grid, Pair]]:
-    """The filter's size as a pair, and where it stands on images of that shape."""
+    """The filter size, and the grid and output size for images of ``x_shape``."""
     size, stride, dilation = pair((FH, FW), "filter size"), pair(stride, "stride"), pair(dilation, "dilation")
     pad, size_out = window_grid((x_shape[2], x_shape[3]), size, stride, padding, dilation)
     return size, (Grid(stride, dilation, pad), size_out)

@@ -34,12 +34,12 @@ def conv2d(
     *,
     impl: str = "auto",
 ) -> Array:
-    """Slide every filter over every image.
+    """Two-dimensional convolution (cross-correlation).
 
     out[n, co, oh, ow] = bias[co] + Σ over ci, kh, kw of
     weights[co, ci, kh, kw] · x[n, first + ci, oh·stride + kh·dilation - padding, ow·stride + kw·dilation - padding]
 
-    where ``first`` is the first channel of the group that filter co belongs to.
+    where ``first`` is the first channel of the group of filter co.
 
     Parameters
     ----------
@@ -47,11 +47,12 @@ def conv2d(
     weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     bias : ndarray of shape (C_out,), or None for zeros
     stride : int or pair, in pixels
-    padding : int or pair, in pixels of zeros on each side, "valid" or "same"
-    dilation : int or pair, in pixels from one tap of the filter to the next
+    padding : int or pair, pixels of zero padding on each side; or "valid" or "same"
+    dilation : int or pair, spacing in pixels between the taps of a filter
     groups : int, number of groups; must divide C_in and C_out. ``groups == C_in`` is a depthwise convolution
-    impl : "auto" (the fastest, see ``kernels.engine.plan``), "naive", "loops", "im2col", "direct", "winograd" or "fused";
-        what an algorithm cannot compute runs as "direct"
+    impl : {"auto", "naive", "loops", "im2col", "direct", "winograd", "fused"}
+        "auto" selects the fastest, see ``kernels.engine.plan``; an algorithm that does not support the arguments falls back
+        to "direct"
 
     Returns
     -------
@@ -60,7 +61,7 @@ def conv2d(
     Raises
     ------
     ShapeError
-        If the arrays do not fit together, or the kernel is larger than the padded image.
+        If the array shapes do not match, or the kernel is larger than the padded image.
     DTypeError
         If an array is neither float32 nor float64.
     ConfigError
@@ -68,10 +69,10 @@ def conv2d(
 
     Notes
     -----
-    NaN, ±inf and −0.0: a NaN or an infinity in x reaches the outputs whose window holds it, and no other. "winograd" takes
-    differences of pixels, so there an infinity may come out as NaN; all others give what the sum gives. Padding counts as
-    zeros, so that an infinite or NaN weight gives NaN over padding; "loops" leaves padding out, and stays finite there. A
-    sum that is zero may be 0.0 or −0.0, which are equal.
+    NaN, ±inf and −0.0: a NaN or an infinity in x affects only the outputs whose window contains it. "winograd" computes
+    differences of pixels, so an infinity may become NaN; all other algorithms follow the formula. Padding counts as zeros,
+    so an infinite or NaN weight gives NaN over padding; "loops" skips padding, and its output stays finite there. A zero
+    output may be 0.0 or −0.0, which compare equal.
 
     References
     ----------
@@ -92,9 +93,9 @@ def conv2d_relu(
     *,
     impl: str = "auto",
 ) -> Array:
-    """What ``conv2d`` and ``relu`` give one after another, in one pass; parameters, result and errors as ``conv2d``.
+    """``conv2d`` followed by ``relu``, in one pass; parameters, result and errors as in ``conv2d``.
 
-    ``impl`` is "auto", "direct" or "winograd": the others have no such pass, and hand over to "direct".
+    ``impl`` is "auto", "direct" or "winograd"; all others do not support a fused ReLU and fall back to "direct".
     """
     return _forward("conv2d_relu", "conv2d_relu_forward", x, weights, bias, (stride, padding, dilation, groups), impl)
 
@@ -110,9 +111,9 @@ def conv2d_backward_weights(
     *,
     impl: str = "auto",
 ) -> tuple[Array, Array]:
-    """Gradients for the filters and the bias: each output gradient times the window it came from, summed.
+    """Gradients of ``conv2d`` with respect to the weights and the bias.
 
-    Parameters and errors as ``conv2d_backward``.
+    Parameters and errors as in ``conv2d_backward``.
 
     Returns
     -------
@@ -137,9 +138,9 @@ def conv2d_backward_input(
     *,
     impl: str = "auto",
 ) -> Array:
-    """Gradient for the input: each pixel gathers, from every output that saw it, gradient times weight.
+    """Gradient of ``conv2d`` with respect to the input.
 
-    Parameters and errors as ``conv2d_backward``.
+    Parameters and errors as in ``conv2d_backward``.
 
     Returns
     -------
@@ -163,12 +164,12 @@ def conv2d_backward(
     *,
     impl: str = "auto",
 ) -> tuple[Array, Array, Array]:
-    """All three gradients of ``conv2d``, given the gradient for its output.
+    """Gradients of ``conv2d`` with respect to the input, the weights and the bias.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, C_out, H_out, W_out), float32 or float64
-    x, weights, stride, padding, dilation, groups, impl : as they went into ``conv2d``
+    x, weights, stride, padding, dilation, groups, impl : as passed to ``conv2d``
 
     Returns
     -------
@@ -179,7 +180,7 @@ def conv2d_backward(
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``conv2d``; also if ``d_out`` is not of the shape that ``conv2d`` returns.
+        As ``conv2d``; also if the shape of ``d_out`` differs from that of the output of ``conv2d``.
     """
     arguments = d_out, x, weights, stride, padding, dilation, groups
     return conv2d_backward_input(*arguments, impl=impl), *conv2d_backward_weights(*arguments, impl=impl)
@@ -188,14 +189,14 @@ def conv2d_backward(
 def conv2d_forward_naive(
     x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0
 ) -> Array:
-    """``conv2d`` by the blackboard loops."""
+    """``conv2d`` with the naive reference implementation."""
     return conv2d(x, weights, bias, stride, padding, impl="naive")
 
 
 def conv2d_forward_fast(
     x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0
 ) -> Array:
-    """``conv2d`` by im2col and one matrix product."""
+    """``conv2d`` with im2col and a matrix product."""
     return conv2d(x, weights, bias, stride, padding, impl="im2col")
 
 
@@ -208,7 +209,7 @@ def _forward(
     settings: Settings,
     impl: str,
 ) -> Array:
-    """``function`` of the algorithm that the plan of ``operation`` names."""
+    """Check the arrays and call ``function`` of the algorithm planned for ``operation``."""
     x, weights, bias = conv_arrays("conv2d", x, weights, bias)
     grid, size_out, problem, plan = prepare(operation, x.shape, weights.shape, settings, x.dtype, impl)
     has_shape("conv2d", "bias", bias, weights.shape[0])
@@ -226,7 +227,7 @@ def _backward(
     settings: Settings,
     impl: str,
 ) -> tuple[Array, Array, Array, Prepared, Callable[..., None]]:
-    """What both backward passes begin with: d_out, x, weights, what is prepared, and the kernel of the plan."""
+    """Check the arrays of a backward pass; return d_out, x, weights, the preparation and the planned kernel."""
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     prepared = prepare(operation, x.shape, weights.shape, settings, x.dtype, impl)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *prepared.size_out)

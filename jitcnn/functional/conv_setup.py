@@ -1,6 +1,6 @@
-"""What a convolution needs before a kernel is called: arrays in order, where its windows stand, and its plan.
+"""Preparation of a convolution: array checks, the grid of windows, and the plan.
 
-A layer asks for the same in every step, so it is remembered by the shapes and settings.
+Results are cached by shapes and settings, because a layer repeats the same call in every step.
 """
 
 from functools import lru_cache
@@ -20,7 +20,7 @@ Settings = tuple[IntOrPair, Padding, IntOrPair, int]
 
 
 class Prepared(NamedTuple):
-    """Where windows stand, (H_out, W_out) of the convolution, what is computed, and how."""
+    """The grid of windows, (H_out, W_out) of the convolution, the problem, and its plan."""
 
     grid: Grid
     size_out: Pair
@@ -29,7 +29,7 @@ class Prepared(NamedTuple):
 
 
 def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) -> tuple[Array, Array, Array]:
-    """The arrays in their common dtype and in C order; no bias is one of zeros."""
+    """The arrays in their common dtype and in C order; a bias of None becomes zeros."""
     if bias is None:
         x, weights = float_arrays(operation, x=x, weights=weights)
         return x, weights, np.zeros(weights.shape[:1], weights.dtype)
@@ -40,19 +40,19 @@ def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) ->
 def prepare(
     operation: str, x: Shape, weights: Shape, settings: Settings, dtype: DType, impl: str, pool: Pair = (1, 1)
 ) -> Prepared:
-    """The grid, the plan and the rest for arrays of these shapes; ``pool`` is that of a fused block.
+    """Check the shapes and settings and plan the operation; ``pool`` is the pool size of a fused block.
 
     Raises
     ------
     ShapeError, ConfigError
-        If x and weights do not fit together, or a setting is out of range.
+        If the shapes of x and weights do not match, or a setting is out of range.
     """
     stride, padding, dilation, groups = settings
     stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
     return _prepare(operation, x, weights, stride, check_padding(padding), dilation, groups, dtype, impl, pool)
 
 
-@lru_cache(maxsize=1024, typed=True)  # else groups=True would find what groups=1 left
+@lru_cache(maxsize=1024, typed=True)  # otherwise groups=True would hit the entry of groups=1
 def _prepare(
     operation: str,
     x: Shape,
@@ -82,21 +82,21 @@ def _prepare(
 
 
 def _check_pool(grid: Grid, size_conv: Pair, pool: Pair) -> None:
-    """ConfigError unless a pool of that size can run fused."""
+    """Raise ConfigError unless this pool size can run fused."""
     if not fuses(grid, 1, pool, Grid(pool)):
-        raise ConfigError(f"A pool of {pool} is too large to run fused: use conv2d, relu and max_pool2d.")
+        raise ConfigError(f"pool_size {pool} is too large to fuse: call conv2d, relu and max_pool2d instead.")
     if pool[0] > size_conv[0] or pool[1] > size_conv[1]:
-        raise ConfigError(f"A pool of {pool} does not fit into the convolution's plane of {size_conv}.")
+        raise ConfigError(f"pool_size {pool} exceeds the convolution's output size {size_conv}.")
 
 
 def conv_plans(x: Shape, weights: Shape, settings: Settings, dtype: DType, impl: str) -> dict[str, Plan]:
-    """How each pass of a convolution of arrays of these shapes runs."""
+    """The plan of each pass of a convolution with these shapes and settings."""
     passes = {"forward": "conv2d", "d_weights": "conv2d_backward_weights", "d_x": "conv2d_backward_input"}
     return {name: prepare(each, x, weights, settings, dtype, impl).plan for name, each in passes.items()}
 
 
 def conv_relu_pool_plans(x: Shape, weights: Shape, settings: Settings, pool: Pair, dtype: DType) -> dict[str, Plan]:
-    """The same of Conv2D → ReLU → MaxPool2D in one pass."""
+    """The plan of each pass of a fused Conv2D → ReLU → MaxPool2D block."""
     suffixes = {"forward": "", "d_weights": "_backward_weights", "d_x": "_backward_input"}
     return {
         name: prepare(f"conv2d_relu_pool{suffix}", x, weights, settings, dtype, "auto", pool).plan

@@ -1,4 +1,4 @@
-"""The fully connected product and its gradients; the matrix product is the BLAS's."""
+"""The product of a fully connected layer, and its gradients."""
 
 from functools import lru_cache
 
@@ -30,18 +30,18 @@ def dense(x: Array, weights: Array, bias: Array) -> Array:
     Raises
     ------
     ShapeError, DTypeError
-        If the arrays do not fit together, or one is no float array.
+        If the array shapes do not match, or an array is not float.
     """
     return _forward("dense", x, weights, bias, -np.inf)
 
 
 def dense_relu(x: Array, weights: Array, bias: Array) -> Array:
-    """What ``dense`` and ``relu`` give one after another, in one array; parameters and errors as ``dense``."""
+    """``dense`` followed by ``relu``, in one array; parameters and errors as in ``dense``."""
     return _forward("dense_relu", x, weights, bias, 0)
 
 
 def _forward(operation: str, x: Array, weights: Array, bias: Array, floor: float) -> Array:
-    """x · weights + bias, not less than floor; checks that the arrays fit together."""
+    """x · weights + bias, clipped from below at floor; checks the array shapes."""
     x, weights, bias = float_arrays("dense", x=x, weights=weights, bias=bias)
     problem, chosen = _forward_plan(x.shape, weights.shape, bias.shape, x.dtype)
     out = empty((len(x), weights.shape[1]), x.dtype)
@@ -51,7 +51,7 @@ def _forward(operation: str, x: Array, weights: Array, bias: Array, floor: float
 
 @lru_cache(maxsize=1024)
 def _forward_plan(x: Shape, weights: Shape, bias: Shape, dtype: DType) -> tuple[Problem, Plan]:
-    """``dense_plan`` of the forward pass; ShapeError if the arrays do not fit together."""
+    """``dense_plan`` of the forward pass; ShapeError if the array shapes do not match."""
     has_shape("dense", "weights", weights, "in_features", "out_features")
     has_shape("dense", "x", x, "N", weights[0])
     has_shape("dense", "bias", bias, weights[1])
@@ -60,13 +60,13 @@ def _forward_plan(x: Shape, weights: Shape, bias: Shape, dtype: DType) -> tuple[
 
 @lru_cache(maxsize=1024)
 def dense_plan(operation: str, rows: int, terms: int, columns: int, dtype: DType) -> tuple[Problem, Plan]:
-    """What the matrix product (rows, terms) · (terms, columns) of a dense layer's pass computes, and how."""
+    """The problem and the plan of a dense layer's matrix product (rows, terms) · (terms, columns)."""
     problem = Problem(rows, terms, columns, dtype=dtype)
     return problem, plan(operation, problem)
 
 
 def _product(operation: str, a: Array, b: Array) -> Array:
-    """a · b."""
+    """The matrix product a · b."""
     out = empty((len(a), b.shape[1]), a.dtype)
     problem, chosen = dense_plan(operation, *a.shape, b.shape[1], a.dtype)
     call(operation, problem, chosen, matmul, a, b, chosen, out)
@@ -84,7 +84,7 @@ def dense_backward_weights(d_out: Array, x: Array) -> tuple[Array, Array]:
     Raises
     ------
     ShapeError, DTypeError
-        If the arrays do not fit together, or one is no float array.
+        If the array shapes do not match, or an array is not float.
     """
     d_out, x = float_arrays("dense_backward", d_out=d_out, x=x)
     has_shape("dense_backward", "x", x, "N", "in_features")
@@ -103,7 +103,7 @@ def dense_backward_input(d_out: Array, weights: Array) -> Array:
     Raises
     ------
     ShapeError, DTypeError
-        If the arrays do not fit together, or one is no float array.
+        If the array shapes do not match, or an array is not float.
     """
     d_out, weights = float_arrays("dense_backward", d_out=d_out, weights=weights)
     has_shape("dense_backward", "weights", weights, "in_features", "out_features")
@@ -112,7 +112,7 @@ def dense_backward_input(d_out: Array, weights: Array) -> Array:
 
 
 def dense_plans(rows: int, in_features: int, out_features: int, dtype: DType) -> dict[str, Plan]:
-    """How each pass of a dense layer runs on so many rows."""
+    """The plan of each pass of a dense layer for a batch of ``rows``."""
     passes = {
         "forward": ("dense", rows, in_features, out_features),
         "d_weights": ("dense_backward_weights", in_features, rows, out_features),

@@ -1,4 +1,4 @@
-"""Dropout for a given mask; as a product with it, its gradient is the same operation."""
+"""Dropout with a given mask."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from .checks import float_arrays
 
 
 def dropout(x: Array, kept: NDArray[Any], rate: float) -> Array:
-    """What is kept becomes x / (1 - rate), the rest zero; also the gradient for x, given that for the output.
+    """x / (1 - rate) where kept, otherwise 0. The backward pass is the same operation on the output gradient.
 
     Parameters
     ----------
     x : ndarray of any shape, float32 or float64
-    kept : ndarray of bool: of the shape of x, or (N, C) for an x of shape (N, C, …), where it stands for whole planes
-    rate : float from 0 to below 1, how likely a number is dropped
+    kept : ndarray of bool, of the shape of x; or of shape (N, C) to keep or drop whole channels of x (N, C, …)
+    rate : float in [0, 1), probability of dropping an element
 
     Returns
     -------
@@ -28,15 +28,15 @@ def dropout(x: Array, kept: NDArray[Any], rate: float) -> Array:
     Raises
     ------
     ShapeError, DTypeError
-        If ``kept`` does not fit x or is no array of bool; if x is no float array.
+        If the shape of ``kept`` does not match x; if ``kept`` is not a boolean array or x not a float array.
 
     References
     ----------
-    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), JMLR 15; scaled while training ("inverted").
+    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), JMLR 15; "inverted": scaled during training.
     """
     (x,) = float_arrays("dropout", x=x)
     if kept.dtype != bool:
-        raise DTypeError(f"dropout expects kept to be an array of bool, got {kept.dtype}.")
+        raise DTypeError(f"dropout expects kept to be a boolean array, got {kept.dtype}.")
     out = empty(x.shape, x.dtype)
     scale = x.dtype.type(1 / (1 - rate))
     if kept.shape == x.shape:

@@ -1,4 +1,4 @@
-"""Convolution → ReLU → max pooling as one operation, and its gradients by the winners alone."""
+"""Convolution → ReLU → max pooling as one operation, and its gradients."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from .calls import call
 from .checks import float_arrays, has_shape
 from .conv_setup import conv_arrays, prepare
 
-FORWARD = {"direct": fused, "winograd": winograd_pool}  # whose sums are pooled
+FORWARD = {"direct": fused, "winograd": winograd_pool}  # by the algorithm of the convolution
 
 
 def conv2d_relu_pool(
@@ -23,24 +23,24 @@ def conv2d_relu_pool(
     *,
     impl: str = "auto",
 ) -> tuple[Array, IntArray]:
-    """What ``conv2d``, ``relu`` and ``max_pool2d`` give one after another, without writing the planes between.
+    """``conv2d``, ``relu`` and ``max_pool2d`` in one pass, without intermediate arrays.
 
     Parameters
     ----------
-    x, weights, bias, stride, padding : as ``conv2d``
-    pool_size : int or pair, in pixels; windows stand side by side
-    impl : "auto", or whose sums are pooled: those of "direct" or "winograd"; any other is as "auto"
+    x, weights, bias, stride, padding : as in ``conv2d``
+    pool_size : int or pair, in pixels; the pooling stride is the same
+    impl : {"auto", "direct", "winograd"}, algorithm of the convolution; all other names are treated as "auto"
 
     Returns
     -------
     out : ndarray of shape (N, C_out, H_out, W_out)
     winners : ndarray of the same shape, int32
-        Position of the winner in the flattened plane of the convolution, -1 where out is not positive.
+        Position of the maximum in the flattened feature map of the convolution, -1 where out is not positive.
 
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``conv2d``; also if the pool's window is larger than the convolution's plane, or than 1,024 pixels.
+        As ``conv2d``; also if the pooling window is larger than the convolution's output or than 1,024 pixels.
     """
     x, weights, bias = conv_arrays("conv2d_relu_pool", x, weights, bias)
     pool, settings = pair(pool_size, "pool_size"), (stride, padding, 1, 1)
@@ -57,12 +57,12 @@ def conv2d_relu_pool(
 def conv2d_relu_pool_backward_weights(
     d_out: Array, winners: IntArray, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0
 ) -> tuple[Array, Array]:
-    """Gradients for the filters and the bias: each winner's gradient times the window it came from, summed.
+    """Gradients of ``conv2d_relu_pool`` with respect to the weights and the bias.
 
     Parameters
     ----------
     d_out, winners : ndarray of shape (N, C_out, H_out, W_out); winners from ``conv2d_relu_pool``
-    x, weights, stride, padding : as they went into ``conv2d_relu_pool``
+    x, weights, stride, padding : as passed to ``conv2d_relu_pool``
 
     Returns
     -------
@@ -72,7 +72,7 @@ def conv2d_relu_pool_backward_weights(
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``conv2d_relu_pool``; also if ``d_out`` is not of the shape of ``winners``.
+        As ``conv2d_relu_pool``; also if the shapes of ``d_out`` and ``winners`` differ.
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
     name, settings = "conv2d_relu_pool_backward_weights", (stride, padding, 1, 1)
@@ -87,9 +87,9 @@ def conv2d_relu_pool_backward_weights(
 def conv2d_relu_pool_backward_input(
     d_out: Array, winners: IntArray, x: Array, weights: Array, stride: IntOrPair = 1, padding: Padding = 0
 ) -> Array:
-    """Gradient for the input: each winner sends its gradient, times the filter, to its window.
+    """Gradient of ``conv2d_relu_pool`` with respect to the input.
 
-    Parameters and errors as ``conv2d_relu_pool_backward_weights``.
+    Parameters and errors as in ``conv2d_relu_pool_backward_weights``.
 
     Returns
     -------

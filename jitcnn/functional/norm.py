@@ -9,11 +9,10 @@ from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 from ..kernels.memory import empty
 from ..kernels.norm import groups, loops, naive
-from ..kernels.types import Grid
-from .calls import call, plane_plan
+from .calls import Windows, call_on_planes
 from .checks import float_arrays, has_shape
 
-NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": naive, "loops": loops}
+NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
 
 
 class Statistics(NamedTuple):
@@ -79,11 +78,10 @@ def batch_norm2d(
         running = Statistics(np.empty(len(scale), x.dtype), np.empty(len(scale), x.dtype), of_batch=True)
     out = empty(x.shape, x.dtype)
     more = np.empty((0, 0, 0, 0), x.dtype) if addend is None else addend
-    problem, chosen = plane_plan("batch_norm2d", x.shape, x.shape[2:], (1, 1), Grid(), x.dtype, impl)
-    kernel = NORM_IMPLEMENTATIONS[chosen.algorithm].batch_norm_forward
     settings = groups.Settings(scale, shift, epsilon, running.of_batch, relu)
     statistics = groups.Statistics(running.mean, running.variance)
-    call("batch_norm2d", problem, chosen, kernel, x, more, settings, statistics, out)
+    windows, arguments = Windows((x.shape[2], x.shape[3])), (x, more, settings, statistics, out)
+    call_on_planes("batch_norm2d", NORM_IMPLEMENTATIONS, "batch_norm_forward", x, windows, impl, *arguments)
     return out, running
 
 
@@ -128,8 +126,7 @@ def batch_norm2d_backward(
     d_scale, d_shift = np.empty_like(scale), np.empty_like(scale)
     settings = groups.Settings(scale, scale, epsilon, statistics.of_batch, relu)  # no gradient asks for the shift
     found, gradients = groups.Statistics(*statistics[:2]), groups.Gradients(d_x, d_addend, d_scale, d_shift)
+    windows, arguments = Windows((x.shape[2], x.shape[3])), (d_out, x, out, settings, found, gradients)
     name = "batch_norm2d_backward"
-    problem, chosen = plane_plan(name, x.shape, x.shape[2:], (1, 1), Grid(), x.dtype, impl)
-    kernel = NORM_IMPLEMENTATIONS[chosen.algorithm].batch_norm_backward
-    call(name, problem, chosen, kernel, d_out, x, out, settings, found, gradients)
+    call_on_planes(name, NORM_IMPLEMENTATIONS, "batch_norm_backward", x, windows, impl, *arguments)
     return d_x, d_addend if added else None, d_scale, d_shift

@@ -1,4 +1,4 @@
-"""Bytes of a picture → the numbers a net computes with."""
+"""Conversion of uint8 images to normalised float images."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ PIXEL_SCALE = np.float32(1 / 255)
 def normalise(
     images: IntArray, mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,), chosen: IntArray | None = None
 ) -> Array:
-    """(pixels / 255 - mean) / std, channel by channel, in one pass.
+    """(pixels / 255 - mean) / std per channel, in one pass.
 
     Parameters
     ----------
     images : ndarray of shape (N, C, H, W), uint8
-    mean, std : one number for each channel, or one for all of them
-    chosen : ndarray of shape (B,), integer positions of the images wanted; by default all, in order
+    mean, std : sequence of float, one value per channel or one for all channels
+    chosen : ndarray of shape (B,), integer indices of the images to select; by default all, in order
 
     Returns
     -------
@@ -30,18 +30,18 @@ def normalise(
     Raises
     ------
     DTypeError, ShapeError
-        If ``images`` is no array (N, C, H, W) of bytes, or mean and std belong to another number of channels.
+        If ``images`` is not a uint8 array (N, C, H, W), or the length of mean or std does not match the channels.
     """
     if images.dtype != np.uint8:
         raise DTypeError(
-            f"normalise expects images in uint8, got {images.dtype}; floats are taken to be scaled already."
+            f"normalise expects uint8 images, got {images.dtype}; float images are assumed to be scaled already."
         )
     if images.ndim != 4:
         raise ShapeError(f"normalise expects images of shape (N, C, H, W), got {images.shape}.")
     N, C, H, W = images.shape
     if len(mean) not in (1, C) or len(std) not in (1, C):
         raise ShapeError(
-            f"normalise expects a mean and a std for each of {C} channels, or one for all, got {len(mean)} and {len(std)}."
+            f"normalise expects mean and std of length 1 or {C}, the number of channels, got {len(mean)} and {len(std)}."
         )
     if chosen is None:
         chosen = np.arange(N)

@@ -11,25 +11,25 @@ from ..kernels.memory import empty
 from ..kernels.pool import im2col, loops, naive, plane_means
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .calls import call, call_the_only_form, plane_plan
+from .calls import Windows, call_on_planes, call_the_only_form
 from .checks import float_arrays, has_shape
 
-POOL_IMPLEMENTATIONS: dict[str, ModuleType] = {"naive": naive, "loops": loops, "im2col": im2col, "direct": pooling}
+POOL_IMPLEMENTATIONS: dict[str, ModuleType] = {"direct": pooling, "naive": naive, "loops": loops, "im2col": im2col}
 
 
 def max_pool2d(
     x: Array, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
 ) -> tuple[Array, IntArray]:
-    """Largest value of each window, and where it stood.
+    """Maximum of each window, and its position.
 
-    Of equal values the first in reading order wins; NaN counts as the largest. Padding never wins.
+    Ties go to the first value in row-major order. NaN counts as the maximum. Padding is ignored.
 
     Parameters
     ----------
     x : ndarray of shape (N, C, H, W), float32 or float64
     pool_size, stride : int or pair, in pixels
-    padding : int or pair, in pixels, less than ``pool_size``; "valid" or "same"
-    impl : "auto", "naive", "loops", "im2col" or "direct"; "winograd" and "fused" are as "auto" here
+    padding : int or pair, in pixels, less than ``pool_size``; or "valid" or "same"
+    impl : {"auto", "naive", "loops", "im2col", "direct"}; "winograd" and "fused" are treated as "auto"
 
     Returns
     -------
@@ -41,7 +41,7 @@ def max_pool2d(
     ShapeError
         If the window is larger than the padded image.
     DTypeError, ConfigError
-        If x is no float array; if a setting is out of range.
+        If x is not a float array; if a setting is out of range.
 
     References
     ----------
@@ -52,7 +52,9 @@ def max_pool2d(
     pool, grid, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
     out = empty((*x.shape[:2], *size_out), x.dtype)
     max_indices = empty(out.shape, np.int32)
-    _call("max_pool2d", "max_pool2d_forward", x, size_out, pool, grid, impl, x, pool, grid, out, max_indices)
+    windows = Windows(size_out, pool, grid)
+    arguments = x, pool, grid, out, max_indices
+    call_on_planes("max_pool2d", POOL_IMPLEMENTATIONS, "max_pool2d_forward", x, windows, impl, *arguments)
     return out, max_indices
 
 
@@ -66,14 +68,14 @@ def max_pool2d_backward(
     *,
     impl: str = "auto",
 ) -> Array:
-    """Each output's gradient goes to the pixel that won; pixels that won several windows sum theirs.
+    """Gradient of ``max_pool2d`` with respect to x: each output gradient is added at the position of the maximum.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, C, H_out, W_out), float32 or float64
     max_indices : ndarray of shape (N, C, H_out, W_out), int32, from ``max_pool2d``
     x_shape : tuple (N, C, H, W)
-    pool_size, stride, padding, impl : as they went into ``max_pool2d``
+    pool_size, stride, padding, impl : as passed to ``max_pool2d``
 
     Returns
     -------
@@ -82,7 +84,7 @@ def max_pool2d_backward(
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``max_pool2d``; also if ``d_out`` is not of the shape of ``max_indices``.
+        As ``max_pool2d``; also if the shapes of ``d_out`` and ``max_indices`` differ.
     """
     (d_out,) = float_arrays("max_pool2d_backward", d_out=d_out)
     d_x = empty(x_shape, d_out.dtype)
@@ -91,14 +93,15 @@ def max_pool2d_backward(
     has_shape("max_pool2d_backward", "d_out", d_out, *d_x.shape[:2], *size_out)
     has_shape("max_pool2d_backward", "max_indices", max_indices, *d_out.shape)
     name = "max_pool2d_backward"
-    _call(name, name, d_x, size_out, pool, grid, impl, d_out, max_indices, pool, grid, d_x)
+    arguments = d_out, max_indices, pool, grid, d_x
+    call_on_planes(name, POOL_IMPLEMENTATIONS, name, d_x, Windows(size_out, pool, grid), impl, *arguments)
     return d_x
 
 
 def avg_pool2d(
     x: Array, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
 ) -> Array:
-    """Mean of each window; padding counts as zeros, so every sum is divided by the size of a whole window.
+    """Mean of each window. Padding counts as zeros: every sum is divided by the full window size.
 
     Parameters
     ----------
@@ -118,7 +121,8 @@ def avg_pool2d(
     has_shape("avg_pool2d", "x", x, "N", "C", "H", "W")
     pool, grid, size_out = _grid((x.shape[2], x.shape[3]), pool_size, stride, padding)
     out = empty((*x.shape[:2], *size_out), x.dtype)
-    _call("avg_pool2d", "avg_pool2d_forward", x, size_out, pool, grid, impl, x, pool, grid, out)
+    windows = Windows(size_out, pool, grid)
+    call_on_planes("avg_pool2d", POOL_IMPLEMENTATIONS, "avg_pool2d_forward", x, windows, impl, x, pool, grid, out)
     return out
 
 
@@ -131,13 +135,13 @@ def avg_pool2d_backward(
     *,
     impl: str = "auto",
 ) -> Array:
-    """Each output's gradient is shared equally among the pixels of its window; what falls on padding is lost.
+    """Gradient of ``avg_pool2d`` with respect to x: each output gradient is divided equally over its window.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, C, H_out, W_out), float32 or float64
     x_shape : tuple (N, C, H, W)
-    pool_size, stride, padding, impl : as they went into ``avg_pool2d``
+    pool_size, stride, padding, impl : as passed to ``avg_pool2d``
 
     Returns
     -------
@@ -146,7 +150,7 @@ def avg_pool2d_backward(
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        As ``avg_pool2d``; also if ``d_out`` is not of the shape that ``avg_pool2d`` returned.
+        As ``avg_pool2d``; also if the shape of ``d_out`` differs from that of the output of ``avg_pool2d``.
     """
     (d_out,) = float_arrays("avg_pool2d_backward", d_out=d_out)
     has_shape("avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
@@ -154,17 +158,32 @@ def avg_pool2d_backward(
     has_shape("avg_pool2d_backward", "d_out", d_out, *x_shape[:2], *size_out)
     d_x = empty(x_shape, d_out.dtype)
     name = "avg_pool2d_backward"
-    _call(name, name, d_x, size_out, pool, grid, impl, d_out, pool, grid, d_x)
+    arguments = d_out, pool, grid, d_x
+    call_on_planes(name, POOL_IMPLEMENTATIONS, name, d_x, Windows(size_out, pool, grid), impl, *arguments)
     return d_x
 
 
 def global_avg_pool2d(x: Array) -> Array:
-    """Mean of each plane: x (N, C, H, W), float32 or float64 -> (N, C); ShapeError or DTypeError for any other x."""
+    """Mean over each channel.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C, H, W), float32 or float64
+
+    Returns
+    -------
+    ndarray of shape (N, C), dtype of x
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If x has another shape or no pixels; if x is not a float array.
+    """
     (x,) = float_arrays("global_avg_pool2d", x=x)
     has_shape("global_avg_pool2d", "x", x, "N", "C", "H", "W")
     N, C, H, W = x.shape
     if H * W == 0:
-        raise ShapeError(f"global_avg_pool2d expects planes of at least one pixel, got x of shape {x.shape}.")
+        raise ShapeError(f"global_avg_pool2d expects at least one pixel per channel, got x of shape {x.shape}.")
     out = empty((N, C), x.dtype)
     planes = x.reshape(N * C, H * W), out.reshape(-1)
     call_the_only_form("global_avg_pool2d", x, plane_means.mean_of_planes, *planes)
@@ -172,7 +191,7 @@ def global_avg_pool2d(x: Array) -> Array:
 
 
 def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
-    """d_out (N, C) -> d_x of ``x_shape`` (N, C, H, W): each gradient is shared equally among its plane."""
+    """Gradient with respect to x, of shape ``x_shape`` (N, C, H, W): each d_out (N, C) is divided equally over its channel."""
     (d_out,) = float_arrays("global_avg_pool2d_backward", d_out=d_out)
     has_shape("global_avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
     has_shape("global_avg_pool2d_backward", "d_out", d_out, *x_shape[:2])
@@ -182,20 +201,13 @@ def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
     return d_x
 
 
-def _call(
-    operation: str, function: str, x: Array, size_out: Pair, pool: Pair, grid: Grid, impl: str, *arguments: object
-) -> None:
-    """Call ``function`` of the algorithm that the plan names, for a pooling of images like x."""
-    problem, chosen = plane_plan(operation, x.shape, size_out, pool, grid, x.dtype, impl)
-    kernel = getattr(POOL_IMPLEMENTATIONS[chosen.algorithm], function)
-    call(operation, problem, chosen, kernel, *arguments)
-
-
 def _grid(image: Pair, pool_size: IntOrPair, stride: IntOrPair, padding: Padding) -> tuple[Pair, Grid, Pair]:
-    """Pool size, the grid on which windows stand, and (H_out, W_out)."""
+    """The pool size, the grid of windows, and (H_out, W_out)."""
     pool = pair(pool_size, "pool_size")
     stride = pair(stride, "stride")
     pad, size_out = window_grid(image, pool, stride, padding)
     if pad[0] >= pool[0] or pad[1] >= pool[1]:
-        raise ConfigError(f"Padding {pad} must be less than pool_size {pool}: a window would hold nothing but padding.")
+        raise ConfigError(
+            f"padding must be less than pool_size {pool}, got {pad}: a window would contain only padding."
+        )
     return pool, Grid(stride, pad=pad), size_out

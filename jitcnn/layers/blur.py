@@ -13,7 +13,7 @@ import numpy as np
 from .. import functional
 from ..arrays import Array
 from ..functional.blur import binomial, blurred_size
-from ..functional.calls import plane_plans
+from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
@@ -69,10 +69,10 @@ class BlurPool2D(Layer):
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """For "forward" and "backward"."""
-        x, size_out, taps = (images, *input_shape), self.output_shape(input_shape)[1:], self.window[0]
-        return plane_plans(
-            "blur_pool2d", x, (size_out[0], size_out[1]), taps, Grid(self.stride), np.dtype(np.float32), self.impl
-        )
+        _, H_out, W_out = self.output_shape(input_shape)
+        x, windows = (images, *input_shape), Windows((H_out, W_out), self.window[0], Grid(self.stride))
+        forms, dtype = functional.BLUR_IMPLEMENTATIONS, np.dtype(np.float32)
+        return plane_plans("blur_pool2d", forms, x, windows, dtype, self.impl)
 
     @property
     def window(self) -> tuple[Pair, Pair]:

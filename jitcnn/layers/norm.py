@@ -11,11 +11,10 @@ import numpy as np
 from .. import functional
 from ..arrays import Array
 from ..errors import ConfigError
-from ..functional.calls import plane_plans
+from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..functional.norm import Statistics
 from ..kernels.engine.plan import Plan
-from ..kernels.types import Grid
 from ..shapes import Shape
 from .base import Layer, check_count, check_dtype, check_input
 from .facts import IMAGES, Answer, Probe, answers, as_if_trained, image, tensor
@@ -141,7 +140,9 @@ class BatchNorm2D(Layer):
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """For "forward" and "backward"."""
         x, size = (images, *input_shape), (input_shape[1], input_shape[2])
-        return plane_plans("batch_norm2d", x, size, (1, 1), Grid(), self.gamma.dtype, self.impl)
+        return plane_plans(
+            "batch_norm2d", functional.NORM_IMPLEMENTATIONS, x, Windows(size), self.gamma.dtype, self.impl
+        )
 
     @property
     def label(self) -> str:

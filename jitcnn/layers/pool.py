@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import functional
 from ..arrays import Array, IntArray
-from ..functional.calls import plane_plans
+from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
@@ -47,8 +47,9 @@ class _Pool2D(Layer):
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """For "forward" and "backward"."""
         pad, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
-        x, grid = (images, *input_shape), Grid(self.stride, pad=pad)
-        return plane_plans(self.operation, x, size_out, self.pool_size, grid, np.dtype(np.float32), self.impl)
+        x, windows = (images, *input_shape), Windows(size_out, self.pool_size, Grid(self.stride, pad=pad))
+        forms, dtype = functional.POOL_IMPLEMENTATIONS, np.dtype(np.float32)
+        return plane_plans(self.operation, forms, x, windows, dtype, self.impl)
 
     @property
     def window(self) -> tuple[Pair, Pair]:

@@ -1,4 +1,4 @@
-"""JITCNN_VERBOSE=1: one line for each call, with what runs and why."""
+"""JITCNN_VERBOSE=1: one line per call with the algorithm and the reason for it."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from jitcnn.functional import calls, conv2d, conv2d_backward, max_pool2d
 
 @pytest.fixture
 def lines(monkeypatch, capsys):
-    """What was printed since it was last asked for, line by line."""
+    """Lines printed since the previous call."""
     monkeypatch.setattr(calls, "VERBOSE", True)
 
     def printed():
@@ -25,22 +25,22 @@ def lines(monkeypatch, capsys):
     return printed
 
 
-def test_a_call_says_operation_shape_algorithm_reason_and_time(lines, rng):
+def test_line_contains_operation_shape_algorithm_reason_and_time(lines, rng):
     x, weights = rng.standard_normal((2, 4, 9, 8)), rng.standard_normal((6, 2, 3, 2))
     out = conv2d(x, weights, None, (2, 1), (1, 0), (1, 3), 2)
     (line,) = lines()
     assert re.fullmatch(
         r"jitcnn conv2d 2×4×9×8 → 2×6×5×5 kernel 3×2 stride 2×1 dilation 1×3 pad 1×0 groups 2 float64: "
-        r"direct \(depthwise\), no Winograd: kernel 3×2 is not 3×3, \d+\.\d{3} ms",
+        r"direct \(depthwise\), Winograd not used: kernel 3×2 is not 3×3, \d+\.\d{3} ms",
         line,
     )
     conv2d_backward(out, x, weights, (2, 1), (1, 0), (1, 3), 2, impl="loops")
     assert [line.split()[1] for line in lines()] == ["conv2d_backward_input", "conv2d_backward_weights"]
     max_pool2d(x.astype(np.float32), 3, 2, impl="im2col")
-    assert "2×4×9×8 → 2×4×4×3 kernel 3×3 stride 2×2 float32: im2col, asked for, " in lines()[0]
+    assert "2×4×9×8 → 2×4×4×3 kernel 3×3 stride 2×2 float32: im2col, requested, " in lines()[0]
 
 
-def test_every_operation_of_a_pass_has_its_line(lines, rng):
+def test_every_operation_prints_one_line(lines, rng):
     layers = [
         Conv2D(1, 2, 3, rng=rng),
         ReLU(),
@@ -59,9 +59,9 @@ def test_every_operation_of_a_pass_has_its_line(lines, rng):
 
 
 @pytest.mark.parametrize(("value", "prints"), [("1", True), ("0", False), ("", False)])
-def test_the_variable_turns_it_on(value, prints):
+def test_environment_variable_enables_the_output(value, prints):
     script = "import numpy as np; from jitcnn.functional import relu; relu(np.zeros(3, np.float32))"
     environment = {**os.environ, "JITCNN_VERBOSE": value}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == ""
-    assert done.stderr.startswith("jitcnn relu 3×1 → 3×1 float32: loops, there is no other form, ") == prints
+    assert done.stderr.startswith("jitcnn relu 3×1 → 3×1 float32: loops, the only implementation, ") == prints

@@ -1,4 +1,4 @@
-"""Convolution against outside oracles, by hand, and on bad input."""
+"""Convolution: worked by hand, property tests, and invalid input."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ IMPLS = pytest.mark.parametrize("impl", IMPLEMENTATIONS)
 
 @IMPLS
 def test_worked_by_hand(impl):
-    """A vertical edge, and the filter that finds it: right column minus left column."""
+    """A vertical edge and the filter that detects it: right column minus left column."""
     x = np.array([[[[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]]]], np.float32)
     weights = np.array([[[[-1, 1], [-1, 1]]]], np.float32)
     out = conv2d(x, weights, np.array([0.5], np.float32), impl=impl)
@@ -37,7 +37,7 @@ def test_worked_by_hand(impl):
     ],
     ids=str,
 )
-def test_with_relu_in_the_same_pass(C_out, grid, dtype, rng):
+def test_fused_relu_equals_separate_relu(C_out, grid, dtype, rng):
     C = 3 // grid[3] if len(grid) == 4 else 3
     x, weights, bias = (
         rng.standard_normal(shape).astype(dtype) for shape in ((2, 3, 9, 8), (C_out, C, 3, 2), (C_out,))
@@ -51,7 +51,7 @@ def test_with_relu_in_the_same_pass(C_out, grid, dtype, rng):
 
 @IMPLS
 def test_dilation_and_groups_worked_by_hand(impl):
-    """Two channels, each with its own row of taps: this pixel and the next but one, with zeros at both ends."""
+    """Two channels, one row of taps each: a pixel and the one two to the right, with zero padding."""
     x = np.array([[[[1.0, 2, 3, 4]], [[10.0, 20, 30, 40]]]])
     weights, bias = np.array([[[[1.0, 100]]], [[[-1.0, 1]]]]), np.array([0.0, 0.5])
     grid = 1, (0, 1), (1, 2), 2
@@ -66,7 +66,7 @@ def test_dilation_and_groups_worked_by_hand(impl):
 
 @IMPLS
 def test_gradients_worked_by_hand(impl):
-    """4×4 image 1 … 16, 2×2 filter of ones at stride 2, and the gradient 1, 2, 3, 4 for the four outputs."""
+    """4×4 image 1 … 16, 2×2 filter of ones at stride 2, output gradient 1, 2, 3, 4."""
     x = np.arange(1.0, 17).reshape(1, 1, 4, 4)
     weights = np.array([[[[1.0, 10], [100, 1000]]]])
     d_out = np.array([[[[1.0, 2], [3, 4]]]])
@@ -76,7 +76,7 @@ def test_gradients_worked_by_hand(impl):
     assert d_x[0, 0].tolist() == [[1, 10, 2, 20], [100, 1000, 200, 2000], [3, 30, 4, 40], [300, 3000, 400, 4000]]
 
 
-# On both sides of the algorithms' thresholds: 13 lanes over channels, 16 in a vector, 32 for Winograd, 64 in a block.
+# Both sides of the algorithms' thresholds: 13 lanes over channels, 16 per vector, 32 for Winograd, 64 per block.
 CHANNELS = st.sampled_from(
     [1, 2, 3, 4, 5, 7, 8, 11, 12, 13, 14, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 128, 129, 144]
 )
@@ -86,14 +86,14 @@ CHANNELS = st.sampled_from(
 @pytest.mark.parametrize("impl", [impl for impl in IMPLEMENTATIONS if impl != "naive"])
 @settings(deadline=None, max_examples=120, derandomize=True)
 @given(data=st.data())
-def test_any_shape_equals_loops_or_naive(impl, data):
-    """Against naive where that is quick enough, and else against ``loops``, which is itself held against naive here."""
+def test_any_shape_matches_the_reference(impl, data):
+    """The reference is ``naive`` for small problems, else ``loops``, which this test compares with ``naive``."""
     size = st.integers(1, 9)
     N, groups = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([1, 1, 1, 2, 3]))
     C_in, C_out = (data.draw(CHANNELS) for _ in range(2))
     H, W = data.draw(size), data.draw(size)
     padding = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))
-    plain = data.draw(st.booleans())  # 3×3 of stride 1, as often as all others together
+    plain = data.draw(st.booleans())  # 3×3 with stride 1 in half of the examples
     dilation = (1, 1) if plain else (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)))
     stride = (1, 1) if plain else (data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)))
     most = [max(0, (side + 2 * pad - 1) // step) + 1 for side, pad, step in zip((H, W), padding, dilation, strict=True)]
@@ -115,12 +115,12 @@ def test_any_shape_equals_loops_or_naive(impl, data):
         assert_close(result, wanted)
 
 
-def test_named_forms_agree(rng):
+def test_textbook_functions_agree(rng):
     x, weights, bias = rng.standard_normal((2, 3, 6, 5)), rng.standard_normal((4, 3, 3, 2)), rng.standard_normal(4)
     assert_close(conv2d_forward_fast(x, weights, bias, 2, 1), conv2d_forward_naive(x, weights, bias, 2, 1))
 
 
-def test_im2col_columns_are_the_windows_batch_by_batch_row_by_row(rng):
+def test_im2col_columns_are_windows_in_batch_and_row_order(rng):
     x = rng.standard_normal((2, 3, 5, 4))
     col = im2col(x, 3, 2)
     windows = [x[n, :, oh : oh + 3, ow : ow + 2].ravel() for n in range(2) for oh in range(3) for ow in range(3)]
@@ -129,19 +129,19 @@ def test_im2col_columns_are_the_windows_batch_by_batch_row_by_row(rng):
 
 @pytest.mark.parametrize("grid", [(1, 0), (2, 1), ((3, 1), (0, 2)), (2, "same"), (2, 1, (3, 2))], ids=str)
 def test_col2im_is_the_adjoint_of_im2col(grid, rng):
-    """⟨im2col(x), c⟩ = ⟨x, col2im(c)⟩ for every x and c: that is what a backward pass must be."""
+    """⟨im2col(x), c⟩ = ⟨x, col2im(c)⟩ for every x and c, as a backward pass requires."""
     x = rng.standard_normal((2, 3, 7, 6))
     col = im2col(x, 3, 2, *grid)
     c = rng.standard_normal(col.shape)
     assert np.vdot(col, c) == pytest.approx(np.vdot(x, col2im(c, x.shape, 3, 2, *grid)), rel=1e-12)
 
 
-def test_mixed_dtypes_give_numpys_common_one(rng):
+def test_mixed_dtypes_follow_numpy_promotion(rng):
     x, weights = rng.standard_normal((1, 1, 4, 4)), rng.standard_normal((1, 1, 2, 2)).astype(np.float32)
     assert conv2d(x, weights, np.zeros(1, np.float32)).dtype == np.float64
 
 
-def test_arrays_in_fortran_order_and_with_steps_are_taken(rng):
+def test_non_contiguous_arrays_are_accepted(rng):
     x = rng.standard_normal((4, 6, 8, 9))
     weights, bias = rng.standard_normal((2, 3, 3, 3)), np.zeros(2)
     expected = conv2d(np.ascontiguousarray(x[::2, ::2, ::-1]), weights, bias)
@@ -165,13 +165,13 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
         (
             {"weights": np.zeros((4, 1, 3, 2)), "groups": 2},
             ConfigError,
-            "divides the 3 channels going in and the 4 coming",
+            "divides the 3 input channels and the 4 output",
         ),
-        ({"weights": np.zeros((4, 3, 3, 2)), "groups": 3}, ConfigError, r"the 4 coming out, got 3\."),
-        ({"groups": True}, ConfigError, "groups must be an integer of at least 1 .*, got True"),
+        ({"weights": np.zeros((4, 3, 3, 2)), "groups": 3}, ConfigError, r"the 4 output channels, got 3\."),
+        ({"groups": True}, ConfigError, "groups must be a positive integer .*, got True"),
         ({"stride": True}, ConfigError, "stride must be an integer of at least 1, or a pair of them, got True"),
         ({"dilation": (1, True)}, ConfigError, r"dilation must be an integer of at least 1, .* got \(1, True\)"),
-        ({"groups": 0}, ConfigError, "groups must be an integer of at least 1 .*, got 0"),
+        ({"groups": 0}, ConfigError, "groups must be a positive integer .*, got 0"),
         (
             {"weights": np.zeros((6, 3, 3, 2)), "bias": None, "groups": 3},
             ShapeError,
@@ -191,17 +191,17 @@ GOOD = {"x": np.zeros((2, 3, 6, 5)), "weights": np.zeros((4, 3, 3, 2)), "bias": 
         ),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(change, error, message):
-    conv2d(**GOOD)  # what is remembered of good settings must not let bad ones through that are equal to them
+def test_invalid_input_raises(change, error, message):
+    conv2d(**GOOD)  # cached valid settings must not accept invalid ones that compare equal, such as True and 1
     with pytest.raises(error, match=message):
         conv2d(**{**GOOD, **change})
 
 
-def test_a_gradient_of_the_wrong_shape_is_told():
+def test_gradient_of_the_wrong_shape_raises():
     with pytest.raises(ShapeError, match=r"d_out of shape \(2, 4, 4, 4\), got \(2, 4, 4, 5\)"):
         conv2d_backward(np.zeros((2, 4, 4, 5)), GOOD["x"], GOOD["weights"])
 
 
-def test_columns_of_the_wrong_shape_are_told():
+def test_columns_of_the_wrong_shape_raise():
     with pytest.raises(ShapeError, match=r"col of shape \(18, 32\), got \(18, 31\)"):
         col2im(np.zeros((18, 31)), (2, 3, 6, 5), 3, 2)

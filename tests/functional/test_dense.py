@@ -1,4 +1,4 @@
-"""The dense product by hand, and on bad input."""
+"""Dense layer functions: worked by hand, and invalid input."""
 
 import numpy as np
 import pytest
@@ -23,14 +23,14 @@ def test_gradients_worked_by_hand():
     assert dense_backward_input(d_out, WEIGHTS).tolist() == [[1, 0], [0, 1], [2, 3]]
 
 
-def test_with_relu_in_the_same_pass(dtype, rng):
+def test_fused_relu_equals_separate_relu(dtype, rng):
     x, weights, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((3, 5), (5, 7), (7,)))
     assert_close(dense_relu(x, weights, bias), relu(dense(x, weights, bias)))
 
 
 @pytest.mark.parametrize("N", [1, 4, 5])
 @pytest.mark.parametrize("in_features", [3, 8, 11])
-def test_few_rows_and_more_equal_numpy(N, in_features, dtype, rng):
+def test_any_number_of_rows_equals_numpy(N, in_features, dtype, rng):
     x, weights, bias = (
         rng.standard_normal(shape).astype(dtype) for shape in ((N, in_features), (in_features, 6), (6,))
     )
@@ -40,7 +40,7 @@ def test_few_rows_and_more_equal_numpy(N, in_features, dtype, rng):
     assert_close(dense_relu(x, weights, bias), np.maximum(expected, 0))
 
 
-def test_shapes_that_do_not_fit_are_told():
+def test_wrong_shapes_raise():
     with pytest.raises(ShapeError, match=r"x of shape \(N, 2\), got \(3, 3\)"):
         dense(np.zeros((3, 3)), WEIGHTS, np.zeros(4))
     with pytest.raises(ShapeError, match=r"bias of shape \(4,\), got \(2,\)"):

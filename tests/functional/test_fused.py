@@ -1,4 +1,4 @@
-"""The fused pass against the three layers one after another."""
+"""Fused convolution, ReLU and max pooling against the three separate operations."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ CASES = pytest.mark.parametrize(
         (2, 3, (9, 80), (2, 2), 1, 0, (2, 2)),
         (4, 2, (7, 7), (4, 4), 3, 2, (2, 2)),
         (1, 1, (6, 5), (6, 4), 1, 0, (1, 2)),
-        # the only window lies in the padding, left of the image
+        # the only window lies in the padding left of the image
         (32, 3, (1, 1), (1, 1), 20, 5, (1, 1)),
-        # 3×3 under 2×2, which Winograd serves: filters in one block and in two, a border, a row and a column that no window takes
+        # 3×3 kernel and 2×2 pool, computed with Winograd: one and two blocks of filters, padding, an unused last row and column
         (3, 5, (5, 6), (3, 3), 1, 1, (2, 2)),
         (17, 3, (4, 9), (3, 3), 1, 2, (2, 2)),
         (16, 20, (17, 18), (3, 3), 1, 1, (2, 2)),
         (32, 70, (21, 17), (3, 3), 1, 0, (2, 2)),
-        # many pixels in a row: 2×2 windows, and others
+        # long rows: 2×2 and other windows
         (2, 5, (4, 1100), (3, 3), 1, 0, (2, 2)),
         (2, 1, (3, 1100), (1, 3), 1, 1, (5, 1)),
     ],
@@ -34,7 +34,7 @@ CASES = pytest.mark.parametrize(
 
 
 def unfused(x, weights, bias, stride, padding, pool, d_out=None):
-    """Output, winners and the three gradients by the separate operations."""
+    """Output, winners and the three gradients from the separate operations."""
     planes = functional.relu(functional.conv2d(x, weights, bias, stride, padding))
     out, max_indices = functional.max_pool2d(planes, pool, pool)
     winners = np.where(out > 0, max_indices, -1)
@@ -50,7 +50,7 @@ SUMS = pytest.mark.parametrize("impl", ["direct", "winograd"])
 
 @SUMS
 @CASES
-def test_fused_equals_the_separate_layers(C_in, C_out, size, kernel, stride, padding, pool, impl, dtype, rng):
+def test_fused_equals_the_separate_operations(C_in, C_out, size, kernel, stride, padding, pool, impl, dtype, rng):
     x = rng.standard_normal((4, C_in, *size)).astype(dtype)
     weights = rng.standard_normal((C_out, C_in, *kernel)).astype(dtype)
     bias = rng.standard_normal(C_out).astype(dtype)
@@ -67,17 +67,17 @@ def test_fused_equals_the_separate_layers(C_in, C_out, size, kernel, stride, pad
 
 
 @pytest.mark.parametrize("pool", [(2, 2), (3, 1)])
-def test_the_first_of_equals_wins(pool):
+def test_first_of_equal_values_wins(pool):
     x = np.ones((1, 1, 6, 6), np.float32)
     _, winners = functional.conv2d_relu_pool(x, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), 1, 0, pool)
     rows, columns = np.arange(0, 6, pool[0]), np.arange(0, 6, pool[1])
     np.testing.assert_array_equal(winners[0, 0], rows[:, None] * 6 + columns)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")  # numpy's, where nothing is compiled
+@pytest.mark.filterwarnings("ignore:invalid value")  # warnings of NumPy when the JIT is disabled
 @pytest.mark.parametrize("pool", [(2, 2), (3, 2)])
-def test_what_is_not_finite_comes_out_as_of_the_separate_layers(pool, rng):
-    """NaN is the largest of its window; infinities of both signs are numbers like others."""
+def test_non_finite_values_match_the_separate_operations(pool, rng):
+    """NaN is the largest value of its window; infinities compare like other numbers."""
     x = rng.standard_normal((1, 1, 12, 6)).astype(np.float32)
     x[0, 0, 1, 1] = np.nan
     x[0, 0, 6, 2], x[0, 0, 6, 3] = np.inf, -np.inf
@@ -92,7 +92,7 @@ def test_what_is_not_finite_comes_out_as_of_the_separate_layers(pool, rng):
 
 @pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
-def test_what_is_not_finite_reaches_the_windows_that_see_it_with_winograd_too(value, rng):
+def test_non_finite_values_reach_their_windows_with_winograd(value, rng):
     x = rng.standard_normal((2, 16, 9, 10)).astype(np.float32)
     x[1, 3, 4, 5] = value
     weights, bias = np.abs(rng.standard_normal((5, 16, 3, 3))).astype(np.float32), np.zeros(5, np.float32)
@@ -108,17 +108,17 @@ def test_what_is_not_finite_reaches_the_windows_that_see_it_with_winograd_too(va
     np.testing.assert_array_equal(winners[~touched], expected_winners[~touched])
 
 
-def test_a_pool_larger_than_the_plane_is_told():
-    with pytest.raises(ConfigError, match=r"pool of \(3, 3\) does not fit into the convolution's plane of \(2, 2\)"):
+def test_pool_larger_than_the_feature_map_raises():
+    with pytest.raises(ConfigError, match=r"pool_size \(3, 3\) exceeds the convolution's output size \(2, 2\)"):
         functional.conv2d_relu_pool(np.zeros((1, 1, 4, 4)), np.zeros((1, 1, 3, 3)), np.zeros(1), 1, 0, 3)
 
 
-def test_a_pool_too_large_to_fuse_is_told():
-    with pytest.raises(ConfigError, match=r"pool of \(40, 40\) is too large to run fused"):
+def test_pool_too_large_to_fuse_raises():
+    with pytest.raises(ConfigError, match=r"pool_size \(40, 40\) is too large to fuse"):
         functional.conv2d_relu_pool(np.zeros((1, 1, 44, 44)), np.zeros((1, 1, 3, 3)), np.zeros(1), 1, 0, 40)
 
 
-def test_a_gradient_of_the_wrong_shape_is_told():
+def test_gradient_of_the_wrong_shape_raises():
     x, weights = np.zeros((1, 1, 6, 6)), np.zeros((2, 1, 3, 3))
     _, winners = functional.conv2d_relu_pool(x, weights, np.zeros(2))
     with pytest.raises(ShapeError, match=r"d_out of shape \(1, 2, 2, 2\), got \(1, 2, 2, 3\)"):

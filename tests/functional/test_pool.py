@@ -1,4 +1,4 @@
-"""Pooling by hand, and on bad input."""
+"""Pooling: worked by hand, and invalid input."""
 
 import numpy as np
 import pytest
@@ -24,24 +24,24 @@ def test_worked_by_hand(impl):
     assert d_x[0, 0].tolist() == [[0, 0, 20, 0], [10, 0, 0, 0], [30, 0, 0, 40], [0, 0, 0, 0]]
 
 
-def test_padding_as_wide_as_the_window_is_refused():
+def test_padding_as_wide_as_the_window_raises():
     with pytest.raises(ConfigError, match="must be less than pool_size"):
         max_pool2d(np.zeros((1, 1, 4, 4)), 2, 2, 2)
 
 
-def test_a_window_larger_than_the_image_is_refused():
+def test_window_larger_than_the_image_raises():
     with pytest.raises(ShapeError, match="kernel of size 5 does not fit into 4 pixels"):
         max_pool2d(np.zeros((1, 1, 4, 4)), 5)
 
 
-def test_a_gradient_of_the_wrong_shape_is_told():
+def test_gradient_of_the_wrong_shape_raises():
     _, max_indices = max_pool2d(np.zeros((1, 1, 4, 4)))
     with pytest.raises(ShapeError, match=r"d_out of shape \(1, 1, 2, 2\), got \(1, 1, 3, 2\)"):
         max_pool2d_backward(np.zeros((1, 1, 3, 2)), max_indices, (1, 1, 4, 4))
 
 
 @pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])
-def test_averages_worked_by_hand(impl):
+def test_average_pooling_worked_by_hand(impl):
     x = np.array([[[[1, 2, 5, 3], [4, 1, 1, 1], [7, 7, 0, 9], [0, 2, 8, 0]]]], np.float32)
     assert avg_pool2d(x, impl=impl).tolist() == [[[[2, 2.5], [4, 4.25]]]]
     assert avg_pool2d(x, 4, 4, 2, impl=impl).tolist() == [[[[8 / 16, 10 / 16], [16 / 16, 17 / 16]]]]
@@ -49,13 +49,13 @@ def test_averages_worked_by_hand(impl):
     assert d_x[0, 0].tolist() == [[1, 3, 2], [1, 3, 2]]
 
 
-def test_global_averages_worked_by_hand():
+def test_global_average_pooling_worked_by_hand():
     x = np.array([[[[1.0, 2, 3]], [[4, 5, 9]]]])
     assert global_avg_pool2d(x).tolist() == [[2, 6]]
     assert global_avg_pool2d_backward(np.array([[3.0, 6]]), x.shape).tolist() == [[[[1, 1, 1]], [[2, 2, 2]]]]
 
 
-def test_shapes_that_averages_can_not_take_are_told():
+def test_average_pooling_with_wrong_shapes_raises():
     with pytest.raises(ConfigError, match="must be less than pool_size"):
         avg_pool2d(np.zeros((1, 1, 4, 4)), 2, 2, 2)
     with pytest.raises(ShapeError, match="kernel of size 5 does not fit into 4 pixels"):
@@ -66,7 +66,7 @@ def test_shapes_that_averages_can_not_take_are_told():
         avg_pool2d_backward(np.zeros((1, 1, 2, 2)), (1, 4))
     with pytest.raises(ShapeError, match=r"global_avg_pool2d expects x of shape \(N, C, H, W\), got \(2, 3\)"):
         global_avg_pool2d(np.zeros((2, 3)))
-    with pytest.raises(ShapeError, match="expects planes of at least one pixel"):
+    with pytest.raises(ShapeError, match="expects at least one pixel per channel"):
         global_avg_pool2d(np.zeros((2, 3, 0, 4)))
     with pytest.raises(ShapeError, match=r"global_avg_pool2d_backward expects d_out of shape \(2, 3\)"):
         global_avg_pool2d_backward(np.zeros((3, 2)), (2, 3, 4, 4))

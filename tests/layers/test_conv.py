@@ -186,10 +186,10 @@ def test_labels_tell_dilation_and_groups():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"groups": 2}, "groups must be .* divides the 3 channels going in and the 6 coming out, got 2"),
-        ({"groups": 0}, "groups must be an integer of at least 1 .*, got 0"),
-        ({"groups": 3.0}, "groups must be an integer of at least 1 .*, got 3.0"),
-        ({"groups": True}, "groups must be an integer of at least 1 .*, got True"),
+        ({"groups": 2}, "groups must be .* divides the 3 input channels and the 6 output channels, got 2"),
+        ({"groups": 0}, "groups must be a positive integer .*, got 0"),
+        ({"groups": 3.0}, "groups must be a positive integer .*, got 3.0"),
+        ({"groups": True}, "groups must be a positive integer .*, got True"),
         ({"dilation": 0}, "dilation must be an integer of at least 1, or a pair of them, got 0"),
         ({"dilation": (1, 2, 3)}, "dilation must be an integer of at least 1, or a pair of them"),
     ],
