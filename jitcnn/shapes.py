@@ -1,4 +1,4 @@
-"""Every formula about sizes, once: pairs, output size, padding, receptive field.
+"""Shape arithmetic: pairs, output size, padding, receptive field.
 
 Reference: Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning",
 arXiv:1603.07285.
@@ -22,17 +22,17 @@ Window = tuple[Pair, tuple[int | Fraction, int | Fraction]]
 
 
 def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
-    """``value`` for height and width: an int stands for both.
+    """``value`` as a (height, width) pair; an int is used for both.
 
     Raises
     ------
     ConfigError
-        If ``value`` is neither an int nor a pair of ints, or one is below ``least``.
+        If ``value`` is neither an int nor a pair of ints, or is below ``least``.
     """
     if value.__class__ is tuple and len(value) == 2:
         first, second = value
         if first.__class__ is int and second.__class__ is int and first >= least and second >= least:
-            return value  # as it comes from a layer, in every step
+            return value  # fast path for the validated settings of a layer
     elif value.__class__ is int and value >= least:
         return value, value
     if isinstance(value, Integral) and not isinstance(value, bool):
@@ -47,12 +47,12 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
 
 
 def span(kernel_size: int, dilation: int) -> int:
-    """Pixels from the first to the last that a kernel meets, taking every ``dilation``-th: (kernel_size - 1)·dilation + 1."""
+    """Extent of a dilated kernel, in pixels: (kernel_size - 1)·dilation + 1."""
     return extent(kernel_size, dilation)
 
 
 def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """How many windows fit along one axis: ⌊(size + 2·padding - span) / stride⌋ + 1, span = (kernel_size - 1)·dilation + 1.
+    """Output size along one axis: ⌊(size + 2·padding - span) / stride⌋ + 1, span = (kernel_size - 1)·dilation + 1.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _windows(size: int, padded_size: int, kernel_size: int, stride: int, dilatio
 
 
 def check_padding(padding: Padding) -> Padding:
-    """``padding`` as a pair or one of the words "valid" and "same"; ConfigError for anything else."""
+    """``padding`` as a pair, "valid" or "same"; ConfigError for anything else."""
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
             raise ConfigError(f'padding must be an integer, a pair, "valid" or "same", got {padding!r}.')
@@ -95,18 +95,18 @@ def check_padding(padding: Padding) -> Padding:
 def window_grid(
     image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
 ) -> tuple[Pair, Pair]:
-    """Where a sliding window stands on an image.
+    """Padding and output size of a window sliding over an image.
 
     Parameters
     ----------
     image, kernel, stride, dilation : pair of int, (height, width) in pixels
     padding : int or pair on each side, "valid" (none), or "same" (⌈size / stride⌉ outputs; an odd
-        pixel of padding goes below and to the right)
+        pixel of padding is added at the bottom and right)
 
     Returns
     -------
     pad_top_left : pair of int
-        Pixels of padding above and to the left; what is needed below and to the right follows.
+        Padding at the top and left, in pixels; the padding at the bottom and right follows from it.
     size_out : pair of int, (H_out, W_out)
 
     Raises
@@ -145,19 +145,26 @@ def receptive_field(windows: Iterable[Window]) -> Pair:
 
 
 def seen_through(outputs: Pair, size: int, spanned: int, stride: int, padding: int) -> Pair:
-    """Which inputs along one axis some neighbouring outputs see: from ``first·stride - padding``, ``spanned`` from each.
+    """Input range along one axis that a range of outputs depends on; output o sees ``spanned`` inputs from o·stride - padding.
 
     Parameters
     ----------
-    outputs : the first, and the one behind the last
-    size : int, how many inputs there are; what lies in the padding is left out
-    spanned, stride, padding : int, of the window: its ``span``, its step, and the padding before the first input
+    outputs : pair of int, half-open range (first, last + 1)
+    size : int, number of inputs; padding is excluded from the result
+    spanned, stride, padding : int, of the window; ``spanned`` is its ``span``, ``padding`` precedes the first input
 
     Returns
     -------
     pair of int
-        The first input, and the one behind the last; (0, 0) if they see padding alone.
+        Half-open range (first, last + 1) of inputs; (0, 0) if there are none.
     """
     first, behind = outputs
     low, high = max(0, first * stride - padding), min(size, (behind - 1) * stride - padding + spanned)
     return (low, high) if first < behind and low < high else (0, 0)
+
+
+def seen_through_transposed(outputs: Pair, size: int, spanned: int, stride: int, padding: int) -> Pair:
+    """As ``seen_through``, for the outputs of a transposed convolution: input i adds to i·stride - padding … + spanned - 1."""
+    first, end = outputs
+    low, high = max(0, -((spanned - 1 - first - padding) // stride)), min(size, (end - 1 + padding) // stride + 1)
+    return (low, high) if first < end and low < high else (0, 0)

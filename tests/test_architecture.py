@@ -233,7 +233,7 @@ CHANGES = [
         '"ReLU"',
         '"Relu"',
         ConfigError,
-        "line 11: layer 2 of 5: unknown layer 'Relu' .did you mean 'ReLU'..; choose one of A",
+        "line 11: layer 2 of 5: unknown layer 'Relu' .did you mean 'ReLU'..; choose one of GELU",
     ),
     ('"ReLU"', "3", ConfigError, "unknown layer 3; choose one of"),
     (

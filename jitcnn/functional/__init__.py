@@ -29,6 +29,7 @@ from .conv import (
     conv2d_forward_naive,
     conv2d_relu,
 )
+from .conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from .dense import dense, dense_backward_input, dense_backward_weights, dense_relu
 from .dropout import dropout
 from .fused import (
@@ -36,6 +37,8 @@ from .fused import (
     conv2d_relu_pool_backward_input,
     conv2d_relu_pool_backward_weights,
 )
+from .gelu import GELU_IMPLEMENTATIONS, gelu, gelu_backward
+from .group_norm import GROUP_NORM_IMPLEMENTATIONS, group_norm, group_norm_backward
 from .norm import NORM_IMPLEMENTATIONS, batch_norm2d, batch_norm2d_backward
 from .pool import (
     POOL_IMPLEMENTATIONS,
@@ -50,6 +53,8 @@ from .pool import (
 __all__ = [
     "BLUR_IMPLEMENTATIONS",
     "CONV_IMPLEMENTATIONS",
+    "GELU_IMPLEMENTATIONS",
+    "GROUP_NORM_IMPLEMENTATIONS",
     "NORM_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
     "avg_pool2d",
@@ -69,13 +74,19 @@ __all__ = [
     "conv2d_relu_pool",
     "conv2d_relu_pool_backward_input",
     "conv2d_relu_pool_backward_weights",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
     "dense",
     "dense_backward_input",
     "dense_backward_weights",
     "dense_relu",
     "dropout",
+    "gelu",
+    "gelu_backward",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
+    "group_norm",
+    "group_norm_backward",
     "im2col",
     "leaky_relu",
     "leaky_relu_backward",

@@ -54,6 +54,10 @@ class Pass:
         """From the gradient for the output to those for the input (None unless needed) and for the parameters."""
         return self.backward(d_out), self.gradients()
 
+    def __call__(self, x: Array) -> Array:
+        """Inference: ``apply`` with ``training=False``, keeping nothing for a backward pass."""
+        return self.apply(x, False)[0]
+
     def forward(self, x: Array, training: bool = True) -> Array:
         """``apply``, keeping what ``backward`` needs; ``training`` is False in evaluation."""
         out, saved = self._apply(x, training) if self.keeps_its_pass else self.apply(x, training)

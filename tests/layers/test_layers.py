@@ -6,14 +6,17 @@ from compare import assert_close
 
 import jitcnn
 from jitcnn import (
+    GELU,
     AvgPool2D,
     BlurPool2D,
     Conv2D,
+    ConvTranspose2D,
     Dense,
     Dropout,
     Dropout2D,
     Flatten,
     GlobalAvgPool2D,
+    GroupNorm,
     LeakyReLU,
     MaxPool2D,
     ReLU,
@@ -58,6 +61,9 @@ def test_every_registered_layer_is_checked_and_has_a_name_in_the_package():
         (MaxPool2D(3, 2, 1), (3, 9, 8)),
         (AvgPool2D((3, 2), 2, "same"), (3, 9, 8)),
         (BlurPool2D(4, (3, 1)), (3, 9, 8)),
+        (GELU(), (3, 9, 8)),
+        (GroupNorm(3, 6), (6, 9, 8)),
+        (ConvTranspose2D(3, 5, (4, 2), (3, 2), 1, output_padding=(2, 0), dilation=(1, 3)), (3, 9, 8)),
         (GlobalAvgPool2D(), (3, 9, 8)),
         (Flatten(), (3, 9, 8)),
         (Dense(7, 4), (7,)),
@@ -141,8 +147,8 @@ def test_same_generator_same_weights():
         (lambda: AvgPool2D(0), ConfigError, "pool_size must be"),
         (lambda: AvgPool2D(2, 2, -1), ConfigError, "padding must be"),
         (lambda: AvgPool2D(impl="gpu"), ConfigError, "impl must be one of"),
-        (lambda: BlurPool2D(1), ConfigError, "kernel_size of a blur must be an integer from 2 to 7, got 1"),
-        (lambda: BlurPool2D((3, 3)), ConfigError, "kernel_size of a blur must be"),
+        (lambda: BlurPool2D(1), ConfigError, "kernel_size of blur pooling must be an integer from 2 to 7, got 1"),
+        (lambda: BlurPool2D((3, 3)), ConfigError, "kernel_size of blur pooling must be"),
         (lambda: BlurPool2D(3, 0), ConfigError, "stride must be"),
         (lambda: BlurPool2D(impl="gpu"), ConfigError, "impl must be one of"),
         (lambda: LeakyReLU(-0.1), ConfigError, "slope must be a number of at least 0 and below 1, got -0.1"),
@@ -166,7 +172,7 @@ def test_settings_out_of_range_are_told(build, error, message):
         (MaxPool2D(), (2, 4), r"MaxPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
         (AvgPool2D(), (2, 4), r"AvgPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
         (BlurPool2D(), (2, 4), r"BlurPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
-        (BlurPool2D(5), (2, 3, 2, 4), "A blur of 5 taps expects at least 3 pixels .*, got 2×4"),
+        (BlurPool2D(5), (2, 3, 2, 4), "Blur pooling with kernel_size 5 expects at least 3 pixels .*, got 2×4"),
         (GlobalAvgPool2D(), (2, 4), r"GlobalAvgPool2D expects input of shape \(N, C, H, W\), got \(N, 4\)"),
         (Dense(3, 2), (2, 4), r"Dense expects input of shape \(N, 3\), got \(N, 4\)"),
         (Softmax(), (2, 3, 4), "Softmax expects input of shape"),
@@ -247,3 +253,11 @@ def test_labels_tell_kernel_stride_and_padding():
 
 def test_a_blur_is_built_again_from_its_settings():
     assert BlurPool2D(**BlurPool2D(4, (2, 1)).config()).window == ((4, 4), (2, 1))
+
+
+def test_calling_a_layer_is_inference(rng):
+    x = rng.standard_normal((2, 3, 4, 5)).astype(np.float32)
+    layer = Dropout(0.5)
+    np.testing.assert_array_equal(layer(x), x)
+    with pytest.raises(ConfigError, match="expects a forward pass before it"):
+        layer.backward(x)

@@ -1,0 +1,1 @@
+"""GELU: the formula, and the compiled loop."""

@@ -1,0 +1,1 @@
+"""Group normalisation: the formula, and the compiled loops."""
