@@ -1,4 +1,4 @@
-"""A unit's receptive field is where its gradient is."""
+"""The receptive field of a unit covers its input gradient."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,11 @@ from jitcnn.layers import (
     BlurPool2D,
     BottleneckBlock,
     Conv2D,
+    ConvTranspose2D,
     Dense,
     Flatten,
     GlobalAvgPool2D,
+    GroupNorm,
     MaxPool2D,
     ReLU,
     ResidualBlock,
@@ -24,16 +26,21 @@ H, W = 11, 9
 STACKS = {
     "blurs": lambda: [Conv2D(1, 2, 3), BlurPool2D(4, (1, 2)), BlurPool2D(5, 2), Conv2D(2, 1, (2, 1))],
     "strides and padding": lambda: [Conv2D(1, 2, 3, 2, 1), ReLU(), AvgPool2D(2, 1), Conv2D(2, 1, (3, 2), 1, "same")],
+    "enlarging": lambda: [Conv2D(1, 2, 3, 2), ConvTranspose2D(2, 1, 4, (2, 3), 1), Conv2D(1, 1, 2)],
+    "dilated enlarging": lambda: [ConvTranspose2D(1, 2, (3, 2), (1, 2), dilation=(2, 1))],
+    "a group": lambda: [Conv2D(1, 2, 3, 2, 1), GroupNorm(1, 2)],
     "a residual block": lambda: [BatchNorm2D(1), ResidualBlock(1, 3, 3)],
     "a bottleneck": lambda: [BottleneckBlock(1, 2, 3, 2), AvgPool2D(2, 2)],
     "winners": lambda: [Conv2D(1, 2, 3, padding=1), MaxPool2D(2, 2), Conv2D(2, 1, 2)],
     "dilation": lambda: [Conv2D(1, 1, 2, dilation=3, padding=2), Conv2D(1, 1, (1, 2), (2, 1))],
 }
-FULL = list(STACKS)[:4]  # of the others some pixels inside the box never count
+FULL = [
+    name for name in STACKS if name not in ("winners", "dilation", "dilated enlarging")
+]  # in the others some pixels in the box have no influence
 
 
 def touched(model, units, rng):
-    """Where the input gradient of each unit (oh, ow) is not zero, every weight and pixel being positive."""
+    """Nonzero input gradients of each unit (oh, ow), for positive weights and pixels."""
     for parameter in model.parameters():
         parameter[...] = np.abs(parameter) + 0.1
     x = np.repeat(rng.uniform(0.5, 1, (1, 1, H, W)).astype(np.float32), len(units), axis=0)
@@ -44,7 +51,7 @@ def touched(model, units, rng):
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_the_gradient_of_a_unit_lies_in_its_box(name, rng):
+def test_gradient_lies_in_the_receptive_box(name, rng):
     model = CNN(STACKS[name](), input_shape=(1, H, W))
     last = len(model.layers) - 1
     _, H_out, W_out = model._output_shape((1, H, W))
@@ -57,12 +64,12 @@ def test_the_gradient_of_a_unit_lies_in_its_box(name, rng):
         assert not (counts & ~inside).any()
         if name in FULL:
             np.testing.assert_array_equal(counts, inside)
-        else:  # the box is no larger than it must be
+        else:  # the box is smaller than the image
             rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
             assert len(rows) * len(columns) < H * W
 
 
-def test_an_example_worked_by_hand():
+def test_worked_by_hand():
     """Row 4 of conv2 sees rows 4 to 6 of the pool, so 8 to 13 of conv1, so 8 to 15 of the image."""
     model = mnist_cnn()
     assert receptive_box(model, 3, (4, 0)) == Box((8, 16), (0, 8))
@@ -70,12 +77,12 @@ def test_an_example_worked_by_hand():
     assert receptive_box(model, 9, (3,)) == Box((0, 28), (0, 28))
 
 
-def test_behind_a_mean_over_planes_everything_is_seen():
+def test_receptive_box_after_global_pooling_is_the_image():
     model = CNN([Conv2D(1, 2, 3), GlobalAvgPool2D(), Dense(2, 3)], input_shape=(1, H, W))
     assert receptive_box(model, 1, (1,)) == receptive_box(model, 2, (0,)) == Box((0, H), (0, W))
 
 
-def test_a_unit_that_stands_in_the_padding_sees_nothing():
+def test_receptive_box_of_a_unit_in_the_padding_is_empty():
     model = CNN([Conv2D(1, 1, 1, padding=2), Conv2D(1, 1, 2)], input_shape=(1, H, W))
     assert receptive_box(model, 1, (0, 4)).rows == (0, 0)
     assert receptive_box(model, 1, (1, 1)) == Box((0, 1), (0, 1))
@@ -90,11 +97,11 @@ def test_a_unit_that_stands_in_the_padding_sees_nothing():
         (1, (126,), "Flatten is given by a number, 0 to 125, got 126"),
     ],
 )
-def test_an_unknown_unit_is_told(layer, unit, message):
+def test_unknown_unit_raises(layer, unit, message):
     with pytest.raises(ConfigError, match=message):
         receptive_box(CNN([Conv2D(1, 2, 3), Flatten()], input_shape=(1, H, W)), layer, unit)
 
 
-def test_a_net_for_rows_has_no_receptive_fields():
+def test_net_without_images_raises():
     with pytest.raises(ShapeError, match=r"receptive_box expects a net for images \(C, H, W\), got cnn for \(4,\)"):
         receptive_box(CNN([Dense(4, 2)], input_shape=(4,)), 0, (1,))
