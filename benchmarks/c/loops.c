@@ -1,6 +1,6 @@
-/* The nests of jitcnn/kernels/conv/loops.py in C, statement by statement: `jitcnn bench --impl loops --against c`.
+/* The loop nests of jitcnn/kernels/conv/loops.py in C, statement for statement: `jitcnn bench --impl loops --against c`.
 
-   Arrays are contiguous, in the order of their axes; one pixel of each is reached by the macros below. */
+   Arrays are contiguous and row-major; the macros below index one element. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static float sum(const float *numbers, ptrdiff_t count) {
     return total;
 }
 
-/* The outputs o from the first up to the end whose pixel o * stride + k * dilation - pad is in the image. */
+/* First and end of the outputs o whose pixel under tap k is inside the image: 0 <= o * stride + shift < size. */
 static void inside(ptrdiff_t k, ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t size, ptrdiff_t size_out,
                    ptrdiff_t *first, ptrdiff_t *end) {
     ptrdiff_t shift = k * dilation - pad;

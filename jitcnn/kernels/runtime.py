@@ -1,23 +1,23 @@
-"""How kernels are compiled, cached and run: every deliberate choice about numba, in one place.
+"""How kernels are compiled, cached and run: all numba settings in one place.
 
 Threads
     Two thread pools that both spin while idle (numba's OpenMP layer and the BLAS) slow each other
-    down many times over. On x86-64 we therefore take numba's ``tbb`` layer, which sleeps when idle,
-    launches a kernel in about 2 µs and may be called from several Python threads; the ``tbb`` wheel
-    is a dependency there. Elsewhere OpenMP, set to wait passively. ``NUMBA_THREADING_LAYER``
+    down many times over. On x86-64 we therefore use numba's ``tbb`` layer, which sleeps when idle,
+    launches a kernel in about 2 µs and can be called from several Python threads; the ``tbb`` wheel
+    is a dependency there. Other platforms use OpenMP with passive waiting. ``NUMBA_THREADING_LAYER``
     overrides the choice. The BLAS runs on one thread, see ``blas``.
 Cache
-    numba notices an edited file but not an edit in a file it calls into, and it gives up when both
-    the package and HOME are read-only. So the cache lives in the user's cache folder under a hash of
-    all kernel sources, or in a private temporary folder when that cannot be written. Should it vanish
-    while a training runs, what is compiled then is not kept, and the training goes on.
-    ``NUMBA_CACHE_DIR`` overrides it.
+    numba detects an edited file, but not an edit in a file it calls into, and its cache fails when both
+    the package and HOME are read-only. The cache is therefore stored in the user's cache folder under a
+    hash of all kernel sources, or in a private temporary folder if that is not writable. If the folder
+    is deleted during training, newly compiled kernels are not cached, and training continues.
+    ``NUMBA_CACHE_DIR`` overrides the location.
 Arithmetic
     ``FASTMATH`` lets the compiler reorder sums (needed to vectorise a dot product) and fuse
-    multiply-adds. It leaves out ``nnan`` and ``ninf``: a NaN stays visible.
-Compiling
-    On the first run it is what the user waits for. Optimising at level 2 takes a fifth less time than at numba's 3, and
-    the kernels run as fast; divisions that do not test for zero, and no second entry for callers in C, save a little more.
+    multiply-adds. It excludes ``nnan`` and ``ninf``: NaN propagates.
+Compilation
+    Compile time dominates the first run. Optimisation level 2 takes 20 % less time than numba's default of 3, and the
+    kernels are as fast. Skipping the zero check in divisions and the wrapper for C callers saves a little more.
 """
 
 import ctypes
@@ -38,10 +38,10 @@ FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def _load_tbb() -> bool:
-    """Load the tbb wheel's library, if it is installed and numba was built for it; must run before numba is imported.
+    """Load the tbb wheel's library if it is installed and numba supports it; call before importing numba.
 
-    numba asks the system for it by name, which does not look into a virtual environment. Its wheels of 0.62.0 and some
-    distributions' packages were built without the layer.
+    numba loads the library by name, and the system does not search virtual environments. The wheels of numba 0.62.0 and some
+    distribution packages were built without the tbb layer.
     """
     numba_package = find_spec("numba")
     folders = [] if numba_package is None else numba_package.submodule_search_locations or []
@@ -52,14 +52,14 @@ def _load_tbb() -> bool:
         if path.exists():
             try:
                 ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-            except OSError:  # built for another system: numba's next layer serves
+            except OSError:  # built for another system: numba uses its next layer
                 return False
             return True
     return False
 
 
 def _source_hash(folder: Path = Path(__file__).parent) -> str:
-    """Twelve digits that change whenever a kernel source changes, in any room."""
+    """Hash of all kernel sources, as twelve hexadecimal digits."""
     digest = hashlib.sha256()
     for source in sorted(folder.rglob("*.py")):
         digest.update(f"{source.relative_to(folder)}\n".encode() + source.read_bytes())
@@ -67,7 +67,7 @@ def _source_hash(folder: Path = Path(__file__).parent) -> str:
 
 
 def _choose_cache_folder() -> str:
-    """The first folder that can be written: the user's cache, else a private temporary one."""
+    """The user's cache folder if writable, otherwise a private temporary folder."""
     folder = platformdirs.user_cache_path("jitcnn") / "kernels" / _source_hash()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ from numba.core import caching, event  # noqa: E402
 from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
 from numba.np.ufunc import parallel  # noqa: E402
 
-_CONFIG: Any = numba.config  # its settings are made at run time, out of sight of type checkers
+_CONFIG: Any = numba.config  # its attributes are set at run time, so type checkers do not see them
 
 if _HAS_TBB and "NUMBA_THREADING_LAYER" not in os.environ:
     _CONFIG.THREADING_LAYER = "tbb"
@@ -96,11 +96,11 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
     _CONFIG.CACHE_DIR = _choose_cache_folder()
 
 
-_FunctionCache: Any = caching.FunctionCache  # of no type either
+_FunctionCache: Any = caching.FunctionCache  # untyped as well
 
 
 class _Cache(_FunctionCache):  # type: ignore[misc]
-    """numba's cache of compiled kernels; where its folder has vanished, nothing is found and nothing kept."""
+    """numba's cache of compiled kernels; if the folder is missing, it neither loads nor saves."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with suppress(OSError):
@@ -114,33 +114,33 @@ class _Cache(_FunctionCache):  # type: ignore[misc]
 def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     options |= {"fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
     compiled: Callable[..., Any] = numba.njit(**options)(function)
-    if compiled is not function:  # as it is under NUMBA_DISABLE_JIT
-        setattr(compiled, "_cache", _Cache(function))  # noqa: B010  (what cache=True does, but for the class)
+    if compiled is not function:  # they are the same under NUMBA_DISABLE_JIT
+        setattr(compiled, "_cache", _Cache(function))  # noqa: B010  (as cache=True does, with another class)
     return compiled
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a nest of loops that runs on one thread."""
+    """Compile a loop nest that runs on one thread."""
     return _compiled(function)
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a nest of loops whose ``prange`` runs on all threads."""
+    """Compile a loop nest whose ``prange`` runs on all threads."""
     return _compiled(function, parallel=True)
 
 
 def parallel_loops(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As ``parallel_kernel``, for a nest whose innermost loop is short, as the row of an image is.
+    """``parallel_kernel`` for a nest with a short innermost loop, such as the row of an image.
 
-    LLVM would compute up to four vectors at once and leave what is over, of a row of 11 pixels all, to one number at a
-    time; here it takes one vector after another (64×32×13²→64: 13 GFLOP/s instead of 10; rows of 56: 60 instead of 47).
+    By default LLVM interleaves up to four vectors and computes the remainder one element at a time, which for a row of 11
+    pixels is all of it. Without interleaving, 64×32×13²→64 runs at 13 instead of 10 GFLOP/s, rows of 56 at 60 instead of 47.
     """
     nest: Any = parallel_kernel(function)
     if nest is not function:
         compile_nest = nest.compile
 
         def compile_by_single_vectors(signature: Any) -> Any:
-            with global_compiler_lock:  # one setting for all that LLVM compiles
+            with global_compiler_lock:  # the option is global to LLVM
                 binding.set_option("", "-force-vector-interleave=1")
                 try:
                     return compile_nest(signature)
@@ -153,12 +153,12 @@ def parallel_loops(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def most_threads() -> int:
-    """Return how many threads there are to use."""
+    """Return the maximum number of threads."""
     return int(_CONFIG.NUMBA_NUM_THREADS)
 
 
 def thread_count() -> int:
-    """Return how many threads a kernel runs on now."""
+    """Return the number of threads that kernels currently use."""
     return int(numba.get_num_threads())
 
 
@@ -168,28 +168,30 @@ def set_threads(count: int) -> None:
 
 
 def threading_layer() -> str:
-    """Return the name of the layer that runs the threads: tbb, omp or workqueue."""
-    thread_count()  # starts them
+    """Return the name of numba's threading layer: tbb, omp or workqueue."""
+    thread_count()  # starts the threads
     return str(parallel.threading_layer())  # type: ignore[no-untyped-call]
 
 
 def cache_folder() -> str:
-    """Return the folder in which compiled kernels are kept."""
+    """Return the folder of the compile cache."""
     return str(_CONFIG.CACHE_DIR)
 
 
 def cache_is_empty() -> bool:
-    """Return whether no kernel of this version was ever compiled and kept."""
+    """Return whether the compile cache contains no kernel of this version."""
     return not any(Path(cache_folder()).rglob("*.nbi"))
 
 
 class CompileClock(event.Listener):
-    """Counts, while it is entered, the kernels compiled and the seconds it takes; a load from the cache is nothing.
+    """Context manager that counts compiled kernels and the seconds of compilation; loads from the cache do not count.
 
     Parameters
     ----------
-    on_kernel : called with the name of each kernel as its compile begins, and how many came before it
-    on_done : called as the compile of each ends
+    on_kernel : callable
+        Called when the compilation of a kernel starts, with its name and the number of kernels compiled before.
+    on_done : callable
+        Called when the compilation of a kernel ends.
     """
 
     def __init__(
@@ -212,14 +214,14 @@ class CompileClock(event.Listener):
         event.unregister("numba:compile", self)  # type: ignore[no-untyped-call]
 
     def on_start(self, event: Any) -> None:
-        """Numba begins to compile something; what a kernel calls is compiled within it."""
+        """Handle the start of a compilation; functions called by a kernel are compiled inside it."""
         if self._depth == 0:
             self._start = perf_counter()
             self._on_kernel(event.data["dispatcher"].py_func.__name__, self.kernels)
         self._depth += 1
 
     def on_end(self, event: Any) -> None:
-        """Numba has compiled it."""
+        """Handle the end of a compilation."""
         self._depth -= 1
         if self._depth == 0:
             self.seconds += perf_counter() - self._start

@@ -1,4 +1,4 @@
-"""What every kernel speaks of: arrays, pairs (height, width), and the grid on which windows stand."""
+"""Types shared by all kernels: arrays, pairs (height, width), and the sampling grid of windows."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ DType = np.dtype[Any]
 
 
 class Grid(NamedTuple):
-    """Where windows stand: tap (kh, kw) of output (oh, ow) meets pixel (oh, ow)·stride + (kh, kw)·dilation - pad."""
+    """Window positions: tap (kh, kw) of output (oh, ow) reads pixel (oh, ow)·stride + (kh, kw)·dilation - pad."""
 
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
@@ -19,12 +19,12 @@ class Grid(NamedTuple):
 
 
 def extent(count: int, step: int) -> int:
-    """Pixels from the first to the last of ``count`` points, ``step`` apart: (count - 1)·step + 1."""
+    """Number of pixels spanned by ``count`` points, ``step`` apart: (count - 1)·step + 1."""
     return (count - 1) * step + 1
 
 
 def windows_extent(size_out: Pair, kernel_size: Pair, grid: Grid) -> Pair:
-    """Height and width of the padded plane that all windows fit into: from the first tap of the first to the last of the last."""
+    """Height and width of the padded input covered by all windows."""
     height = extent(size_out[0], grid.stride[0]) + extent(kernel_size[0], grid.dilation[0]) - 1
     width = extent(size_out[1], grid.stride[1]) + extent(kernel_size[1], grid.dilation[1]) - 1
     return height, width

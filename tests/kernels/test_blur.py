@@ -1,4 +1,4 @@
-"""The compiled blur against the blackboard form."""
+"""The compiled blur against the naive form."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every algorithm of the convolution, forced at tiny sizes, against the blackboard form."""
+"""Every convolution algorithm, forced at tiny sizes, against the naive form."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ GRIDS = pytest.mark.parametrize(
     ],
     ids=str,
 )
-# On both sides of what the lanes of a vector run over, of a whole vector, and of a block of 64 filters.
+# Both sides of the lanes-over-channels threshold, of a whole vector, and of a block of 64 filters.
 CHANNELS = pytest.mark.parametrize(
     ("C_in", "C_out", "groups"),
     [
@@ -42,7 +42,7 @@ CHANNELS = pytest.mark.parametrize(
 
 
 def case(rng, dtype, kernel, stride, padding, C_in=3, C_out=5, dilation=(1, 1), groups=1, N=6, size=(9, 8)):
-    """Arrays whose axes all differ, so that no swapped axis passes: x, weights, bias, d_out, and the grid."""
+    """x, weights, bias, d_out and grid. All axes differ in size, so swapped axes fail."""
     pad, size_out = window_grid(size, kernel, stride, padding, dilation)
     x = rng.standard_normal((N, C_in, *size)).astype(dtype)
     weights = rng.standard_normal((C_out, C_in // groups, *kernel)).astype(dtype)
@@ -52,7 +52,7 @@ def case(rng, dtype, kernel, stride, padding, C_in=3, C_out=5, dilation=(1, 1), 
 
 
 def kernels_of(algorithm, x, weights, grid):
-    """The module that runs where an algorithm is asked for: another only where Winograd's cannot compute it."""
+    """The module that ``plan`` selects for an algorithm: ``direct`` where Winograd cannot compute the problem."""
     problem = Problem(len(x), x.shape[1], len(weights), kernel_size=weights.shape[2:], grid=grid)
     runs = plan("conv2d", problem, algorithm).algorithm
     assert (runs == algorithm) == (algorithm != "winograd" or not winograd_refuses(problem))
@@ -74,7 +74,7 @@ def backward(kernels, x, weights, bias, d_out, grid):
 
 
 def assert_equals_naive(algorithm, arrays):
-    """Forward and all three gradients, every output channel for itself."""
+    """Compare the output and all three gradients, per output channel."""
     x, weights, _, _, grid = arrays
     kernels = kernels_of(algorithm, x, weights, grid)
     assert_close(forward(kernels, *arrays), forward(naive, *arrays))
@@ -118,41 +118,41 @@ def test_dilation_and_groups_equal_naive(algorithm, C_in, C_out, groups, kernel,
 @pytest.mark.parametrize(
     ("N", "size", "C_in", "C_out"),
     [
-        (2, (3, 1100), 2, 5),  # a row is more than the 1,024 sums that ``over_pixels`` holds at once
-        (60, (4, 4), 2, 5),  # images share a strip
+        (2, (3, 1100), 2, 5),  # a row exceeds the 1,024 sums that ``over_pixels`` holds at once
+        (60, (4, 4), 2, 5),  # several images per strip
         (3, (40, 30), 2, 5),
         (2, (40, 33), 3, 14),  # bands of rows in ``over_channels``
-        (1, (1, 300), 2, 13),  # one row is more than the pixels that it holds at once
-        (40, (2, 2), 16, 32),  # images share a job of tiles
+        (1, (1, 300), 2, 13),  # one row exceeds the pixels it holds at once
+        (40, (2, 2), 16, 32),  # several images per job of tiles
         (1, (1, 1), 13, 14),
     ],
     ids=str,
 )
-def test_wide_images_and_small_ones_by_the_dozen_equal_naive(algorithm, N, size, C_in, C_out, dtype, rng):
+def test_wide_images_and_many_small_images_equal_naive(algorithm, N, size, C_in, C_out, dtype, rng):
     assert_equals_naive(algorithm, case(rng, dtype, (3, 3), (1, 1), (1, 1), C_in, C_out, N=N, size=size))
 
 
 @FAST
 @pytest.mark.parametrize("size", [(3, 1100), (30, 37)], ids=str)
-def test_depthwise_rows_longer_than_one_strip(algorithm, size, rng):
+def test_depthwise_rows_longer_than_one_strip_equal_naive(algorithm, size, rng):
     assert_equals_naive(algorithm, case(rng, np.float64, (2, 2), (1, 1), (0, 0), 3, 3, groups=3, N=2, size=size))
 
 
 @FAST
 def test_many_taps_are_summed_in_parts(algorithm, rng):
-    """40 channels of 3×3 are 360 taps, more than the 288 whose filters stay in the L2 cache."""
+    """40 channels of 3×3 are 360 taps; the filters of 288 fit into the L2 cache."""
     assert_equals_naive(algorithm, case(rng, np.float64, (3, 3), (1, 1), (1, 1), 40, 13, N=2, size=(5, 6)))
 
 
 @FAST
 def test_gradients_of_many_weights_are_summed_tap_by_tap(algorithm, rng):
-    """64·9·64 weights are more than are summed in parts: ``over_channels`` gives each job some of the taps."""
+    """64·9·64 weights exceed the limit for partial sums: ``over_channels`` gives each job some of the taps."""
     assert_equals_naive(algorithm, case(rng, np.float64, (3, 3), (1, 1), (0, 0), 64, 64, N=2, size=(4, 5)))
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "winograd"])
 @pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (3, 13, 1), (4, 8, 2), (4, 40, 2)], ids=str)
-def test_relu_in_the_same_pass_is_relu_after_it(algorithm, C_in, C_out, groups, dtype, rng):
+def test_fused_relu_equals_separate_relu(algorithm, C_in, C_out, groups, dtype, rng):
     x, weights, bias, d_out, grid = case(rng, dtype, (3, 3), (1, 1), (1, 1), C_in, C_out, groups=groups)
     kernels = CONV_IMPLEMENTATIONS[algorithm]
     out = np.full_like(d_out, np.nan)
@@ -160,13 +160,13 @@ def test_relu_in_the_same_pass_is_relu_after_it(algorithm, C_in, C_out, groups, 
     np.testing.assert_array_equal(out, np.maximum(forward(kernels, x, weights, bias, d_out, grid), 0))
 
 
-def test_direct_has_a_form_for_any_number_of_channels():
+def test_direct_variant_for_any_number_of_channels():
     few = THRESHOLDS.lanes_over_channels
     assert [direct_variant(few, 1), direct_variant(few, 2)] == ["over_channels"] * 2
     assert [direct_variant(few - 1, 1), direct_variant(few - 1, 2)] == ["over_pixels", "depthwise"]
 
 
-def test_naive_groups_are_convolutions_of_their_own(rng):
+def test_naive_groups_equal_separate_convolutions(rng):
     x, weights, bias, d_out, grid = case(rng, np.float64, (2, 3), (2, 1), (1, 0), 4, 6, (2, 3), groups=2)
     together = forward(naive, x, weights, bias, d_out, grid)
     d_x, d_weights, d_bias = backward(naive, x, weights, bias, d_out, grid)
@@ -179,7 +179,7 @@ def test_naive_groups_are_convolutions_of_their_own(rng):
             assert_close(result, wanted)
 
 
-def test_naive_dilation_is_a_filter_with_zeros_between_its_taps(rng):
+def test_naive_dilation_equals_a_filter_with_zeros_between_its_taps(rng):
     x, weights, bias, d_out, grid = case(rng, np.float64, (3, 2), (2, 1), (1, 2), dilation=(2, 3))
     spread = np.zeros((5, 3, 5, 4))
     spread[:, :, ::2, ::3] = weights
@@ -191,14 +191,14 @@ def test_naive_dilation_is_a_filter_with_zeros_between_its_taps(rng):
     assert_close(d_weights, d_spread[:, :, ::2, ::3])
 
 
-# --- what is not a number ---------------------------------------------------------------------------------
+# --- non-finite values -------------------------------------------------------------------------------------
 
 
 @FAST
-@pytest.mark.filterwarnings("ignore:invalid value")  # numpy's, of the BLAS and where nothing is compiled
+@pytest.mark.filterwarnings("ignore:invalid value")  # warnings of NumPy from the BLAS and when the JIT is disabled
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize(("C_in", "C_out", "groups"), [(3, 5, 1), (9, 14, 1), (32, 64, 1), (4, 6, 2)], ids=str)
-def test_what_is_not_finite_reaches_the_outputs_that_see_it(algorithm, value, C_in, C_out, groups, rng):
+def test_non_finite_input_reaches_the_outputs_that_see_it(algorithm, value, C_in, C_out, groups, rng):
     x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1), C_in, C_out, groups=groups)
     x[2, 1, 4, 3] = value
     out = forward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
@@ -206,12 +206,12 @@ def test_what_is_not_finite_reaches_the_outputs_that_see_it(algorithm, value, C_
     touched = ~np.isfinite(expected)
     assert touched[2, 0].sum() == 9
     np.testing.assert_array_equal(np.isfinite(out), ~touched)
-    if algorithm != "winograd":  # whose transforms take one infinity from another
+    if algorithm != "winograd":  # the Winograd transforms subtract infinities
         np.testing.assert_array_equal(out[touched], expected[touched])
 
 
 @FAST
-def test_what_is_not_finite_in_a_gradient_stays_in_its_group(algorithm, rng):
+def test_non_finite_gradient_stays_in_its_group(algorithm, rng):
     x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (0, 0), 4, 6, groups=2)
     x[5, 1, 8, 7] = d_out[5, 1, 6, 5] = np.nan
     d_x, d_weights, d_bias = backward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
@@ -224,8 +224,8 @@ def test_what_is_not_finite_in_a_gradient_stays_in_its_group(algorithm, rng):
 
 @FAST
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_an_infinite_weight_and_padding_of_zeros(algorithm, rng):
-    """A tap of infinity in the padding: what multiplies padding as zeros gives NaN there, ``loops`` leaves it out."""
+def test_infinite_weight_on_zero_padding(algorithm, rng):
+    """Infinity times zero padding is NaN, except in ``loops``, which skips the padding."""
     x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
     weights[0, 0, 0, 0] = np.inf
     out = forward(kernels_of(algorithm, x, weights, grid), x, weights, bias, d_out, grid)
@@ -238,14 +238,14 @@ def test_an_infinite_weight_and_padding_of_zeros(algorithm, rng):
 
 
 @FAST
-def test_zeros_have_any_sign_and_are_equal(algorithm, rng):
+def test_negative_zeros_give_zero(algorithm, rng):
     x, weights, bias, d_out, grid = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
     x[...], bias[...] = -0.0, -0.0
     np.testing.assert_array_equal(forward(CONV_IMPLEMENTATIONS[algorithm], x, weights, bias, d_out, grid), 0)
 
 
 @FAST
-def test_no_pass_changes_its_input(algorithm, rng):
+def test_inputs_are_unchanged(algorithm, rng):
     arrays = case(rng, np.float32, (3, 3), (1, 1), (1, 1))
     before = [a.copy() for a in arrays[:4]]
     forward(CONV_IMPLEMENTATIONS[algorithm], *arrays)

@@ -1,4 +1,4 @@
-"""Memory comes back only when nobody holds it."""
+"""The memory pool reuses only blocks without references."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def nothing_kept(monkeypatch):
     monkeypatch.setattr(memory, "_blocks", [])
 
 
-def test_memory_is_used_again_when_the_last_view_has_gone():
+def test_block_is_reused_when_the_last_view_is_deleted():
     array = memory.empty(SHAPE, np.float32)
     place, view = array.ctypes.data, array[1:2]
     del array
@@ -23,7 +23,7 @@ def test_memory_is_used_again_when_the_last_view_has_gone():
     assert memory.empty(SHAPE, np.float32).ctypes.data == place
 
 
-def test_arrays_are_as_asked_and_begin_on_a_cache_line(dtype):
+def test_arrays_have_the_requested_shape_and_are_cache_line_aligned(dtype):
     for shape in (SHAPE, (70_001,), (500, 0, 3), (2, 2)):
         array = memory.empty(shape, dtype)
         assert array.shape == shape
@@ -32,15 +32,15 @@ def test_arrays_are_as_asked_and_begin_on_a_cache_line(dtype):
         assert array.nbytes < memory.SMALL or array.ctypes.data % 64 == 0
 
 
-def test_what_lies_idle_is_bounded(monkeypatch):
+def test_idle_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(memory, "MOST_IDLE", 3_000_000)
-    for size in range(1, 30):  # each too large for the memory of the one before
+    for size in range(1, 30):  # each larger than every block in the pool
         memory.empty((size * 100_000,), np.uint8)
     assert sum(block.nbytes for block in memory._blocks) < 3_000_000 + 2_900_000 + 1000
 
 
 @pytest.mark.compiled
-def test_a_training_step_takes_no_new_large_memory_after_the_first(rng):
+def test_later_training_steps_allocate_no_large_blocks(rng):
     from jitcnn import SGD, train_step
     from jitcnn.models import mnist_cnn
 

@@ -1,4 +1,4 @@
-"""Batch normalisation by loops against the form of the paper."""
+"""Batch normalisation: ``loops`` against the formula of the paper."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_loops_equal_naive(training, added, relu, dtype, rng):
         assert_close(result, expected)
 
 
-def test_a_nan_stays_visible(rng):
+def test_nan_is_propagated(rng):
     x, _, addend, scale, shift, mean, variance = case(rng, np.float32, False)
     x[1, 2, 3, 4] = np.nan
     out = np.empty_like(x)
@@ -44,7 +44,7 @@ def test_a_nan_stays_visible(rng):
     assert not np.isnan(out[:, :2]).any()
 
 
-def test_the_variance_of_numbers_far_from_zero_is_right(rng):
+def test_variance_is_accurate_for_a_large_mean(rng):
     x = (1000 + rng.standard_normal((4, 1, 16, 16))).astype(np.float32)
     mean, variance, none = np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros((0, 0, 0, 0), np.float32)
     one = np.ones(1, np.float32)

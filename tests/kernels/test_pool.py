@@ -1,4 +1,4 @@
-"""Every implementation of pooling against the blackboard form."""
+"""Every pooling implementation against the naive form."""
 
 import numpy as np
 import pytest
@@ -64,14 +64,14 @@ def test_backward_equals_naive(kernels, pool, stride, padding, dtype, rng):
 
 
 @ALL
-def test_the_first_of_equals_wins(kernels):
+def test_first_of_equal_values_wins(kernels):
     out, max_indices = forward(kernels, np.ones((1, 1, 4, 4), np.float32), (2, 2), (2, 2), (0, 0))
     assert out.tolist() == [[[[1, 1], [1, 1]]]]
     assert max_indices.tolist() == [[[[0, 2], [8, 10]]]]
 
 
 @ALL
-def test_a_nan_wins_and_the_first_nan_first(kernels):
+def test_first_nan_wins(kernels):
     x = np.array([[[[1, np.nan], [np.nan, 5]]]], np.float32)
     out, max_indices = forward(kernels, x, (2, 2), (2, 2), (0, 0))
     assert np.isnan(out).all()
@@ -80,7 +80,7 @@ def test_a_nan_wins_and_the_first_nan_first(kernels):
 
 @ALL
 def test_padding_never_wins(kernels):
-    """Not over negative numbers, and not even over minus infinity."""
+    """Not even against negative numbers or minus infinity."""
     for value in (-5, -np.inf):
         x = np.full((1, 1, 2, 2), value, np.float32)
         out, max_indices = forward(kernels, x, (2, 2), (2, 2), (1, 1))
@@ -90,7 +90,7 @@ def test_padding_never_wins(kernels):
 
 @FAST
 @GRIDS
-def test_averages_equal_naive(kernels, pool, stride, padding, dtype, rng):
+def test_average_pooling_forward_equals_naive(kernels, pool, stride, padding, dtype, rng):
     x = rng.standard_normal((4, 3, 9, 8)).astype(dtype)
     pad, size_out = window_grid((9, 8), pool, stride, padding)
     out, expected = (np.full((4, 3, *size_out), np.nan, dtype) for _ in range(2))
@@ -101,7 +101,7 @@ def test_averages_equal_naive(kernels, pool, stride, padding, dtype, rng):
 
 @FAST
 @GRIDS
-def test_shares_of_averages_equal_naive(kernels, pool, stride, padding, dtype, rng):
+def test_average_pooling_backward_equals_naive(kernels, pool, stride, padding, dtype, rng):
     pad, size_out = window_grid((9, 8), pool, stride, padding)
     d_out = rng.standard_normal((4, 3, *size_out)).astype(dtype)
     d_x, expected = (np.full((4, 3, 9, 8), np.nan, dtype) for _ in range(2))
@@ -110,7 +110,7 @@ def test_shares_of_averages_equal_naive(kernels, pool, stride, padding, dtype, r
     assert_close(d_x, expected)
 
 
-def test_means_of_planes_are_averages_over_one_window(dtype, rng):
+def test_global_average_pooling_equals_one_window(dtype, rng):
     x, d_out = rng.standard_normal((6, 3, 5, 4)).astype(dtype), rng.standard_normal((6, 3)).astype(dtype)
     out, expected = np.empty(18, dtype), np.empty((6, 3, 1, 1), dtype)
     plane_means.mean_of_planes(x.reshape(18, 20), out)
@@ -123,7 +123,7 @@ def test_means_of_planes_are_averages_over_one_window(dtype, rng):
 
 
 @ALL
-def test_infinities_of_both_signs_are_numbers_like_others(kernels):
+def test_infinities_compare_like_numbers(kernels):
     x = np.array([[[[np.inf, -np.inf], [-np.inf, 5]]]], np.float32)
     out, max_indices = forward(kernels, x, (2, 2), (2, 2), (0, 0))
     assert out.tolist() == [[[[np.inf]]]]
@@ -131,7 +131,7 @@ def test_infinities_of_both_signs_are_numbers_like_others(kernels):
 
 
 @ALL
-def test_zeros_of_both_signs_are_equal_and_the_first_wins(kernels):
+def test_first_of_signed_zeros_wins(kernels):
     x = np.array([[[[-0.0, 0.0], [0.0, -0.0]]]], np.float32)
     _, max_indices = forward(kernels, x, (2, 2), (2, 2), (0, 0))
     assert max_indices.tolist() == [[[[0]]]]

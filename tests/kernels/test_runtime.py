@@ -1,4 +1,4 @@
-"""Threads, cache and compile clock: the choices that ``runtime`` makes."""
+"""``runtime``: threads, kernel cache and compile clock."""
 
 import json
 import os
@@ -31,7 +31,7 @@ for impl in IMPLEMENTATIONS:
             x, weights = rng.random((N, C_in, 7, 6), np.float32), rng.random((C_out, C_in // groups, 3, 3), np.float32)
             out = conv2d(x, weights, None, 1, 1, 1, groups, impl=impl)
             bits += b"".join(a.tobytes() for a in (out, *conv2d_backward(out, x, weights, 1, 1, 1, groups, impl=impl)))
-        if impl != "naive":  # a step of which takes seconds
+        if impl != "naive":  # naive takes seconds per step
             model, optimizer = mnist_cnn(seed=1, impl=impl), SGD()
             for _ in range(3):
                 x = rng.random((21, 1, 28, 28), np.float32)
@@ -51,16 +51,16 @@ def run(script, **environment):
 
 
 @pytest.mark.compiled
-def test_every_algorithm_gives_the_same_bits_on_one_two_and_four_threads():
+def test_results_are_bitwise_equal_on_one_two_and_four_threads():
     digests = json.loads(run(TRAIN_SOME_STEPS, NUMBA_NUM_THREADS="4"))
     by_impl = {impl: {digests[f"{impl} {threads}"] for threads in (1, 2, 4)} for impl in IMPLEMENTATIONS}
     assert {impl: len(found) for impl, found in by_impl.items()} == dict.fromkeys(IMPLEMENTATIONS, 1)
-    # The algorithms sum in different orders, so bits do differ somewhere.
+    # The algorithms sum in different orders, so their results differ bitwise.
     assert len(set.union(*by_impl.values())) == len(IMPLEMENTATIONS)
 
 
-def test_an_edit_in_any_room_changes_the_source_hash(tmp_path):
-    """Else an edited kernel would be served from a stale cache: numba does not see an edit in a file that is called into."""
+def test_edit_in_any_subpackage_changes_the_source_hash(tmp_path):
+    """Numba does not detect an edit in an imported file, so a stale kernel would be loaded from the cache."""
     rooms = tmp_path / "kernels"
     shutil.copytree(Path(runtime.__file__).parent, rooms, ignore=shutil.ignore_patterns("__pycache__"))
     assert runtime._source_hash(rooms) == runtime._source_hash()
@@ -73,9 +73,9 @@ def test_an_edit_in_any_room_changes_the_source_hash(tmp_path):
     assert len(hashes) == len(sources) + 1
 
 
-def test_tbb_is_asked_for_only_of_a_numba_that_was_built_for_it(monkeypatch, tmp_path):
+def test_tbb_is_loaded_only_when_numba_supports_it(monkeypatch, tmp_path):
     if not runtime._load_tbb():
-        pytest.skip("there is no tbb wheel here")
+        pytest.skip("tbb is not installed")
     monkeypatch.setattr(runtime, "find_spec", lambda _: SimpleNamespace(submodule_search_locations=[str(tmp_path)]))
     assert not runtime._load_tbb()
     (tmp_path / "np" / "ufunc").mkdir(parents=True)
@@ -84,12 +84,12 @@ def test_tbb_is_asked_for_only_of_a_numba_that_was_built_for_it(monkeypatch, tmp
 
 
 @pytest.mark.parametrize("cache", ["/proc/none", "/dev/null"])
-def test_kernels_are_cached_elsewhere_when_the_cache_can_not_be_written(cache):
+def test_kernels_are_cached_elsewhere_when_the_cache_is_not_writable(cache):
     script = "from jitcnn.kernels import runtime; import jitcnn.kernels.conv.im2col; print(runtime.cache_folder())"
     assert "jitcnn-kernels-" in run(script, XDG_CACHE_HOME=cache, HOME=cache, TMPDIR="")
 
 
-def test_a_home_that_vanishes_ends_nothing(tmp_path):
+def test_kernels_run_when_the_home_folder_is_deleted(tmp_path):
     script = """
 import os, shutil
 import numpy as np
@@ -98,7 +98,7 @@ from jitcnn.kernels import runtime
 home = os.environ["HOME"]
 assert runtime.cache_folder().startswith(home)
 shutil.rmtree(home)
-open(home, "w").close()  # so that no new one can be made
+open(home, "w").close()  # prevents a new folder
 print(functional.relu(np.array([-1, 2], np.float32)))
 """
     home = tmp_path / "home"
@@ -107,7 +107,7 @@ print(functional.relu(np.array([-1, 2], np.float32)))
 
 
 @pytest.mark.compiled
-def test_the_compile_clock_counts_a_new_kernel_and_not_a_known_one():
+def test_compile_clock_counts_only_new_kernels():
     import numba
 
     doubled = numba.njit(lambda x: 2 * x)

@@ -1,4 +1,4 @@
-"""Sums in registers against what their instructions mean."""
+"""Register tiles: compiled instructions against their NumPy meaning."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
 
 
 def by_instructions(load, outer, add, subtract, store):
-    """Every instruction once, as a kernel would use them."""
+    """A function that uses every instruction once, as a kernel does."""
 
     def work(a, b, sums):
         tile = load(sums, np.uintp(5), np.uintp(70), 4, 2)
@@ -23,7 +23,7 @@ def by_instructions(load, outer, add, subtract, store):
     return work
 
 
-def test_the_instructions_are_what_numpy_says_they_mean(dtype, rng):
+def test_instructions_match_their_numpy_form(dtype, rng):
     a, b, sums = rng.standard_normal(8), rng.standard_normal(60), rng.standard_normal(400)
     a, b, sums = a.astype(dtype), b.astype(dtype), sums.astype(dtype)
     compiled = by_instructions(
@@ -36,7 +36,7 @@ def test_the_instructions_are_what_numpy_says_they_mean(dtype, rng):
 
 
 @pytest.mark.parametrize("count", [1, 16, 30, 48, 64, 112])
-def test_a_sum_of_outer_products(count, dtype, rng):
+def test_sum_of_outer_products(count, dtype, rng):
     filled = -(-count // 16) * 16
     a, b, start = (rng.standard_normal(n).astype(dtype) for n in (40, 30 + filled, 20 + filled))
     places, a_steps, b_steps = (np.array(steps, np.uintp) for steps in ([0, 5, 2, 9] * 2, [1, 8, 20], [0, 3, 11]))
@@ -52,7 +52,7 @@ def test_a_sum_of_outer_products(count, dtype, rng):
 
 
 @pytest.mark.parametrize("length", [16, 48, 96, 192, 336])
-def test_a_sum_of_runs(length, dtype, rng):
+def test_add_runs(length, dtype, rng):
     factors, row, before = (rng.standard_normal(n).astype(dtype) for n in (9, length + 50, length + 10))
     places = rng.integers(0, 40, 9).astype(np.uintp)
     sums = before.copy()
@@ -63,7 +63,7 @@ def test_a_sum_of_runs(length, dtype, rng):
     assert_close(sums, expected)
 
 
-def test_three_runs_at_once(dtype, rng):
+def test_add_three_runs(dtype, rng):
     factors, row, before = (rng.standard_normal(n).astype(dtype) for n in (9, 150, 48))
     places = rng.integers(0, 40, 9).astype(np.uintp)
     sums = before.copy()
@@ -77,7 +77,7 @@ def test_three_runs_at_once(dtype, rng):
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 16), (33, 20), (5, 40), (3, 2)])
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int32])
-def test_rows_become_columns(rows, columns, kind, rng):
+def test_transpose(rows, columns, kind, rng):
     a = (1000 * rng.standard_normal(rows * (columns + 3) + 2)).astype(kind)
     b = np.zeros(columns * (rows + 5) + 7, kind)
     layouts.turn(a, np.uintp(2), np.uintp(columns + 3), rows, columns, b, np.uintp(7), np.uintp(rows + 5))

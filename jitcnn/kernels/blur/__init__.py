@@ -1,1 +1,1 @@
-"""Blur pooling: the blackboard form and the compiled loops."""
+"""Blur pooling: naive reference and compiled loops."""

@@ -1,7 +1,7 @@
-"""Blurred pooling as explicit compiled loops, one plane (n, c) to an iteration of the ``prange``.
+"""Blur pooling as compiled loops; each ``prange`` iteration computes one feature map (n, c).
 
-The weights of a window are a product, so that K + K taps do what K·K would: first down the columns, all side by side,
-then along the row of their sums, which is mirrored at both ends.
+The filter is separable, so K + K taps replace K·K: sums down all columns first, then along the row of column sums, which
+is reflected at both ends.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..types import Array, Pair
 
 @kernel
 def _mirror(i: int, size: int) -> int:
-    """Where along an axis of ``size`` pixels the pixel i is read, which may lie up to size - 1 outside."""
+    """Reflect index i into an axis of ``size`` pixels; i may lie up to size - 1 pixels outside."""
     i = abs(i)
     return min(i, 2 * (size - 1) - i)
 
@@ -23,7 +23,7 @@ def _blur_plane(x: Array, taps: Array, stride: Pair, out: Array) -> None:
     """x (H, W) -> out (H_out, W_out)."""
     (H, W), (H_out, W_out), K = x.shape, out.shape, len(taps)
     before, after = (K - 1) // 2, K // 2
-    row = np.empty(W + K - 1, x.dtype)  # from ``before`` on, the image's columns
+    row = np.empty(W + K - 1, x.dtype)  # the image's columns start at ``before``
     for oh in range(H_out):
         row[:] = 0
         for kh in range(K):
@@ -52,7 +52,7 @@ def blur_pool2d_forward(x: Array, taps: Array, stride: Pair, out: Array) -> None
 
 @kernel
 def _share_plane(d_out: Array, taps: Array, stride: Pair, d_x: Array) -> None:
-    """d_out (H_out, W_out) -> d_x (H, W): the same way back, what was mirrored folded onto its origin."""
+    """d_out (H_out, W_out) -> d_x (H, W): the adjoint; reflected pixels are added to the pixels they came from."""
     (H, W), (H_out, W_out), K = d_x.shape, d_out.shape, len(taps)
     before, after = (K - 1) // 2, K // 2
     row = np.empty(W + K - 1, d_x.dtype)
@@ -74,7 +74,7 @@ def _share_plane(d_out: Array, taps: Array, stride: Pair, d_x: Array) -> None:
 
 @parallel_kernel
 def blur_pool2d_backward(d_out: Array, taps: Array, stride: Pair, d_x: Array) -> None:
-    """d_out (N, C, H_out, W_out), taps (K,) -> d_x (N, C, H, W): each pixel takes back what it gave."""
+    """d_out (N, C, H_out, W_out), taps (K,) -> d_x (N, C, H, W): the adjoint of the forward pass."""
     N, C = d_x.shape[:2]
     for plane in prange(N * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C

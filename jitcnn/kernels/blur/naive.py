@@ -1,7 +1,7 @@
-"""Blurred pooling as it stands on a blackboard: the oracle for the fast form.
+"""Naive blur pooling: the reference for the fast implementation.
 
-Every output is the mean of a window of K×K pixels, weighted by taps[kh]·taps[kw]; the windows stand ``stride`` pixels
-apart, the first around pixel 0. Pixels outside the image are mirrored at its outermost ones: -1 is 1, and H is H - 2.
+Every output is the mean of a K×K window, weighted by taps[kh]·taps[kw]. Windows are ``stride`` pixels apart; the first is
+centred on pixel 0. The image is reflection-padded: pixel -1 is pixel 1, and pixel H is pixel H - 2.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from ..types import Array, Pair
 
 
 def _mirror(i: int, size: int) -> int:
-    """Where along an axis of ``size`` pixels the pixel i is read, which may lie up to size - 1 outside."""
+    """Reflect index i into an axis of ``size`` pixels; i may lie up to size - 1 pixels outside."""
     i = abs(i)
     return min(i, 2 * (size - 1) - i)
 
@@ -28,7 +28,7 @@ def blur_pool2d_forward(x: Array, taps: Array, stride: Pair, out: Array) -> None
 
 
 def blur_pool2d_backward(d_out: Array, taps: Array, stride: Pair, d_x: Array) -> None:
-    """d_out (N, C, H_out, W_out), taps (K,) -> d_x (N, C, H, W): each pixel takes back what it gave."""
+    """d_out (N, C, H_out, W_out), taps (K,) -> d_x (N, C, H, W): the adjoint of the forward pass."""
     H, W = d_x.shape[2:]
     K = len(taps)
     before = (K - 1) // 2

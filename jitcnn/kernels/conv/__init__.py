@@ -1,1 +1,1 @@
-"""Convolution: the blackboard form, the loop nest, and im2col with a matrix product."""
+"""Convolution: naive reference, compiled loops, and im2col with a matrix product."""

@@ -1,9 +1,9 @@
-"""Convolution as a matrix product: every window becomes a column, every filter a row.
+"""Convolution as a matrix product (im2col): every window becomes a column, every filter a row.
 
-The textbook form (Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks
-for Document Processing"). It costs a copy of the input K_h·K_w times its size, and the product is
-then as fast as the BLAS. The copy is made for a few images or a few rows at a time, so that it is still in
-the cache when the product reads it, and the threads share these parts.
+The textbook method (Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks
+for Document Processing"). It copies the input K_h·K_w times and then runs at the speed of the BLAS. The
+columns are built for a few images or rows at a time, small enough to stay in the cache until the product,
+and these parts run in parallel.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ from ..memory import empty
 from ..runtime import thread_count
 from ..types import Array, Grid, Pair
 
-# Columns made at once, in numbers: 1 MB of float32, what a core's L2 cache holds.
+# Elements of the columns built at once: 1 MB of float32, the size of a core's L2 cache.
 GROUP = 1 << 18
 
 
 def im2col(x: Array, kernel_size: Pair, grid: Grid, col: Array, outside: float = 0.0) -> None:
-    """x (N, C, H, W) -> col (C, K_h, K_w, N, H_out, W_out); ``outside`` stands for what is not in x."""
+    """x (N, C, H, W) -> col (C, K_h, K_w, N, H_out, W_out); ``outside`` is the padding value."""
     H, W = x.shape[2:]
     H_out, W_out = col.shape[4:]
     x_channels = x.transpose(1, 0, 2, 3)
@@ -32,7 +32,7 @@ def im2col(x: Array, kernel_size: Pair, grid: Grid, col: Array, outside: float =
 
 
 def col2im(col: Array, kernel_size: Pair, grid: Grid, x: Array) -> None:
-    """The adjoint of im2col: col (C, K_h, K_w, N, H_out, W_out) is summed into x (N, C, H, W)."""
+    """Adjoint of im2col: sum col (C, K_h, K_w, N, H_out, W_out) into x (N, C, H, W)."""
     H, W = x.shape[2:]
     H_out, W_out = col.shape[4:]
     x[...] = 0
@@ -45,7 +45,7 @@ def col2im(col: Array, kernel_size: Pair, grid: Grid, x: Array) -> None:
 
 
 def _inside(offset: int, stride: int, size: int, size_out: int) -> tuple[slice, slice]:
-    """Where o·stride + offset falls inside 0 … size: the slice of o, and the slice of positions."""
+    """The slice of o for which o·stride + offset lies in 0 … size, and the slice of these positions."""
     first = max(0, -(offset // stride))
     last = max(first, min(size_out, (size - 1 - offset) // stride + 1))
     if last == first:
@@ -55,9 +55,9 @@ def _inside(offset: int, stride: int, size: int, size_out: int) -> tuple[slice, 
 
 
 def _parts(images: int, rows: int, numbers_per_row: int) -> list[tuple[slice, slice]]:
-    """Images and rows of the output, in parts whose columns are about ``GROUP`` numbers: some images, or rows of one.
+    """Split the output into parts of about ``GROUP`` column elements: several images, or some rows of one.
 
-    They depend on the sizes alone, so that sums over them come out the same on any number of threads.
+    The parts depend only on the sizes: sums over them are bit-identical for any number of threads.
     """
     height = min(rows, max(1, GROUP // numbers_per_row))
     together = max(1, GROUP // (rows * numbers_per_row))
@@ -75,24 +75,24 @@ def _grouped_parts(groups: int, images: int, rows: int, numbers_per_row: int) ->
 
 
 def _of_group(group: int, count: int) -> slice:
-    """The channels or filters of one group, of so many each."""
+    """Slice of the ``count`` channels or filters of one group."""
     return slice(group * count, (group + 1) * count)
 
 
 def columns_size(images: int, K: int, H_out: int, W_out: int, groups: int = 1) -> int:
-    """Most numbers that stand in columns at one time, forward, on the threads there are now; K is that of one group."""
+    """Peak number of column elements in the forward pass with the current number of threads; K is that of one group."""
     parts = _parts(images, H_out, K * W_out)
     largest = max((n.stop - n.start) * (rows.stop - rows.start) for n, rows in parts)
     return int(largest * K * W_out * min(len(parts) * groups, thread_count()))
 
 
 def _columns_by_image(columns: Array) -> Array:
-    """View (n, C, K_h, K_w, H_out, W_out) in the order of axes that im2col and col2im speak."""
+    """View columns (n, C, K_h, K_w, H_out, W_out) in the axis order of im2col and col2im."""
     return columns.transpose(1, 2, 3, 0, 4, 5)
 
 
 def _columns_of(x: Array, kernel_size: Pair, grid: Grid, rows: slice, W_out: int) -> Array:
-    """Columns (n, C, K_h, K_w, rows, W_out) of some rows of output of the images x (n, C, H, W)."""
+    """Columns (n, C, K_h, K_w, rows, W_out) for some output rows of the images x (n, C, H, W)."""
     columns = empty((*x.shape[:2], *kernel_size, rows.stop - rows.start, W_out), x.dtype)
     top = grid.pad[0] - rows.start * grid.stride[0]
     im2col(x, kernel_size, grid._replace(pad=(top, grid.pad[1])), _columns_by_image(columns))
@@ -154,5 +154,5 @@ def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) 
         to = d_x[images, first + channels.start : first + channels.stop]
         col2im(_columns_by_image(columns), (K_h, K_w), grid, to)
 
-    # Windows overlap in rows, but not in channels: these are shared here.
+    # Windows overlap along rows but not along channels, so the parts are split over channels.
     for_each(_grouped_parts(groups, N, C_group, K_h * K_w * P), work)

@@ -1,7 +1,7 @@
-"""Convolution as nested loops, compiled and shared among all cores: one nest for each pass, in the letters of ``naive``.
+"""Convolution as compiled, parallel loops: one nest per pass, with the index names of ``naive``.
 
     n  image     co  filter     ci  channel within the filter's group     kh, kw  tap: row and column of the filter
-    oh, ow  output pixel        ih, iw  the input pixel that a tap of this output meets, the same in all three passes:
+    oh, ow  output pixel        ih, iw  the input pixel under a tap, the same in all three passes:
 
     ih = oh · stride + kh · dilation - pad        iw = ow · stride + kw · dilation - pad
 
@@ -9,10 +9,10 @@
     d_weights      d_weights[co, ci, kh, kw] +=  d_out[n, co, oh, ow] · x[n, ci, ih, iw]
     d_x            d_x[n, ci, ih, iw]       +=  d_out[n, co, oh, ow] · weights[co, ci, kh, kw]
 
-``naive`` finishes one output after another. Here one tap passes over a whole plane of outputs before the next comes: ``oh, ow``
-run innermost, so that the compiler computes neighbouring pixels as one vector (3×3, 16×64×34² → 64 channels on two cores: 47
-GFLOP/s, with the sum over ci, kh, kw innermost 3). And ``naive`` multiplies padding as zeros; here every tap skips the outputs
-for which its pixel is padding (``_inside``). Each iteration of a ``prange`` owns what it writes.
+``naive`` computes one output at a time. Here ``oh, ow`` are innermost: each tap is applied to a whole feature map, and the
+compiler vectorises over neighbouring pixels (3×3, 16×64×34² → 64 channels on two cores: 47 GFLOP/s, against 3 with the sum
+over ci, kh, kw innermost). ``naive`` multiplies by the zeros of the padding; here each tap skips the outputs whose pixel is
+padding (``_inside``). ``prange`` iterations write to disjoint memory.
 """
 
 from typing import Any
@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ..runtime import kernel, parallel_loops  # njit; njit(parallel=True), one vector at a time, as rows are short
+from ..runtime import kernel, parallel_loops  # njit; njit(parallel=True) without interleaved vectors, for short rows
 from ..types import Array, Grid
 
 
 @kernel
 def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
-    """The grid without signs. A computed index that might be below 0, as x[-1] is, costs a branch, and no vector is made.
+    """The grid as unsigned integers. For a signed index numba tests for negative values, and that prevents vectorisation.
 
-    So whatever ih and iw are computed from is unsigned: the grid, kh, kw, oh and ow (signed with unsigned would be a float).
+    All operands of ih and iw are therefore unsigned: grid, kh, kw, oh and ow (signed mixed with unsigned gives a float).
     """
     (stride_h, stride_w), (dilation_h, dilation_w), (pad_h, pad_w) = grid
     return (
@@ -39,11 +39,11 @@ def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
 
 @kernel
 def _inside(k: Any, stride: Any, dilation: Any, pad: Any, size: int, size_out: int) -> tuple[np.uintp, np.uintp]:
-    """Bounds, first and end, of the outputs o whose pixel for tap k is in the image: 0 ≤ o · stride + shift < size."""
+    """First and end of the outputs o whose pixel under tap k is inside the image: 0 ≤ o · stride + shift < size."""
     step, shift = np.intp(stride), np.intp(k * dilation) - np.intp(pad)
     first: Any = max(0, -(shift // step))  # the ceiling of -shift / step
     end: Any = min(size_out, -((shift - size) // step))  # the ceiling of (size - shift) / step
-    return np.uintp(first), np.uintp(max(first, end))  # none, where the tap meets padding alone
+    return np.uintp(first), np.uintp(max(first, end))  # empty if the tap covers only padding
 
 
 @parallel_loops
@@ -54,7 +54,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
     filters = C_out // (C_in // C_group)  # in each group
     for plane in prange(N * C_out):
         n, co = plane // C_out, plane % C_out
-        first_channel = co // filters * C_group  # of the filter's group
+        first_channel = co // filters * C_group  # first channel of the filter's group
         out[n, co] = bias[co]
         for ci in range(C_group):
             for kh in range(np.uintp(K_h)):
@@ -64,7 +64,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
                     weight = weights[co, ci, kh, kw]
                     for oh in range(oh_first, oh_end):
                         for ow in range(ow_first, ow_end):
-                            ih = oh * stride_h + kh * dilation_h - pad_h  # not below 0: oh is inside
+                            ih = oh * stride_h + kh * dilation_h - pad_h  # never negative, see _inside
                             iw = ow * stride_w + kw * dilation_w - pad_w
                             out[n, co, oh, ow] += weight * x[n, first_channel + ci, ih, iw]
 
@@ -77,7 +77,7 @@ def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array
     filters = C_out // (C_in // C_group)
     for co in prange(C_out):
         first_channel = co // filters * C_group
-        sums = np.zeros(W_out, x.dtype)  # one for each ow: a single sum would wait for itself at every pixel
+        sums = np.zeros(W_out, x.dtype)  # one per ow: each addition to a single sum would wait for the previous one
         for n in range(N):
             for oh in range(H_out):
                 for ow in range(W_out):
@@ -108,7 +108,7 @@ def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) 
         n, c = plane // C_in, plane % C_in
         group, ci = c // C_group, c % C_group
         d_x[n, c] = 0
-        for co in range(group * filters, (group + 1) * filters):  # the filters that see channel c
+        for co in range(group * filters, (group + 1) * filters):  # the filters of channel c's group
             for kh in range(np.uintp(K_h)):
                 oh_first, oh_end = _inside(kh, stride_h, dilation_h, pad_h, H, H_out)
                 for kw in range(np.uintp(K_w)):

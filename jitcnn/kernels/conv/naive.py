@@ -1,11 +1,11 @@
-"""Convolution as it stands on a blackboard: the oracle for every faster form.
+"""Naive convolution: the reference for all faster implementations.
 
-One output is one window of the (zero-padded) image, multiplied by the filter and summed. Backward,
-each output's gradient ``g`` goes back to exactly what made that output: ``g · window`` to the filter,
-``g · filter`` to the window, ``g`` to the bias.
+One output is the elementwise product of one window of the (zero-padded) image and the filter, summed. In the backward pass,
+each output gradient ``g`` adds ``g · window`` to the gradient of the filter, ``g · filter`` to that of the window, and ``g``
+to that of the bias.
 
-A window takes every ``dilation``-th pixel. There are C_in / (channels of a filter) groups of channels and of filters, and
-filter ``co`` sees the channels of its own group only.
+A window contains every ``dilation``-th pixel. Channels and filters form C_in / (channels of a filter) groups; filter ``co``
+sees only the channels of its group.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..types import Array, Grid, Pair, extent, windows_extent
 
 
 def _pad(x: Array, size: Pair, pad: Pair) -> Array:
-    """Copy x (N, C, H, W) into planes of zeros at ``pad`` (top, left), of that size or larger, so that all of x fits."""
+    """Zero-pad x (N, C, H, W) by ``pad`` (top, left) to at least ``size``, or larger if x does not fit."""
     N, C, H, W = x.shape
     padded = np.zeros((N, C, max(size[0], pad[0] + H), max(size[1], pad[1] + W)), x.dtype)
     padded[:, :, pad[0] : pad[0] + H, pad[1] : pad[1] + W] = x
@@ -22,7 +22,7 @@ def _pad(x: Array, size: Pair, pad: Pair) -> Array:
 
 
 def _window(x_padded: Array, weights: Array, grid: Grid, place: tuple[int, int, int, int]) -> Array:
-    """The pixels (C_in / groups, K_h, K_w) that output ``place`` (n, co, oh, ow) sees, as a view."""
+    """The input window (C_in / groups, K_h, K_w) of output ``place`` (n, co, oh, ow), as a view."""
     n, co, oh, ow = place
     C_out, C_group, K_h, K_w = weights.shape
     filters_of_a_group = C_out // (x_padded.shape[1] // C_group)

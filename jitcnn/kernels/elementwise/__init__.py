@@ -1,1 +1,1 @@
-"""Operations that look at one number at a time."""
+"""Elementwise operations."""

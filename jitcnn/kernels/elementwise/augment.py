@@ -1,4 +1,4 @@
-"""Images changed at random, but never by a random number drawn in here: the same numbers give the same bits."""
+"""Image augmentation with parameters drawn by the caller: the same parameters give bit-identical images."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..types import Array
 
 @kernel
 def _pixel(plane: Array, ih: int, iw: int) -> Any:
-    """One pixel of a plane (H, W); black outside of it."""
+    """One pixel of a channel (H, W); zero outside."""
     H, W = plane.shape
     if ih < 0 or ih >= H or iw < 0 or iw >= W:
         return np.float32(0)
@@ -23,7 +23,7 @@ def _resample_image(image: Array, turn: Array, control: Array, spread_h: Array, 
     C, H, W = image.shape
     G = spread_h.shape[1]
     one, half = np.float32(1), np.float32(0.5)
-    # The smoothed field is a product of the two axes: first along the rows of the few control points.
+    # The smoothing is separable: first along the rows of the few control points.
     smooth = np.zeros((2, G, W), np.float32)
     for axis in range(np.uintp(2)):
         for gh in range(np.uintp(G)):
@@ -40,7 +40,7 @@ def _resample_image(image: Array, turn: Array, control: Array, spread_h: Array, 
                 from_h[ow] += spread_h[oh, gh] * smooth[0, gh, ow]
                 from_w[ow] += spread_h[oh, gh] * smooth[1, gh, ow]
         for ow in range(np.uintp(W)):
-            # bilinear: the four pixels around the place, weighted by how near they are
+            # bilinear interpolation of the four neighbouring pixels
             top, left = np.floor(from_h[ow]), np.floor(from_w[ow])
             down, right = from_h[ow] - top, from_w[ow] - left
             ih, iw = np.intp(top), np.intp(left)
@@ -52,10 +52,10 @@ def _resample_image(image: Array, turn: Array, control: Array, spread_h: Array, 
 
 @parallel_kernel
 def resample(images: Array, turns: Array, controls: Array, spread_h: Array, spread_w: Array, out: Array) -> None:
-    """Read every pixel of out (N, C, H, W) at a place of images (N, C, H, W), uint8, between their pixels.
+    """Affine and elastic transform with bilinear interpolation: images and out (N, C, H, W) uint8.
 
-    The place is turn · (oh, ow, 1) + displacement; turns (N, 6); controls (N, 2, G, G) are displacements at control
-    points, spread over the pixels by spread_h (H, G) and spread_w (G, W).
+    Output pixel (oh, ow) is sampled at turn · (oh, ow, 1) + displacement; turns (N, 6); controls (N, 2, G, G) are the
+    displacements at control points, interpolated to pixels with spread_h (H, G) and spread_w (G, W).
     """
     for n in prange(len(images)):
         k = np.intp(n)
@@ -64,7 +64,7 @@ def resample(images: Array, turns: Array, controls: Array, spread_h: Array, spre
 
 @kernel
 def _inside(place: int, size: int, reflect: bool) -> int:
-    """The place on an axis that one outside it stands for: mirrored at the edge, or -1 for black."""
+    """Map an index outside an axis to its reflection at the edge, or to -1 for zero padding."""
     if 0 <= place < size:
         return place
     if not reflect:
@@ -90,10 +90,10 @@ def _cut_image(image: Array, moves: Array, side: int, reflect: bool, out: Array)
 
 @parallel_kernel
 def cut(images: Array, moves: Array, side: int, reflect: bool, out: Array) -> None:
-    """Padded crop, flip and hole in one copy: images and out (N, C, H, W) uint8.
+    """Crop with padding, horizontal flip and cutout in one copy: images and out (N, C, H, W) uint8.
 
-    moves (N, 5), int64: where the crop begins (down, right; negative is padding), whether it is flipped, and the
-    top left corner of a black square of ``side`` pixels. Padding is the image mirrored at its edge, or black.
+    moves (N, 5), int64: offset of the crop (down, right; negative offsets crop into the padding), flip flag, and the
+    top left corner of a zero square of ``side`` pixels. Padding is reflected or zero.
     """
     for n in prange(len(images)):
         k = np.intp(n)

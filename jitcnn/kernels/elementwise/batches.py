@@ -1,4 +1,4 @@
-"""A batch of images from bytes: gathered, scaled and normalised in one pass."""
+"""Gather, scale and normalise a batch of uint8 images in one pass."""
 
 import numpy as np
 from numba import prange

@@ -1,4 +1,4 @@
-"""Some numbers, or some planes, set to zero and the others made larger: forward and backward are the same product."""
+"""Dropout of elements or whole channels; forward and backward pass are the same product."""
 
 import numpy as np
 from numba import prange
@@ -6,7 +6,7 @@ from numba import prange
 from ..runtime import kernel, parallel_kernel
 from ..types import Array
 
-# Numbers that one job works on.
+# Elements per job.
 CHUNK = 1 << 14
 
 
@@ -19,7 +19,7 @@ def _drop(x: Array, kept: Array, scale: float, first: int, last: int, out: Array
 
 @parallel_kernel
 def drop(x: Array, kept: Array, scale: float, out: Array) -> None:
-    """x (S,), kept (S,) bool -> out (S,), x · scale where kept, else x · 0; scale a number of its dtype."""
+    """x (S,), kept (S,) bool -> out (S,), x · scale where kept, otherwise x · 0; scale has the dtype of x."""
     for job in prange((len(x) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _drop(x, kept, scale, first, min(len(x), first + CHUNK), out)
@@ -33,7 +33,7 @@ def _scale_plane(x: Array, scale: float, out: Array) -> None:
 
 @parallel_kernel
 def drop_planes(x: Array, kept: Array, scale: float, out: Array) -> None:
-    """x (P, S), kept (P,) bool -> out (P, S), x · scale where kept, else x · 0; scale a number of its dtype."""
+    """x (P, S), kept (P,) bool -> out (P, S), x · scale where kept, otherwise x · 0; scale has the dtype of x."""
     zero = x.dtype.type(0)
     for p in prange(len(x)):
         _scale_plane(x[p], scale if kept[p] else zero, out[p])

@@ -1,4 +1,4 @@
-"""Softmax, cross-entropy and their gradient in one pass over the logits."""
+"""Softmax cross-entropy and its gradient in one pass over the logits."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..types import Array
 def softmax_cross_entropy(logits: Array, y: Array, label_smoothing: float, d_logits: Array) -> Any:
     """Mean of -Σ target · ln softmax(logits) and its gradient d_logits, both (N, classes); y (N,).
 
-    The target of a row is label_smoothing / classes everywhere, and 1 - label_smoothing more at y[n].
+    The target of row n is label_smoothing / classes for every class, plus 1 - label_smoothing at y[n].
     """
     N, classes = logits.shape
     off = label_smoothing / classes

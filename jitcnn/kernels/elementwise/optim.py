@@ -1,4 +1,4 @@
-"""An update of parameters in one pass over memory: everything is read once and written once."""
+"""Optimizer updates in one pass over memory: every array is read once and written once."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from numba import prange
 from ..runtime import kernel, parallel_kernel
 from ..types import Array
 
-# Numbers that one job works on.
+# Elements per job.
 CHUNK = 1 << 14
 
 
@@ -34,10 +34,10 @@ def _momentum_step(
 def momentum_step(
     parameter: Array, gradient: Array, velocity: Array, learning_rate: float, momentum: float, smallest: float
 ) -> None:
-    """velocity = momentum · velocity + gradient; parameter -= learning_rate · velocity; all (S,), numbers of their dtype.
+    """velocity = momentum · velocity + gradient; parameter -= learning_rate · velocity; all (S,), scalars of the same dtype.
 
-    A velocity below ``smallest`` becomes zero: where no gradient comes any more it would shrink for ever, and
-    arithmetic on denormal numbers is many times slower.
+    A velocity below ``smallest`` becomes zero: without gradients it would decay to denormal numbers, whose arithmetic is
+    many times slower.
     """
     size = len(parameter)
     for job in prange((size + CHUNK - 1) // CHUNK):
@@ -47,7 +47,7 @@ def momentum_step(
 
 
 class Descent(NamedTuple):
-    """The settings of ``sgd_step``, numbers of the parameter's dtype."""
+    """The settings of ``sgd_step``, scalars of the parameter's dtype."""
 
     learning_rate: Any
     momentum: Any
@@ -71,10 +71,11 @@ def _sgd_step(parameter: Array, gradient: Array, velocity: Array, settings: Desc
 
 @parallel_kernel
 def sgd_step(parameter: Array, gradient: Array, velocity: Array, settings: Descent) -> None:
-    """As ``momentum_step``, with all that it leaves out; apart from it, so that its sums keep their order.
+    """One step of SGD with weight decay and Nesterov momentum; all arrays (S,).
 
     slope = gradient + decay · parameter; velocity = momentum · velocity + slope; parameter = kept · parameter -
-    learning_rate · (slope + momentum · velocity if nesterov, else velocity).
+    learning_rate · (slope + momentum · velocity if nesterov, else velocity). ``momentum_step`` is separate to keep its
+    rounding unchanged.
     """
     size = len(parameter)
     for job in prange((size + CHUNK - 1) // CHUNK):
@@ -83,7 +84,7 @@ def sgd_step(parameter: Array, gradient: Array, velocity: Array, settings: Desce
 
 
 class Moments(NamedTuple):
-    """The settings of ``adam_step``, numbers of the parameter's dtype."""
+    """The settings of ``adam_step``, scalars of the parameter's dtype."""
 
     rate: Any
     first_share: Any
@@ -115,9 +116,9 @@ def _adam_step(
 def adam_step(parameter: Array, gradient: Array, first_moment: Array, second_moment: Array, settings: Moments) -> None:
     """One step of Adam; all arrays (S,); a moment below ``smallest`` becomes zero.
 
-    slope = gradient + decay · parameter; each moment moves its share (1 - beta) of the way to slope and to slope²;
+    slope = gradient + decay · parameter; the moments are moving averages of slope and slope², with shares 1 - beta;
     parameter = kept · parameter - rate · first_moment / (√second_moment / second_root + epsilon), where ``rate`` and
-    ``second_root`` hold the corrections for the moments' start at zero.
+    ``second_root`` contain the bias correction.
     """
     size = len(parameter)
     for job in prange((size + CHUNK - 1) // CHUNK):
@@ -127,7 +128,7 @@ def adam_step(parameter: Array, gradient: Array, first_moment: Array, second_mom
 
 
 class Signs(NamedTuple):
-    """The settings of ``lion_step``, numbers of the parameter's dtype."""
+    """The settings of ``lion_step``, scalars of the parameter's dtype."""
 
     learning_rate: Any
     beta_1: Any
@@ -166,7 +167,7 @@ def _average_step(average: Array, value: Array, share: float, first: int, last: 
 
 @parallel_kernel
 def average_step(average: Array, value: Array, share: float) -> None:
-    """average += share · (value - average); both (S,), share of their dtype."""
+    """average += share · (value - average); both (S,), share has their dtype."""
     size = len(average)
     for job in prange((size + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)

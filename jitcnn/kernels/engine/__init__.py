@@ -1,1 +1,1 @@
-"""The fast algorithms, and the plan that chooses among them."""
+"""The fast algorithms, and the plan that selects one."""

@@ -1,7 +1,7 @@
-"""Rows of pixels laid flat, as in ``flat_rows``, where every filter sees the channels of its own group only.
+"""Grouped convolution on the flattened rows of ``flat_rows``; each filter sees only the channels of its group.
 
-With few filters to a group, one alone in a depthwise convolution, there is no pixel that many filters share: each
-output plane is a job of its own, a few rows at a time, and three taps are summed each time a row of sums is passed.
+With few filters per group (one in a depthwise convolution), filters cannot share the pixels they read. Each output
+channel is therefore a separate job, computed a few rows at a time with three taps per pass over the sums.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def _sum_taps(row: Array, first: int, offsets: Array, taps: Array, bias: float, 
 
 @kernel
 def _sum_plane(flat: FlatRow, first: int, taps: Array, bias: float, target: Target, out: Array) -> None:
-    """As ``sum_grouped_rows``, for one plane out (H, W) and its filter (T,); ``first`` is where its pixels begin."""
+    """``sum_grouped_rows`` for one feature map out (H, W) and its filter (T,); ``first`` is the index of its first pixel."""
     H, W = out.shape
     pitch, step, floor = flat.pitch, target.along, target.floor
     left = min(target.columns, max(0, -(target.left // step)))
@@ -56,7 +56,7 @@ def _sum_plane(flat: FlatRow, first: int, taps: Array, bias: float, target: Targ
 def sum_grouped_rows(flat: FlatRow, taps: Array, bias: Array, groups: int, target: Target, out: Array) -> None:
     """out[n, r, pixel (i, j)] = bias[r] + Σ_t taps[r, t] · pixels[group of r + (n·rows + i)·pitch + j + offsets[t]].
 
-    Each group has an equal share of the pixels; taps (R, T), bias (R,), out (N, R, H, W); what falls outside ``out`` is dropped.
+    Each group has an equal share of the pixels; taps (R, T), bias (R,), out (N, R, H, W); results outside ``out`` are dropped.
     """
     N, R = out.shape[:2]
     share = len(flat.pixels) // groups
@@ -98,7 +98,7 @@ def _multiply_taps(row: Array, first: int, offsets: Array, d_row: Array, r: int,
 def multiply_grouped_rows(flat: FlatRow, d_rows: Array, groups: int, whole: int, d_taps: Array, d_bias: Array) -> None:
     """d_taps[r, t] = Σ_p d_rows[r, p] · pixels[group of r + p + offsets[t]] and d_bias[r] = Σ_p d_rows[r, p], p in 0 … whole.
 
-    Each group has an equal share of the pixels; d_rows (R, ≥ whole) with zeros where no output stands, d_taps (R, T), d_bias (R,).
+    Each group has an equal share of the pixels; d_rows (R, ≥ whole) is zero between outputs; d_taps (R, T), d_bias (R,).
     """
     R = len(d_taps)
     share = len(flat.pixels) // groups

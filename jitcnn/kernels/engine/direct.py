@@ -1,19 +1,20 @@
-"""Convolution by the direct sum, in register tiles: the sums of ``loops``, in the order that the machine likes.
+"""Direct convolution in register tiles: the sums of ``loops``, reordered for SIMD and cache.
 
     out[n, co, oh, ow] = bias[co] + Σ over ci, kh, kw of weights[co, ci, kh, kw] · x[n, ci, ih, iw]
 
-What the lanes of a vector run over depends on how many channels there are to fill them (``plan.direct_variant``):
+The number of channels determines which axis fills the SIMD lanes (``plan.direct_variant``):
 
 ==================  ==========================================================================
-``over_channels``   the filters of a group, side by side; groups run one after another
+``over_channels``   the filters of a group; groups run one after another
 ``over_pixels``     the pixels of a row, for few filters
-``depthwise``       the pixels of a row, for few filters in each of several groups
+``depthwise``       the pixels of a row, for few filters per group
 ==================  ==========================================================================
 
-The gradient of the filters is the same sum over pixels, with taps in their place. The gradient of the input is a
-convolution of d_out with the filters rotated by 180°, once for each phase of d_x.
+The gradient with respect to the filters is the same sum with pixels and taps exchanged. The gradient with respect to the
+input is a convolution of d_out with the filters rotated by 180°, one per phase of d_x.
 
-Each output is owned by one iteration of one ``prange``, and its sum has one order: the same bits on any number of threads.
+One ``prange`` iteration computes each output in a fixed order of summation: results are bit-identical for any number of
+threads.
 """
 
 import numpy as np
@@ -37,7 +38,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
 
 
 def conv2d_relu_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array) -> None:
-    """As ``conv2d_forward``, and what is negative becomes zero."""
+    """``conv2d_forward`` followed by ReLU."""
     _forward(x, weights, bias, grid, 0, out)
 
 
@@ -64,7 +65,7 @@ def _forward(x: Array, weights: Array, bias: Array, grid: Grid, floor: float, ou
 
 
 def _windows(planes: Array, grid: Grid) -> Windows:
-    """The windows on padded planes (N, C, H, W)."""
+    """The windows on the padded input (N, C, H, W)."""
     return Windows(planes.reshape(-1), 0, planes[0].size, grid.stride[0] * planes.shape[3], grid.stride[1])
 
 
@@ -82,7 +83,7 @@ def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array
         filter_gradients(_windows(planes, grid), steps, d_out, d_weights.reshape(C_out, -1), d_bias)
         return
     row = input_row(x, d_weights.shape[1:], grid, (H_out, W_out))
-    # The rows of d_out at the same pitch; zeros between them silence what the longer rows of x meet there.
+    # Rows of d_out at the pitch of x; the zeros between them cancel the products with the rest of each longer row of x.
     d_rows = flat_rows(d_out, (1, 1), (0, 0), (1, 1, row.rows, row.pitch))
     numbers = N * row.rows * row.pitch
     if groups > 1:
@@ -105,7 +106,7 @@ def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) 
         by_group_input(conv2d_backward_input, d_out, weights, grid, d_x)
         return
     if grid.stride != (1, 1):
-        d_x[...] = 0  # what no window meets
+        d_x[...] = 0  # pixels that no window covers
     if over_channels:
         input_over_channels(d_out, weights, grid, d_x)
     else:

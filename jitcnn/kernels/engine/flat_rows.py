@@ -1,20 +1,20 @@
-"""Rows of pixels laid flat, and the two loops that the fast kernels are made of.
+"""Convolution on flattened rows of pixels: the layout and its two inner loops.
 
-The naive convolution has ``kw`` innermost, three steps long: nothing to vectorise. Lay each zero-padded
-plane flat instead, ``pitch`` numbers to the row. Then the pixel that filter element (kh, kw) meets for the
-output at flat position ``p`` always stands ``kh·pitch + kw`` further on, and everything becomes one of
+In the naive convolution the innermost loop over ``kw`` has three iterations, too few to vectorise. Here each
+zero-padded channel is stored flat, with ``pitch`` elements per row. The pixel under tap (kh, kw) for the
+output at flat index ``p`` is then always ``kh·pitch + kw`` further on, and every pass becomes one of
 
     sums[r, p]   +=  Σ over taps t of  taps[r, t] · row[p + offsets[t]]                (``sum_strip``)
     d_taps[r, t] +=  Σ over p of  d_rows[r, p] · row[p + offsets[t]]                   (``add_products``)
 
 with ``p`` innermost, along the image. A *tap* is one element (ci, kh, kw) of a filter. At the end of each row a
-few columns are computed that no output wants; they are skipped on writing, or silenced by zeros.
+few unused columns are computed; they are skipped on writing or multiplied by zeros.
 
-All images of a batch stand behind one another in one long row per channel. With a stride, every ``stride``-th
-pixel goes to a plane of its own (a *phase*), in which the taps are neighbours again: the same loops serve.
+All images of a batch are concatenated into one long row per channel. With a stride, every ``stride``-th
+pixel goes to a separate row (a *phase*), where the taps are contiguous again and the same loops apply.
 
-A parallel kernel here is only a shell: its ``prange`` hands each job to a sequential kernel. Written into the
-``prange`` itself, the same loops ran at half the speed (16×64×64×32²: 6.8 ms, not 3.4).
+A parallel kernel here only distributes jobs: each ``prange`` iteration calls a sequential kernel. With the loops
+inlined into the ``prange``, they ran at half the speed (16×64×64×32²: 6.8 ms instead of 3.4 ms).
 """
 
 from functools import cache
@@ -31,10 +31,10 @@ from .operands import FlatRow
 
 # Rows are computed in whole vectors: 16 float32 fill a 512-bit register.
 VECTOR = 16
-# Numbers in a strip: four strips of sums and the pixels they are made of fit the L1 cache.
+# Elements in a strip: four strips of sums and their input pixels fit in the L1 cache.
 STRIP = 1024
-# From one strip of sums to the next: room for a whole tile at the end, and no multiple of 4096 bytes, where a read
-# would wait for a write to its neighbour.
+# Stride between strips of sums: leaves room for a whole tile at the end, and is not a multiple of 4096 bytes, at which a
+# read would stall on a write to the neighbouring strip (4K aliasing).
 APART = STRIP + 5 * VECTOR
 
 
@@ -49,7 +49,7 @@ def _lay_plane(
     ih, iw = phase[0] - pad[0], phase[1] - pad[1]
     left = min(pitch, max(0, -(iw // stride[1])))
     right = max(left, min(pitch, (W - 1 - iw) // stride[1] + 1))
-    # Zeros everywhere, then pixels: for short rows quicker than zeros left and right of each (0.13 ms, not 0.33).
+    # Fill with zeros, then copy the pixels: for short rows faster than padding each row (0.13 ms instead of 0.33 ms).
     for p in range(np.uintp(len(row))):
         row[p] = 0
     for i in range(rows):
@@ -63,7 +63,7 @@ def _lay_plane(
 def lay_flat(
     x: Array, stride: tuple[int, int], pad: tuple[int, int], layout: tuple[int, int, int, int], flat: Array
 ) -> None:
-    """x (N, C, H, W) -> flat (C·P_h·P_w, ≥ N·rows·pitch), planes of ``layout`` (P_h, P_w, rows, pitch), then zeros."""
+    """x (N, C, H, W) -> flat (C·P_h·P_w, ≥ N·rows·pitch), zero-padded at the end; ``layout`` is P_h, P_w, rows, pitch."""
     N, C = x.shape[:2]
     P_h, P_w, rows, pitch = layout
     for job in prange(N * C):
@@ -78,14 +78,14 @@ def lay_flat(
 
 
 def spread(length: int) -> int:
-    """At least ``length`` numbers, an odd number of cache lines: rows a power of two apart would share few cache sets."""
+    """Round ``length`` up to an odd number of cache lines: rows a power of two apart would share a few cache sets."""
     return ((length + VECTOR - 1) // VECTOR | 1) * VECTOR
 
 
 def flat_rows(
     x: Array, stride: tuple[int, int], pad: tuple[int, int], layout: tuple[int, int, int, int], beyond: int = 0
 ) -> Array:
-    """``lay_flat`` into fresh rows (C·P_h·P_w, S), S from ``spread``, with ``beyond`` zeros or more after the last image."""
+    """``lay_flat`` into new rows (C·P_h·P_w, S), S from ``spread``, with at least ``beyond`` zeros after the last image."""
     P_h, P_w, rows, pitch = layout
     flat = empty((x.shape[1] * P_h * P_w, spread(len(x) * rows * pitch + beyond + VECTOR)), x.dtype)
     lay_flat(x, stride, pad, layout, flat)
@@ -93,13 +93,13 @@ def flat_rows(
 
 
 def reach(kernel_size: Pair, grid: Grid) -> Pair:
-    """How many rows and columns below and right of its first pixel a window reaches, within a phase."""
+    """Rows and columns that a window extends below and to the right of its first pixel, within a phase."""
     (K_h, K_w), (stride_h, stride_w), (dilation_h, dilation_w) = kernel_size, grid.stride, grid.dilation
     return (K_h - 1) * dilation_h // stride_h, (K_w - 1) * dilation_w // stride_w
 
 
 def input_row(x: Array, filter_shape: tuple[int, int, int], grid: Grid, size_out: Pair) -> FlatRow:
-    """The input laid flat in one row.
+    """The input flattened into one row.
 
     ``filter_shape`` is C, K_h, K_w; with groups, C is C_in / groups and the offsets are those of the first group.
     """
@@ -116,7 +116,7 @@ def input_row(x: Array, filter_shape: tuple[int, int, int], grid: Grid, size_out
 def _tap_offsets(
     filter_shape: tuple[int, int, int], stride: Pair, dilation: Pair, phases: Pair, apart: int, pitch: int
 ) -> Array:
-    """Where each tap (C·K_h·K_w,) stands in rows that lie ``apart``, one for each phase of each channel."""
+    """Offset of each tap (C·K_h·K_w,), with one row for each phase of each channel, ``apart`` elements from the next."""
     c, h, w = np.indices(filter_shape).reshape(3, -1)
     h, w = h * dilation[0], w * dilation[1]
     row = (c * phases[0] + h % stride[0]) * phases[1] + w % stride[1]
@@ -125,7 +125,7 @@ def _tap_offsets(
 
 
 def fill_up(rows: Array, multiple: int) -> Array:
-    """``rows`` (R, ...) with rows of zeros below, until R is a multiple."""
+    """Append rows of zeros to ``rows`` (R, ...) until R is a multiple of ``multiple``."""
     missing = -len(rows) % multiple
     if not missing:
         return np.ascontiguousarray(rows)
@@ -136,7 +136,7 @@ def fill_up(rows: Array, multiple: int) -> Array:
 
 @kernel
 def room_for_sums(dtype: Any) -> Array:
-    """Room for four strips of sums, ``APART``, on cache lines: a vector across two lines costs twice."""
+    """Allocate four strips of sums, aligned to a cache line: a vector that crosses two lines costs twice as much."""
     memory = np.empty(4 * APART + VECTOR, dtype)
     first = (64 - memory.ctypes.data % 64) % 64 // memory.itemsize
     return memory[first : first + 4 * APART]
@@ -144,7 +144,7 @@ def room_for_sums(dtype: Any) -> Array:
 
 @kernel
 def set_sums(bias: Array, r: int, length: int, sums: Array) -> None:
-    """sums[k·APART + p] = bias[r + k], for k in 0 … 3 and p in 0 … length, filled up to whole vectors."""
+    """sums[k·APART + p] = bias[r + k], for k in 0 … 3 and p in 0 … length, rounded up to whole vectors."""
     whole = np.uintp((length + 15) // 16 * 16)
     k1, k2, k3 = np.uintp(APART), np.uintp(2 * APART), np.uintp(3 * APART)
     for p in range(whole):
@@ -158,7 +158,7 @@ def set_sums(bias: Array, r: int, length: int, sums: Array) -> None:
 def sum_strip(flat: FlatRow, taps: Array, r: int, start: int, length: int, sums: Array) -> None:
     """sums[k·APART + p] += Σ_t taps[r + k, t] · pixels[start + p + offsets[t]], for k in 0 … 3 and p in 0 … length.
 
-    taps (R, T); up to 15 more sums are spoilt.
+    taps (R, T); up to 15 sums past the end are overwritten.
     """
     T = np.uintp(len(flat.offsets))
     places, steps, row_steps = np.empty(4, np.uintp), np.empty(T, np.uintp), np.empty(T, np.uintp)
@@ -173,9 +173,9 @@ def sum_strip(flat: FlatRow, taps: Array, r: int, start: int, length: int, sums:
 
 @kernel
 def sum_lines(flat: FlatRow, taps: Array, bias: Array, r: int, start: int, size: Pair, sums: Array) -> int:
-    """Bias and all taps for ``size`` lines of so many numbers, each a pitch after the one before; return their pitch in ``sums``.
+    """Bias and all taps for ``size`` (lines, width), each line one pitch after the previous; return their pitch in ``sums``.
 
-    Lines times numbers, filled up to vectors, must fit a strip.
+    Lines times width, rounded up to whole vectors, must fit in a strip.
     """
     lines, width = size
     length = (lines - 1) * flat.pitch + width
@@ -192,16 +192,16 @@ def sum_lines(flat: FlatRow, taps: Array, bias: Array, r: int, start: int, size:
 
 @kernel
 def add_products(flat: FlatRow, some: Pair, d_rows: Array, r: int, start: int, length: int, d_taps: Array) -> None:
-    """d_taps[r + k, t] += Σ_p d_rows[r + k, start + p] · pixels[start + p + offsets[t]], for k in 0 … 3, t in ``some``, first … last.
+    """d_taps[r + k, t] += Σ_p d_rows[r + k, start + p] · pixels[start + p + offsets[t]], for k in 0 … 3.
 
-    d_rows (R, ≥ start + length), d_taps (R, T); p in 0 … length, a multiple of 16.
+    d_rows (R, ≥ start + length), d_taps (R, T); t in ``some`` (first, last), p in 0 … length, a multiple of 16.
     """
     row, offsets, (first, last) = flat.pixels, flat.offsets, some
     g0, g1 = d_rows[r, start : start + length], d_rows[r + 1, start : start + length]
     g2, g3 = d_rows[r + 2, start : start + length], d_rows[r + 3, start : start + length]
     whole = np.uintp(length)
     zero = row.dtype.type(0)
-    # Three taps for four filters at a time: twelve sums in registers for three pixels and four gradients read.
+    # Three taps and four filters at a time: twelve sums in registers for three pixels and four gradients loaded.
     for t in range(first, last - 2, 3):
         t0, t1, t2 = np.uintp(offsets[t] + start), np.uintp(offsets[t + 1] + start), np.uintp(offsets[t + 2] + start)
         w00, w01, w02 = zero, zero, zero

@@ -1,13 +1,13 @@
-"""Convolution, ReLU and max pooling in one pass: what a matrix product cannot do.
+"""Convolution, ReLU and max pooling fused into one pass.
 
     out = max over the window of max(0, Σ weights · window + bias)
 
-Forward, the sums of a window of the pool are pooled while they are in the L1 cache, and the convolution's plane is
-never written; ``winograd_pool`` does the same with Winograd's transforms. Backward, only the winners carry a gradient: one
-output in pool_h·pool_w, and of those only the positive ones.
+The forward pass pools the sums of a window while they are in the L1 cache; the convolution's feature map is never
+written. ``winograd_pool`` does the same with Winograd's transforms. In the backward pass only the winners have a non-zero
+gradient (see ``winners``): at most one output in pool_h·pool_w.
 
-Windows of the pool do not overlap (stride = pool size) and have no padding. The unfused layers are the
-oracle: of equal values the first wins, and an output that is not positive has no winner.
+Pooling windows do not overlap (stride = pool size) and have no padding. Results equal those of the unfused layers:
+ties go to the first value, and an output that is not positive has no winner.
 """
 
 from functools import cache
@@ -34,13 +34,13 @@ from .over_channels import (
 from .pooled_sums import Pooled, pool_window, pool_window_2x2, write_planes
 from .winners import add_winners_to_filters, add_winners_to_windows, filter_runs, weights_of_runs
 
-# Multiply-adds that take less than waking a thread.
+# Up to this many multiply-adds take less time than waking a thread.
 LITTLE = 1 << 19
 
 
 @kernel
 def _pooled_places(size: Pair, pool: Pair, down: int, along: int) -> Array:
-    """Where the windows of the convolution begin, pool window by pool window; filled up to a multiple of four with the first."""
+    """Offsets of the convolution's windows, pooling window by pooling window, padded to a multiple of four with the first."""
     places = np.zeros((size[0] * size[1] * pool[0] * pool[1] + 3) // 4 * 4, np.uintp)
     at = np.uintp(0)
     for i in range(size[0]):
@@ -56,7 +56,7 @@ def _pooled_places(size: Pair, pool: Pair, down: int, along: int) -> Array:
 def _sum_and_pool_some(
     windows: Windows, filters: Filters, place: Pair, rows: Pair, W_conv: int, pool: Pair, out: Array, winners: Array
 ) -> None:
-    """As ``_sum_and_pool``, for image n, block b (``place``), and the rows of windows from … to."""
+    """``_sum_and_pool`` for image n and filter block b (``place``), and a range of rows of pooling windows."""
     _, C_out, H_out, W_out = out.shape
     n, b = place
     width, size = filters.taps.shape[2], pool[0] * pool[1]
@@ -84,7 +84,7 @@ def _sum_and_pool_some(
 def _sum_and_pool(
     windows: Windows, filters: Filters, height: int, W_conv: int, pool: Pair, out: Array, winners: Array
 ) -> None:
-    """-> out, winners (N, C_out, H_out, W_out); ``height`` rows of pool windows to a job."""
+    """Write out and winners (N, C_out, H_out, W_out), ``height`` rows of pooling windows per job."""
     N, _, H_out, _ = out.shape
     blocks, bands = len(filters.taps), (H_out + height - 1) // height
     for job in prange(N * blocks * bands):
@@ -99,7 +99,7 @@ def conv2d_relu_pool_forward(
 ) -> None:
     """x (N, C_in, H, W) -> out and winners (N, C_out, H_out, W_out).
 
-    A winner is oh·W_conv + ow in the convolution's plane of ``size_conv``, or -1 where out is not positive.
+    A winner is the index oh·W_conv + ow in the convolution's feature map of ``size_conv``, or -1 where out is not positive.
     """
     C_out, C_in, K_h, K_w = weights.shape
     H_out, W_out = out.shape[2:]
@@ -107,7 +107,7 @@ def conv2d_relu_pool_forward(
     planes = padded_planes(x, grid.pad, windows_extent((H_out * pool[0], W_out * pool[1]), (K_h, K_w), grid))
     taps = filters_in_lanes(weights, T, even_steps(T, 1), C_out)
     filters = filters_at(tap_steps(C_in, (K_h, K_w), planes.shape[2:]), taps, bias)
-    # Whole images, but a few jobs for each thread; two, where there is little to do.
+    # Whole images per job, but several jobs per thread; only two jobs if there is little work.
     jobs = JOBS if taps.size * len(x) * H_out * W_out * pool[0] * pool[1] > LITTLE else 2
     height = min(H_out, -(-H_out * len(x) * len(taps) // jobs))
     pitch = planes.shape[3]
@@ -130,7 +130,7 @@ def conv2d_relu_pool_backward_weights(
 
 @cache
 def _window_starts(size_conv: Pair, stride: Pair, width: int, C: int) -> Array:
-    """Where the window of each output of the convolution begins, in a plane of that width with C numbers to a pixel."""
+    """Offset of each convolution output's window in a channels-last image of ``width`` pixels per row and C channels."""
     oh, ow = np.indices(size_conv).reshape(2, -1)
     starts: Array = (oh * stride[0] * width + ow * stride[1]) * C
     return starts

@@ -1,4 +1,4 @@
-"""The matrix product by loops in register tiles, by loops for a few rows, and by the BLAS on one thread; see ``plan``."""
+"""Matrix product: register tiles, a loop for few rows, or the BLAS on one thread; selected by ``plan``."""
 
 from functools import cache
 
@@ -11,15 +11,15 @@ from ..simd.outer import Numbers, Rows, Runs, sum_outer
 from ..types import Array, Pair
 from .plan import Plan
 
-# Up to here no BLAS shares a product among threads, and asking it not to would take longer than the product.
+# Up to this size no BLAS multithreads a product, and limiting its threads would take longer than the product.
 SMALL = 1 << 13
-# Rows and columns of the product that one job computes.
+# Rows and columns of the product computed per job.
 ROWS_AT_ONCE, COLUMNS_AT_ONCE = 32, 64
 
 
 @kernel
 def _multiply_some(numbers: Numbers, runs: Runs, rows: Pair, columns: Pair, out: Array, out_steps: Pair) -> None:
-    """As ``_multiply``, for some rows and columns, first … last; ``numbers.places`` holds the row step alone."""
+    """``_multiply`` for a range of rows and columns (first, last); ``numbers.places`` holds only the row stride."""
     height, width, row_step = rows[1] - rows[0], columns[1] - columns[0], numbers.places[0]
     places = np.zeros((height + 3) // 4 * 4, np.uintp)
     for r in range(np.uintp(height)):
@@ -45,7 +45,7 @@ def _multiply_some(numbers: Numbers, runs: Runs, rows: Pair, columns: Pair, out:
 
 @parallel_kernel
 def _multiply(numbers: Numbers, runs: Runs, size: Pair, out: Array, out_steps: Pair) -> None:
-    """out[i·out_steps[0] + j·out_steps[1]] = Σ_k number[i, k] · run[k, j], i, j in ``size``; all flat."""
+    """out[i·out_steps[0] + j·out_steps[1]] = Σ_k number[i, k] · run[k, j], (i, j) in ``size``; all arrays flat."""
     down, side = (size[0] + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, (size[1] + COLUMNS_AT_ONCE - 1) // COLUMNS_AT_ONCE
     for job in prange(down * side):
         i, j = np.intp(job) // side * ROWS_AT_ONCE, np.intp(job) % side * COLUMNS_AT_ONCE
@@ -60,7 +60,7 @@ def _steps(count: int, apart: int) -> Array:
 
 
 def _by_loops(a: Array, b: Array, out: Array, out_steps: tuple[int, int]) -> None:
-    """The product of a (rows, K), of any order, and b (K, columns), C-contiguous columns a multiple of 16."""
+    """Product of a (rows, K), in any memory order, and a C-contiguous b (K, columns), columns a multiple of 16."""
     (rows, K), columns = a.shape, b.shape[1]
     flat, row_step, step = (a, K, 1) if a.flags.c_contiguous else (np.ascontiguousarray(a.T), 1, rows)
     numbers = Numbers(flat.reshape(-1), 0, _steps(2, row_step)[1:], _steps(K, step))
@@ -69,9 +69,9 @@ def _by_loops(a: Array, b: Array, out: Array, out_steps: tuple[int, int]) -> Non
 
 
 def matmul(a: Array, b: Array, plan: Plan, product: Array) -> None:
-    """a (rows, K) and b (K, columns) -> product (rows, columns), by "direct" or "blas".
+    """a (rows, K) and b (K, columns) -> product (rows, columns), with "direct" or "blas".
 
-    The runs of "direct" are whole vectors: the rows of b if it lies in C order, else the columns of a.
+    "direct" needs runs of whole vectors: the rows of b if b is C-contiguous, otherwise the columns of a.
     """
     (rows, K), columns = a.shape, b.shape[1]
     if plan.algorithm == "direct" and b.flags.c_contiguous:
@@ -87,9 +87,9 @@ def matmul(a: Array, b: Array, plan: Plan, product: Array) -> None:
 
 @kernel
 def _multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) -> None:
-    """a (rows, K), b (K, columns), bias (columns,) -> out (rows, columns), not less than floor.
+    """a (rows, K), b (K, columns), bias (columns,) -> out (rows, columns), clipped from below at floor.
 
-    Four rows of b at a time: every sum is read and written for each of them.
+    Four rows of b at a time, so each sum is loaded and stored once per four rows.
     """
     rows, K = a.shape
     columns = np.uintp(b.shape[1])
@@ -115,7 +115,7 @@ def _multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) ->
 
 
 def multiply_and_add(a: Array, b: Array, bias: Array, plan: Plan, floor: float, out: Array) -> None:
-    """a (rows, K) · b (K, columns) + bias (columns,) -> out, all C-contiguous; what is less than floor becomes floor."""
+    """a (rows, K) · b (K, columns) + bias (columns,) -> out, all C-contiguous, clipped from below at floor."""
     if plan.variant == "rows":
         _multiply_rows(a, b, bias, a.dtype.type(floor), out)
         return

@@ -1,4 +1,4 @@
-"""What the engine's kernels take: arrays and places that mean something together, under one name each."""
+"""Named tuples of arrays and offsets that the engine's kernels take as arguments."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from ..types import Array
 
 
 class Windows(NamedTuple):
-    """Windows on planes laid flat: that of output (i, j) of image n begins at pixels[first + n·image + i·down + j·along]."""
+    """Windows on flattened images: output (i, j) of image n starts at pixels[first + n·image + i·down + j·along]."""
 
     pixels: Array
     first: int
@@ -16,9 +16,9 @@ class Windows(NamedTuple):
 
 
 class Filters(NamedTuple):
-    """Filters side by side: taps (blocks, T, width) and bias (blocks·width,); in a block, tap t begins at starts[t].
+    """Packed filters: taps (blocks, T, width) and bias (blocks·width,); within a block, tap t starts at starts[t].
 
-    steps (T,) are from a window's first pixel to that of each tap.
+    steps (T,) are the offsets of the taps from the first pixel of a window.
     """
 
     steps: Array
@@ -28,7 +28,7 @@ class Filters(NamedTuple):
 
 
 class FlatRow(NamedTuple):
-    """Zero-padded planes in one flat row: pixels (S,), offsets (T,) of the taps, and of a plane its rows and their pitch."""
+    """Zero-padded input in one flat row: pixels (S,), offsets (T,) of the taps, rows per image and row pitch."""
 
     pixels: Array
     offsets: Array
@@ -37,7 +37,7 @@ class FlatRow(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where sums go: (i, j) in rows × columns to the pixel (top + i·down, left + j·along); what is below floor becomes floor."""
+    """Destination of the sums: (i, j) in rows × columns -> pixel (top + i·down, left + j·along), clipped at floor."""
 
     rows: int
     columns: int

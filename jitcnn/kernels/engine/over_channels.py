@@ -1,12 +1,12 @@
-"""Convolution with the filters side by side in the lanes of a vector.
+"""Direct convolution with one filter per SIMD lane.
 
-Laid tap by tap, the numbers that all filters have for one tap (ci, kh, kw) stand next to one another. An output pixel
-of all filters is then the bias plus, over the taps, one number of the image times one such run:
-``outer.sum_outer``, four pixels at a time. The image is read where it lies; nothing is copied but a border of
-zeros, and no pixel is computed that no output wants. The gradient of the filters is the same sum with taps
-and pixels changed over: over the pixels, one number of the image times the run of all filters' gradients.
+The weights are packed tap by tap: for each tap (ci, kh, kw), the weights of all filters are contiguous. One output
+pixel of all filters is the bias plus, summed over the taps, one input value times one such run
+(``outer.sum_outer``, four pixels at a time). The input is read in place; only a border of zeros is added, and no
+unused output is computed. The gradient with respect to the filters is the same sum with taps and pixels exchanged:
+over the pixels, one input value times the run of the gradients of all filters.
 
-With few filters most lanes would be idle: there the lanes run ``over_pixels``.
+With few filters most lanes would be idle; ``over_pixels`` handles that case.
 """
 
 from functools import cache
@@ -22,21 +22,21 @@ from ..types import Array, Pair
 from .flat_rows import fill_up
 from .operands import Filters, Target, Windows
 
-# Runs are filled up to a multiple of this: one, two or four vectors, on any machine.
+# Runs are padded to a multiple of this: one, two or four vectors, depending on the machine.
 LANES = 16
-# Filters that are computed together.
+# Filters computed together.
 BLOCK = 64
-# With fewer filters than this the rows of ``flat_rows`` are quicker.
+# With fewer filters than this, ``flat_rows`` is faster.
 FEW = 8
-# Up to so many numbers of filters are laid by one thread: to wake another takes longer.
+# Up to this many weights are packed on one thread: waking another takes longer.
 FEW_NUMBERS = 1 << 15
-# Taps summed before the next pixels come: their filters stay in the L2 cache.
+# Taps summed per pass over the pixels: their weights stay in the L2 cache.
 TAPS_AT_ONCE = 288
-# Pixels whose sums are held at once, and pixels whose gradients meet all taps of a job before the next come.
+# Pixels per block, for the sums of the forward pass and for the weight gradients.
 PIXELS_AT_ONCE = 256
-# Gradients of so many weights are summed in parts and then added up.
+# Up to this many weight gradients are summed in parts, which are then added.
 MOST_PARTIAL = 1 << 15
-# Jobs to aim at, so that every thread has some and the last ends with the others; fixed, as sums of gradients depend on it.
+# Target number of jobs, for load balancing. Constant, because the order of the gradient sums depends on it.
 JOBS = 8
 
 
@@ -49,7 +49,7 @@ def whole_lanes(count: int) -> int:
 def tap_steps(
     C: int, kernel_size: tuple[int, int], plane: tuple[int, int], dilation: tuple[int, int] = (1, 1)
 ) -> Array:
-    """From a window's first pixel to that of each tap (C·K_h·K_w,), in planes of that size."""
+    """Offset of each tap (C·K_h·K_w,) from the first pixel of its window, for input channels of size ``plane``."""
     c, kh, kw = np.indices((C, *kernel_size)).reshape(3, -1)
     steps: Array = ((c * plane[0] + kh * dilation[0]) * plane[1] + kw * dilation[1]).astype(np.uintp)
     return steps
@@ -57,14 +57,14 @@ def tap_steps(
 
 @cache
 def even_steps(count: int, apart: int) -> Array:
-    """From the first of some numbers, or runs, to each."""
+    """Offsets 0, apart, 2·apart, … of ``count`` elements or runs."""
     steps: Array = np.arange(count, dtype=np.uintp) * np.uintp(apart)
     return steps
 
 
 @kernel
 def _lay_some_taps(weights: Array, lane_step: int, taps: Array, first: int, last: int, filters: Array) -> None:
-    """As ``_lay_taps``, for the filters first … last of one block (T, width)."""
+    """``_lay_taps`` for filters first … last of one block (T, width)."""
     T, width = filters.shape
     flat, apart, count = filters.ravel(), np.uintp(lane_step), np.uintp(last - first)
     side_by_side = taps[T - 1] - taps[0] == T - 1
@@ -81,7 +81,7 @@ def _lay_some_taps(weights: Array, lane_step: int, taps: Array, first: int, last
 
 @parallel_kernel
 def _lay_taps(weights: Array, lane_step: int, taps: Array, count: int, filters: Array) -> None:
-    """filters[b, t, lane] = weights[(b·width + lane)·lane_step + taps[t]], 0 from filter ``count`` on."""
+    """filters[b, t, lane] = weights[(b·width + lane)·lane_step + taps[t]], or 0 beyond filter ``count``."""
     width = filters.shape[2]
     chunks = (len(taps) + 255) // 256
     for job in prange(len(filters) * chunks):
@@ -91,9 +91,9 @@ def _lay_taps(weights: Array, lane_step: int, taps: Array, count: int, filters: 
 
 
 def filters_in_lanes(weights: Array, lane_step: int, taps: Array, count: int) -> Array:
-    """``count`` filters out of flat weights -> (blocks, T, width), width at most ``BLOCK``, zeros behind the last.
+    """Pack ``count`` filters -> (blocks, T, width), with width at most ``BLOCK`` and zero padding after the last.
 
-    ``lane_step`` is from one filter to the next, ``taps`` (T,) where each of its taps stands.
+    ``lane_step`` is the stride from one filter to the next, ``taps`` (T,) the offset of each tap within a filter.
     """
     width = min(BLOCK, whole_lanes(count))
     filters = empty((-(-count // width), len(taps), width), weights.dtype)
@@ -107,7 +107,7 @@ def filters_in_lanes(weights: Array, lane_step: int, taps: Array, count: int) ->
 
 
 def in_lanes(bias: Array) -> Array:
-    """Bias (C_out,) -> as many numbers as all blocks of filters have lanes."""
+    """Zero-pad the bias (C_out,) to the total number of lanes of all filter blocks."""
     width = min(BLOCK, whole_lanes(len(bias)))
     if len(bias) % width == 0:
         return bias
@@ -117,13 +117,13 @@ def in_lanes(bias: Array) -> Array:
 
 
 def filters_at(steps: Array, taps: Array, bias: Array) -> Filters:
-    """``Filters`` of taps from ``filters_in_lanes``, a bias (C_out,), and where the taps stand: steps (T,)."""
+    """Build ``Filters`` from the taps of ``filters_in_lanes``, their offsets ``steps`` (T,) and the bias (C_out,)."""
     return Filters(steps, taps, even_steps(taps.shape[1], taps.shape[2]), in_lanes(bias))
 
 
 @kernel
 def window_places(rows: int, columns: int, down: int, along: int) -> Array:
-    """Where the windows (i, j) of rows × columns begin, at i·down + j·along; filled up to a multiple of four with the first."""
+    """Offsets i·down + j·along of the windows (i, j) in rows × columns, padded to a multiple of four with the first."""
     places = np.zeros((rows * columns + 3) // 4 * 4, np.uintp)
     for i in range(rows):
         for j in range(np.uintp(columns)):
@@ -152,7 +152,7 @@ def sum_windows(pixels: Array, first: int, places: Array, filters: Filters, b: i
 def _sum_band(
     windows: Windows, filters: Filters, target: Target, place: tuple[int, int, int], height: int, out: Array
 ) -> None:
-    """As ``convolve``, for image n, block b and ``height`` rows from top on; ``place`` is n, b, top."""
+    """``convolve`` for image n, filter block b and ``height`` rows starting at top; ``place`` is n, b, top."""
     _, C, H, W = out.shape
     n, b, top = place
     width, rows = np.uintp(filters.taps.shape[2]), min(height, target.rows - top)
@@ -181,7 +181,7 @@ def _sum_band(
 
 @parallel_kernel
 def _sum_bands(windows: Windows, filters: Filters, target: Target, height: int, out: Array) -> None:
-    """As ``convolve``, ``height`` rows to a job."""
+    """``convolve`` with ``height`` rows per job."""
     blocks, bands = len(filters.taps), (target.rows + height - 1) // height
     for job in prange(len(out) * blocks * bands):
         number = np.intp(job)
@@ -190,7 +190,10 @@ def _sum_bands(windows: Windows, filters: Filters, target: Target, height: int, 
 
 
 def convolve(windows: Windows, filters: Filters, target: Target, out: Array) -> None:
-    """out[n, co, pixel (i, j)] = bias[co] + Σ_t pixels[window (n, i, j) + steps[t]] · taps[co, t]; all pixels inside out (N, C_out, H, W)."""
+    """out[n, co, pixel (i, j)] = bias[co] + Σ_t pixels[window (n, i, j) + steps[t]] · taps[co, t].
+
+    out (N, C_out, H, W) must contain every target pixel.
+    """
     jobs = len(out) * len(filters.taps)
     height = max(1, min(PIXELS_AT_ONCE // target.columns, -(-target.rows * jobs // JOBS)))
     _sum_bands(windows, filters, target, height, out)
@@ -200,7 +203,7 @@ def convolve(windows: Windows, filters: Filters, target: Target, out: Array) -> 
 def _sum_gradients(
     windows: Windows, steps: Array, d_pixels: Array, size: Pair, height: int, lanes: Pair, bands: Pair, d_taps: Array
 ) -> None:
-    """As ``_sum_all_gradients``, for the taps of one job and the bands from … to; lanes: the first, and how many a pixel has."""
+    """``_sum_all_gradients`` for one job's taps and a range of bands; ``lanes`` is the first lane and the lanes per pixel."""
     width, columns = d_taps.shape[1], size[1]
     flat, flat_taps, zero, apart = d_pixels.ravel(), d_taps.ravel(), np.uintp(0), np.uintp(width)
     flat_taps[:] = 0
@@ -220,7 +223,7 @@ def _sum_gradients(
 
 @kernel
 def _sum_biases(d_pixels: Array, count: int, d_bias: Array) -> None:
-    """d_bias[lane] = Σ over images and their ``count`` pixels of d_pixels (N, ≥ count·lanes)."""
+    """d_bias[lane] = Σ of d_pixels (N, ≥ count·lanes) over the images and their ``count`` pixels."""
     flat, lanes = d_pixels.ravel(), np.uintp(len(d_bias))
     d_bias[:] = 0
     for n in range(len(d_pixels)):
@@ -234,10 +237,10 @@ def _sum_biases(d_pixels: Array, count: int, d_bias: Array) -> None:
 def _sum_all_gradients(
     windows: Windows, steps: Array, taps_at_once: int, d_pixels: Array, size: Pair, height: int, d_taps: Array, d_bias: Array
 ) -> None:  # fmt: skip
-    """d_taps[part, b, t, lane] = Σ over the bands of a part, and their pixels, of pixels[window + steps[t]] · d_pixels[pixel, b·width + lane].
+    """d_taps[part, b, t, lane] = Σ over the pixels of a part of pixels[window + steps[t]] · d_pixels[pixel, b·width + lane].
 
-    steps (T,), a multiple of four, so many to a job; d_pixels (N, ≥ H_out·W_out·lanes), ``size`` is H_out, W_out, so many
-    rows to a band; d_taps (parts, blocks, T, width); d_bias (lanes,).
+    steps (T,), T a multiple of four, ``taps_at_once`` per job; d_pixels (N, ≥ H_out·W_out·lanes), ``size`` is H_out, W_out,
+    ``height`` rows per band; d_taps (parts, blocks, T, width); d_bias (lanes,).
     """
     parts, blocks, T, width = d_taps.shape
     chunks = (T + taps_at_once - 1) // taps_at_once
@@ -254,7 +257,7 @@ def _sum_all_gradients(
 
 
 def filter_gradients(windows: Windows, steps: Array, d_out: Array, d_weights: Array, d_bias: Array) -> None:
-    """d_weights[co, t] = Σ over n and (i, j) of pixels[window (n, i, j) + steps[t]] · d_out[n, co, i, j], d_bias[co] of d_out.
+    """d_weights[co, t] = Σ over n, i, j of pixels[window (n, i, j) + steps[t]] · d_out[n, co, i, j]; d_bias[co] = Σ d_out.
 
     steps (T,), d_out (N, C_out, H_out, W_out), d_weights (C_out, T), d_bias (C_out,).
     """
@@ -265,7 +268,7 @@ def filter_gradients(windows: Windows, steps: Array, d_out: Array, d_weights: Ar
     d_pixels = channels_last(d_out, (0, 0), (H_out, W_out), blocks * width)
     steps = fill_up(steps, 4)
     height = max(1, PIXELS_AT_ONCE // W_out)
-    # Many pixels and few taps: bands apart, each read once, in fixed parts that are summed in order. Else taps apart.
+    # Few weights: split over bands of pixels, each read once, in fixed parts added in order. Otherwise split over taps.
     if len(steps) * blocks * width <= MOST_PARTIAL:
         taps_at_once, parts = len(steps), min(-(-H_out // height) * N, JOBS)
     else:

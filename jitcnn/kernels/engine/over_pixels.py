@@ -1,4 +1,4 @@
-"""Rows of pixels laid flat, as in ``flat_rows``, that all filters pass over: four filters share each pixel read."""
+"""Convolution on the flattened rows of ``flat_rows``; four filters share each pixel loaded."""
 
 import numpy as np
 from numba import prange
@@ -8,13 +8,13 @@ from ..types import Array, Pair
 from .flat_rows import APART, STRIP, add_products, room_for_sums, sum_lines
 from .operands import FlatRow, Target
 
-# Taps whose gradients one job computes: enough jobs for all threads, however few the filters.
+# Taps per job in the weight gradient: small enough to occupy all threads even with few filters.
 TAPS_AT_ONCE = 48
 
 
 @kernel
 def _sum_images(flat: FlatRow, taps: Array, bias: Array, r: int, target: Target, first: int, out: Array) -> None:
-    """As ``sum_shifted_rows``, for filters r … r + 3 and the images ``out`` (N, ≤ R, H, W), numbered from ``first``."""
+    """``sum_shifted_rows`` for filters r … r + 3 and the images ``out`` (N, ≤ R, H, W), numbered from ``first``."""
     N, R, H, W = out.shape
     rows, step = flat.rows, target.along
     left = min(target.columns, max(0, -(target.left // step)))
@@ -36,7 +36,7 @@ def _sum_images(flat: FlatRow, taps: Array, bias: Array, r: int, target: Target,
                         oh = target.top + (line - n * rows) * target.down
                         if 0 <= oh < H:
                             at, from_ = np.uintp(oh * W + to), np.uintp(k * APART + (line - top) * apart)
-                            if step == 1:  # neighbours to neighbours, in vectors
+                            if step == 1:  # contiguous, so it vectorises
                                 for j in range(np.uintp(columns)):
                                     value = sums[from_ + j]
                                     pixels[at + j] = target.floor if value < target.floor else value
@@ -50,10 +50,10 @@ def _sum_images(flat: FlatRow, taps: Array, bias: Array, r: int, target: Target,
 def sum_shifted_rows(flat: FlatRow, taps: Array, bias: Array, target: Target, out: Array) -> None:
     """out[n, r, pixel (i, j)] = bias[r] + Σ_t taps[r, t] · pixels[(n·rows + i)·pitch + j + offsets[t]].
 
-    taps (R, T) and bias (R,) with R a multiple of four, out (N, ≤ R, H, W); what falls outside ``out`` is dropped.
+    taps (R, T) and bias (R,) with R a multiple of four, out (N, ≤ R, H, W); results outside ``out`` are dropped.
     """
     N, R = out.shape[:2]
-    # Four filters share each pixel read; images so small that several fit a strip share its overhead.
+    # Four filters share each pixel loaded; small images, several of which fit in a strip, share its overhead.
     images = max(1, STRIP // (flat.rows * flat.pitch))
     blocks = (R + 3) // 4
     for job in prange((N + images - 1) // images * blocks):
@@ -64,7 +64,7 @@ def sum_shifted_rows(flat: FlatRow, taps: Array, bias: Array, target: Target, ou
 
 @kernel
 def _multiply_four(flat: FlatRow, some: Pair, d_rows: Array, r: int, whole: int, d_taps: Array, d_bias: Array) -> None:
-    """As ``multiply_shifted_rows``, for filters r … r + 3 and ``some`` taps, first … last; d_bias with the first taps."""
+    """``multiply_shifted_rows`` for filters r … r + 3 and the taps in ``some`` (first, last); d_bias with the first taps."""
     d_taps[r : r + 4, some[0] : some[1]] = 0
     for start in range(0, whole, STRIP):
         length = min(STRIP, whole - start)
@@ -81,7 +81,7 @@ def _multiply_four(flat: FlatRow, some: Pair, d_rows: Array, r: int, whole: int,
 def multiply_shifted_rows(flat: FlatRow, d_rows: Array, whole: int, d_taps: Array, d_bias: Array) -> None:
     """d_taps[r, t] = Σ_p d_rows[r, p] · pixels[p + offsets[t]] and d_bias[r] = Σ_p d_rows[r, p], p in 0 … whole.
 
-    d_rows (R, ≥ whole) with zeros where no output stands, d_taps (R, T), d_bias (R,); R is a multiple of four, whole of 16.
+    d_rows (R, ≥ whole) is zero where there is no output; d_taps (R, T), d_bias (R,); R is a multiple of four, whole of 16.
     """
     R, T = d_taps.shape
     chunks = (T + TAPS_AT_ONCE - 1) // TAPS_AT_ONCE

@@ -1,7 +1,7 @@
-"""ReLU and max pooling of sums that have the filters in their lanes, and the way from lanes to planes.
+"""ReLU and max pooling of convolution sums with one filter per lane, and the transpose from lanes to feature maps.
 
-The sums of a window stand together: pixel by pixel, row by row, each a run of all filters. The unfused layers are
-the oracle: of equal values the first wins, and an output that is not positive has no winner.
+The sums of a pooling window are contiguous: pixel by pixel, row by row, each a run of all filters. Results equal those of
+the unfused layers: ties go to the first value, and an output that is not positive has no winner.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from ..types import Array, Pair
 
 
 class Pooled(NamedTuple):
-    """The largest sum of each window, flat, and which pixel of the convolution's plane it was, or -1."""
+    """The maximum of each window, flat, and its index in the convolution's feature map, or -1."""
 
     best: Array
     won: Array
@@ -22,7 +22,7 @@ class Pooled(NamedTuple):
 
 @kernel
 def pool_window(sums: Array, at: int, width: int, pool: Pair, pixel: Pair, to: int, pooled: Pooled) -> None:
-    """The window whose sums begin at sums[at] -> best and won[to … to + width]; ``pixel`` is its first in the plane, and the pitch."""
+    """Pool the window at sums[at] -> best and won[to … to + width]; ``pixel`` is its feature map index, and the pitch."""
     lanes, start, place, (first, W_conv) = np.uintp(width), np.uintp(at), np.uintp(to), pixel
     best, won = pooled
     for lane in range(lanes):
@@ -45,7 +45,7 @@ def pool_window(sums: Array, at: int, width: int, pool: Pair, pixel: Pair, to: i
 
 @kernel
 def pool_window_2x2(sums: Array, at: int, width: int, pixel: Pair, to: int, pooled: Pooled) -> None:
-    """As ``pool_window`` for 2×2, written out: half of the time."""
+    """``pool_window`` for 2×2 windows, unrolled: takes half the time."""
     (first, W_conv), (best, won) = pixel, pooled
     origin, right, below, both = np.int32(first), np.int32(1), np.int32(W_conv), np.int32(W_conv + 1)
     lanes, zero, nan, nobody = np.uintp(width), sums.dtype.type(0), sums.dtype.type(np.nan), np.int32(-1)
@@ -69,7 +69,7 @@ def pool_window_2x2(sums: Array, at: int, width: int, pixel: Pair, to: int, pool
 def write_planes(
     pooled: Pooled, width: int, first: int, count: int, filters: int, plane: int, at: int, planes: Pooled
 ) -> None:
-    """planes[at + lane·plane + k] = pooled[(first + k)·width + lane], both of best and won; k in 0 … count, lane in 0 … filters."""
+    """planes[at + lane·plane + k] = pooled[(first + k)·width + lane], for best and won; k in 0 … count, lane in 0 … filters."""
     from_, apart, to, down = np.uintp(first * width), np.uintp(width), np.uintp(at), np.uintp(plane)
     turn(pooled.best, from_, apart, count, filters, planes.best, to, down)
     turn(pooled.won, from_, apart, count, filters, planes.won, to, down)

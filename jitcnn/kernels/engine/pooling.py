@@ -1,4 +1,4 @@
-"""Max and average pooling as explicit compiled loops, one plane (n, c) to an iteration of the ``prange``."""
+"""Max and average pooling as compiled loops; each ``prange`` iteration computes one feature map (n, c)."""
 
 import numpy as np
 from numba import prange
@@ -9,11 +9,11 @@ from ..types import Array, Grid, Pair
 
 @kernel
 def _keep_larger(pixels: Array, place: int, step: int, best: Array, won: Array, at: int, count: int) -> None:
-    """best[at + j] and won[at + j] take pixels[place + j·step], and where it is, if it is larger or the first NaN; j in 0 … count."""
+    """Update best[at + j] and won[at + j] with pixels[place + j·step] if larger or the first NaN, for j in 0 … count."""
     from_, to = np.uintp(place), np.uintp(at)
     for j in range(np.uintp(count)):
         value, largest = pixels[from_ + j * np.uintp(step)], best[to + j]
-        # Chosen without a jump, which would be mispredicted every other time.
+        # Branch-free: a branch would be mispredicted every other time.
         better = (not np.isnan(largest)) & (not value <= largest)
         best[to + j] = value if better else largest
         won[to + j] = np.int32(from_ + j * np.uintp(step)) if better else won[to + j]
@@ -21,9 +21,9 @@ def _keep_larger(pixels: Array, place: int, step: int, best: Array, won: Array, 
 
 @kernel
 def _max_pool_plane(x: Array, pool: Pair, stride: Pair, pad: Pair, out: Array, max_indices: Array) -> None:
-    """As ``max_pool2d_forward``, for one plane: x (H, W) -> out and max_indices (H_out, W_out).
+    """``max_pool2d_forward`` for one feature map: x (H, W) -> out and max_indices (H_out, W_out).
 
-    Neighbouring windows side by side, pixel after pixel of a window: vectors of windows.
+    Vectorised over neighbouring windows, one pixel of each window at a time.
     """
     (H, W), (H_out, W_out) = x.shape, out.shape
     pixels, best, won = x.ravel(), out.ravel(), max_indices.ravel()
@@ -37,7 +37,7 @@ def _max_pool_plane(x: Array, pool: Pair, stride: Pair, pad: Pair, out: Array, m
             for v in range(pool[1]):
                 first, last = max(0, -((v - pad[1]) // stride[1])), min(W_out, (W - 1 + pad[1] - v) // stride[1] + 1)
                 place = ih * W + first * stride[1] + v - pad[1]
-                if last > first and stride[1] == 2:  # a step known to the compiler is one that it makes vectors of
+                if last > first and stride[1] == 2:  # the compiler vectorises only constant strides
                     _keep_larger(pixels, place, 2, best, won, at + first, last - first)
                 elif last > first and stride[1] == 1:
                     _keep_larger(pixels, place, 1, best, won, at + first, last - first)
@@ -47,7 +47,7 @@ def _max_pool_plane(x: Array, pool: Pair, stride: Pair, pad: Pair, out: Array, m
 
 @kernel
 def _max_pool_2x2(x: Array, out: Array, max_indices: Array) -> None:
-    """As ``_max_pool_plane``, for windows of 2×2 side by side, written out: half of the time."""
+    """``_max_pool_plane`` for 2×2 windows with stride 2, unrolled: takes half the time."""
     W, (H_out, W_out) = x.shape[1], out.shape
     pixels, best, won = x.ravel(), out.ravel(), max_indices.ravel()
     right, below, both, pitch = np.int32(1), np.int32(W), np.int32(W + 1), np.uintp(W)
@@ -68,7 +68,7 @@ def _max_pool_2x2(x: Array, out: Array, max_indices: Array) -> None:
 
 @parallel_kernel
 def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices: Array) -> None:
-    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
+    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the maximum."""
     C, (stride, _, pad) = x.shape[1], grid
     for plane in prange(len(x) * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C
@@ -80,7 +80,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 
 @kernel
 def _send_to_winners(d_out: Array, max_indices: Array, d_x: Array) -> None:
-    """As ``max_pool2d_backward``, for one plane."""
+    """``max_pool2d_backward`` for one feature map."""
     gradients, winners, pixels = d_out.ravel(), max_indices.ravel(), d_x.ravel()
     pixels[:] = 0
     for p in range(np.uintp(len(winners))):
@@ -89,7 +89,7 @@ def _send_to_winners(d_out: Array, max_indices: Array, d_x: Array) -> None:
 
 @parallel_kernel
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
+    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is added at its maximum."""
     C = d_x.shape[1]
     for plane in prange(len(d_x) * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C
@@ -98,14 +98,14 @@ def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid
 
 @kernel
 def _windows_inside(kw: int, stride_w: int, pad_left: int, W: int, W_out: int) -> tuple[int, int]:
-    """First and last + 1 of the windows of a row whose column kw is in the image."""
+    """First and last + 1 of the windows in a row whose column kw lies inside the image."""
     first = max(0, (pad_left - kw + stride_w - 1) // stride_w)
     return first, max(first, min(W_out, (W - 1 + pad_left - kw) // stride_w + 1))
 
 
 @kernel
 def _average_plane(x: Array, pool: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int], out: Array) -> None:
-    """x (H, W) -> out (H_out, W_out); first down the columns, all side by side, then along the row of their sums."""
+    """x (H, W) -> out (H_out, W_out); sums down all columns first, then along the row of column sums."""
     (H, W), (H_out, W_out) = x.shape, out.shape
     size, step = x.dtype.type(pool[0] * pool[1]), np.uintp(stride[1])
     sums = np.empty(W, x.dtype)
@@ -140,7 +140,7 @@ def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
 def _share_plane(
     d_out: Array, pool: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int], d_x: Array
 ) -> None:
-    """d_out (H_out, W_out) -> d_x (H, W): first along a row, then the row of shares down the columns."""
+    """d_out (H_out, W_out) -> d_x (H, W); spreads along the row first, then down the columns."""
     (H, W), (H_out, W_out) = d_x.shape, d_out.shape
     size, step = d_x.dtype.type(pool[0] * pool[1]), np.uintp(stride[1])
     shares = np.empty(W, d_x.dtype)
@@ -163,7 +163,7 @@ def _share_plane(
 
 @parallel_kernel
 def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
+    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is divided equally over its window."""
     (N, C), (stride, _, pad) = d_x.shape[:2], grid
     for plane in prange(N * C):
         n, c = np.intp(plane) // C, np.intp(plane) % C

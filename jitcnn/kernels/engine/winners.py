@@ -1,11 +1,12 @@
-"""Backward through max pooling, ReLU and convolution at once: only the winners carry a gradient.
+"""Backward pass of max pooling, ReLU and convolution in one step, over the winners alone.
 
-Behind a 2×2 pool at most one output of the convolution in four has a gradient, and behind ReLU some of those
-have none. Each winner sends ``g · window`` to its filter and ``g · filter`` to its window. With the image laid pixel by
-pixel, channels side by side, a row of a window is one run of neighbouring numbers, and so is a row of a filter.
+A *winner* is the convolution output that a pooling window selected, if it is positive. Only winners have a non-zero
+gradient: with 2×2 pooling at most one output in four. Each winner adds ``g · window`` to the gradient of its filter and
+``g · filter`` to the gradient of its window. The image is stored channels last, where a row of a window and a row of a
+filter are each one contiguous run.
 
-The winners are first listed, those of one filter or those of one window together, and then worked off with their
-sums in registers (``outer.add_runs``).
+The winners are first listed, per filter or per window, and then accumulated with the sums in registers
+(``outer.add_runs``).
 """
 
 import numpy as np
@@ -18,14 +19,14 @@ from ..simd.outer import add_runs, add_three_runs
 from ..types import Array, Pair
 from .over_channels import LANES, whole_lanes
 
-# Filters whose weight gradients stay in the L1 cache while one image after another passes by.
+# Filters per job: their weight gradients stay in the L1 cache while the images are processed.
 FILTERS_AT_ONCE = 8
-# Winners of one filter listed before they are worked off: long lists keep its sums long in registers.
+# Winners of one filter listed before they are accumulated: longer lists keep its sums in registers for longer.
 LONG_LIST = 64
 
 
 def filter_runs(weights: Array) -> Array:
-    """Filters (C_out, C_in, K_h, K_w) -> (C_out, K_h, length): row by row as pixels lie, each row filled up with zeros."""
+    """Filters (C_out, C_in, K_h, K_w) -> (C_out, K_h, length): channels last, each row zero-padded."""
     C_out, C_in, K_h, K_w = weights.shape
     runs = empty((C_out, K_h, whole_lanes(K_w * C_in)), weights.dtype)
     runs[:, :, K_w * C_in :] = 0
@@ -34,7 +35,7 @@ def filter_runs(weights: Array) -> Array:
 
 
 def weights_of_runs(runs: Array, weights: Array) -> None:
-    """The backward pass: runs (C_out, K_h, length) -> weights (C_out, C_in, K_h, K_w)."""
+    """Inverse of ``filter_runs``: runs (C_out, K_h, length) -> weights (C_out, C_in, K_h, K_w)."""
     C_out, C_in, K_h, K_w = weights.shape
     weights[...] = runs[:, :, : K_w * C_in].reshape(C_out, K_h, K_w, C_in).transpose(0, 3, 1, 2)
 
@@ -43,12 +44,12 @@ def weights_of_runs(runs: Array, weights: Array) -> None:
 def _list_winners(
     d_out: Array, winners: Array, some: Pair, starts: Array, offset: int, gradients: Array, places: Array, count: int
 ) -> int:
-    """Append the living of ``some`` winners, first … last, to the lists: gradient, and offset + start of the window.
+    """Append the gradient and window offset of every winner in ``some`` (first, last); return the new count.
 
-    d_out, winners, gradients, places: flat arrays. Returns how many are listed now.
+    d_out, winners, gradients and places are flat arrays; an entry of -1 in winners has no gradient.
     """
     for i in range(np.uintp(some[0]), np.uintp(some[1])):
-        # Written dead or alive, and overwritten if dead: a jump would be mispredicted every other time.
+        # Written in any case and overwritten if there is no winner: a branch would be mispredicted every other time.
         winner = winners[i]
         gradients[np.uintp(count)] = d_out[i]
         places[np.uintp(count)] = np.uintp(offset + starts[np.uintp(max(winner, 0))])
@@ -60,7 +61,7 @@ def _list_winners(
 def _add_to_filters(
     pixels: Array, pitch: int, starts: Array, d_out: Array, winners: Array, some: Pair, d_runs: Array, d_bias: Array
 ) -> None:
-    """As ``add_winners_to_filters``, for ``some`` filters, first … last."""
+    """``add_winners_to_filters`` for the filters in ``some`` (first, last)."""
     first, last = some
     N, C_out, H_out, W_out = d_out.shape
     _, K_h, length = d_runs.shape
@@ -102,8 +103,8 @@ def add_winners_to_filters(
 ) -> None:
     """d_runs[co] = Σ over winners of g · window; d_bias[co] = Σ g.
 
-    pixels (N, ≥ H·pitch) from ``channels_last``; starts (H_conv·W_conv,): where in an image the window of each output
-    of the convolution begins; d_out, winners (N, C_out, H_out, W_out); d_runs (C_out, K_h, length), d_bias (C_out,).
+    pixels (N, ≥ H·pitch) from ``channels_last``; starts (H_conv·W_conv,), the offset in the image of each convolution
+    output's window; d_out, winners (N, C_out, H_out, W_out); d_runs (C_out, K_h, length), d_bias (C_out,).
     """
     C_out = d_out.shape[1]
     for job in prange((C_out + FILTERS_AT_ONCE - 1) // FILTERS_AT_ONCE):
@@ -114,15 +115,15 @@ def add_winners_to_filters(
 
 @kernel
 def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradients: Array, places: Array) -> None:
-    """List the living winners of one image (C_out, H_out, W_out) window by window: gradient, and start of the filter.
+    """Sort the winners of one image (C_out, H_out, W_out) by window: gradient, and offset of the filter.
 
-    The list of window w is ends[w] … ends[w + 1]; filters in order.
+    The list of window w is ends[w] … ends[w + 1], in filter order.
     """
     flat_d_out, flat_winners = d_out.ravel(), winners.ravel()
     plane = np.uintp(winners.shape[1] * winners.shape[2])
     ends[:] = 0
     for i in range(np.uintp(len(flat_winners))):
-        ends[np.uintp(flat_winners[i] + 1)] += 1  # the dead are counted before the first window
+        ends[np.uintp(flat_winners[i] + 1)] += 1  # entries of -1 are counted before the first window
     total = 0
     ends[0] = 0
     for w in range(1, len(ends)):
@@ -143,7 +144,7 @@ def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradie
 def _add_to_windows(
     starts: Array, d_out: Array, winners: Array, runs: Array, pad: tuple[int, int], size: tuple[int, int], d_x: Array
 ) -> None:
-    """As ``add_winners_to_windows``, for one image: d_out, winners (C_out, H_out, W_out), d_x (C_in, H, W)."""
+    """``add_winners_to_windows`` for one image: d_out, winners (C_out, H_out, W_out), d_x (C_in, H, W)."""
     _, K_h, length = runs.shape
     pitch = size[1] * d_x.shape[0]
     ends = np.empty(len(starts) + 1, np.int64)
@@ -167,10 +168,10 @@ def _add_to_windows(
 def add_winners_to_windows(
     starts: Array, d_out: Array, winners: Array, runs: Array, pad: tuple[int, int], size: tuple[int, int], d_x: Array
 ) -> None:
-    """d_x (N, C_in, H, W) = Σ over winners of g · filter, each at its window.
+    """d_x (N, C_in, H, W) = Σ over winners of g · filter, added at the winner's window.
 
-    starts, d_out, winners as ``add_winners_to_filters``; runs (C_out, K_h, length) from ``filter_runs``; ``size`` of the
-    plane that holds all windows, in which d_x stands from ``pad`` on.
+    starts, d_out, winners as in ``add_winners_to_filters``; runs (C_out, K_h, length) from ``filter_runs``; ``size`` is that
+    of the padded input that contains all windows, ``pad`` the position of d_x in it.
     """
     for n in prange(len(d_x)):
         _add_to_windows(starts, d_out[n], winners[n], runs, pad, size, d_x[n])

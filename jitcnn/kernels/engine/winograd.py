@@ -1,9 +1,9 @@
-"""3×3 convolution with stride 1 and its gradients with Winograd's transforms, see ``winograd_transforms``: planes in, planes out.
+"""3×3 convolution with stride 1 and its gradients with Winograd's algorithm, see ``winograd_transforms``.
 
-    out = Aᵀ [Σ over ci of (G g Gᵀ) ⊙ (Bᵀ d B)] A + bias        tile by tile of 2×2 outputs
+    out = Aᵀ [Σ over ci of (G g Gᵀ) ⊙ (Bᵀ d B)] A + bias        for each tile of 2×2 outputs
 
-The gradient of the input is the same sum over d_out, with every filter rotated by 180°; that of the filters is in
-``winograd_gradients``. Groups run one after another, as convolutions of their own.
+The gradient with respect to the input is the same sum over d_out with every filter rotated by 180°; for the filters, see
+``winograd_gradients``. Groups run one after another, as separate convolutions.
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ from .winograd_transforms import (
     transformed_filters,
 )
 
-# Tiles to a job: their transforms and sums fit the L2 cache.
+# Tiles per job: their transforms and sums fit in the L2 cache.
 TILES_AT_ONCE = 64
 
 
@@ -36,7 +36,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
 
 
 def conv2d_relu_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array) -> None:
-    """As ``conv2d_forward``, and what is negative becomes zero."""
+    """``conv2d_forward`` followed by ReLU."""
     _forward(x, weights, bias, grid, 0, out)
 
 
@@ -70,13 +70,13 @@ def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) 
 
 @cache
 def _rotated(C_out: int, C_in: int) -> Array:
-    """Where the taps (co, kh, kw) of the first channel stand in weights (C_out, C_in, 3, 3), every filter rotated by 180°."""
+    """Offsets of the first channel's taps (co, kh, kw) in weights (C_out, C_in, 3, 3), with every filter rotated by 180°."""
     taps: Array = (np.arange(C_out)[:, None] * (9 * C_in) + np.arange(8, -1, -1)).reshape(-1)
     return taps
 
 
 def _rows_at_once(tiles: Pair) -> int:
-    """Rows of tiles to a job: whole images where several fit."""
+    """Rows of tiles per job: whole images if several fit."""
     rows = max(1, TILES_AT_ONCE // tiles[1])
     return rows if rows < tiles[0] else rows // tiles[0] * tiles[0]
 
@@ -85,7 +85,7 @@ def _rows_at_once(tiles: Pair) -> int:
 def _convolve_some_rows(
     pixels: Array, size: Pair, filters: Transformed, rows: Pair, some: Pair, floor: float, out: Array
 ) -> None:
-    """As ``_convolve_rows``, for the rows of tiles and the blocks of filters from … to."""
+    """``_convolve_rows`` for a range ``rows`` of tile rows and a range ``some`` of filter blocks."""
     _, C_out, H_out, W_out = out.shape
     H, W = (H_out + 1) // 2, (W_out + 1) // 2
     first, last = rows
@@ -129,7 +129,7 @@ def _convolve_rows(
 ) -> None:
     """pixels (N, ≥ H·W·C), ``size`` is W, C -> out (N, C_out, H_out, W_out).
 
-    ``height`` rows of tiles and ``at_once`` blocks to a job.
+    ``height`` rows of tiles and ``at_once`` filter blocks per job.
     """
     rows, blocks = out.shape[0] * ((out.shape[2] + 1) // 2), len(filters.factors)
     parts = (blocks + at_once - 1) // at_once
@@ -140,15 +140,15 @@ def _convolve_rows(
 
 
 def _convolve(x: Array, pad: Pair, filters: Array, bias: Array, floor: float, out: Array) -> None:
-    """x (N, C, H, W) with that padding, filters (blocks, C·9, width), bias (blocks·width,) -> out (N, C_out, H_out, W_out).
+    """x (N, C, H, W), filters (blocks, C·9, width), bias (blocks·width,) -> out (N, C_out, H_out, W_out).
 
-    Filters from ``filters_in_lanes``, bias from ``in_lanes``; what is less than floor becomes floor.
+    Filters from ``filters_in_lanes``, bias from ``in_lanes``; results are clipped from below at floor.
     """
     channels, tiles = whole_lanes(x.shape[1]), ((out.shape[2] + 1) // 2, (out.shape[3] + 1) // 2)
     size = 2 * tiles[0] + 2, 2 * tiles[1] + 2
     pixels = channels_last(x, pad, size, channels)
     height = _rows_at_once(tiles)
     transformed = transformed_filters(filters, bias, height * tiles[1])
-    # A job of all blocks transforms its pixels once; but every thread wants some jobs.
+    # A job with all filter blocks transforms its pixels only once; with too few jobs for the threads, split the blocks.
     at_once = len(filters) if len(out) * tiles[0] >= JOBS * height else 1
     _convolve_rows(pixels, (size[1], channels), transformed, height, at_once, floor, out)

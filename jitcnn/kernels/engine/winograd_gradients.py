@@ -1,6 +1,6 @@
-"""The gradient of 3×3 filters with Winograd's transforms, see ``winograd_transforms``.
+"""Gradient with respect to 3×3 filters with Winograd's algorithm, see ``winograd_transforms``.
 
-It is the transpose of the same bilinear form, where the products are summed over all tiles before the transform back:
+It is the transpose of the same bilinear form; the products are summed over all tiles before the final transform:
 
     d_g = Gᵀ [Σ over tiles of (A dy Aᵀ) ⊙ (Bᵀ d B)] G
 """
@@ -21,14 +21,14 @@ from ..types import Array, Pair
 from .over_channels import BLOCK, JOBS, LANES, even_steps, whole_lanes
 from .winograd_transforms import G, place_apart, transform_rows
 
-# Tiles to a job: their transforms and sums fit the L2 cache.
+# Tiles per job: their transforms and sums fit in the L2 cache.
 TILES_AT_ONCE = 64
 
 
 class Steps(NamedTuple):
-    """Where things stand: channel after channel and tile after tile in transformed pixels, tile after tile in gradients.
+    """Offsets of channels and tiles in the transformed pixels, and of tiles in the transformed gradients.
 
-    As many tiles as one sum takes at once, whole rows of them.
+    The number of tiles is that of one partial sum, in whole rows.
     """
 
     channels: Array
@@ -37,7 +37,7 @@ class Steps(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What is summed: places (parts, blocks, 16, C, width) and bias (parts, blocks, width), or those of one part and block."""
+    """Accumulators: places (parts, blocks, 16, C, width) and bias (parts, blocks, width), or those of one part and block."""
 
     places: Array
     bias: Array
@@ -47,11 +47,9 @@ class Sums(NamedTuple):
 def _transform_gradients(
     d_pixels: Array, at: int, step: Pair, width: int, half: Array, to: int, apart: int, places: Array
 ) -> None:
-    """A dy Aᵀ of 2×2 pixels from d_pixels[at] on, ``width`` numbers each -> places[to + k·apart …]; ``half``: room.
+    """A dy Aᵀ of 2×2 pixels at d_pixels[at], ``width`` values each -> places[to + k·apart …]; ``half`` is scratch.
 
-    ``step`` is from one row of pixels to the next, and from one pixel to the next.
-
-    The last row of A is taken without its sign, as the transform back knows.
+    ``step`` is the row stride and the pixel stride. The sign of the last row of A is left out here and applied in ``_back``.
     """
     lanes, zero, run = np.uintp(VECTOR_BYTES // d_pixels.itemsize), np.uintp(0), np.uintp(width)
     down, along = np.uintp(step[0]), np.uintp(step[1])
@@ -76,7 +74,7 @@ def _transform_gradients(
 def _sum_some_gradients(
     pixels: Array, size: Pair, d_pixels: Array, lanes: Pair, grid: Pair, rows: Pair, steps: Steps, sums: Sums
 ) -> None:
-    """As ``_sum_gradients``, for rows of tiles from … to and one block; lanes: its first, and how many a pixel has."""
+    """``_sum_gradients`` for a range of tile rows and one block; ``lanes`` is its first lane and the lanes per pixel."""
     d_places, d_bias = sums
     _, C, width = d_places.shape
     H, W = grid
@@ -105,7 +103,7 @@ def _sum_some_gradients(
             into = Rows(flat, to, run)
             numbers = Numbers(transformed, place * apart, steps.channels, steps.tiles[:tiles])
             sum_outer(numbers, Runs(gradients, place * d_apart, steps.gradients[:tiles], width), into, into)
-        # Place (1, 1) holds the sum of a tile.
+        # Element (1, 1) is the sum of the tile's gradients.
         for tile in range(tiles):
             at_tile = np.uintp(5) * d_apart + tile * run
             for lane in range(run):
@@ -116,7 +114,7 @@ def _sum_some_gradients(
 def _sum_gradients(pixels: Array, size: Pair, d_pixels: Array, grid: Pair, steps: Steps, sums: Sums) -> None:
     """places[part, b, k, c, lane] = Σ over the tiles of a part of (Bᵀ d B)[k, c] · (A dy Aᵀ)[k, b·width + lane].
 
-    pixels (N, ≥ H·W·C), ``size`` is W, C; d_pixels (N, …) of whole tiles, ``grid`` of them in an image.
+    pixels (N, ≥ H·W·C), ``size`` is W, C; d_pixels (N, …) in whole tiles; ``grid`` is the rows and columns of tiles.
     """
     parts, blocks, _, _, width = sums.places.shape
     rows = len(pixels) * grid[0]
@@ -131,7 +129,7 @@ def _sum_gradients(pixels: Array, size: Pair, d_pixels: Array, grid: Pair, steps
 def _transform_channel(
     d_places: Array, b: int, c: int, G2: Array, places: Array, steps: Array, d_weights: Array
 ) -> None:
-    """Gᵀ m G of all parts' sums for one channel and block -> d_weights[b·width + lane, c, t]."""
+    """Add up the parts of one channel and block and write Gᵀ m G -> d_weights[b·width + lane, c, t]."""
     parts, width = d_places.shape[0], d_places.shape[4]
     total, taps = np.zeros(16 * width + LANES, d_places.dtype), np.empty(len(places) * width + LANES, d_places.dtype)
     nothing, zero, run = np.zeros(width + LANES, d_places.dtype), np.uintp(0), np.uintp(width)
@@ -156,13 +154,13 @@ def _transform_places(d_places: Array, G2: Array, places: Array, steps: Array, d
 
 @cache
 def _back(dtype: Any) -> Array:
-    """Gᵀ for both axes with the sign that A was left without, and three rows to fill up (12·16,)."""
+    """Gᵀ along both axes, with the sign left out of A, padded by three rows (12·16,)."""
     signed = G * np.array([[1], [1], [1], [-1]])
     return np.pad(np.kron(signed, signed).T, ((0, 3), (0, 0))).astype(dtype).reshape(-1)
 
 
 def filter_gradients(x: Array, pad: Pair, d_out: Array, d_weights: Array, d_bias: Array) -> None:
-    """x (N, C, H, W) with that padding, d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C, 3, 3), d_bias (C_out,)."""
+    """x (N, C, H, W) with padding pad, d_out (N, C_out, H_out, W_out) -> d_weights (C_out, C, 3, 3), d_bias (C_out,)."""
     C_out, channels = len(d_weights), whole_lanes(d_weights.shape[1])
     width = min(BLOCK, whole_lanes(C_out))
     blocks = -(-C_out // width)

@@ -1,7 +1,7 @@
-"""3×3 convolution, ReLU and 2×2 pooling in one pass with Winograd's transforms.
+"""3×3 convolution, ReLU and 2×2 max pooling in one pass with Winograd's algorithm.
 
-The 2×2 outputs of a tile are the very window of the pool that follows, so the convolution's plane is never written: window
-by window, transform, multiply, transform back, keep the winner.
+The 2×2 outputs of a Winograd tile are exactly one pooling window: each tile is transformed, multiplied, transformed back and
+pooled, and the convolution's feature map is never written.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from .winograd_transforms import (
     transformed_filters,
 )
 
-# Windows to a job: their transforms and sums fit the L2 cache.
+# Windows per job: their transforms and sums fit in the L2 cache.
 WINDOWS_AT_ONCE = 52
 
 
@@ -29,7 +29,7 @@ WINDOWS_AT_ONCE = 52
 def _some_rows(
     pixels: Array, size: Pair, filters: Transformed, rows: Pair, b: int, W_conv: int, out: Array, winners: Array
 ) -> None:
-    """As ``_all_rows``, for ``rows`` of windows, first … last, and block b of the filters."""
+    """``_all_rows`` for a range ``rows`` of window rows (first, last) and filter block b."""
     _, C_out, H_out, W_out = out.shape
     _, _, C, width = filters.factors.shape
     first, last = rows
@@ -60,7 +60,7 @@ def _some_rows(
 def _all_rows(
     pixels: Array, size: Pair, filters: Transformed, height: int, W_conv: int, out: Array, winners: Array
 ) -> None:
-    """pixels (N, ≥ H·W·C), ``size`` is W, C -> out, winners; ``height`` rows of windows to a job."""
+    """pixels (N, ≥ H·W·C), ``size`` is W, C -> out, winners; ``height`` rows of windows per job."""
     rows, blocks = out.shape[0] * out.shape[2], len(filters.factors)
     for job in prange((rows + height - 1) // height * blocks):
         first = np.intp(job) // blocks * height

@@ -1,15 +1,16 @@
-"""Winograd's minimal filtering F(2×2, 3×3): 4 multiplications to an output instead of 9.
+"""Winograd's minimal filtering F(2×2, 3×3): 4 multiplications per output instead of 9.
 
-Lavin and Gray (2016, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308): the 2×2 outputs over 4×4
-pixels d, with the filter g, are
+For a 4×4 input tile d and a 3×3 filter g, the 2×2 outputs are
 
     Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-The transforms of the pixels and of the sums are additions only. The products of all channels are summed before the
-transform back, by ``outer.sum_outer`` for each of the 16 places of a tile. Channels are filled up with zeros to whole vectors.
+(Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308).
 
-A NaN reaches the outputs whose window holds it and no other, as each transform drops what an output does not see. An
-infinity does too, but as NaN where a transform takes it from another.
+The input and output transforms need only additions. The products are summed over all channels before the output
+transform, by ``outer.sum_outer`` for each of the 16 elements of a tile. Channels are zero-padded to whole vectors.
+
+A NaN propagates only to the outputs whose window contains it. So does an infinity, but it becomes NaN where a transform
+subtracts it from another infinity.
 """
 
 from functools import cache
@@ -25,14 +26,15 @@ from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
 from ..types import Array, Pair
 from .over_channels import LANES, even_steps, whole_lanes
 
-# 1×3 filter -> its four transformed numbers; for 3×3 once along each axis.
+# Filter transform of 3 taps to 4 values; for a 3×3 filter it is applied along both axes.
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
 class Transformed(NamedTuple):
-    """Filters G g Gᵀ: factors (blocks, 16, C, width), C whole vectors; bias (blocks·2·width,), zeros and the bias of each block.
+    """Transformed filters G g Gᵀ: factors (blocks, 16, C, width), with C padded to whole vectors.
 
-    And where things stand: tile after tile and channel after channel in transformed pixels, channel after channel in factors.
+    bias (blocks·2·width,) holds zeros and the bias of each block. ``tile_steps`` and ``channel_steps`` are offsets of tiles and
+    channels in the transformed pixels, ``filter_steps`` of channels in factors.
     """
 
     factors: Array
@@ -46,13 +48,13 @@ class Transformed(NamedTuple):
 def _transform_pixels(
     pixels: Array, at: int, pitch: int, C: int, half: Array, to: int, apart: int, places: Array
 ) -> None:
-    """Bᵀ d B of the 4×4 pixels from pixels[at] on, C numbers each -> places[to + k·apart …], k in 0 … 16; ``half``: room."""
+    """Bᵀ d B of the 4×4 pixels at pixels[at], C values each -> places[to + k·apart …], k in 0 … 16; ``half`` is scratch."""
     lanes, side, down, zero = np.uintp(VECTOR_BYTES // pixels.itemsize), np.uintp(C), np.uintp(pitch), np.uintp(0)
     two, three, line = lanes + lanes, lanes + lanes + lanes, lanes + lanes + lanes + lanes
     step, stop = apart + apart + apart + apart, np.uintp(at) + side
     here, there = np.uintp(at), np.uintp(to)
     while here < stop:
-        # Columns: a tile is one column of pixels, four rows of one vector.
+        # Along columns: a register tile holds one column of pixels, four rows of one vector.
         d0, d1 = load_tile(pixels, here, down, 4, 1), load_tile(pixels, here + side, down, 4, 1)
         d2, d3 = (
             load_tile(pixels, here + side + side, down, 4, 1),
@@ -62,7 +64,7 @@ def _transform_pixels(
         store_tile(add_tiles(d1, d2), half, lanes, line)
         store_tile(subtract_tiles(d2, d1), half, two, line)
         store_tile(subtract_tiles(d1, d3), half, three, line)
-        # Rows: a tile is one row.
+        # Along rows: a register tile holds one row.
         d0, d1 = load_tile(half, zero, lanes, 4, 1), load_tile(half, line, lanes, 4, 1)
         d2, d3 = load_tile(half, line + line, lanes, 4, 1), load_tile(half, line + line + line, lanes, 4, 1)
         store_tile(subtract_tiles(d0, d2), places, there, apart)
@@ -77,7 +79,7 @@ def _transform_pixels(
 def transform_sums(
     sums: Array, at: int, apart: int, width: int, half: Array, pixels: Array, to: int, pitch: int
 ) -> None:
-    """Aᵀ m A of the 16 runs sums[at + k·apart …] -> 2×2 runs pixels[to + i·pitch + j·width …]; ``half``: room."""
+    """Aᵀ m A of the 16 runs sums[at + k·apart …] -> 2×2 runs pixels[to + i·pitch + j·width …]; ``half`` is scratch."""
     lanes, zero, run = np.uintp(VECTOR_BYTES // sums.itemsize), np.uintp(0), np.uintp(width)
     step, line = apart + apart + apart + apart, lanes + lanes
     done = zero
@@ -99,13 +101,13 @@ def transform_sums(
 
 @kernel
 def place_apart(tiles: int, count: int) -> Any:
-    """From one of the 16 places of so many tiles to the next: an odd number of cache lines, or all would share a few cache sets."""
+    """Stride between the 16 elements of ``tiles`` tiles: an odd number of cache lines, or all would share a few cache sets."""
     return np.uintp((tiles * count + LANES - 1) // LANES | 1) * np.uintp(LANES)
 
 
 @kernel
 def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: int, transformed: Array) -> None:
-    """Bᵀ d B of every tile in ``rows`` of tiles, first … last -> transformed[k, tile, c], k in 0 … 16, ``filled`` tiles each.
+    """Bᵀ d B of every tile in ``rows`` (first, last) -> transformed[k, tile, c], k in 0 … 16, padded to ``filled`` tiles.
 
     pixels (N, ≥ H·W·C), ``size`` is W, C; ``grid`` is the rows and columns of tiles in an image.
     """
@@ -113,7 +115,7 @@ def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: in
     half, channels, k = np.empty(16 * LANES, pixels.dtype), np.uintp(C), np.uintp(0)
     apart = place_apart(filled, C)
     if filled > (last - first) * grid[1]:
-        transformed[:] = 0  # what fills the last four tiles up
+        transformed[:] = 0  # padding of the last four tiles
     for row in range(first, last):
         at = row // grid[0] * pixels.shape[1] + row % grid[0] * 2 * W * C
         for column in range(grid[1]):
@@ -123,13 +125,13 @@ def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: in
 
 @kernel
 def multiply_places(transformed: Array, filled: int, filters: Transformed, b: int, sums: Array) -> None:
-    """sums[k, tile, lane] = Σ_c transformed[k, tile, c] · factors[b, k, c, lane], and the bias of block b."""
+    """sums[k, tile, lane] = Σ_c transformed[k, tile, c] · factors[b, k, c, lane], plus the bias of block b."""
     _, _, C, width = filters.factors.shape
     run, channels, zero = np.uintp(width), np.uintp(C), np.uintp(0)
     tiles, flat = np.uintp(filled), filters.factors.ravel()
     apart, sums_apart = place_apart(filled, C), place_apart(filled, width)
     for place in range(np.uintp(16)):
-        # The bias goes where every output takes it from: place (1, 1).
+        # The bias is added to element (1, 1), which contributes to every output with weight 1.
         start = np.uintp((b * 2 + 1) * width) if place == np.uintp(5) else np.uintp(b * 2 * width)
         numbers = Numbers(transformed, place * apart, filters.tile_steps[:tiles], filters.channel_steps)
         runs = Runs(flat, (np.uintp(b * 16) + place) * channels * run, filters.filter_steps, width)
@@ -138,7 +140,7 @@ def multiply_places(transformed: Array, filled: int, filters: Transformed, b: in
 
 @kernel
 def _factors(filters: Array, G2: Array, places: Array, steps: Array, filter_steps: Array, factors: Array) -> None:
-    """filters (blocks, C·9, width), G2 (16·9,) -> factors (blocks, 16, ≥ C, width): G g Gᵀ of every channel and filter."""
+    """filters (blocks, C·9, width), G2 (16·9,) -> factors (blocks, 16, ≥ C, width), G g Gᵀ of every channel and filter."""
     blocks, _, channels, width = factors.shape
     C = filters.shape[1] // 9
     flat, to = filters.ravel(), factors.ravel()
@@ -152,12 +154,12 @@ def _factors(filters: Array, G2: Array, places: Array, steps: Array, filter_step
 
 @cache
 def _twice(dtype: Any) -> Array:
-    """G for both axes (16·9,)."""
+    """G ⊗ G, the filter transform along both axes (16·9,)."""
     return np.kron(G, G).astype(dtype).reshape(-1)
 
 
 def transformed_filters(filters: Array, bias: Array, tiles: int) -> Transformed:
-    """Filters (blocks, C·9, width) and bias (blocks·width,), as ``over_channels`` lays them, for so many tiles at once."""
+    """Transform filters (blocks, C·9, width) and bias (blocks·width,), packed by ``over_channels``, for at most ``tiles``."""
     blocks, T, width = filters.shape
     C, channels = T // 9, whole_lanes(T // 9)
     factors = empty((blocks, 16, channels, width), filters.dtype)

@@ -1,1 +1,1 @@
-"""Pooling: the blackboard form, the loop nest, and im2col."""
+"""Pooling: naive reference, compiled loops, and im2col."""

@@ -1,4 +1,4 @@
-"""Pooling on columns: every window becomes a column, and each has its argmax or its mean taken."""
+"""Pooling with im2col: every window becomes a column, reduced with argmax or mean."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..types import Array, Grid, Pair
 
 
 def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices: Array) -> None:
-    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
+    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the maximum."""
     N, C, H_out, W_out = out.shape
     col = empty((C, *pool, N, H_out, W_out), x.dtype)
     im2col(x, pool, grid, col, outside=-np.inf)
@@ -16,7 +16,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
     oh, ow = np.indices((H_out, W_out))
     tap = col.argmax(axis=1)
     largest = np.take_along_axis(col, tap[:, None], axis=1)[:, 0]
-    # A window of nothing but -inf ties with the padding around it: its first real pixel wins.
+    # In a window that contains only -inf, the maximum ties with the padding: take the first pixel inside the image.
     top, left = oh * grid.stride[0] - grid.pad[0], ow * grid.stride[1] - grid.pad[1]
     first_inside = np.maximum(0, -top) * pool[1] + np.maximum(0, -left)
     tap = np.where(largest == -np.inf, first_inside, tap)
@@ -26,7 +26,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 
 
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
+    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is added at its maximum."""
     N, C, H_out, W_out = d_out.shape
     ih, iw = np.divmod(max_indices.transpose(1, 0, 2, 3), d_x.shape[3])
     oh, ow = np.indices((H_out, W_out))
@@ -48,7 +48,7 @@ def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
 
 
 def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
+    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is divided equally over its window."""
     N, C, H_out, W_out = d_out.shape
     share = (d_out / (pool[0] * pool[1])).transpose(1, 0, 2, 3)[:, None, None]
     col = np.broadcast_to(share, (C, *pool, N, H_out, W_out))

@@ -1,10 +1,10 @@
-"""Max and average pooling as nested loops, compiled and shared among all cores, in the letters of ``naive``.
+"""Max and average pooling as compiled, parallel loops, with the index names of ``naive``.
 
     n  image    c  channel    oh, ow  output pixel    ih, iw  input pixel
 
-Each iteration of a ``prange`` owns one plane (n, c) of what is written. The loops visit the part of a window that is inside
-the image, at least one pixel (padding is less than the window); an average divides by the size of the whole window. Pooling
-has no dilation. Sums and divisors are of the arrays' own type, as a plain number would make float32 into float64.
+Each ``prange`` iteration writes one feature map (n, c). The loops visit the part of a window inside the image, which is at
+least one pixel (padding is smaller than the window); an average divides by the size of the whole window. Pooling has no
+dilation. Sums and divisors have the dtype of the arrays, because a Python number would promote float32 to float64.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ from ..types import Array, Grid, Pair
 
 @kernel
 def _window(o: int, size_pool: int, stride: int, pad: int, size: int) -> tuple[int, int]:
-    """The pixels from the first up to the end that window o has inside the image, along one axis."""
+    """First and end of the pixels of window o that lie inside the image, along one axis."""
     return max(0, o * stride - pad), min(size, o * stride - pad + size_pool)
 
 
 @parallel_kernel
 def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices: Array) -> None:
-    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
+    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the maximum."""
     (N, C, H, W), (H_out, W_out) = x.shape, out.shape[2:]
     stride, _, pad = grid
     for plane in prange(N * C):
@@ -35,7 +35,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
                 for ih in range(ih_first, ih_end):
                     for iw in range(iw_first, iw_end):
                         value = x[n, c, ih, iw]
-                        # Of equals the first stays; a NaN, which is not <= anything, wins, and nothing wins against it.
+                        # Ties go to the first pixel. NaN compares false with <=, so it becomes the maximum and stays it.
                         if not (value <= largest or np.isnan(largest)):
                             largest, winner = value, ih * W + iw
                 out[n, c, oh, ow] = largest
@@ -44,9 +44,9 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 
 @parallel_kernel
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
+    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is added at its maximum."""
     (N, C, H, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
-    pixels = d_x.reshape(N, C, H * W)  # as an index counts them: it says all, pool and grid are not needed
+    pixels = d_x.reshape(N, C, H * W)  # max_indices refer to flattened feature maps; pool and grid are not needed
     for plane in prange(N * C):
         n, c = plane // C, plane % C
         pixels[n, c] = 0
@@ -75,7 +75,7 @@ def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
 
 @parallel_kernel
 def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
+    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is divided equally over its window."""
     (N, C, H, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
     stride, _, pad = grid
     for plane in prange(N * C):

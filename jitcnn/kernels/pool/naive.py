@@ -1,8 +1,8 @@
-"""Max and average pooling as they stand on a blackboard: the oracle for every faster form.
+"""Naive max and average pooling: the reference for all faster implementations.
 
-Only the largest pixel of a window reaches the output, so only that pixel gets the gradient back. Of
-equal pixels the first in reading order wins; a NaN counts as the largest, so that it stays visible.
-Pixels outside the image do not take part. In an average they count as zeros.
+In max pooling only the maximum of a window receives the gradient. Ties go to the first pixel in row-major
+order; NaN counts as the maximum and propagates. Padding is ignored in max pooling and counts as zeros in
+average pooling.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from ..types import Array, Grid, Pair
 
 
 def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices: Array) -> None:
-    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the winner."""
+    """x (N, C, H, W) -> out and max_indices (N, C, H_out, W_out); an index is ih·W + iw of the maximum."""
     W = x.shape[3]
     for n, c, oh, ow in np.ndindex(out.shape):
         top, left = oh * grid.stride[0] - grid.pad[0], ow * grid.stride[1] - grid.pad[1]
@@ -22,7 +22,7 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 
 
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient goes to its winner."""
+    """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is added at its maximum."""
     W = d_x.shape[3]
     d_x[...] = 0
     for n, c, oh, ow in np.ndindex(d_out.shape):
@@ -39,7 +39,7 @@ def avg_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array) -> None:
 
 
 def avg_pool2d_backward(d_out: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
-    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is shared equally among its window."""
+    """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is divided equally over its window."""
     d_x[...] = 0
     for n, c, oh, ow in np.ndindex(d_out.shape):
         top, left = oh * grid.stride[0] - grid.pad[0], ow * grid.stride[1] - grid.pad[1]

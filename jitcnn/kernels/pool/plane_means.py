@@ -1,4 +1,4 @@
-"""The mean of every plane, and a number shared equally among the pixels of its plane."""
+"""Kernels of global average pooling: the mean of every feature map, and its gradient."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def _fill(plane: Array, value: float) -> None:
 
 @parallel_kernel
 def share_among_planes(d_out: Array, d_x: Array) -> None:
-    """d_out (P,) -> d_x (P, S), d_out / S."""
+    """d_out (P,) -> d_x (P, S): each row is filled with d_out / S."""
     size = d_x.dtype.type(d_x.shape[1])
     for p in prange(len(d_out)):
         _fill(d_x[p], d_out[p] / size)

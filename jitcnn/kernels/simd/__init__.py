@@ -1,1 +1,1 @@
-"""What the engine is made of: tiles of vector registers, and arrays in the order that they read."""
+"""Building blocks of the engine: register tiles, and the memory layouts they read."""

@@ -1,4 +1,4 @@
-"""Images laid out anew: with a border of zeros, or pixel by pixel with the channels side by side."""
+"""Layout conversions: zero padding, and channels last."""
 
 import numpy as np
 from numba import prange
@@ -9,17 +9,17 @@ from ..types import Array
 from .machine import VECTOR_BYTES
 from .tiles import turn_square
 
-# Numbers of room behind the last pixel, so that a run of pixels may be read to the end of a vector.
+# Extra elements after the last pixel, because vector loads may read past it.
 ROOM = 16
-# Rows of pixels to a job.
+# Rows of pixels per job.
 ROWS_AT_ONCE = 16
 
 
 @kernel
 def turn(a: Array, at: int, apart: int, rows: int, columns: int, b: Array, to: int, b_apart: int) -> None:
-    """b[to + j·b_apart + i] = a[at + i·apart + j], i in 0 … rows, j in 0 … columns; all places unsigned.
+    """Transpose: b[to + j·b_apart + i] = a[at + i·apart + j], i in 0 … rows, j in 0 … columns; all offsets unsigned.
 
-    Squares that fit the registers, then the rest number by number: five times as fast as that alone.
+    Squares that fit in the registers first, then the rest element by element: five times as fast as element by element only.
     """
     side = np.uintp(VECTOR_BYTES // a.itemsize)
     height, width = np.uintp(rows), np.uintp(columns)
@@ -34,7 +34,7 @@ def turn(a: Array, at: int, apart: int, rows: int, columns: int, b: Array, to: i
 
 @kernel
 def _pad_plane(x: Array, pad: tuple[int, int], padded: Array) -> None:
-    """x (H, W) -> padded (H_p, W_p), from ``pad`` on, and zeros; what does not fit is left out."""
+    """x (H, W) -> padded (H_p, W_p), zero-padded by ``pad`` (top, left) and cropped to fit."""
     H, W = min(x.shape[0], padded.shape[0] - pad[0]), min(x.shape[1], padded.shape[1] - pad[1])
     pixels, flat, pitch = x.ravel(), padded.ravel(), padded.shape[1]
     for p in range(np.uintp(len(flat))):
@@ -54,7 +54,7 @@ def _pad_planes(x: Array, pad: tuple[int, int], padded: Array) -> None:
 
 
 def padded_planes(x: Array, pad: tuple[int, int], size: tuple[int, int]) -> Array:
-    """x (N, C, H, W) from ``pad`` on in planes of zeros of at least that size; x itself, if that is all of it."""
+    """Zero-pad x (N, C, H, W) by ``pad`` (top, left) to at least ``size``; return x itself if no padding is needed."""
     if pad == (0, 0) and size[0] <= x.shape[2] and size[1] <= x.shape[3]:
         return np.ascontiguousarray(x)
     padded = empty((*x.shape[:2], *size), x.dtype)
@@ -66,7 +66,7 @@ def padded_planes(x: Array, pad: tuple[int, int], size: tuple[int, int]) -> Arra
 def _lay_rows(
     x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int, rows: tuple[int, int], pixels: Array
 ) -> None:
-    """As ``_lay_pixels``, for some rows of one image: x (C, H, W) -> pixels (≥ H_p·W_p·lanes,)."""
+    """``_lay_pixels`` for some rows of one image: x (C, H, W) -> pixels (≥ H_p·W_p·lanes,)."""
     C, H, W = x.shape
     end, pitch = max(0, min(W, size[1] - pad[1])), size[1] * lanes
     planes, apart = x.ravel(), np.uintp(lanes)
@@ -91,7 +91,7 @@ def _lay_pixels(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: in
 
 
 def channels_last(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: int) -> Array:
-    """x (N, C, H, W) from ``pad`` on in zeros (H_p, W_p, lanes), flat: (N, H_p·W_p·lanes + room)."""
+    """x (N, C, H, W) -> channels last, zero-padded by ``pad`` to (H_p, W_p, lanes), flat: (N, H_p·W_p·lanes + ``ROOM``)."""
     pixels = empty((len(x), size[0] * size[1] * lanes + ROOM), x.dtype)
     _lay_pixels(x, pad, size, lanes, pixels)
     return pixels
@@ -99,7 +99,7 @@ def channels_last(x: Array, pad: tuple[int, int], size: tuple[int, int], lanes: 
 
 @kernel
 def planes_of_pixels(pixels: Array, pad: tuple[int, int], size: tuple[int, int], x: Array) -> None:
-    """The inverse, for one image: pixels (≥ H_p·W_p·C,) -> x (C, H, W); what lies outside has no part in it."""
+    """Inverse of ``channels_last`` for one image: pixels (≥ H_p·W_p·C,) -> x (C, H, W), without the padding."""
     C, H, W = x.shape
     planes, apart, plane = x.ravel(), np.uintp(C), np.uintp(H * W)
     h_end, w_end = min(H, size[0] - pad[0]), np.uintp(max(0, min(W, size[1] - pad[1])))

@@ -1,7 +1,7 @@
-"""The vector registers of this machine, or of the one that ``NUMBA_CPU_FEATURES`` names.
+"""The vector registers of the host, or of the CPU set by ``NUMBA_CPU_FEATURES``.
 
-The variable is numba's own; with ``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx2,+fma`` a machine with AVX-512 compiles and
-plans as one with AVX2 does.
+This is numba's own variable: with ``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx2,+fma``, an AVX-512 machine compiles and
+plans for AVX2.
 """
 
 import platform
@@ -12,14 +12,14 @@ from llvmlite import binding
 
 
 class Machine(NamedTuple):
-    """What a plan may depend on. The number of threads is not among it: it must not change what a sum comes to."""
+    """Machine properties that a plan depends on; the number of threads is excluded because it must not change results."""
 
     registers: int
     vector_bytes: int
 
 
 def _features() -> dict[str, bool]:
-    """The instruction sets that numba compiles for."""
+    """The instruction sets numba compiles for."""
     config: Any = numba.config
     if config.CPU_FEATURES is None:
         return dict(binding.get_host_cpu_features())
@@ -28,7 +28,7 @@ def _features() -> dict[str, bool]:
 
 
 def machine_of(features: dict[str, bool], architecture: str) -> Machine:
-    """The vector registers of a processor with these instruction sets."""
+    """The vector registers of a CPU with these instruction sets."""
     if features.get("avx512f"):
         return Machine(32, 64)
     if features.get("avx") or features.get("avx2"):
@@ -38,5 +38,5 @@ def machine_of(features: dict[str, bool], architecture: str) -> Machine:
 
 HOST = machine_of(_features(), platform.machine())
 REGISTERS, VECTOR_BYTES = HOST
-# The most vectors in each of the four rows of a tile: half of the registers hold sums.
+# Maximum vectors in each of the four rows of a tile: half of the registers hold sums.
 MOST_VECTORS = REGISTERS // 8

@@ -1,11 +1,11 @@
-"""Sums of outer products that stay in registers: the inner loop of every fast pass.
+"""Sums of outer products in registers: the inner loop of all engine kernels.
 
-Whatever the engine computes, forward or backward, convolution or dense layer, is a few single numbers of one array times a
-run of neighbouring numbers of another, summed over terms t:
+Forward and backward passes of convolutions and dense layers all multiply a few scalars of one array by a contiguous run of
+another, summed over terms t:
 
     sums[r, j]  =  start[r, j]  +  Σ over t of  number[r, t] · run[t, j]
 
-``sum_outer`` does that for four rows r at a time; ``add_runs`` for one row whose terms stand anywhere.
+``sum_outer`` computes four rows r at a time; ``add_runs`` one row with terms at arbitrary offsets.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from .tiles import add_outer, load_tile, store_tile
 
 
 class Numbers(NamedTuple):
-    """Single numbers: row r and term t have array[first + places[r] + steps[t]]; as many rows as places, a multiple of four."""
+    """Scalars: array[first + places[r] + steps[t]] for row r and term t; the number of rows is a multiple of four."""
 
     array: Array
     first: Any
@@ -29,7 +29,7 @@ class Numbers(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """Runs of ``length`` neighbouring numbers: that of term t begins at array[first + steps[t]]."""
+    """Contiguous runs of ``length`` elements: the run of term t starts at array[first + steps[t]]."""
 
     array: Array
     first: Any
@@ -38,7 +38,7 @@ class Runs(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of sums: row r begins at array[first + r·apart]."""
+    """Rows of sums: row r starts at array[first + r·apart]."""
 
     array: Array
     first: Any
@@ -46,7 +46,7 @@ class Rows(NamedTuple):
 
 
 def _tile_kernel(vectors: int) -> Callable[..., Any]:
-    """``sum_outer`` for that many vectors, ``done`` numbers into every run."""
+    """Compile ``sum_outer`` for a number of vectors, at offset ``done`` in every run."""
 
     @kernel
     def sum_tiles(numbers: Numbers, runs: Runs, start: Rows, sums: Rows, done: int) -> None:
@@ -68,9 +68,9 @@ _sum_tiles_1, _sum_tiles_2, _sum_tiles_4 = _tile_kernel(1), _tile_kernel(2), _ti
 
 @kernel
 def sum_outer(numbers: Numbers, runs: Runs, start: Rows, sums: Rows) -> None:
-    """sums[r, j] = start[r, j] + Σ_t number[r, t] · run[t, j], for every row r, and j in 0 … length filled up to whole vectors.
+    """sums[r, j] = start[r, j] + Σ_t number[r, t] · run[t, j] for all r, and j in 0 … length rounded up to whole vectors.
 
-    All arrays flat and all places unsigned.
+    All arrays are flat and all offsets unsigned.
     """
     lanes = np.uintp(VECTOR_BYTES // runs.array.itemsize)
     done, end = np.uintp(0), np.uintp(runs.length)
@@ -87,7 +87,7 @@ def sum_outer(numbers: Numbers, runs: Runs, start: Rows, sums: Rows) -> None:
 
 
 def _run_kernel(vectors: int) -> Callable[..., Any]:
-    """``add_runs`` for that many vectors."""
+    """Compile ``add_runs`` for a number of vectors."""
 
     @kernel
     def add_run(factors: Array, count: int, row: Array, places: Array, offset: int, sums: Array, at: int) -> None:
@@ -108,8 +108,8 @@ def add_runs(
 ) -> None:
     """sums[at + j] += Σ_k factors[k] · row[places[k] + offset + j], for k in 0 … count, j in 0 … length, a multiple of 16.
 
-    All arrays flat and all places unsigned. Twelve vectors at a time, six, three, one: of a filter row of three pixels,
-    channels side by side, nothing is left over.
+    All arrays are flat and all offsets unsigned. Takes 12, 6, 3 or 1 vectors at a time, which leaves no remainder for a
+    channels-last filter row of three pixels.
     """
     lanes = np.uintp(VECTOR_BYTES // row.itemsize)
     done, end = np.uintp(0), np.uintp(length)
@@ -131,9 +131,9 @@ def add_runs(
 def add_three_runs(
     factors: Array, count: int, row: Array, places: Array, pitch: int, length: int, sums: Array, at: int
 ) -> None:
-    """``add_runs`` for three short runs at once, each ``pitch`` further on in ``row`` and ``length`` further on in ``sums``.
+    """``add_runs`` for three short runs at once, ``pitch`` apart in ``row`` and ``length`` apart in ``sums``.
 
-    A single vector of sums would wait for itself at every step.
+    With a single vector of sums, each addition would wait for the previous one.
     """
     lanes = np.uintp(VECTOR_BYTES // row.itemsize)
     done, end, apart = np.uintp(0), np.uintp(length), np.uintp(length)

@@ -1,10 +1,10 @@
-"""Tiles: a few rows of vectors, as many as the registers of one core hold.
+"""Register tiles: a few rows of vectors that fit in the registers of one core.
 
-A sum written with arrays is read and written once for every term; the compiler cannot know that nothing else looks at it.
-So a tile is a value of its own kind, with instructions of its own: ``load_tile``, ``add_outer``, ``store_tile`` and a few
-more. Each is given twice: as numpy computes it, which is what it means and what runs where nothing is compiled
-(``NUMBA_DISABLE_JIT=1``), and as the vector instructions the compiler is to use. 113 of the 114 GFLOP/s that a core of
-the machine these lines were tried on has; sums in an array reach 60 to 100. The sums themselves are in ``outer``.
+A sum in an array is loaded and stored for every term, because the compiler cannot rule out aliasing. A tile is therefore a
+numba type with its own instructions: ``load_tile``, ``add_outer``, ``store_tile`` and a few more. Each has two
+implementations: in numpy, which defines it and runs without compilation (``NUMBA_DISABLE_JIT=1``), and as LLVM vector
+instructions. Tiles reach 113 of the 114 GFLOP/s peak of one core of the machine tested; sums in an array reach 60 to 100.
+The loops over tiles are in ``outer``.
 """
 
 from collections.abc import Callable
@@ -51,14 +51,14 @@ def _subtract_tiles(left: Array, right: Array) -> Array:
 
 
 def _turn_square(a: Array, at: int, apart: int, b: Array, to: int, b_apart: int) -> None:
-    """b[to + j·b_apart + i] = a[at + i·apart + j], i and j up to the numbers in a vector."""
+    """b[to + j·b_apart + i] = a[at + i·apart + j], i and j up to the length of a vector."""
     side = VECTOR_BYTES // a.itemsize
     rows = _load_tile(a, at, apart, side, 1)
     _store_tile(rows.T, b, to, b_apart)
 
 
 class Tile(types.Type):
-    """The type of a tile of so many rows and vectors."""
+    """numba type of a tile with a number of rows and vectors per row."""
 
     def __init__(self, rows: int, vectors: int, dtype: Any) -> None:
         self.rows, self.vectors, self.dtype = rows, vectors, dtype
@@ -66,7 +66,7 @@ class Tile(types.Type):
 
 
 def _vector(dtype: Any) -> ir.VectorType:
-    """A register full of numbers."""
+    """The LLVM type of one vector register."""
     number = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: ir.IntType(32)}[dtype]
     return ir.VectorType(number, VECTOR_BYTES * 8 // dtype.bitwidth)
 
@@ -78,7 +78,7 @@ class _TileModel(models.PrimitiveModel):
 
 
 class _Pointer:
-    """Where the compiled code finds the numbers of a flat array."""
+    """Addresses of elements and vectors of a flat array in compiled code."""
 
     def __init__(self, context: Any, builder: Any, array_type: Any, array: Any) -> None:
         self._builder = builder
@@ -86,11 +86,11 @@ class _Pointer:
         self._first = context.make_array(array_type)(context, builder, array).data
 
     def number(self, at: Any) -> Any:
-        """Load one number."""
+        """Load one element."""
         return self._builder.load(self._builder.gep(self._first, [at]))
 
     def vectors(self, at: Any, count: int) -> list[Any]:
-        """Addresses of so many vectors behind one another."""
+        """Addresses of ``count`` consecutive vectors."""
         builder, lanes = self._builder, self._vector.count
         places = [builder.gep(self._first, [builder.add(at, at.type(v * lanes))]) for v in range(count)]
         return [builder.bitcast(place, self._vector.as_pointer()) for place in places]
@@ -149,7 +149,7 @@ def _emit_add_outer(_: Any, tile: Any, a: Any, places: Any, b: Any, at: Any) -> 
 
 
 def _emit_by_vector(operation: str) -> Callable[..., Any]:
-    """The instruction that does something to every vector of two tiles."""
+    """An instruction that applies ``operation`` to every pair of vectors of two tiles."""
 
     def instruction(_: Any, left: Any, right: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -173,7 +173,7 @@ def _emit_turn_square(_: Any, a: Any, at: Any, apart: Any, b: Any, to: Any, b_ap
             rows.append(builder.load(pointer.vectors(at, 1)[0], align=align))
             at = builder.add(at, apart)
         distance = 1
-        while distance < lanes:  # squares of 1, 2, 4 … change places across the diagonal
+        while distance < lanes:  # swap blocks of size 1, 2, 4, … across the diagonal
             upper = [j if j & distance == 0 else lanes + j - distance for j in range(lanes)]
             lower = [j + distance if j & distance == 0 else lanes + j for j in range(lanes)]
             for r in range(lanes):
@@ -193,7 +193,7 @@ def _emit_turn_square(_: Any, a: Any, at: Any, apart: Any, b: Any, to: Any, b_ap
 
 
 def _instruction(meaning: Callable[..., Any], emit: Callable[..., Any]) -> Callable[..., Any]:
-    """What a kernel calls: compiled code, or its meaning where nothing is compiled."""
+    """The compiled instruction, or its numpy definition if compilation is disabled."""
     disabled: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
     return meaning if disabled else intrinsic(prefer_literal=True)(emit)
 
