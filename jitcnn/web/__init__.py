@@ -1,4 +1,4 @@
-"""What a browser shows: the page of ``jitcnn play`` and the report of ``jitcnn report``."""
+"""The browser page of ``jitcnn play`` and the HTML report of ``jitcnn report``."""
 
 from importlib.resources import files
 

@@ -1,4 +1,4 @@
-"""The page's server: one route for each thing the page asks for."""
+"""ASGI application of ``jitcnn play``: one route per kind of request."""
 
 import base64
 import hashlib
@@ -23,12 +23,16 @@ Answer = Callable[[dict[str, Any], str], dict[str, Any]]
 
 
 def make_app(desk: Desk, hosts: frozenset[str]) -> Guard:
-    """The page and what it asks for, for an ASGI server.
+    """Build the ASGI application that serves the page and answers its requests.
 
     Parameters
     ----------
     desk : Desk
-    hosts : the values of the Host header that are this server, such as "127.0.0.1:8000"
+    hosts : frozenset of str; accepted values of the Host header, such as "127.0.0.1:8000"
+
+    Returns
+    -------
+    app : Guard
     """
     page = (STATIC / "index.html").read_text()
 
@@ -68,7 +72,7 @@ def make_app(desk: Desk, hosts: frozenset[str]) -> Guard:
 
 
 def content_policy(page: str) -> str:
-    """The Content-Security-Policy of a page: nothing from elsewhere, and of scripts in the page just its own import map."""
+    """Content-Security-Policy of a page: same origin only, and no inline script except its import map."""
     inline = re.findall(r"<script type=\"importmap\">(.*?)</script>", page, re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in inline]
     scripts = " ".join(["'self'", *(f"'sha256-{digest}'" for digest in hashes)])
@@ -78,7 +82,7 @@ def content_policy(page: str) -> str:
 
 
 def _answering(answer: Answer) -> Callable[[Request], Any]:
-    """A question's route: its body is a JSON object; a mistake in it is one sentence and status 400."""
+    """Route for a request with a JSON object as its body; an invalid request gets status 400 and a one-sentence error."""
 
     async def route(request: Request) -> Response:
         try:
@@ -96,7 +100,7 @@ def _answering(answer: Answer) -> Callable[[Request], Any]:
 def _whole(ask: dict[str, Any], name: str) -> int:
     value = ask.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 31:
-        raise ConfigError(f"{name} must be a whole number, got {value!r}.")
+        raise ConfigError(f"{name} must be an integer, got {value!r}.")
     return value
 
 

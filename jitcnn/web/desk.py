@@ -253,9 +253,10 @@ class Desk:
 
     def _why_no_training(self) -> str | None:
         if self.data is None:
-            return f"No dataset that fits {self.model.name} was found on this machine: choose one with --dataset."
+            return f"No data set that fits {self.model.name} was found on this machine: choose one with --dataset."
         if self.model.parameter_count > LARGEST_NET:
-            return f"{self.model.name} has {self.model.parameter_count:,} parameters, too many for the page: use `jitcnn train`."
+            count = self.model.parameter_count
+            return f"{self.model.name} has {count:,} parameters, too many to train in the page: use `jitcnn train`."
         return None
 
     def _data(self) -> Dataset:

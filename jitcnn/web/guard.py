@@ -1,30 +1,30 @@
-"""What keeps other pages and careless requests away from the page's server, which is for this machine's user alone."""
+"""ASGI middleware that rejects requests from other sites, of other content types, and with large bodies."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST_BODY = 4_000_000  # bytes; a canvas of 224 × 224 in colour is 200,000
+LARGEST_BODY = 4_000_000  # bytes; a 224 × 224 colour canvas is 200,000
 
 
 class Guard:
-    """Lets a request through if it was meant for this server, comes from its own page, and is small JSON.
+    """Pass a request on if it is for this host, comes from its own page and has a small JSON body.
 
-    A page elsewhere may know the address: its browser tells its Origin, or, by a name that it had changed to this address,
-    a strange Host. Both are refused with 403, a body of another type with 415, a larger one with 413.
+    Another site that knows the address sends a foreign Origin or, with DNS rebinding, a foreign Host. Both get status
+    403, another content type 415, a larger body 413.
 
     Parameters
     ----------
-    app : the server behind
-    hosts : values of the Host header that are this server
-    policy : the Content-Security-Policy of every answer
+    app : ASGI application to protect
+    hosts : frozenset of str; accepted values of the Host header
+    policy : str; Content-Security-Policy of every response
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], policy: str) -> None:
         self.app, self.hosts, self.policy = app, hosts, policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -40,7 +40,7 @@ class Guard:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > LARGEST_BODY:  # it did not say how long it is
+            if len(body) > LARGEST_BODY:  # without Content-Length
                 await self._refuse(
                     413, f"Expected a body of at most {LARGEST_BODY:,} bytes, got more.", scope, receive, send
                 )
@@ -68,14 +68,14 @@ class Guard:
     def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if host not in self.hosts:
-            return 403, f"This server answers to {' and '.join(sorted(self.hosts))}, not to {host!r}."
+            return 403, f"The server expects Host {' or '.join(sorted(self.hosts))}, got {host!r}."
         if origin is not None and origin not in {f"http://{host}" for host in self.hosts}:
-            return 403, f"Only this server's own page may ask, not one from {origin!r}."
+            return 403, f"The server expects requests from its own page, got Origin {origin!r}."
         if method not in ("GET", "HEAD", "POST"):
             return 405, f"Expected GET or POST, got {method}."
         if method == "POST":
             if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-                return 415, f"Expected a body of application/json, got {headers.get('content-type', 'no type')!r}."
+                return 415, f"Expected content type application/json, got {headers.get('content-type', 'none')!r}."
             length = headers.get("content-length", "0")
             if not length.isdigit() or int(length) > LARGEST_BODY:
                 return 413, f"Expected a body of at most {LARGEST_BODY:,} bytes, got {length}."

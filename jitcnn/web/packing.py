@@ -1,4 +1,4 @@
-"""Arrays and what a browser reads: little-endian bytes in base64, with their shape."""
+"""Encode arrays for the browser: dtype, shape, and little-endian bytes in base64."""
 
 import base64
 from dataclasses import fields
@@ -12,25 +12,25 @@ from ..inspection import Specimen
 
 
 def pack(array: Array | IntArray) -> dict[str, Any]:
-    """An array as float32, int32 or uint8, for ``unpack`` in arrays.js."""
+    """Encode an array as float32, int32 or uint8; ``unpack`` in arrays.js decodes it."""
     kind = "uint8" if array.dtype == np.uint8 else "int32" if array.dtype.kind in "iu" else "float32"
     little = np.ascontiguousarray(array, np.dtype(kind).newbyteorder("<"))
     return {"dtype": kind, "shape": list(array.shape), "data": base64.b64encode(little.tobytes()).decode()}
 
 
 def pack_specimen(specimen: Specimen) -> dict[str, Any]:
-    """A specimen field by field; arrays packed, and None where there is none."""
+    """Encode a specimen as a dict: arrays packed, other fields unchanged."""
     values = {f.name: getattr(specimen, f.name) for f in fields(specimen)}
     return {name: pack(value) if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
 def unpack_canvas(text: object, channels: int, height: int, width: int) -> IntArray:
-    """The bytes of a canvas, pixel by pixel, channel by channel in each -> (channels, height, width), uint8.
+    """Decode a canvas: base64 bytes in the order (height, width, channels) -> (channels, height, width), uint8.
 
     Raises
     ------
     DataError
-        If it is no base64, or of another length.
+        If ``text`` is not base64 or has the wrong length.
     """
     expected = channels * height * width
     try:
@@ -41,6 +41,6 @@ def unpack_canvas(text: object, channels: int, height: int, width: int) -> IntAr
             raise ValueError
     except ValueError as error:
         raise DataError(
-            f"canvas must be {expected:,} bytes in base64, {height}×{width} pixels of {channels} channels."
+            f"canvas must be {expected:,} bytes in base64, {height}×{width} pixels with {channels} channels."
         ) from error
     return np.frombuffer(data, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)

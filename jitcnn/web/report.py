@@ -1,4 +1,4 @@
-"""One file to keep: what a net is, how it learnt, what it reads and where it errs, with a microscope in it."""
+"""Self-contained HTML report of a model: architecture, training curves, evaluation and microscope."""
 
 import base64
 import io
@@ -31,13 +31,13 @@ from . import STATIC
 from .packing import pack_specimen
 
 MODULES = ("arrays.js", "elements.js", "planes.js", "microscope.js", "scope.js", "report.js")
-MOST_SPECIMEN_NUMBERS = 300_000  # in one layer of one image: what a page can hold
+MOST_SPECIMEN_NUMBERS = 300_000  # array elements per layer and image; limits the file size
 MOVED_IMAGES = 500
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its heading and what it says, in words."""
+    """A figure with title and caption; ``png`` is base64."""
 
     title: str
     text: str
@@ -54,36 +54,36 @@ def write_report(
     reach: int = 8,
     on_part: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Evaluate a net and write all of it into one HTML file, which asks nothing of a network.
+    """Evaluate a model and write one HTML file that works without a network connection.
 
     Parameters
     ----------
-    path : the file, ending in .html; an old one stays until the new one is whole
+    path : str or path-like ending in .html or .htm; an existing file is replaced once the new one is complete
     model : CNN for images
-    data : Dataset with its test images
-    baseline : CNN that is moved beside it in the shift map
-    histories : name of a net -> its epochs, for the curves
-    reach : int, pixels by which test images are moved
-    on_part : told what is being done
+    data : Dataset with test images
+    baseline : CNN or None; compared with the model in the shift map
+    histories : dict or None; model name -> epochs, for the training curves
+    reach : int, largest shift of the test images in pixels
+    on_part : callable, receives the name of each step
 
     Raises
     ------
     ConfigError
-        If the file's name does not end in .html, or it cannot be written.
+        If ``path`` does not end in .html or .htm, or the file cannot be written.
     ShapeError, DataError
         If the data set or the baseline does not fit the model.
     """
     if not os.fspath(path).lower().endswith((".html", ".htm")):
-        raise ConfigError(f"A report is written as .html, got {os.fspath(path)!r}: choose such a name.")
+        raise ConfigError(f"write_report expects a file name that ends in .html, got {os.fspath(path)!r}.")
     data.check_fit(model)
-    on_part("reading the test images")
+    on_part("evaluating on the test images")
     probabilities = model.predict_proba(data.x_test)
     pictures = _curves(histories or {})
     pictures += _filters(model)
     pictures += _answers(model, data, probabilities)
-    on_part("moving test images")
+    on_part("evaluating on shifted test images")
     pictures += _shifts([model] if baseline is None else [model, baseline], data, reach)
-    on_part("taking layers apart")
+    on_part("recording layer activations")
     page = _page(model, data, pictures, _specimens(model, data, probabilities))
     try:
         with atomic_write(path) as file:
@@ -117,7 +117,7 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
 def _recipe(model: CNN) -> str:
     try:
         return "" if model.recipe is None else "\n".join(Recipe.from_dict(model.recipe).lines())
-    except ConfigError:  # of another version
+    except ConfigError:  # recipe of another version
         return json.dumps(model.recipe, indent=1)
 
 
@@ -131,10 +131,10 @@ def _curves(histories: Mapping[str, list[Epoch]]) -> list[Picture]:
     if not histories:
         return []
     told = [
-        f"{name}: {len(epochs)} epoch{'s' * (len(epochs) > 1)}, {epochs[-1].test_accuracy:.2%} at the end"
+        f"{name}: {len(epochs)} epoch{'s' * (len(epochs) > 1)}, final test accuracy {epochs[-1].test_accuracy:.2%}"
         for name, epochs in histories.items()
     ]
-    return [_picture("How it learnt", "; ".join(told) + ".", curves_figure(histories))]
+    return [_picture("Training curves", "; ".join(told) + ".", curves_figure(histories))]
 
 
 def _filters(model: CNN) -> list[Picture]:
@@ -142,8 +142,8 @@ def _filters(model: CNN) -> list[Picture]:
     if not every:
         return []
     name, conv = next(iter(every.items()))
-    text = f"{conv.label}: what each filter looks for; red counts for, blue against."
-    return [_picture("The first filters", text, filters_figure(conv.weights, f"Filters of {name}"))]
+    text = f"{conv.label}: weights of each filter; red is positive, blue negative."
+    return [_picture("Filters of the first convolution", text, filters_figure(conv.weights, f"Filters of {name}"))]
 
 
 def _answers(model: CNN, data: Dataset, probabilities: Array) -> list[Picture]:
@@ -151,11 +151,13 @@ def _answers(model: CNN, data: Dataset, probabilities: Array) -> list[Picture]:
     found = mistakes(probabilities, data.y_test)
     count = len(data.y_test)
     matrix = confusion_matrix(data.y_test, predicted, data.num_classes)
-    text = f"{count - len(found):,} of {count:,} test images are read correctly: {1 - len(found) / count:.2%}."
-    pictures = [_picture("What it takes for what", text, confusion_figure(matrix, data.class_names))]
+    text = f"{count - len(found):,} of {count:,} test images are classified correctly: {1 - len(found) / count:.2%} accuracy."
+    pictures = [_picture("Confusion matrix", text, confusion_figure(matrix, data.class_names))]
     if found:
-        text = f"The firmest of {len(found):,} mistakes: what the image shows, what was predicted, and how firmly."
-        pictures.append(_picture("The worst mistakes", text, mistakes_figure(data.x_test, found, data.class_names)))
+        text = f"The most confident of {len(found):,} mistakes, with label, prediction and confidence."
+        pictures.append(
+            _picture("Most confident mistakes", text, mistakes_figure(data.x_test, found, data.class_names))
+        )
     return pictures
 
 
@@ -163,16 +165,18 @@ def _shifts(models: Sequence[CNN], data: Dataset, reach: int) -> list[Picture]:
     images, labels = data.x_test[:MOVED_IMAGES], data.y_test[:MOVED_IMAGES]
     maps = [(model.name, shift_map(model, images, labels, reach)) for model in models]
     told = [
-        f"{name} reads {found.accuracy_at(0):.1%} of them unmoved, {found.accuracy_at(min(2, reach)):.1%} moved by {min(2, reach)} pixels, "
-        f"{found.accuracy_at(reach):.1%} by {reach}"
+        f"{name} {found.accuracy_at(0):.1%} unshifted, {found.accuracy_at(min(2, reach)):.1%} shifted by "
+        f"{min(2, reach)} pixels, {found.accuracy_at(reach):.1%} by {reach}"
         for name, found in maps
     ]
-    figure = shift_maps_figure([(name, [("", found)]) for name, found in maps], "Moved test images")
-    return [_picture("What a shift does", f"{len(labels)} test images, moved: " + "; ".join(told) + ".", figure)]
+    figure = shift_maps_figure([(name, [("", found)]) for name, found in maps], "Accuracy under shift")
+    return [
+        _picture("Accuracy under shift", f"Accuracy on {len(labels)} test images: " + "; ".join(told) + ".", figure)
+    ]
 
 
 def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str, Any]]:
-    """The layers that a page can hold, for the firmest right answer, the least firm one, and the firmest mistake."""
+    """Specimens of the most confident correct, the least confident and the most confident wrong prediction, by layer."""
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = predicted == data.y_test
     chosen = np.where(right, sure, -1).argmax(), sure.argmin(), np.where(right, -1, sure).argmax()
@@ -185,7 +189,8 @@ def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str
             for place, layer in lenses(model).items()
             if _numbers(found := through(place, stages)) <= MOST_SPECIMEN_NUMBERS
         ]
-        title = f"a {data.class_names[label]}, read as {data.class_names[predicted[index]]} ({sureness(float(sure[index]))}), test image {index}"
+        answer = f"{data.class_names[predicted[index]]} ({sureness(float(sure[index]))})"
+        title = f"{data.class_names[label]}, predicted as {answer}, test image {index}"
         images.append({"title": title, "layers": layers})
     return images if images[0]["layers"] else []
 

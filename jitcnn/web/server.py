@@ -1,4 +1,4 @@
-"""Serve the page, on this machine alone."""
+"""Serve the page on the loopback address only."""
 
 import socket
 import threading
@@ -15,27 +15,27 @@ ADDRESS = "127.0.0.1"
 
 
 def serve(desk: Desk, port: int = 0, *, on_ready: Callable[[str], object], opens_browser: bool = False) -> None:
-    """Serve until Ctrl-C or SIGTERM; every training is then ended.
+    """Serve until Ctrl-C or SIGTERM, then terminate all training runs.
 
     Parameters
     ----------
     desk : Desk
-    port : int, 0 for any that is free
-    on_ready : called with the page's address once it can be asked
-    opens_browser : bool, whether the user's browser is sent there
+    port : int, 0 for any free port
+    on_ready : callable, receives the page's address once the port accepts connections
+    opens_browser : bool, whether to open the page in the default browser
 
     Raises
     ------
     ConfigError
-        If the port is taken.
+        If the port is not available.
     """
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((ADDRESS, port))
-            listener.listen()  # who asks from now on waits for the server to begin
+            listener.listen()  # connections now wait until the server starts
         except OSError as error:
-            raise ConfigError(f"Port {port} cannot be had: {error.strerror}; name another with --port.") from error
+            raise ConfigError(f"Port {port} is not available: {error.strerror}; choose another with --port.") from error
         port = listener.getsockname()[1]
         address = f"http://{ADDRESS}:{port}/"
         app = make_app(desk, frozenset({f"{ADDRESS}:{port}", f"localhost:{port}"}))

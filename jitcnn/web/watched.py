@@ -1,4 +1,4 @@
-"""The side of a watched training that the page talks to."""
+"""Server side of a training run that the page displays."""
 
 import multiprocessing
 from multiprocessing.connection import Connection
@@ -10,13 +10,13 @@ from ..arrays import Array
 from ..errors import ConfigError
 from .learner import Job, Report, learn
 
-MOST_POINTS = 4000  # of a curve; above, every second one is dropped
-UNWATCHED_SECONDS = 90  # without a question, a training ends: its page was closed
+MOST_POINTS = 4000  # per curve; beyond that, every second point is dropped
+UNWATCHED_SECONDS = 90  # without a request, training ends: its page was closed
 RUNNING = ("starting", "running", "paused")
 
 
 class WatchedTraining:
-    """One training in a process of its own: begun, paused, hurried, stopped, and looked at.
+    """A training run in a separate process: start, pause, resume, stop, change the learning rate, query.
 
     Parameters
     ----------
@@ -32,27 +32,27 @@ class WatchedTraining:
         self._points: list[tuple[int, float]] = []
         self._accuracies: list[tuple[int, float]] = []
         self._asked = monotonic()
-        self.version = 0  # of the weights
+        self.version = 0  # counts the received weights
         self._process.start()
         other.close()
         Thread(target=self._listen, args=(self._link,), daemon=True).start()
 
     def order(self, order: str, value: float | None = None) -> None:
-        """Tell it "pause", "resume", "stop" or, with a value, "learning_rate"; ConfigError unless it is running."""
+        """Send "pause", "resume", "stop" or, with a value, "learning_rate"; ConfigError if training is not running."""
         if not self.is_running:
             raise ConfigError("No training is running: start one first.")
         try:
             self._link.send((order, value))
         except OSError as error:
-            raise ConfigError("The training has just ended: start another.") from error
+            raise ConfigError("The training run has just ended: start another one.") from error
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process is starting, training or paused."""
         return self._last.status in RUNNING
 
     def state(self) -> dict[str, Any]:
-        """How it stands, as plain values."""
+        """Progress as JSON values: status, step, loss and accuracy curves."""
         self._asked = monotonic()
         with self._lock:
             last = self._last
@@ -63,12 +63,12 @@ class WatchedTraining:
             }  # fmt: skip
 
     def weights(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        """The net's arrays by name, as they were last told, and the gradients of its filters."""
+        """Latest arrays of the model and gradients of its filters, by name."""
         with self._lock:
             return self._last.arrays, self._last.gradients
 
     def end(self) -> None:
-        """Stop at once, whatever it does."""
+        """Terminate the process immediately."""
         self._process.terminate()
         self._process.join(5)
 
@@ -84,12 +84,12 @@ class WatchedTraining:
         except (EOFError, OSError):
             pass
         if self.is_running:
-            self._take(Report("failed", "The training's process ended by itself."))
+            self._take(Report("failed", "The training process ended unexpectedly."))
 
     def _take(self, report: Report) -> None:
         with self._lock:
             last, self._last = self._last, report
-            if not report.arrays:  # nothing was computed since
+            if not report.arrays:  # a status change without new weights
                 report.arrays, report.gradients = last.arrays, last.gradients
                 report.step, report.epoch, report.seen = last.step, last.epoch, last.seen
             else:

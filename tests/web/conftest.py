@@ -1,4 +1,4 @@
-"""A desk with trained nets, and drawings on its canvas."""
+"""Fixtures: a desk with trained models, drawings, a running server and a report."""
 
 import base64
 import socket
@@ -25,7 +25,7 @@ def desk(trained):
 
 @pytest.fixture(scope="session")
 def canvas(trained):
-    """Test image number k, as the page sends it."""
+    """Function that encodes test image ``k`` like the page does."""
 
     def send(k):
         image = trained[1].x_test[k, 0]
@@ -36,7 +36,7 @@ def canvas(trained):
 
 @pytest.fixture(scope="session")
 def address(desk):
-    """Where the page of the desk is served, without a slash at its end."""
+    """URL of a running server, without a trailing slash."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -53,7 +53,7 @@ def address(desk):
 
 @pytest.fixture(scope="session")
 def report_file(trained, tmp_path_factory):
-    """The report of the trained net on some test images."""
+    """Path of a report on the trained model and 90 images."""
     models, data = trained
     path = tmp_path_factory.mktemp("report") / "report.html"
     histories = {"mnist-cnn": [Epoch(1, 0.5, 0.8, 0.4, 0.9, 1.0, 1000.0, ())]}
@@ -67,5 +67,9 @@ def report_file(trained, tmp_path_factory):
         reach=1,
         on_part=parts.append,
     )
-    assert parts == ["reading the test images", "moving test images", "taking layers apart"]
+    assert parts == [
+        "evaluating on the test images",
+        "evaluating on shifted test images",
+        "recording layer activations",
+    ]
     return path

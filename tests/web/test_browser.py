@@ -1,4 +1,4 @@
-"""The page in a real browser: drawn on, moved, looked into, trained, small, and by keyboard alone."""
+"""The page in a real browser: drawing, shifting, microscope, training, small screens and keyboard."""
 
 import os
 import shutil
@@ -17,14 +17,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
     pytest.mark.compiled,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: install Debian's package chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: install the Debian package chromium"),
 ]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 SEVEN = (
     [(0.28, 0.22), (0.7, 0.22), (0.45, 0.85)],
     [(0.35, 0.52), (0.75, 0.52)],
-)  # with a bar, as the embedded digits' sevens
-playwright.expect.set_options(timeout=30_000)  # milliseconds, as Playwright's other waits: machines that test are busy
+)  # with a bar, like the sevens of the embedded digits
+playwright.expect.set_options(timeout=30_000)  # milliseconds, as for Playwright's other waits; test machines are busy
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """Open the page; at the end nothing may have been complained of."""
+    """Function that opens the page; fails if the browser console shows an error or warning."""
     complaints, pages = [], []
 
     def open_one(where=f"{address}/", ready="body[data-ready]", **settings):
@@ -74,30 +74,30 @@ def wait_for_text(page, selector, text):
 
 
 def both_sums(page):
-    """The sum by hand and the engine's, of one moment: the page may be about to show a newer answer."""
+    """Sum by hand and engine value, read in one call because the page may update in between."""
     return page.evaluate(
         "['.sum-by-hand', '.engine'].map((name) => Number(document.querySelector(name).dataset.number))"
     )
 
 
-def test_a_drawn_seven_is_read_and_moved(open_page):
+def test_drawn_seven_is_predicted_and_shifted(open_page):
     page = open_page()
     draw(page, SEVEN)
     wait_for_text(page, "#verdict", "mnist-cnn: 7")
     assert page.locator("[data-reading]").count() == 2
-    wait_for_text(page, "#moved-note", "moved by (0, 0)")
+    wait_for_text(page, "#moved-note", "shifted by (0, 0)")
     page.focus("#pad")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     wait_for_text(page, "#offset", "4, 0")
-    wait_for_text(page, "#moved-note", "moved by (4, 0)")
+    wait_for_text(page, "#moved-note", "shifted by (4, 0)")
     cnn, dense = (float(bar.get_attribute("data-accuracy")) for bar in page.locator("#moved-bars .track").all())
     assert cnn > dense
     page.click("#clear")
     wait_for_text(page, "#verdict", "Draw something")
 
 
-def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
+def test_microscope_sum_matches_the_engine(open_page, trained):
     page = open_page()
     draw(page, SEVEN)
     wait_for_text(page, "#verdict", "mnist-cnn: 7")
@@ -120,34 +120,34 @@ def test_the_microscope_s_sum_is_the_engine_s(open_page, trained):
     page.select_option("#scope-layer", "2")
     wait_for_text(page, ".told h3", "d_x[0, ")
     output.click()
-    wait_for_text(page, ".told > p:first-of-type", "gets the whole gradient")
+    wait_for_text(page, ".told > p:first-of-type", "receives the whole gradient")
     page.locator(".matrix canvas").click()
-    wait_for_text(page, ".matrix summary", "The same in im2col's matrix")
-    page.select_option("#scope-layer", "9")  # Dense, from a row of numbers
+    wait_for_text(page, ".matrix summary", "Position in the im2col matrix")
+    page.select_option("#scope-layer", "9")  # Dense, with 1-D input
     playwright.expect(page.locator(".terms")).to_have_text("128")
     page.locator(".planes canvas").nth(1).click()
     wait_for_text(page, ".told h3", "d_weights[0, 0, 0, 63] = Σ x · d_out")
     output.focus()
-    page.keyboard.press("ArrowRight")  # to the next of all its outputs, in a row
+    page.keyboard.press("ArrowRight")  # to the next output; all are shown in one row
     page.keyboard.press("ArrowRight")
     wait_for_text(page, ".told h3", "out[2, 0, 0] = bias + Σ x · weight")
 
 
-def test_the_microscope_is_hidden_until_there_is_something_in_it(browser, address):
+def test_microscope_is_hidden_while_empty(browser, address):
     page = browser.new_page()
     page.route("**/api/magnify", lambda route: route.abort())
     page.goto(f"{address}/")
-    wait_for_text(page, "#error", "The server does not answer")
+    wait_for_text(page, "#error", "The server does not respond")
     assert page.locator("#scope-host canvas:visible").count() == 0
     page.unroute("**/api/magnify")
     page.click("#clear")
-    page.click("text=show their gradients")
+    page.click("text=Show gradients")
     wait_for_text(page, ".planes figcaption >> nth=0", "gradient of the input")
     page.close()
 
 
 def every_number(page, found):
-    """Where the page's arithmetic and the engine's differ most, over every number of a specimen."""
+    """Largest difference between the page's sums and the engine's values, over a whole specimen."""
     return page.evaluate(
         """async (packed) => {
             const { unpackAll } = await import("jitcnn/arrays.js");
@@ -171,7 +171,7 @@ def every_number(page, found):
     )
 
 
-def test_every_number_of_odd_layers_is_taken_apart_rightly(open_page, rng):
+def test_microscope_matches_the_engine_for_unusual_layers(open_page, rng):
     layers = [
         Conv2D(4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, rng=rng),
         MaxPool2D(3, 2, 1), AvgPool2D(2, 1, 1), Conv2D(6, 2, 2, padding="same", use_bias=False, rng=rng), Flatten(),
@@ -187,8 +187,8 @@ def test_every_number_of_odd_layers_is_taken_apart_rightly(open_page, rng):
         assert found["worst"] < 1e-5, stage.layer.label
 
 
-def test_a_test_image_is_taken_apart_as_functional_does(trained):
-    """What the page shows as the engine's is what ``functional`` computes."""
+def test_specimen_matches_functional(trained):
+    """The engine values that the page shows equal those of ``functional``."""
     model, data = trained[0]["mnist-cnn"], trained[1]
     conv = specimen(trace(model, data.x_test[:1], labels=data.y_test[:1])[3])
     np.testing.assert_allclose(conv.out, conv2d(conv.x[None], conv.weights, conv.bias)[0], rtol=1e-4, atol=1e-5)
@@ -197,7 +197,7 @@ def test_a_test_image_is_taken_apart_as_functional_does(trained):
     np.testing.assert_allclose(conv.d_x, d_x[0], rtol=1e-3, atol=1e-6)
 
 
-def test_two_browsers_at_once_do_not_disturb_each_other(open_page, browser, address):
+def test_two_browsers_are_independent(open_page, browser, address):
     page, other = open_page(), browser.new_context().new_page()
     other.goto(f"{address}/")
     other.wait_for_selector("body[data-ready]")
@@ -213,7 +213,7 @@ def test_two_browsers_at_once_do_not_disturb_each_other(open_page, browser, addr
     other.context.close()
 
 
-def test_a_training_is_started_steered_and_stopped(open_page):
+def test_training_is_started_adjusted_and_stopped(open_page):
     page, other = open_page(), open_page()
     page.click("#anew")
     status = page.locator("#training-status")
@@ -228,10 +228,10 @@ def test_a_training_is_started_steered_and_stopped(open_page):
     assert page.locator("#loss-chart path").count() == 1
     page.click("#stop")
     playwright.expect(status).to_have_attribute("data-status", "stopped")
-    assert "No training was started" in other.inner_text("#training-status")
+    assert "Not started" in other.inner_text("#training-status")
 
 
-def test_it_fits_a_telephone_and_the_dark(open_page):
+def test_page_fits_a_phone_and_dark_mode(open_page):
     page = open_page(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -241,20 +241,20 @@ def test_it_fits_a_telephone_and_the_dark(open_page):
     wait_for_text(page, "#verdict", "mnist-cnn: ")
 
 
-def test_a_server_that_is_gone_is_told(browser, address):
+def test_unreachable_server_is_reported(browser, address):
     page = browser.new_page()
     page.goto(f"{address}/")
     page.wait_for_selector("body[data-ready]")
     page.route("**/api/answers", lambda route: route.abort())
     page.click("#clear")
-    wait_for_text(page, "#error", "The server does not answer: is `jitcnn play` still running?")
+    wait_for_text(page, "#error", "The server does not respond: is `jitcnn play` still running?")
     page.unroute("**/api/answers")
     page.click("#clear")
     playwright.expect(page.locator("#error")).to_be_hidden()
     page.close()
 
 
-def test_a_report_is_a_page_without_a_network(open_page, report_file):
+def test_report_works_offline(open_page, report_file):
     page = open_page(report_file.as_uri(), ".told output")
     page.select_option("#layer", label="3 Conv2D 32→64 3×3")
     page.select_option("#image", index=2)
@@ -265,7 +265,7 @@ def test_a_report_is_a_page_without_a_network(open_page, report_file):
     assert [name for name in loaded if not name.startswith("data:")] == []
 
 
-def test_by_keyboard_alone(open_page):
+def test_page_works_by_keyboard_only(open_page):
     page = open_page()
     reached = []
     for _ in range(60):
@@ -287,7 +287,7 @@ def test_by_keyboard_alone(open_page):
     assert {"theme", "pad", "clear", "sample", "picture"} <= set(reached)
 
 
-def test_the_newest_stroke_is_answered(open_page):
+def test_latest_stroke_is_predicted(open_page):
     page = open_page()
     draw(page, SEVEN)
     wait_for_text(page, "#verdict", "mnist-cnn: 7")

@@ -1,4 +1,4 @@
-"""A training in a process of its own: told what to do, telling how it goes."""
+"""Training in a separate process: commands in, progress reports out."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from jitcnn.web.watched import WatchedTraining
 
 @pytest.fixture(scope="module")
 def tiny():
-    """A net of a few weights, and images that it can learn."""
+    """A small model and images that it can learn."""
     rng = np.random.default_rng(0)
     labels = np.arange(64) % 2
     images = (rng.integers(0, 60, (64, 1, 6, 6)) + 150 * labels[:, None, None, None]).astype(np.uint8)
@@ -33,17 +33,17 @@ def job_of(tiny, **settings):
 
 
 def reports_until(link, wanted):
-    """Every report up to the first with this status."""
+    """All reports up to the first with status ``wanted``."""
     found = []
     while not found or found[-1].status != wanted:
-        assert link.poll(60), f"no {wanted} came, only {[report.status for report in found]}"
+        assert link.poll(60), f"expected {wanted}, got only {[report.status for report in found]}"
         found.append(link.recv())
     return found
 
 
 @pytest.fixture
 def learning(tiny, monkeypatch):
-    """The learner in a thread, and the page's end of the line to it."""
+    """Function that runs the learner in a thread and returns the page's end of the pipe."""
     monkeypatch.setattr(learner, "REPORT_SECONDS", 0.05)
     monkeypatch.setattr(learner, "PIECE_SECONDS", 0.01)
     threads = []
@@ -56,19 +56,19 @@ def learning(tiny, monkeypatch):
 
     yield begin
     for thread, link in threads:
-        link.close()  # nobody listens any more, and that ends it
+        link.close()  # a closed pipe ends the learner
         thread.join(30)
         assert not thread.is_alive()
 
 
-def test_it_begins_with_the_weights_it_is_given(tiny):
+def test_training_starts_with_the_given_weights(tiny):
     model, _ = tiny
     assert all(np.array_equal(a, b) for a, b in zip(model_of(job_of(tiny)).arrays(), model.arrays(), strict=True))
     fresh = model_of(Job(model.to_toml(), {}, tiny[1], 0.01, 8))
     assert not np.array_equal(fresh.arrays()[0], model.arrays()[0])
 
 
-def test_it_learns_pauses_and_stops_as_it_is_told(learning, tiny):
+def test_training_follows_commands(learning, tiny):
     link = learning()
     assert reports_until(link, "running")[0].status == "starting"
     link.send(("learning_rate", 0.05))
@@ -76,7 +76,7 @@ def test_it_learns_pauses_and_stops_as_it_is_told(learning, tiny):
         assert link.poll(60)
     link.send(("pause", None))
     paused = reports_until(link, "paused")[-1]
-    assert not link.poll(0.3)  # nothing goes on
+    assert not link.poll(0.3)  # no reports while paused
     link.send(("learning_rate", 0.02))
     assert (link.recv().status, paused.step > 0) == ("paused", True)
     link.send(("resume", None))
@@ -88,13 +88,13 @@ def test_it_learns_pauses_and_stops_as_it_is_told(learning, tiny):
     assert not np.array_equal(last.arrays["0.weights"], tiny[0].named_arrays()["0.weights"])
 
 
-def test_a_loss_that_breaks_ends_it_with_a_sentence(learning):
+def test_nan_loss_ends_training_with_a_message(learning):
     last = reports_until(learning(learning_rate=1e30), "failed")[-1]
     assert last.message == "The loss is no finite number any more: begin anew with a lower learning rate."
-    assert last.arrays == {}  # the page keeps the last good ones
+    assert last.arrays == {}  # the page keeps the last valid weights
 
 
-def test_an_error_within_is_told(tiny, monkeypatch):
+def test_exception_in_training_is_reported(tiny, monkeypatch):
     def broken(*_):
         raise RuntimeError("out of chalk")
 
@@ -118,21 +118,21 @@ def wait_for(desk, session, wanted):
         if state["status"] in wanted:
             return state
         time.sleep(0.1)
-    raise AssertionError(f"expected {wanted}, the training stays {state['status']}: {state['message']}")
+    raise AssertionError(f"expected {wanted}, training stays {state['status']}: {state['message']}")
 
 
 @pytest.mark.compiled
-def test_a_page_trains_a_net_of_its_own(desk, tiny):
+def test_each_page_trains_its_own_net(desk, tiny):
     before = [array.copy() for array in tiny[0].arrays()]
     desk.start("one", 0.05, 8, True)
-    with pytest.raises(ConfigError, match="A training is running: stop it first"):
+    with pytest.raises(ConfigError, match="Training is already running: stop it first"):
         desk.start("one", 0.05, 8, True)
     desk.start("two", 0.05, 8, True)
-    with pytest.raises(ConfigError, match="2 trainings are running, in other pages: stop one first"):
+    with pytest.raises(ConfigError, match="2 other pages are training: stop one of them first"):
         desk.start("three", 0.05, 8, True)
     assert desk.training_state("three") == {"status": "none"}
     wait_for(desk, "one", ["running"])
-    for _ in range(600):  # a busy machine learns as much, only later
+    for _ in range(600):  # slower on a busy machine
         state = desk.training_state("one")
         if state["accuracies"] and state["accuracies"][-1][1] > 0.9:
             break
@@ -149,7 +149,7 @@ def test_a_page_trains_a_net_of_its_own(desk, tiny):
 
 
 @pytest.mark.compiled
-def test_a_process_that_dies_is_told(tiny):
+def test_dead_process_is_reported(tiny):
     training = WatchedTraining(job_of(tiny))
     training.end()
     for _ in range(100):
@@ -157,11 +157,11 @@ def test_a_process_that_dies_is_told(tiny):
             break
         time.sleep(0.1)
     assert training.state()["status"] == "failed"
-    assert training.state()["message"] == "The training's process ended by itself."
+    assert training.state()["message"] == "The training process ended unexpectedly."
 
 
 @pytest.mark.compiled
-def test_a_training_that_nobody_watches_ends(tiny, monkeypatch):
+def test_unwatched_training_ends(tiny, monkeypatch):
     monkeypatch.setattr("jitcnn.web.watched.UNWATCHED_SECONDS", 0.5)
     training = WatchedTraining(job_of(tiny))
     for _ in range(300):
@@ -171,12 +171,12 @@ def test_a_training_that_nobody_watches_ends(tiny, monkeypatch):
     assert not training._process.is_alive()
 
 
-def test_a_long_curve_is_thinned(tiny, monkeypatch):
+def test_long_curve_is_thinned(tiny, monkeypatch):
     monkeypatch.setattr("jitcnn.web.watched.MOST_POINTS", 8)
     training = object.__new__(WatchedTraining)
     training._lock, training._points, training._accuracies, training.version = threading.Lock(), [], [], 0
     training._last = Report("running", arrays={"a": np.ones(1)}, step=3)
     training._take(Report("running", points=[(k, 1.0) for k in range(9)]))
     assert [step for step, _ in training._points] == [0, 2, 4, 6, 8]
-    assert training.weights()[0] == {"a": np.ones(1)}  # nothing was computed since
+    assert training.weights()[0] == {"a": np.ones(1)}  # a status change without new weights
     assert training._last.step == 3

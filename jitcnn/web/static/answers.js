@@ -1,14 +1,14 @@
-// What the nets read: a bar for each class and net, for the picture as drawn and centred.
+// Predictions: one bar per class and model, for the image as drawn and centred.
 
 import { unpack } from "jitcnn/arrays.js";
 import { element } from "jitcnn/elements.js";
 import { sheet } from "jitcnn/planes.js";
 
-const TITLES = { centred: "Centred by its mass, as the training images were", drawn: "As it was drawn" };
+const TITLES = { centred: "Centred by mass, like the training images", drawn: "As drawn" };
 
 export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
 
-// A bar of a share from 0 to 1.
+// A bar for a value from 0 to 1.
 export function track(share, isBaseline) {
   const bar = element("div", "", isBaseline ? "track baseline" : "track");
   const fill = element("i");
@@ -19,7 +19,7 @@ export function track(share, isBaseline) {
   return bar;
 }
 
-// One of the net's images, in a canvas of its own size.
+// Draw a model input on a canvas of the same size.
 export function drawImage(canvas, { shape: [C, H, W], data }) {
   const planes = Array.from({ length: C }, (_, c) => ({ H, W, data: data.subarray(c * H * W, (c + 1) * H * W) }));
   if (C === 1) {
@@ -39,10 +39,10 @@ export function drawImage(canvas, { shape: [C, H, W], data }) {
 export class Answers {
   constructor(host, verdict, classes) {
     Object.assign(this, { host, verdict, classes });
-    this.most = Math.min(classes.length, 10); // beyond, the most probable ones
+    this.most = Math.min(classes.length, 10); // of more classes, the most probable
   }
 
-  // `found` as the server answers: {drawn: {image, answers}, centred: …}; of a black picture nothing is told.
+  // `found` is the server's response {drawn: {image, answers}, centred: …}; a black image gets no prediction.
   show(found) {
     const isEmpty = unpack(found.drawn.image).data.every((value) => value === 0);
     const readings = ["centred", "drawn"].filter((name) => name in found);

@@ -1,10 +1,10 @@
-// Questions to the server. Every page has a name of its own, so that two do not disturb each other.
+// Requests to the server. Each page sends its own session id, which keeps pages independent.
 
 const SESSION = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function answerOf(asked) {
   const response = await asked.catch(() => {
-    throw new Error("The server does not answer: is `jitcnn play` still running?");
+    throw new Error("The server does not respond: is `jitcnn play` still running?");
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
@@ -18,7 +18,7 @@ export async function ask(name, question = {}) {
   return answerOf(fetch(`/api/${name}`, { method: "POST", headers, body: JSON.stringify(question) }));
 }
 
-// A question that is asked again and again: while one is on its way, only the newest of the others waits.
+// Repeated requests, one in flight at a time; of those that arrive meanwhile, only the newest is sent.
 export class Latest {
   constructor(name, onAnswer, onError) {
     Object.assign(this, { name, onAnswer, onError, busy: false, next: null });

@@ -1,4 +1,4 @@
-// Arrays as the server packs them, and bytes on their way back.
+// Decode arrays from the server and encode bytes for it.
 
 const KINDS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 
@@ -10,7 +10,7 @@ export function unpack({ dtype, shape, data }) {
   return { shape, data: new KINDS[dtype](bytes.buffer) };
 }
 
-// Every packed array of an object, unpacked.
+// Unpack every packed array of an object.
 export function unpackAll(packed) {
   const isArray = (value) => value !== null && typeof value === "object" && "dtype" in value;
   return Object.fromEntries(
@@ -27,14 +27,14 @@ export function base64(bytes) {
   return btoa(text);
 }
 
-// Plane number c of an array (C, H, W), or of (C_out, C_in, H, W) the plane (c, ci).
+// Channel c of an array (C, H, W), or the slice (c, ci) of an array (C_out, C_in, H, W).
 export function plane({ shape, data }, c, ci = 0) {
   const [H, W] = shape.slice(-2);
   const index = shape.length === 4 ? c * shape[1] + ci : c;
   return { H, W, data: data.subarray(index * H * W, (index + 1) * H * W) };
 }
 
-// A number for people: four digits that count, and a true minus.
+// Format a number with four significant digits and a true minus sign.
 export function spoken(number) {
   if (number === 0) return "0";
   const size = Math.abs(number);

@@ -1,4 +1,4 @@
-// A line through points, with an axis on the left and below.
+// Line chart with a left and a bottom axis.
 
 const SPACE = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [480, 180, 46, 22];
@@ -10,7 +10,7 @@ function made(name, attributes, text = "") {
   return element;
 }
 
-// Draw points [[x, y], …] into an svg; `label` makes an axis label of a y; y begins at zero.
+// Draw points [[x, y], …] into an svg; `label` formats y for the axis, which starts at zero.
 export function chart(svg, points, label, top = 0) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   if (points.length === 0) {

@@ -1,4 +1,4 @@
-// One element of a page, with its text and its class.
+// Create an element with text and class.
 
 export function element(tag, text = "", className = "") {
   const made = document.createElement(tag);

@@ -1,17 +1,17 @@
-// Every layer's feature maps, as they are.
+// Feature maps of every layer.
 
 import { plane, spoken, unpack } from "jitcnn/arrays.js";
 import { element } from "jitcnn/elements.js";
 import { sheet } from "jitcnn/planes.js";
 
 export class Layers {
-  // `net` as the server's /api/about tells it; onLook(place) is called when a layer is to be magnified.
+  // `net` is the response of /api/about; onLook(place) is called to open a layer in the microscope.
   constructor(host, net, onLook) {
     this.rows = net.layers.map((layer, position) => {
       const row = element("div", "", "layer");
       const said = element("p");
       const name = element("b", `${position} ${layer.label}`);
-      const rest = layer.shape.length === 3 && layer.shape[0] > net.most_maps ? `, the first ${net.most_maps}` : "";
+      const rest = layer.shape.length === 3 && layer.shape[0] > net.most_maps ? `, first ${net.most_maps} shown` : "";
       said.append(name, element("br"), `${layer.shape.join("×")}${rest}`);
       const range = element("span");
       said.append(element("br"), range);
@@ -24,7 +24,7 @@ export class Layers {
       }
       const canvas = element("canvas");
       canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `what ${layer.label} gives`);
+      canvas.setAttribute("aria-label", `Output of ${layer.label}`);
       row.append(said, canvas);
       host.append(row);
       return { canvas, range };
@@ -53,7 +53,7 @@ export class Layers {
     });
   }
 
-  // A layer without planes: its numbers in rows.
+  // 1-D output: up to 64 values per row.
   #row(canvas, range, { data }) {
     const W = Math.min(data.length, 64);
     const H = Math.ceil(data.length / W);

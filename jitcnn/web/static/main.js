@@ -1,4 +1,4 @@
-// The page: what is drawn goes to the engine, and what comes back is shown.
+// The page: sends the drawing to the server and shows the response.
 
 import { Latest, about, ask } from "jitcnn/api.js";
 import { base64, spoken, unpack, unpackAll } from "jitcnn/arrays.js";
@@ -29,15 +29,15 @@ function fillChoice(select, options) {
 async function begin() {
   by("theme").addEventListener("click", chooseTheme);
   const net = await about();
-  const baseline = net.baseline ? ` against ${net.baseline.name} (${net.baseline.parameters.toLocaleString("en")})` : "";
+  const baseline = net.baseline ? ` compared with ${net.baseline.name} (${net.baseline.parameters.toLocaleString("en")})` : "";
   by("about").textContent = `${net.model} (${net.parameters.toLocaleString("en")} parameters)${baseline}`;
 
-  // --- the questions that follow every change ------------------------------------------------------
+  // --- requests after every change ------------------------------------------------------------------
   const answers = new Answers(by("bars"), by("verdict"), net.classes);
   const asked = (extra = {}) => ({ canvas: base64(pad.bytes()), centred: net.can_be_centred, ...extra });
   const latestAnswers = new Latest("answers", (found, since) => {
     answers.show(found);
-    by("latency").textContent = `answered in ${Math.round(performance.now() - since)} ms`;
+    by("latency").textContent = `Latency: ${Math.round(performance.now() - since)} ms`;
     by("latency").dataset.milliseconds = performance.now() - since;
     latestMaps.ask(asked());
     lookAgain();
@@ -54,10 +54,10 @@ async function begin() {
   // --- the microscope -------------------------------------------------------------------------------
   const scope = new Scope(by("scope-host"));
   fillChoice(by("scope-layer"), net.lenses.map(({ place, label }) => [place, `${place} ${label}`]));
-  fillChoice(by("scope-label"), [["", "what the net believes"], ...net.classes.map((name, k) => [k, name])]);
+  fillChoice(by("scope-label"), [["", "predicted class"], ...net.classes.map((name, k) => [k, name])]);
   const latestScope = new Latest("magnify", (found) => {
-    const hint = found.loss < 0.01 ? "so sure that hardly any is left, choose another class" : "the gradients are its";
-    by("scope-loss").textContent = `loss ${spoken(found.loss)} for target class ${net.classes[found.label]}: ${hint}`;
+    const hint = found.loss < 0.01 ? "gradients almost zero, choose another class" : "the gradients are of this loss";
+    by("scope-loss").textContent = `Loss ${spoken(found.loss)} for class ${net.classes[found.label]}: ${hint}`;
     scope.show(unpackAll(found));
   }, complain);
   const lookAgain = () => {
@@ -69,7 +69,7 @@ async function begin() {
   by("scope-layer").addEventListener("change", lookAgain);
   by("scope-label").addEventListener("change", lookAgain);
 
-  // --- test images, moved as the drawing ---------------------------------------------------------------
+  // --- shifted test images -----------------------------------------------------------------------------
   const latestMoved = new Latest("moved", ({ right, down, images, accuracies }) => {
     by("moved-bars").replaceChildren(...Object.entries(accuracies).flatMap(([name, accuracy], k) => {
       const said = element("p", name, "note");
@@ -78,8 +78,8 @@ async function begin() {
       bar.dataset.accuracy = accuracy;
       return [said, bar];
     }));
-    const parts = Object.entries(accuracies).map(([name, accuracy]) => `${name} reads ${percent(accuracy)}`);
-    by("moved-note").textContent = `${images} test images moved by (${right}, ${down}): ${parts.join(", ")}.`;
+    const parts = Object.entries(accuracies).map(([name, accuracy]) => `${name} ${percent(accuracy)}`);
+    by("moved-note").textContent = `Accuracy on ${images} test images shifted by (${right}, ${down}): ${parts.join(", ")}.`;
   }, complain);
   const clipped = (pixels) => Math.min(Math.max(pixels, -net.longest_shift), net.longest_shift);
   const showOffset = (pad) => {
@@ -111,7 +111,7 @@ async function begin() {
     try {
       if (target.files.length) await pad.open(target.files[0], net.can_be_centred);
     } catch {
-      complain(new Error(`${target.files[0].name} is no picture that this browser can read.`));
+      complain(new Error(`This browser cannot open ${target.files[0].name} as an image.`));
     }
     target.value = "";
   });

@@ -1,26 +1,26 @@
-// What goes into one number of a convolution or a pooling. Arithmetic only: the view is scope.js.
+// Terms that sum to one value of a convolution or pooling layer. Arithmetic only; scope.js displays it.
 //
-// A specimen is what inspection/microscope.py names so: kind, kernel, stride, pad, dilation, groups, and the arrays x,
-// out, d_out, d_x, weights, bias, d_weights, d_bias, winners, each {shape, data}. Every function returns
-// {terms, sum, engine, …}: the terms that are summed, their sum, and the engine's own figure for it.
+// A specimen has the fields of Specimen in inspection/microscope.py: kind, kernel, stride, pad, dilation, groups, and
+// the arrays x, out, d_out, d_x, weights, bias, d_weights, d_bias, winners, each {shape, data}. Every function returns
+// {terms, sum, engine, …}: the terms, their sum, and the value that the engine computed.
 
 const at3 = ({ shape, data }, c, h, w) => data[(c * shape[1] + h) * shape[2] + w];
 const at4 = ({ shape, data }, co, ci, kh, kw) => data[((co * shape[1] + ci) * shape[2] + kh) * shape[3] + kw];
 const total = (terms) => terms.reduce((sum, term) => sum + term.product, 0);
 
-// The number of x at row ih and column iw; padding is zero and has `outside` set.
+// Value of x at row ih and column iw; padding is zero with `outside` set.
 function pixel(x, ci, ih, iw) {
   const outside = ih < 0 || iw < 0 || ih >= x.shape[1] || iw >= x.shape[2];
   return { value: outside ? 0 : at3(x, ci, ih, iw), outside };
 }
 
-// First input channel that output channel co sees, and how many.
+// First input channel and number of input channels that output channel co depends on.
 function seen(s, co) {
   const channels = s.weights.shape[1];
   return { first: Math.floor(co / (s.weights.shape[0] / s.groups)) * channels, channels };
 }
 
-// Where the window of output pixel (oh, ow) begins, and how far it reaches, in input pixels.
+// Window of output pixel (oh, ow): top left corner and size, in input pixels.
 export function windowOf(s, oh, ow) {
   return {
     top: oh * s.stride[0] - s.pad[0],
@@ -50,7 +50,7 @@ export function outputPixel(s, co, oh, ow) {
   return { terms, bias, sum: total(terms) + bias, engine: at3(s.out, co, oh, ow) };
 }
 
-// d_weights[co, ci, kh, kw] = Σ over all output pixels of x · d_out; ci counts within the group
+// d_weights[co, ci, kh, kw] = Σ x · d_out over all output pixels; ci is the channel within the group
 export function weight(s, co, ci, kh, kw) {
   const terms = [];
   const { first } = seen(s, co);
@@ -68,7 +68,7 @@ export function weight(s, co, ci, kh, kw) {
   return { terms, sum: total(terms), engine: at4(s.d_weights, co, ci, kh, kw), value: at4(s.weights, co, ci, kh, kw) };
 }
 
-// Output pixels (oh, ow), with their tap (kh, kw), whose window holds the input pixel (ih, iw).
+// Output pixels (oh, ow) whose window contains input pixel (ih, iw), with its kernel index (kh, kw).
 function reached(s, ih, iw) {
   const places = [];
   const [, H_out, W_out] = s.out.shape;
@@ -84,7 +84,7 @@ function reached(s, ih, iw) {
   return places;
 }
 
-// d_x[ci, ih, iw] = Σ over every d_out that reaches it, times the weight it came through
+// d_x[ci, ih, iw] = Σ d_out · weight over every window that contains the pixel
 export function inputPixel(s, ci, ih, iw) {
   const terms = [];
   const filters = s.weights.shape[0] / s.groups;
@@ -100,7 +100,7 @@ export function inputPixel(s, ci, ih, iw) {
   return { terms, sum: total(terms), engine: at3(s.d_x, ci, ih, iw), value: at3(s.x, ci, ih, iw) };
 }
 
-// A pooled value: the window, the winner of a maximum, and where its gradient goes.
+// Pooled value: terms of the window, with the maximum (max pooling) and the gradient of each input.
 export function pooledPixel(s, c, oh, ow) {
   const { top, left } = windowOf(s, oh, ow);
   const winner = s.winners ? at3(s.winners, c, oh, ow) : null;
@@ -120,7 +120,7 @@ export function pooledPixel(s, c, oh, ow) {
   return { terms, dOut, sum: total(terms), engine: at3(s.out, c, oh, ow) };
 }
 
-// An input pixel of a pooling: what comes back to it from each window that holds it.
+// Input pixel of a pooling layer: gradient from each window that contains it.
 export function pooledInput(s, c, ih, iw) {
   const size = s.kernel[0] * s.kernel[1];
   const terms = reached(s, ih, iw).map(({ oh, ow, kh, kw }) => {
@@ -132,13 +132,13 @@ export function pooledInput(s, c, ih, iw) {
   return { terms, sum: total(terms), engine: at3(s.d_x, c, ih, iw), value: at3(s.x, c, ih, iw) };
 }
 
-// im2col's matrix of the whole image: rows run over (channel, kh, kw), columns over output pixels, row by row.
+// im2col matrix of the whole image: rows are (channel, kh, kw), columns are output pixels in row-major order.
 export const matrixShape = (s) => [s.x.shape[0] * s.kernel[0] * s.kernel[1], s.out.shape[1] * s.out.shape[2]];
 export const matrixRow = (s, ci, kh, kw) => (ci * s.kernel[0] + kh) * s.kernel[1] + kw;
 export const matrixColumn = (s, oh, ow) => oh * s.out.shape[2] + ow;
 export const firstChannel = (s, co) => (s.weights ? seen(s, co).first : co);
 
-// The matrix's number in a row and a column.
+// Value of the matrix at (row, column).
 export function matrixValue(s, row, column) {
   const [K_h, K_w] = s.kernel;
   const ci = Math.floor(row / (K_h * K_w));
@@ -148,6 +148,6 @@ export function matrixValue(s, row, column) {
   return pixel(s.x, ci, top + kh * s.dilation[0], left + kw * s.dilation[1]).value;
 }
 
-// The cells (row, column) in which an input pixel stands.
+// Cells (row, column) that contain an input pixel.
 export const matrixCells = (s, ci, ih, iw) =>
   reached(s, ih, iw).map(({ oh, ow, kh, kw }) => ({ row: matrixRow(s, ci, kh, kw), column: matrixColumn(s, oh, ow) }));

@@ -1,7 +1,7 @@
-// The drawing pad: a picture of the net's size times a whole number, drawn, moved, or filled with an image.
+// Drawing pad: an image of the model's input size times an integer, to draw on, shift, or fill from a file.
 
 export class Pad {
-  // onChange() is called after every change, onMove() after the picture was moved.
+  // onChange() is called after every change, onMove() after the offset changes.
   constructor(canvas, [channels, H, W], scale, onChange, onMove) {
     Object.assign(this, { canvas, channels, scale, onChange, onMove });
     canvas.width = W * scale;
@@ -14,7 +14,7 @@ export class Pad {
     this.ring.hidden = true;
     canvas.after(this.ring);
     this.colour = "#ffffff";
-    this.source = document.createElement("canvas"); // the picture before it was moved
+    this.source = document.createElement("canvas"); // the image before any shift
     this.source.width = canvas.width;
     this.source.height = canvas.height;
     this.offset = [0, 0];
@@ -30,7 +30,7 @@ export class Pad {
     this.#changed();
   }
 
-  // The bytes of the picture, pixel by pixel, channel by channel.
+  // Bytes of the image in the order (height, width, channels).
   bytes() {
     const { data } = this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
     const bytes = new Uint8Array((data.length / 4) * this.channels);
@@ -40,7 +40,7 @@ export class Pad {
     return bytes;
   }
 
-  // Move the picture by whole pixels of the net; what leaves the pad comes back when it is moved back.
+  // Shift by input pixels of the model; pixels shifted off the pad are restored when the image is shifted back.
   move(right, down) {
     this.#moveTo(this.offset[0] + right, this.offset[1] + down);
   }
@@ -49,7 +49,7 @@ export class Pad {
     this.#moveTo(0, 0);
   }
 
-  // An image of the net's size, {shape: [C, H, W], data}.
+  // Show an image of the model's input size, {shape: [C, H, W], data}.
   put({ shape: [C, H, W], data }) {
     const image = new ImageData(W, H);
     for (let k = 0; k < H * W; k++) {
@@ -65,7 +65,7 @@ export class Pad {
     this.#changed();
   }
 
-  // A picture file: its middle, as large as the pad; ink on paper becomes light on black where the net takes ink.
+  // Open an image file, cropped to the centre; dark ink on paper is inverted if the model takes ink images.
   async open(file, takesInk) {
     const picture = await createImageBitmap(file);
     const { width, height } = this.canvas;
@@ -174,7 +174,7 @@ export class Pad {
     this.#showPen();
   }
 
-  // A ring where the pen is, as long as the keyboard draws.
+  // Ring at the pen position while drawing with the keyboard.
   #showPen() {
     this.ring.hidden = false;
     this.ring.classList.toggle("down", this.pen.isDown);

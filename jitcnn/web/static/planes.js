@@ -1,6 +1,6 @@
-// Planes of numbers as pictures: a canvas with one cell selected, moved by pointer or arrow keys.
+// Draw 2-D arrays on a canvas and select a cell with pointer or arrow keys.
 
-// Five colours of matplotlib's cividis, which survives printing and colour blindness, and of a blue-white-orange scale.
+// Five colours each of matplotlib's cividis (safe in print and for colour blindness) and a blue-white-orange scale.
 const MAGNITUDE = [[0, 34, 78], [66, 78, 108], [124, 123, 120], [186, 174, 107], [254, 232, 56]];
 const SIGNED = [[33, 92, 160], [146, 190, 222], [247, 247, 247], [249, 181, 120], [179, 88, 6]];
 const GREY = [[0, 0, 0], [255, 255, 255]];
@@ -11,11 +11,11 @@ function mixed(scale, share) {
   return scale[k].map((from, c) => from + (scale[k + 1][c] - from) * (place - k));
 }
 
-// 256 colours, so that a picture is one look-up a pixel.
+// 256 colours: one look-up per pixel.
 const table = (scale) => Array.from({ length: 256 }, (_, k) => mixed(scale, k / 255).map(Math.round));
 const TABLES = { magnitude: table(MAGNITUDE), signed: table(SIGNED), grey: table(GREY) };
 
-// Least and largest number; symmetric about zero where some are negative.
+// Colour range of the data: from zero, or symmetric about zero if values are negative.
 export function rangeOf(data) {
   let low = 0;
   let high = 0;
@@ -26,7 +26,7 @@ export function rangeOf(data) {
   return low < 0 ? { low: -Math.max(-low, high), high: Math.max(-low, high), scale: "signed" } : { low, high, scale: "magnitude" };
 }
 
-// Paint a plane {H, W, data} into an ImageData at (left, top), one pixel a number.
+// Paint a 2-D array {H, W, data} into an ImageData at (left, top), one pixel per value.
 export function paint(image, { H, W, data }, { low, high, scale }, left = 0, top = 0) {
   const colours = TABLES[scale];
   const step = high > low ? 255 / (high - low) : 0;
@@ -38,7 +38,7 @@ export function paint(image, { H, W, data }, { low, high, scale }, left = 0, top
   }
 }
 
-// Draw planes side by side into a canvas, as a sheet of at most `columns`; returns nothing.
+// Draw 2-D arrays on a canvas, in a grid of at most `columns` columns.
 export function sheet(canvas, planes, columns, range) {
   const { H, W } = planes[0];
   const across = Math.min(columns, planes.length);
@@ -54,9 +54,9 @@ export function sheet(canvas, planes, columns, range) {
   context.putImageData(image, 0, 0);
 }
 
-// A plane that is looked at: cells can be chosen, by pointer and by arrow keys, and some are marked.
+// View of a 2-D array: cells are selected with pointer or arrow keys, and can be marked.
 export class PlaneView {
-  // onChoose(row, column) is called when a cell is chosen; `label` says what the plane is.
+  // onChoose(row, column) is called when a cell is selected; `label` names the array.
   constructor(label, onChoose) {
     this.onChoose = onChoose;
     this.figure = document.createElement("figure");
@@ -65,7 +65,7 @@ export class PlaneView {
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-label", `${label}: choose a pixel with the arrow keys`);
+    this.canvas.setAttribute("aria-label", `${label}: select a pixel with the arrow keys`);
     this.figure.append(this.caption, this.canvas);
     this.cursor = { row: 0, column: 0 };
     this.canvas.addEventListener("click", (event) => this.#clicked(event));
@@ -77,7 +77,7 @@ export class PlaneView {
     this.W = W;
     this.caption.textContent = caption;
     const side = Math.max(1, Math.min(40, Math.floor(560 / Math.max(H, W))));
-    const thin = Math.max(side, Math.round((side * Math.max(H, W)) / 12)); // of a single row or column
+    const thin = Math.max(side, Math.round((side * Math.max(H, W)) / 12)); // for a single row or column
     this.cell = { across: W === 1 ? thin : side, down: H === 1 ? thin : side };
     this.canvas.width = W * this.cell.across;
     this.canvas.height = H * this.cell.down;
@@ -92,14 +92,14 @@ export class PlaneView {
     context.drawImage(picture, 0, 0, this.canvas.width, this.canvas.height);
   }
 
-  // Draw a frame round cells; kind "chosen", "window" or "winner". What lies outside is drawn as far as it can be.
+  // Frame cells; kind is "chosen", "window" or "winner". Frames are clipped at the canvas.
   mark(row, column, height = 1, width = 1, kind = "window") {
     const context = this.canvas.getContext("2d");
     const colours = { chosen: "#ff2d95", window: "#00c8ff", winner: "#ffb000" };
     const { across, down } = this.cell;
     const least = Math.min(across, down);
     const wide = Math.min(3, Math.max(1.5, least / 6));
-    const around = least < 8 ? wide : 0; // what is framed stays to be seen
+    const around = least < 8 ? wide : 0; // keep small cells visible
     const [left, right] = [column * across, (column + width) * across];
     const [top, bottom] = [row * down, (row + height) * down];
     for (const [line, colour] of [[wide + 1.5, "#000000"], [wide, colours[kind]]]) {

@@ -1,4 +1,4 @@
-// The microscope of a report: its specimens are in the page.
+// The microscope of a report; the page contains its specimens.
 
 import { unpackAll } from "jitcnn/arrays.js";
 import { Scope } from "jitcnn/scope.js";

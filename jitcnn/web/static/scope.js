@@ -1,15 +1,15 @@
-// The microscope: planes of a layer's input, filter and output; click any number and see what it is made of.
+// The microscope: input, filter and output of a layer; click a value to see the terms of its sum.
 
 import { plane, spoken } from "jitcnn/arrays.js";
 import { element } from "jitcnn/elements.js";
 import { PlaneView } from "jitcnn/planes.js";
 import * as micro from "jitcnn/microscope.js";
 
-const MOST_ROWS = 1000; // of a list of terms
-const MATRIX_SIDE = 700; // cells of im2col's matrix that are drawn along each axis
+const MOST_ROWS = 1000; // in the table of terms
+const MATRIX_SIDE = 700; // largest number of im2col rows and columns drawn
 
 export class Scope {
-  // `host` is an element that the microscope fills; hidden until there is a specimen to look at.
+  // `host` is the element to fill; hidden until a specimen is shown.
   constructor(host) {
     this.host = host;
     host.hidden = true;
@@ -38,12 +38,12 @@ export class Scope {
     this.told.setAttribute("aria-live", "polite");
     const matrix = element("details", "", "matrix");
     matrix.open = true;
-    this.matrixSummary = element("summary", "The same in im2col's matrix");
+    this.matrixSummary = element("summary", "Position in the im2col matrix");
     matrix.append(this.matrixSummary, this.views.matrix.figure);
     host.replaceChildren(bar, planes, this.told, matrix);
   }
 
-  // Show a specimen, as microscope.js describes it; the selection stays where it fits.
+  // Show a specimen (see microscope.js); keep the selection if it is within bounds.
   show(specimen) {
     this.s = specimen;
     this.host.hidden = false;
@@ -86,12 +86,12 @@ export class Scope {
     };
   }
 
-  // The input channel that is looked at, counted over all groups.
+  // Selected input channel, counted over all groups.
   get #channel() {
     return this.s.kind === "conv" ? micro.firstChannel(this.s, this.co.value) + this.ci.value : this.co.value;
   }
 
-  // Whether the output has one pixel a channel, as a dense layer's: all are then shown, as a row.
+  // Whether the output has one pixel per channel, as in a dense layer; all channels are then shown as one row.
   get #isRow() {
     const [C, H, W] = this.s.out.shape;
     return H * W === 1 && C > 1;
@@ -128,7 +128,7 @@ export class Scope {
     const [co, ci] = [this.co.value, this.#channel];
     const d = this.gradients ? "gradient of the " : "";
     const size = (array) => array.shape.slice(-2).join("×");
-    this.toggle.textContent = this.gradients ? "show the numbers" : "show their gradients";
+    this.toggle.textContent = this.gradients ? "Show values" : "Show gradients";
     this.toggle.setAttribute("aria-pressed", String(this.gradients));
     this.views.input.show(plane(this.gradients ? s.d_x : s.x, ci), `${d}input, channel ${ci}, ${size(s.x)}`);
     const out = this.gradients ? s.d_out : s.out;
@@ -148,13 +148,13 @@ export class Scope {
     view.mark(view.cursor.row, view.cursor.column, 1, 1, "chosen");
   }
 
-  // Frame output pixels of a channel, if it is shown.
+  // Frame output pixels of a channel if it is displayed.
   #markOutput(co, row, column, height, width, kind) {
     if (this.#isRow) this.views.output.mark(0, co, 1, 1, kind);
     else if (co === this.co.value) this.views.output.mark(row, column, height, width, kind);
   }
 
-  // --- what is told ---------------------------------------------------------------------------------
+  // --- explanation of the selected value ------------------------------------------------------------
 
   #tellOutput(co, oh, ow) {
     const s = this.s;
@@ -166,7 +166,7 @@ export class Scope {
       return;
     }
     const found = micro.outputPixel(s, co, oh, ow);
-    this.#tell(`out[${co}, ${oh}, ${ow}] = bias + Σ x · weight`, "the window, the products and their sum", found, [
+    this.#tell(`out[${co}, ${oh}, ${ow}] = bias + Σ x · weight`, "The products of the window and their sum.", found, [
       ["x at", (t) => `[${t.ci}, ${t.ih}, ${t.iw}]`], ["x", (t) => (t.outside ? "0 (padding)" : spoken(t.x))],
       ["weight at", (t) => `[${co}, ${t.ci - micro.firstChannel(s, co)}, ${t.kh}, ${t.kw}]`],
       ["weight", (t) => spoken(t.weight)], ["product", (t) => spoken(t.product)],
@@ -184,7 +184,7 @@ export class Scope {
     this.#markOutput(co, 0, 0, s.out.shape[1], s.out.shape[2]);
     this.#tell(
       `d_weights[${co}, ${ci}, ${kh}, ${kw}] = Σ x · d_out`,
-      `the weight is ${spoken(found.value)}; every pair that it joined is summed into its gradient`, found,
+      `Weight ${spoken(found.value)}. Its gradient is summed over all output pixels.`, found,
       [
         ["x at", (t) => `[${this.#channel}, ${t.ih}, ${t.iw}]`], ["x", (t) => (t.outside ? "0 (padding)" : spoken(t.x))],
         ["d_out at", (t) => `[${co}, ${t.oh}, ${t.ow}]`], ["d_out", (t) => spoken(t.dOut)], ["product", (t) => spoken(t.product)],
@@ -204,10 +204,10 @@ export class Scope {
     const through = isConv ? ["weight", (t) => spoken(t.weight)] : ["share", (t) => spoken(t.share)];
     this.#tell(
       `d_x[${ci}, ${ih}, ${iw}] = Σ d_out · ${isConv ? "weight" : "share"}`,
-      `the pixel is ${spoken(found.value)}; every d_out that reaches it`, found,
+      `Pixel ${spoken(found.value)}. Its gradient is summed over the windows that contain it.`, found,
       [
         ["d_out at", (t) => `[${t.co}, ${t.oh}, ${t.ow}]`], ["d_out", (t) => spoken(t.dOut)],
-        ["tap", (t) => `[${t.kh}, ${t.kw}]`], through, ["product", (t) => spoken(t.product)],
+        ["kernel index", (t) => `[${t.kh}, ${t.kw}]`], through, ["product", (t) => spoken(t.product)],
       ],
     );
   }
@@ -218,15 +218,15 @@ export class Scope {
     const winner = found.terms.find((t) => t.wins);
     if (winner) this.views.input.mark(winner.ih, winner.iw, 1, 1, "winner");
     const route = winner
-      ? `the winner stands at [${c}, ${winner.ih}, ${winner.iw}]: it gets the whole gradient ${spoken(found.dOut)}, the others nothing`
-      : `each of the ${found.terms.length} gets its share of the gradient ${spoken(found.dOut)}`;
+      ? `The maximum at [${c}, ${winner.ih}, ${winner.iw}] receives the whole gradient ${spoken(found.dOut)}, all others zero.`
+      : `Each of the ${found.terms.length} pixels receives an equal share of the gradient ${spoken(found.dOut)}.`;
     this.#tell(`out[${c}, ${oh}, ${ow}] = ${winner ? "max" : "mean"} of the window`, route, found, [
-      ["x at", (t) => `[${c}, ${t.ih}, ${t.iw}]`], ["x", (t) => (t.outside ? "padding" : spoken(t.x)) + (t.wins ? " ← winner" : "")],
-      ["gradient that goes there", (t) => spoken(t.gradient)],
+      ["x at", (t) => `[${c}, ${t.ih}, ${t.iw}]`], ["x", (t) => (t.outside ? "padding" : spoken(t.x)) + (t.wins ? " ← maximum" : "")],
+      ["gradient", (t) => spoken(t.gradient)],
     ]);
   }
 
-  // A heading, a sentence, the sum by hand beside the engine's, and the terms, the largest first.
+  // Title, sentence, the sum of the terms and the engine's value, and a table of the terms.
   #tell(title, sentence, { terms, sum, engine }, columns, extra = []) {
     const sums = element("p", "", "sums");
     for (const [name, value] of [["terms", terms.length], ...extra, ["sum by hand", sum], ["engine", engine]]) {
@@ -245,15 +245,15 @@ export class Scope {
     }
     const scroll = element("div", "", "scroll");
     scroll.tabIndex = 0;
-    scroll.setAttribute("aria-label", "the terms");
+    scroll.setAttribute("aria-label", "Terms");
     scroll.append(list);
-    const order = terms.length > 32 ? element("p", `largest product first${terms.length > MOST_ROWS ? `, ${MOST_ROWS} of ${terms.length} shown` : ""}`, "note") : "";
+    const order = terms.length > 32 ? element("p", `Largest product first${terms.length > MOST_ROWS ? `, ${MOST_ROWS} of ${terms.length} shown` : ""}`, "note") : "";
     this.told.replaceChildren(element("h3", title), element("p", sentence), sums, scroll, order);
   }
 
-  // --- im2col's matrix --------------------------------------------------------------------------------
+  // --- im2col matrix ----------------------------------------------------------------------------------
 
-  // The whole matrix where it is small enough, else the part in which the selection stands.
+  // The matrix, cropped to its first MATRIX_SIDE rows and columns.
   #drawMatrix() {
     const s = this.s;
     const [rows, columns] = micro.matrixShape(s);
@@ -262,13 +262,13 @@ export class Scope {
     for (let row = 0; row < H; row++) {
       for (let column = 0; column < W; column++) data[row * W + column] = micro.matrixValue(s, row, column);
     }
-    const part = H < rows || W < columns ? `, its first ${H}×${W}` : "";
+    const part = H < rows || W < columns ? `, first ${H}×${W} shown` : "";
     this.views.matrix.show({ H, W, data }, `${rows} rows (channel, kernel row, kernel column) × ${columns} column${columns === 1 ? "" : "s"} (output pixels)${part}`);
   }
 
   #markMatrix({ row, column, cells = [] }, where) {
     const { H, W } = this.views.matrix;
-    this.matrixSummary.textContent = `The same in im2col's matrix: ${where}`;
+    this.matrixSummary.textContent = `Position in the im2col matrix: ${where}`;
     if (row !== undefined && row < H) this.views.matrix.mark(row, 0, 1, W, "chosen");
     if (column !== undefined && column < W) this.views.matrix.mark(0, column, H, 1, "chosen");
     for (const cell of cells) {

@@ -1,4 +1,4 @@
-// A training that is watched: begun, paused, hurried and stopped from the page.
+// Start, pause, stop and monitor training from the page.
 
 import { ask } from "jitcnn/api.js";
 import { plane, spoken, unpack } from "jitcnn/arrays.js";
@@ -12,7 +12,7 @@ const RUNNING = ["starting", "running", "paused"];
 const by = (id) => document.getElementById(id);
 
 export class Training {
-  // onWeights() is called when the net has learnt since it was last looked at.
+  // onWeights() is called when the server has new weights.
   constructor(onWeights, onError) {
     Object.assign(this, { onWeights, onError, version: 0, timer: null });
     by("anew").addEventListener("click", () => this.#start(true));
@@ -64,14 +64,14 @@ export class Training {
     by("anew").disabled = by("go-on").disabled = isRunning;
     by("pause").disabled = !isRunning || state.status === "starting";
     by("stop").disabled = !isRunning || state.status === "starting";
-    by("pause").textContent = state.status === "paused" ? "go on" : "pause";
+    by("pause").textContent = state.status === "paused" ? "Resume" : "Pause";
     const loss = state.losses.at(-1);
     const accuracy = state.accuracies.at(-1);
     const facts = [
       state.status, state.message, `epoch ${state.epoch}`, `step ${state.step.toLocaleString("en")}`,
       state.images_per_second > 0 && `${Math.round(state.images_per_second).toLocaleString("en")} images/s`,
       `learning rate ${spoken(state.learning_rate)}`, loss && `loss ${spoken(loss[1])}`,
-      accuracy && `${(100 * accuracy[1]).toFixed(1)} % of 500 test images`,
+      accuracy && `accuracy ${(100 * accuracy[1]).toFixed(1)} % on 500 test images`,
     ];
     by("training-status").textContent = facts.filter(Boolean).join(" · ");
     by("training-status").dataset.status = state.status;
@@ -88,8 +88,8 @@ export class Training {
       ...filters.map(({ name, weights, gradient }) => {
         const both = element("div");
         both.append(
-          this.#figure(`filters ${name}, by their first channel`, weights),
-          this.#figure("their gradients in the last step", gradient),
+          this.#figure(`${name}: filters, input channel 0`, weights),
+          this.#figure("gradients of the last step", gradient),
         );
         return both;
       }),
