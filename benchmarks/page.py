@@ -1,8 +1,8 @@
-"""From a stroke on the page of ``jitcnn play`` to the answer on the screen, in a real browser: milliseconds.
+"""Measure the latency from a stroke to the prediction on the page of ``jitcnn play``, in a real browser.
 
     python benchmarks/page.py MODEL [--strokes 60]
 
-Needs playwright and a chromium. The page measures it itself: from the event of the pointer to the bars being drawn.
+Needs Playwright and Chromium. The page itself measures the time in milliseconds from pointer event to drawn result.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-BETWEEN = 120  # milliseconds from one piece of the stroke to the next
+BETWEEN = 120  # milliseconds between pointer moves
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the latency."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--strokes", type=int, default=60)
@@ -33,13 +33,13 @@ def main() -> None:
             server.terminate()
     ordered = sorted(taken)
     print(
-        f"{len(taken)} answers: median {statistics.median(taken):.0f} ms, nine in ten within "
-        f"{ordered[int(0.9 * len(ordered))]:.0f} ms, slowest {ordered[-1]:.0f} ms"
+        f"{len(taken)} predictions: median {statistics.median(taken):.0f} ms, 90th percentile "
+        f"{ordered[int(0.9 * len(ordered))]:.0f} ms, maximum {ordered[-1]:.0f} ms"
     )
 
 
 def measure(address: str, strokes: int) -> list[float]:
-    """Draw a line piece by piece, and read the page's own clock after each."""
+    """Draw a line step by step and read the latency shown by the page after each step."""
     taken = []
     with sync_playwright() as engine:
         browser = engine.chromium.launch(

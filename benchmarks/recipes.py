@@ -1,9 +1,9 @@
-"""What each recipe comes to on the test images, in one table.
+"""Train recipes with several seeds and print their test accuracy as a table.
 
     python benchmarks/recipes.py RECIPE [RECIPE …] [--seeds 0 1 2] [--threads T] --runs FOLDER [--output FILE.md]
 
-Every run is a `jitcnn train --recipe RECIPE --seed S` of its own, left in FOLDER/RECIPE-S; those that are there
-already are not repeated, so that long runs can be made one by one. The data are looked for as `jitcnn` does.
+Each run is `jitcnn train --recipe RECIPE --seed S` in a separate process, saved in FOLDER/RECIPE-S. Existing runs are
+reused. Data sets are located as in `jitcnn`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 
 def run(recipe: str, seed: int, threads: int | None, runs: Path) -> dict[str, Any]:
-    """The history of one training, which is made if it is not there."""
+    """Load the history of one run; train first if it does not exist."""
     folder = runs / f"{recipe}-{seed}"
     history = folder / "history.json"
     if not history.is_file():
@@ -28,7 +28,7 @@ def run(recipe: str, seed: int, threads: int | None, runs: Path) -> dict[str, An
 
 
 def row(recipe: str, histories: list[dict[str, Any]]) -> str:
-    """One line of the table: accuracy of each seed and their mean, epochs, minutes of the slowest."""
+    """Format a table row: mean accuracy, accuracy of each seed, epochs, training time of the slowest run."""
     (name,) = histories[0]["results"]
     accuracies = [history["results"][name]["accuracy"] for history in histories]
     epochs = histories[0]["histories"][name]["epochs"]
@@ -39,11 +39,11 @@ def row(recipe: str, histories: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Make the runs that are missing, print the table, and write it if asked to."""
+    """Run missing trainings, print the table, and write it to --output."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--threads", type=int, help="threads of each training; by default one per core")
+    parser.add_argument("--threads", type=int, help="threads per training; by default one per core")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--output", type=Path, help="file to write the table to")
     arguments = parser.parse_args()

@@ -1,7 +1,8 @@
-"""Both sides of every threshold of ``jitcnn.kernels.engine.plan``, forced and timed in turn: ``python benchmarks/thresholds.py``.
+"""Time both algorithms around every threshold of ``jitcnn.kernels.engine.plan``: ``python benchmarks/thresholds.py``.
 
-Each line gives how many times as fast the second algorithm is as the first, the median of pairs, for values around the
-threshold; the comments of ``Thresholds`` are taken from it. To see another vector width: ``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+sse4.2``.
+Each line gives the speed-up of the second algorithm over the first, the median of alternating pairs. The comments of
+``Thresholds`` quote these numbers. For another vector width, set
+``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx,+avx2,+fma,+sse4.2``.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,16 +27,16 @@ RNG = np.random.default_rng(0)
 
 
 def numbers(*shape: int) -> np.ndarray:
-    """Random numbers in float32."""
+    """Random float32 array."""
     return RNG.standard_normal(shape).astype(np.float32)
 
 
 def lanes_over_channels() -> Iterator[Line]:
-    """Direct, 64 images of 8×28², 3×3: lanes over pixels, then over channels."""
+    """Direct, 64 images of 8×28², 3×3: vector lanes over pixels vs over channels."""
     x, thresholds = numbers(64, 8, 28, 28), plan.THRESHOLDS
 
     def run(weights: np.ndarray, few: int) -> None:
-        # The one threshold that no ``impl`` can force: both forms are direct.
+        # ``impl`` cannot select between these two: both are direct.
         plan.THRESHOLDS = replace(thresholds, lanes_over_channels=few)
         conv2d(x, weights, None, 1, 1, impl="direct")
         plan.THRESHOLDS = thresholds
@@ -46,35 +47,35 @@ def lanes_over_channels() -> Iterator[Line]:
 
 
 def winograd_channels() -> Iterator[Line]:
-    """16 images of C×32² -> C, 3×3: direct, then Winograd."""
+    """16 images of C×32² -> C, 3×3: direct vs Winograd."""
     for channels in (16, 32, 48, 64, 128):
         x, weights = numbers(16, channels, 32, 32), numbers(channels, channels, 3, 3)
         yield f"{channels} channels", *_both(conv2d, x, weights, None, 1, 1)
 
 
 def winograd_tiles() -> Iterator[Line]:
-    """64×4² -> 64, 3×3, four tiles an image: direct, then Winograd."""
+    """64×4² -> 64, 3×3, four tiles per image: direct vs Winograd."""
     weights = numbers(64, 64, 3, 3)
     for images in (1, 4, 8, 10, 12, 16, 32):
         yield f"{4 * images} tiles", *_both(conv2d, numbers(images, 64, 4, 4), weights, None, 1, 1)
 
 
 def winograd_channels_of_gradients() -> Iterator[Line]:
-    """d_weights of 16 images of C×14² -> C, 3×3: direct, then Winograd."""
+    """d_weights of 16 images of C×14² -> C, 3×3: direct vs Winograd."""
     for channels in (16, 32, 64, 128, 256):
         x, weights = numbers(16, channels, 14, 14), numbers(channels, channels, 3, 3)
         yield f"{channels} channels", *_both(conv2d_backward_weights, numbers(16, channels, 14, 14), x, weights, 1, 1)
 
 
 def fused_winograd_windows() -> Iterator[Line]:
-    """Fused block 32×13² -> 64, 2×2 pool, 25 windows an image: direct, then Winograd."""
+    """Fused block 32×13² -> 64, 2×2 pool, 25 windows per image: direct vs Winograd."""
     weights, bias = numbers(64, 32, 3, 3), numbers(64)
     for images in (1, 2, 4, 8, 9, 16, 64):
         yield f"{25 * images} windows", *_both(conv2d_relu_pool, numbers(images, 32, 13, 13), weights, bias)
 
 
 def product_large() -> Iterator[Line]:
-    """(rows, 1024) · (1024, 128): the BLAS on one thread, then tiles on all."""
+    """(rows, 1024) · (1024, 128): BLAS on one thread vs tiles on all threads."""
     b = numbers(1024, 128)
     for rows in (2, 4, 8, 16, 64):
         a, out = numbers(rows, 1024), np.empty((rows, 128), np.float32)
@@ -84,7 +85,7 @@ def product_large() -> Iterator[Line]:
 
 
 def product_few_rows() -> Iterator[Line]:
-    """(rows, 256) · (256, 128) + bias: the BLAS, then loops over rows."""
+    """(rows, 256) · (256, 128) + bias: BLAS vs loops over rows."""
     b, bias = numbers(256, 128), numbers(128)
     for rows in (1, 2, 4, 8, 16):
         a, out = numbers(rows, 256), np.empty((rows, 128), np.float32)
@@ -98,7 +99,7 @@ def _both(function: Callable[..., object], *arguments: object) -> tuple[Callable
 
 
 def speedup(first: Callable[[], object], second: Callable[[], object]) -> float:
-    """How many times as fast the second is, the median of pairs."""
+    """Speed-up of the second over the first, the median of pairs."""
     ratios = []
     for turn in range(ROUNDS + 1):
         seconds = []
@@ -109,13 +110,13 @@ def speedup(first: Callable[[], object], second: Callable[[], object]) -> float:
                 work()
                 repeats += 1
             seconds.append((perf_counter() - start) / repeats)
-        if turn > 0:  # the first warms up
+        if turn > 0:  # the first pair is a warm-up
             ratios.append(seconds[0] / seconds[1])
     return median(ratios)
 
 
 def main() -> None:
-    """Print a table for each threshold."""
+    """Print a table per threshold."""
     print(f"{processor()}, {8 * HOST.vector_bytes}-bit vectors, {runtime.thread_count()} threads, float32")
     tables = (
         lanes_over_channels, winograd_channels, winograd_channels_of_gradients, winograd_tiles, fused_winograd_windows,

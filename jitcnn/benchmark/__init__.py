@@ -1,1 +1,1 @@
-"""Measuring: that implementations agree, how long they take, what the machine can do, and what a baseline takes."""
+"""Benchmarks: agreement and timing of the implementations, machine limits, and comparisons with torch and C."""

@@ -1,7 +1,7 @@
-"""The nests of ``kernels.conv.loops`` in C: built with the system's compiler, held against ours, and timed.
+"""The loop nests of ``kernels.conv.loops`` in C: compile, compare with Python, and time.
 
-The source is ``benchmarks/c/loops.c``, which the package carries along. It is timed in a process of its own: the threads
-of OpenMP and ours would disturb each other.
+The source is ``benchmarks/c/loops.c``, included in the package. It is timed in a separate process, because OpenMP threads
+and ours would compete for the cores.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from ..kernels.conv import loops
 from ..kernels.types import Grid
 from .tolerance import TOLERANCE, differences
 
-# Images, channels, side and filters of 3×3 convolutions: planes of 11², 32² and 56² pixels.
+# N, C_in, H = W and C_out of 3×3 convolutions; output feature maps of 11², 32² and 56² pixels.
 SHAPES = ((64, 32, 13, 64), (16, 64, 34, 64), (4, 128, 58, 128))
 FLAGS = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC")
 PASSES = ("forward", "d_weights", "d_x")
@@ -31,25 +31,25 @@ Case = tuple[str, Callable[[], object]]
 
 
 def source() -> Path:
-    """The file in C: in the package, or beside it in a clone."""
+    """Path of the C source: in the package, or in the repository."""
     carried = Path(__file__).parent / "c" / "loops.c"
     return carried if carried.exists() else Path(__file__).parents[2] / "benchmarks" / "c" / "loops.c"
 
 
 def compiler() -> str:
-    """The C compiler's path: the one that ``CC`` names, else ``cc``; ConfigError if there is none."""
+    """Path of the C compiler: ``CC``, else ``cc``; ConfigError if not found."""
     name = os.environ.get("CC", "cc")
     found = shutil.which(name)
     if found is None:
         raise ConfigError(
-            f"--against c expects a C compiler with OpenMP, and {name} was not found: install gcc, or set CC."
+            f"--against c needs a C compiler with OpenMP, but {name} was not found: install gcc or set CC."
         )
     return found
 
 
 @cache
 def library() -> Any:
-    """The nests, compiled; ConfigError if the compiler refuses."""
+    """Compile and load the C library; ConfigError if compilation fails."""
     built = Path(mkdtemp(prefix="jitcnn-c-"), "loops.so")
     command = [compiler(), *FLAGS, "-o", str(built), str(source())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -62,7 +62,7 @@ def library() -> Any:
 
 
 def shapes() -> Iterator[tuple[str, dict[str, Array]]]:
-    """A label, and random arrays, for every shape: x, weights, bias, d_out, and room for what the passes give."""
+    """Yield a label and random arrays for every shape: x, weights, bias and out, which is also used as d_out."""
     rng = np.random.default_rng(0)
     for N, C_in, size, C_out in SHAPES:
         sizes = {"x": (N, C_in, size, size), "weights": (C_out, C_in, 3, 3), "bias": (C_out,)}
@@ -72,7 +72,7 @@ def shapes() -> Iterator[tuple[str, dict[str, Array]]]:
 
 
 def passes_in_python(arrays: dict[str, Array], grid: Grid) -> dict[str, Callable[[], object]]:
-    """Ours: each pass overwrites an array of ``arrays``."""
+    """The passes of ``loops``; each overwrites one of ``arrays``."""
     x, weights, bias, out = arrays.values()
     d_bias = np.empty_like(bias)
     return {
@@ -83,7 +83,7 @@ def passes_in_python(arrays: dict[str, Array], grid: Grid) -> dict[str, Callable
 
 
 def passes_in_c(arrays: dict[str, Array], grid: Grid) -> dict[str, Callable[[], object]]:
-    """The same in C."""
+    """The same passes in C."""
     x, weights, bias, out = arrays.values()
     d_bias, nests = np.empty_like(bias), library()
     fields = np.array([*grid.stride, *grid.dilation, *grid.pad], np.intp)
@@ -104,7 +104,7 @@ RESULTS = {"forward": "out", "d_weights": "weights", "d_x": "x"}
 
 
 def assert_equal() -> float:
-    """Run every pass of both on every shape; the largest difference, or DisagreementError if it is more than rounding."""
+    """Compare both on every pass and shape; return the largest difference, DisagreementError if above rounding."""
     largest = 0.0
     for label, arrays in shapes():
         for name, result in RESULTS.items():
@@ -115,15 +115,13 @@ def assert_equal() -> float:
                 results.append(mine[result])
             found = float(differences(*results).max())
             if not found <= TOLERANCE[np.dtype(np.float32)]:
-                raise DisagreementError(
-                    f"{label}, {name}: loops and C differ by {found:.2g}; times of wrong results mean nothing."
-                )
+                raise DisagreementError(f"{label}, {name}: loops and C differ by {found:.2g}, so they were not timed.")
             largest = max(largest, found)
     return largest
 
 
 def cases(side: str) -> Iterator[Case]:
-    """What is timed, of one side: "jitcnn" or "c"."""
+    """Yield the timed cases of one side, "jitcnn" or "c"."""
     for label, arrays in shapes():
         passes_of = passes_in_python if side == "jitcnn" else passes_in_c
         for name, work in passes_of(arrays, Grid()).items():

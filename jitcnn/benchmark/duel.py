@@ -1,4 +1,4 @@
-"""Two sides, each in its own process, in turn: against torch, against fewer threads, against an empty cache."""
+"""Comparisons of alternating processes: jitcnn with torch and C, thread scaling, and start-up times."""
 
 import json
 import os
@@ -19,7 +19,7 @@ HOW_TO_GET_TORCH = "pip install torch==2.13.0"
 
 @dataclass(frozen=True)
 class Duel:
-    """One case: median seconds of both sides, and the ratio theirs / ours of every round."""
+    """One case: median seconds of both sides, and the ratio theirs / ours of each round."""
 
     case: str
     ours: float
@@ -28,13 +28,13 @@ class Duel:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast we are: the median over the rounds."""
+        """Median speed-up over the rounds."""
         return median(self.ratios)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Training on so many threads."""
+    """Training throughput with a number of threads, and the speed-up over the first number."""
 
     threads: int
     images_per_second: float
@@ -43,7 +43,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds until a net is ready to learn: with no compiled kernel at hand, and with all of them in the cache."""
+    """Seconds until a net is ready for training, with an empty and with a full kernel cache."""
 
     impl: str
     kernels: int
@@ -54,13 +54,17 @@ class Start:
 def against_torch(
     request: Request, *, rounds: int = 5, on_round: Callable[[int, str], object] | None = None
 ) -> list[Duel]:
-    """Every case of a request, ours against torch's best layout.
+    """Compare every case of a request with torch in its faster memory layout.
 
     Parameters
     ----------
-    request : what to measure; its side is overwritten
-    rounds : int, how often each side's process runs, in turn
-    on_round : called with the number of the round and the side whose turn it is
+    request : Request; ``side`` is ignored
+    rounds : int, number of processes per side, alternating
+    on_round : callable, called with the round number and the side before each process
+
+    Returns
+    -------
+    list of Duel
 
     Raises
     ------
@@ -68,21 +72,21 @@ def against_torch(
         If torch is not installed.
     """
     if find_spec("torch") is None:
-        raise ConfigError(f"--against torch expects torch to be installed: {HOW_TO_GET_TORCH}")
+        raise ConfigError(f"--against torch requires torch: {HOW_TO_GET_TORCH}")
     return _in_turn(request, "torch", rounds, on_round)
 
 
 def against_c(request: Request, *, rounds: int = 5, on_round: Callable[[int, str], object] | None = None) -> list[Duel]:
-    """The nests of ``loops`` against the same in C, after a third process has seen that they give the same.
+    """Compare the loop nests of ``loops`` with the same nests in C, after checking that the results agree.
 
-    Parameters as ``against_torch``; of the request only ``threads`` counts.
+    See ``against_torch`` for parameters and return value; only ``request.threads`` is used.
 
     Raises
     ------
     ConfigError
-        If there is no C compiler, or it refuses the source.
+        If there is no C compiler, or compilation fails.
     DisagreementError
-        If the results differ by more than rounding.
+        If a difference exceeds the rounding tolerance.
     """
     compiler()
     _check_c()
@@ -90,7 +94,7 @@ def against_c(request: Request, *, rounds: int = 5, on_round: Callable[[int, str
 
 
 def _check_c() -> None:
-    """Both in one process, untimed; its last line says what is wrong."""
+    """Run the agreement check in a separate process, and raise the error in its last line."""
     done = subprocess.run([sys.executable, "-c", EQUAL], capture_output=True, text=True, check=False)
     if done.returncode:
         *_, last = done.stderr.strip().splitlines() or ["it ended without a message"]
@@ -102,7 +106,7 @@ EQUAL = "from jitcnn.benchmark.c_nests import assert_equal; assert_equal()"
 
 
 def _in_turn(request: Request, other: str, rounds: int, on_round: Callable[[int, str], object] | None) -> list[Duel]:
-    """Both sides' processes, one after the other, round by round."""
+    """Run the processes of both sides alternately, round by round."""
     answers: dict[str, list[dict[str, float]]] = {"jitcnn": [], other: []}
     for turn in range(rounds):
         for side, answered in answers.items():
@@ -128,7 +132,7 @@ def thread_scaling(
     rounds: int = 3,
     on_round: Callable[[int, str], object] | None = None,
 ) -> list[Scaling]:
-    """A training step on several numbers of threads, in turn; also on more than there are cores."""
+    """Time a training step with several numbers of threads, alternating; may exceed the number of cores."""
     request = replace(request, side="jitcnn", cases="step", threads=None)
     case = STEP.format(request.batch_size)
     seconds: dict[int, list[float]] = {count: [] for count in counts}
@@ -158,7 +162,7 @@ print(json.dumps([perf_counter() - start, clock.kernels]))
 
 
 def start_up(model: str, impl: str) -> Start:
-    """How long a fresh process takes until a net is ready to learn, first with an empty kernel cache, then again."""
+    """Time from process start until a net is ready for training, with an empty kernel cache, then with a full one."""
     with TemporaryDirectory() as folder:
         cold, cached = (
             json.loads(_run([sys.executable, "-c", START, model, impl], NUMBA_CACHE_DIR=folder)) for _ in range(2)

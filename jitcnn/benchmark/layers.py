@@ -1,4 +1,4 @@
-"""Time the algorithms, layer by layer and pass by pass, after they agreed on the very batch that is timed."""
+"""Time the implementations per layer and pass, after checking that they agree on the timed batch."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,19 +9,23 @@ from ..kernels.conv.im2col import columns_size
 from ..layers import Conv2D, Dense, Layer
 from .contests import Contest, compare
 
-# Rounds that naive takes part in: it is there to be compared with, not to be waited for.
+# naive is slow, so it runs in fewer rounds.
 NAIVE_ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One pass of one layer, or of a block of layers, by one implementation.
+    """One pass of a layer, or of a block of layers, by one implementation.
 
-    ``algorithm`` is what ran: an implementation that cannot compute a layer hands over to another. ``milliseconds`` are for
-    all images; ``gflops`` count the arithmetic of the whole layer, also where a fused pass needs less, and ``bytes`` what
-    it must read and write at least; ``buffer_bytes`` is what im2col's columns take; ``difference`` is the largest to
-    ``loops`` on the same batch, of naive on its one image, in the units of ``tolerance.differences``; ``speedup`` is the
-    ratio to naive.
+    Attributes
+    ----------
+    algorithm : str, what ran; an implementation that does not support a layer falls back to another
+    milliseconds : float, median for all images
+    gflops : float or None, GFLOP/s; counts all operations of the layer, even if a fused pass skips some
+    bytes : int, minimum memory traffic: input, output and parameters
+    buffer_bytes : int, size of the im2col columns
+    difference : float, largest difference from ``loops`` (naive: on one image), see ``tolerance.differences``
+    speedup : float or None, relative to naive
     """
 
     layer: str
@@ -38,7 +42,7 @@ class Timing:
 
 
 def multiply_adds(layer: Layer, input_shape: tuple[int, ...]) -> int | None:
-    """Multiply-adds of one image through a layer, forward; None for layers that do not multiply."""
+    """Multiply-adds of a forward pass per image; None for layers without multiplications."""
     match layer:
         case Conv2D() | Dense():
             return layer.multiply_adds(input_shape)
@@ -48,21 +52,25 @@ def multiply_adds(layer: Layer, input_shape: tuple[int, ...]) -> int | None:
 def bench_layers(
     contests: Iterable[Contest], *, rounds: int = 15, on_layer: Callable[[str], object] | None = None
 ) -> list[Timing]:
-    """Run contests: see that the implementations agree on the batch that is timed, then time them.
+    """Run contests: check that the implementations agree on the timed batch, then time them.
 
-    They take turns, round by round, so that a busy moment of the machine meets all of them. ``naive`` runs on a
-    single image and in fewer rounds; its time is scaled up.
+    The implementations alternate within each round, so that noise on the machine affects all of them. ``naive`` runs on
+    a single image in fewer rounds; its time is scaled up to the batch.
 
     Parameters
     ----------
-    contests : from ``model_contests`` or ``zoo_contests``
+    contests : iterable of Contest, from ``model_contests`` or ``zoo_contests``
     rounds : int; medians are returned
-    on_layer : called with the label of each contest as its turn comes
+    on_layer : callable, called with the label of each contest
+
+    Returns
+    -------
+    list of Timing
 
     Raises
     ------
     DisagreementError
-        If two implementations do not give the same result but for rounding; nothing is timed then.
+        If implementations differ by more than the rounding tolerance.
     """
     timings: list[Timing] = []
     for contest in contests:
@@ -73,7 +81,7 @@ def bench_layers(
 
 
 def _time(contest: Contest, found: dict[tuple[str, str], float], rounds: int) -> list[Timing]:
-    """Medians of all implementations, measured in turns."""
+    """Time all implementations of a contest, alternating, and take medians."""
     samples: dict[tuple[str, str], list[float]] = {key: [] for key in found}
     for turn in range(rounds + 1):
         for impl in contest.impls:
@@ -85,7 +93,7 @@ def _time(contest: Contest, found: dict[tuple[str, str], float], rounds: int) ->
                 start = perf_counter()
                 run(steps, running)
                 seconds = (perf_counter() - start) * len(contest.x) / len(running.x)
-                if turn > 0:  # the first turn only warms up
+                if turn > 0:  # the first round is a warm-up
                     samples[direction, impl].append(seconds)
     medians = {key: median(seconds) for key, seconds in samples.items()}
     algorithms = {impl: contest.algorithms(impl) for impl in contest.impls}
@@ -95,7 +103,7 @@ def _time(contest: Contest, found: dict[tuple[str, str], float], rounds: int) ->
 
 
 def _in_order(contest: Contest, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Pass by pass, and within a pass in the order of the implementations."""
+    """Sort by pass, then by implementation."""
     directions = list(contest.passes())
     return sorted(keys, key=lambda key: (directions.index(key[0]), contest.impls.index(key[1])))
 
@@ -111,7 +119,7 @@ def _timing(
     layer, images = contest.layers[0], len(contest.x)
     seconds = medians[direction, impl]
     adds = multiply_adds(layer, contest.x.shape[1:])
-    times = 2 if direction == "backward" else 1  # for the weights and for the input
+    times = 2 if direction == "backward" else 1  # gradients with respect to weights and input
     gflops = None if adds is None else 2 * adds * images * times / seconds / 1e9
     moved = contest.x.nbytes + contest.d_out.nbytes + sum(p.nbytes for p in layer.parameters().values())
     buffer = 0

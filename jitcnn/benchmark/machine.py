@@ -1,4 +1,4 @@
-"""What this machine can do at best: the lines that everything else is drawn below."""
+"""Peak throughput and memory bandwidth of the machine, and the benchmark environment."""
 
 import os
 import platform
@@ -18,10 +18,13 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Machine:
-    """The processor, and what was measured on it.
+    """Processor and its measured limits.
 
-    ``matmul_gflops`` is the BLAS's own product of two 2048² matrices on all its threads, ``copy_gigabytes`` the
-    bytes read and written per second when a large array is copied.
+    Attributes
+    ----------
+    processor : str
+    matmul_gflops : float, GFLOP/s of the BLAS product of two 2048×2048 matrices on all threads
+    copy_gigabytes : float, GB/s read and written when a large array is copied
     """
 
     processor: str
@@ -30,7 +33,7 @@ class Machine:
 
 
 def processor() -> str:
-    """The processor's name, as its maker calls it where the system tells."""
+    """Model name of the processor if available, else the architecture."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():
@@ -40,7 +43,7 @@ def processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """What a figure depends on beside the code: processor, vectors, cores, threads, and the versions that ran."""
+    """What a result depends on besides the code: processor, vector width, cores, threads and versions."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -53,7 +56,7 @@ def environment() -> dict[str, Any]:
 
 
 def measure_machine(dtype: Any = np.float32, size: int = 2048) -> Machine:
-    """Best of some rounds of a matrix product and of a copy; takes about a second."""
+    """Measure a matrix product and a copy, best of 5 rounds each; takes about a second."""
     rng = np.random.default_rng(0)
     a, b = rng.random((2, size, size)).astype(dtype)
     out = np.empty_like(a)

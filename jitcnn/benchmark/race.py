@@ -1,4 +1,4 @@
-"""How long until a net reads so many test images correctly, with a receipt that a stranger can repeat."""
+"""Training time to a target accuracy, with a receipt to reproduce it."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,10 +16,12 @@ from .machine import environment
 
 @dataclass(frozen=True)
 class Run:
-    """One seed: ``seconds`` of training (compiling and evaluating apart) until the target, or None if it was not reached.
+    """Result of one seed.
 
-    ``weights_sha256`` is over all parameters in order, as bytes: the same on every run of the same code, whatever the
-    number of threads.
+    Attributes
+    ----------
+    seconds : float or None, training time to the target without compilation and evaluation; None if not reached
+    weights_sha256 : str, SHA-256 of all parameters in order; reproducible with any number of threads
     """
 
     seed: int
@@ -40,22 +42,22 @@ def race(
     on_batch: Callable[[int, int, int], object] | None = None,
     on_epoch: Callable[[int, Epoch], object] | None = None,
 ) -> list[Run]:
-    """Train with seeds 0, 1, 2, … until the test accuracy reaches ``target``, or the recipe ends.
+    """Train with seeds 0, 1, 2, … until the test accuracy reaches ``target`` or the recipe ends.
 
     Parameters
     ----------
-    data : Dataset; its test images are looked at after every epoch, and decide nothing but when to stop
-    recipe : Recipe, which names the net too
-    target : float, 0 … 1
-    seeds : int, how many
-    impl : how the net is computed
-    on_batch : as ``fit``'s
-    on_epoch : called with the seed and the Epoch just ended
+    data : Dataset; the test images are evaluated after every epoch, only to decide when to stop
+    recipe : Recipe, including the net
+    target : float in [0, 1]
+    seeds : int, number of runs
+    impl : str, implementation of the layers
+    on_batch : callable, see ``fit``
+    on_epoch : callable, called with the seed and the completed Epoch
 
     Returns
     -------
     list of Run
-        Ctrl-C ends the race: the run it stopped is the last, and says so.
+        After Ctrl-C, the last run is the one stopped, with ``interrupted`` set.
     """
     runs: list[Run] = []
     for seed in range(seeds):
@@ -72,7 +74,7 @@ def race(
 
 
 def summary(runs: list[Run]) -> tuple[float, float] | None:
-    """Mean and standard deviation of the seconds; None unless every run reached the target."""
+    """Mean and standard deviation of the seconds; None if any run missed the target."""
     seconds = [run.seconds for run in runs if run.seconds is not None]
     if not seconds or len(seconds) < len(runs):
         return None
@@ -80,7 +82,7 @@ def summary(runs: list[Run]) -> tuple[float, float] | None:
 
 
 def receipt(command: str, data: Dataset, recipe: Recipe, target: float, runs: list[Run]) -> dict[str, Any]:
-    """Everything a stranger needs to repeat the race, and what came out here, as plain values."""
+    """Everything needed to reproduce the race, and its results, as JSON-serialisable values."""
     found = summary(runs)
     return {
         "command": command,

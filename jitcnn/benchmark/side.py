@@ -1,8 +1,8 @@
-"""One side of a comparison, in a process of its own: ``python -m jitcnn.benchmark.side REQUEST``.
+"""One side of a comparison, in a separate process: ``python -m jitcnn.benchmark.side REQUEST``.
 
-Two thread pools in one process disturb each other, and so do two frameworks. A request is a JSON object (see
-``Request``); the answer, on standard output, is a JSON object of seconds by case. torch runs every case in its
-contiguous and its channels-last layout, and the better one counts.
+Separate processes avoid interference between thread pools. The request is a JSON object (see ``Request``); the output on
+stdout is a JSON object of seconds by case. torch runs every case in contiguous and channels-last layout, and the faster
+one counts.
 """
 
 import json
@@ -32,20 +32,20 @@ from .zoo import ZOO
 
 Case = tuple[str, Callable[[], object]]
 
-# A case is repeated for so long, but at least so often.
+# Minimum duration and number of repetitions of a case.
 SECONDS, LEAST = 0.4, 7
 STEP, INFERENCE = "training step, batch {}", "inference, batch {}"
-# Larger images than these, in numbers, are evaluated one at a time, and no layer by itself.
+# Nets with a larger input (C·H·W) run inference with batch size 1 only, and no single layers.
 SMALL_IMAGE = 3 * 64 * 64
-IMAGES, PIXELS = 6400, 1 << 24  # that batches of a training step are drawn from, at most
+IMAGES, PIXELS = 6400, 1 << 24  # maximum size of the set from which training batches are drawn
 
 
 @dataclass(frozen=True)
 class Request:
     """What to measure.
 
-    ``side`` is "jitcnn", "torch" or "c"; ``cases`` are "model", "step" (the training step alone), "zoo", or "nests" (the
-    nests of ``loops``; the only ones that C has).
+    ``side`` is "jitcnn", "torch" or "c"; ``cases`` is "model", "step" (only the training step), "zoo" or "nests" (the
+    loop nests of ``loops``; the only cases available in C).
     """
 
     side: str
@@ -56,7 +56,7 @@ class Request:
     threads: int | None = None
 
     def as_json(self) -> str:
-        """For the command line of the process."""
+        """Serialise for the command line of the process."""
         return json.dumps(asdict(self))
 
 
@@ -77,12 +77,12 @@ def measure(cases: Iterator[Case]) -> dict[str, float]:
 
 
 def arrays(shape: tuple[int, ...], dtype: str) -> Any:
-    """Random numbers of a fixed seed."""
+    """Random array with a fixed seed."""
     return np.random.default_rng(0).standard_normal(shape).astype(dtype)
 
 
 def digits(model: CNN) -> tuple[IntArray, IntArray]:
-    """Images as dark as MNIST's, and labels; what they show does not matter here."""
+    """Random images, as sparse as MNIST, and random labels."""
     rng = np.random.default_rng(0)
     shape = model.input_shape or ()
     images: IntArray = rng.integers(0, 256, (min(IMAGES, PIXELS // prod(shape)), *shape), np.uint8)
@@ -91,12 +91,12 @@ def digits(model: CNN) -> tuple[IntArray, IntArray]:
 
 
 def inference_batches(model: CNN) -> tuple[int, ...]:
-    """How many images are evaluated at once."""
+    """Batch sizes for inference."""
     return (256, 1) if prod(model.input_shape or ()) <= SMALL_IMAGE else (1,)
 
 
 def blocks(model: Any) -> Iterator[tuple[list[Layer], tuple[int, ...]]]:
-    """Every convolution, and every Conv2D → ReLU → MaxPool2D, of a net for small images, with its input shape."""
+    """Yield every Conv2D and every Conv2D → ReLU → MaxPool2D of a net with small input, with its input shape."""
     shape = model.input_shape
     if prod(shape) > SMALL_IMAGE:
         return
@@ -110,7 +110,7 @@ def blocks(model: Any) -> Iterator[tuple[list[Layer], tuple[int, ...]]]:
 
 
 def jitcnn_cases(request: Request) -> Iterator[Case]:
-    """The cases as jitcnn runs them."""
+    """Cases with jitcnn."""
     from ..data.batches import minibatches
     from ..kernels import runtime
     from ..optim import SGD
@@ -158,15 +158,15 @@ def _our_passes(label: str, layer: Any, images: int, shape: tuple[int, ...]) -> 
 
 
 def c_cases(request: Request) -> Iterator[Case]:
-    """The nests in C, whose idle threads sleep as ours do."""
+    """Cases with the C nests; idle OpenMP threads sleep, as ours do."""
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     os.environ["OMP_NUM_THREADS"] = str(request.threads or os.cpu_count() or 1)
     return c_nests.cases("c")
 
 
 def torch_cases(request: Request) -> Iterator[Case]:
-    """The same cases as torch runs them, once in each of its layouts."""
-    torch = import_module("torch")  # no dependency: only who wants to compare needs it
+    """The same cases with torch, once per memory layout."""
+    torch = import_module("torch")  # optional: only needed for this comparison
     torch.set_num_threads(request.threads or os.cpu_count() or 1)
     for layout in (torch.contiguous_format, torch.channels_last):
         yield from _torch_cases(torch, layout, request)
@@ -237,7 +237,7 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
 
 
 def main() -> None:
-    """Answer the request that stands on the command line."""
+    """Measure the request on the command line and print the result."""
     request = Request(**json.loads(sys.argv[1]))
     cases = {"jitcnn": jitcnn_cases, "torch": torch_cases, "c": c_cases}[request.side]
     print(json.dumps(measure(cases(request))))

@@ -1,4 +1,4 @@
-"""What counts as equal: one table for the tests, the check and the benchmark."""
+"""Numerical tolerances for tests, ``jitcnn check`` and benchmarks."""
 
 from typing import Any
 
@@ -6,32 +6,32 @@ import numpy as np
 
 from ..arrays import Array
 
-# Largest difference between two right ways to compute an array, which sum in different orders: see ``differences``.
+# Largest difference (see ``differences``) between correct results that sum in different orders.
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
-# The same after some steps of training in float32, which carry a difference in the last digit on.
+# The same after some float32 training steps, which accumulate rounding differences.
 TRAINED = 1e-4
 
 
 def differences(result: Array, expected: Array) -> Array:
-    """|result - expected|, in units of the largest expected number of the same channel, or 1 if that is larger.
+    """Compute |result - expected| / max(1, largest expected magnitude in the channel).
 
-    The channels of an array of four axes are slices along either of the first two, whichever holds smaller numbers: so that
-    one channel of small numbers is not measured by another of large ones. Arrays of other shapes are measured as a whole.
+    A channel of a 4-D array is a slice along axis 0 or 1, whichever has the smaller magnitude, so that channels of small
+    values are not scaled by channels of large ones. Other arrays are scaled as a whole.
 
     Parameters
     ----------
-    result, expected : ndarray of one shape
+    result, expected : ndarray of the same shape
 
     Returns
     -------
-    ndarray of that shape; NaN where one of the two is NaN and the other is not, 0 where both are, or are equal
+    ndarray of the same shape; NaN if exactly one of the two is NaN, 0 if both are NaN or they are equal
     """
     sizes: Any = np.abs(np.where(np.isfinite(expected), expected, 0))
     if sizes.ndim == 4 and sizes.size:
         unit = np.minimum(sizes.max(axis=(1, 2, 3), keepdims=True), sizes.max(axis=(0, 2, 3), keepdims=True))
     else:
         unit = sizes.max(initial=0)
-    with np.errstate(invalid="ignore"):  # one infinity taken from another
+    with np.errstate(invalid="ignore"):  # inf - inf
         found = np.abs(result - expected) / np.maximum(unit, 1)
     same: Array = np.where((result == expected) | (np.isnan(result) & np.isnan(expected)), 0, found)
     return same

@@ -1,4 +1,4 @@
-"""Sixteen convolutions out of nets that everybody knows: every kernel size, stride and plane that matters.
+"""Sixteen convolutions from well-known nets, covering the relevant kernel sizes, strides and image sizes.
 
 LeNet-5 (LeCun et al. 1998), AlexNet (Krizhevsky et al. 2012), VGG (Simonyan and Zisserman 2014), ResNet
 (He et al. 2015).
@@ -13,7 +13,7 @@ from ..layers import Conv2D
 
 @dataclass(frozen=True)
 class ZooLayer:
-    """A convolution and what it is applied to: ``images`` of ``size``² pixels."""
+    """A convolution and its input: a batch of ``images`` images of ``size``² pixels."""
 
     net: str
     in_channels: int
@@ -25,19 +25,19 @@ class ZooLayer:
     images: int
 
     def layer(self, dtype: type = np.float32) -> Conv2D:
-        """The layer, with random filters."""
+        """Create the layer with random weights."""
         rng = np.random.default_rng(0)
         settings = (self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding)
         return Conv2D(*settings, rng=rng, dtype=dtype)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(C_in, H, W)."""
+        """Input shape (C_in, H, W)."""
         return self.in_channels, self.size, self.size
 
     @property
     def label(self) -> str:
-        """Net, layer and input in one line."""
+        """Net, layer and input size in one line."""
         return f"{self.net} {self.layer().label}, {self.images}×{self.size}²"
 
 

@@ -1,7 +1,4 @@
-"""Which pixels an answer hangs on, asked in three ways. The score is the logit of a class.
-
-Saliency asks the gradient, occlusion covers the image piece by piece, Grad-CAM asks a layer that still has planes.
-"""
+"""Attribution maps: saliency, occlusion and Grad-CAM. The score of a class is its logit."""
 
 import numpy as np
 
@@ -12,29 +9,29 @@ from .trace import Stage, trace
 
 
 def saliency(model: CNN, x: Array | IntArray, class_index: int | None = None) -> Array:
-    """How steeply the score of a class changes with each pixel: the largest \\|d score / d pixel\\| of its channels.
+    """Compute a saliency map: the maximum of \\|d score / d pixel\\| over the channels.
 
     Parameters
     ----------
     model : CNN
-    x : ndarray of shape (N, C, H, W): uint8 pixels, their slope then being that by pixels / 255, or float, as it is
-    class_index : int; by default the most probable class of each image
+    x : ndarray of shape (N, C, H, W), uint8 (gradient with respect to pixel / 255) or float (used unchanged)
+    class_index : int; by default the predicted class of each image
 
     Returns
     -------
-    ndarray of shape (N, H, W), not negative
+    ndarray of shape (N, H, W), ≥ 0
 
     Raises
     ------
     ConfigError, ShapeError
-        If there is no such class, or the images do not fit the model.
+        If the class is out of range, or the images do not match the model.
 
     References
     ----------
     Simonyan, Vedaldi and Zisserman (2013), "Deep Inside Convolutional Networks", arXiv:1312.6034.
     """
     slope = _stages(model, x, class_index)[0].d_x
-    assert slope is not None  # it began at the logits
+    assert slope is not None  # the backward pass started at the logits
     if x.dtype == np.uint8:
         slope = slope / np.asarray(model.std, slope.dtype)[:, None, None]
     steepest: Array = np.abs(slope).max(axis=1)
@@ -44,38 +41,38 @@ def saliency(model: CNN, x: Array | IntArray, class_index: int | None = None) ->
 def occlusion_map(
     model: CNN, x: Array | IntArray, class_index: int | None = None, patch: int = 5, stride: int = 1
 ) -> Array:
-    """How much the score of a class falls when a patch is covered: for each pixel, the mean over all patches that cover it.
+    """Compute an occlusion map: the drop of the score when a patch is occluded, averaged over all patches on a pixel.
 
-    Covered is what the net takes as zero: black, or the mean colour where the model takes off a mean.
+    Occluded pixels are zero after normalisation: black, or the mean colour if the model subtracts a mean.
 
     Parameters
     ----------
     model : CNN
-    x : ndarray of shape (1, C, H, W): uint8 pixels, or float, as it is
-    class_index : int; by default the most probable class
+    x : ndarray of shape (1, C, H, W), uint8 or float (used unchanged)
+    class_index : int; by default the predicted class
     patch : int, side of the patch in pixels
-    stride : int, from one patch to the next; at most ``patch``, so that every pixel is covered
+    stride : int, distance between patches in pixels; at most ``patch``, to cover every pixel
 
     Returns
     -------
-    ndarray of shape (H, W), float64; below zero where the patch raises the score
+    ndarray of shape (H, W), float64; negative where occlusion raises the score
 
     Raises
     ------
     ConfigError, ShapeError
-        If patch, stride or class are out of range, or x is not one image that fits the model.
+        If patch, stride or class are out of range, or x is not a single image that matches the model.
 
     References
     ----------
     Zeiler and Fergus (2013), "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901.
     """
     if x.ndim != 4 or len(x) != 1:
-        raise ShapeError(f"occlusion_map expects one image (1, C, H, W), got {x.shape}.")
+        raise ShapeError(f"occlusion_map expects one image of shape (1, C, H, W), got {x.shape}.")
     H, W = x.shape[2:]
     if not 1 <= patch <= min(H, W):
-        raise ConfigError(f"patch must be 1 to {min(H, W)} pixels, as the image is {H}×{W}, got {patch}.")
+        raise ConfigError(f"patch must be 1 to {min(H, W)} pixels for an image of {H}×{W}, got {patch}.")
     if not 1 <= stride <= patch:
-        raise ConfigError(f"stride must be 1 to {patch} pixels, as the patch, got {stride}.")
+        raise ConfigError(f"stride must be 1 to {patch} pixels, at most the patch size, got {stride}.")
     image = model.as_input(x)
     clear = model.logits(image, training=False)[0]
     asked = _checked_class(model, len(clear), class_index)
@@ -96,23 +93,23 @@ def occlusion_map(
 
 
 def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, layer: int | None = None) -> Array:
-    """Where a layer finds what speaks for a class: ReLU(Σ_c mean(d score / d plane c) · plane c).
+    """Compute a Grad-CAM map of a layer: ReLU(Σ_c mean(d score / d map c) · map c) over its feature maps.
 
     Parameters
     ----------
     model : CNN
-    x : ndarray of shape (N, C, H, W): uint8 pixels, or float, as it is
-    class_index : int; by default the most probable class of each image
-    layer : int, its place in ``model.layers``; by default the last whose output has planes
+    x : ndarray of shape (N, C, H, W), uint8 or float (used unchanged)
+    class_index : int; by default the predicted class of each image
+    layer : int, index in ``model.layers``; by default the last layer with feature maps
 
     Returns
     -------
-    ndarray of shape (N, H_out, W_out), as the planes of the layer, not negative
+    ndarray of shape (N, H_out, W_out), like the feature maps of the layer, ≥ 0
 
     Raises
     ------
     ConfigError, ShapeError
-        If there is no such class, the layer has no planes, or the images do not fit the model.
+        If the class is out of range, the layer has no feature maps, or the images do not match the model.
 
     References
     ----------
@@ -125,7 +122,9 @@ def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, la
         layer = with_planes[-1]
     if layer not in with_planes:
         kind = "no layer" if layer is None or layer >= len(stages) else stages[layer].layer.label
-        raise ConfigError(f"Grad-CAM expects a layer whose output has planes (N, C, H, W), got {kind} of {model.name}.")
+        raise ConfigError(
+            f"Grad-CAM expects a layer with feature maps (N, C, H, W) as output, got {kind} of {model.name}."
+        )
     planes, d_planes = stages[layer].out, stages[layer].d_out
     assert d_planes is not None
     weights = d_planes.mean(axis=(2, 3), keepdims=True)
@@ -134,7 +133,7 @@ def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, la
 
 
 def _stages(model: CNN, x: Array | IntArray, class_index: int | None) -> list[Stage]:
-    """A traced pass whose gradients are those of one logit of each image."""
+    """Trace a pass with the gradients of one logit per image."""
 
     def one_of_each(logits: Array) -> Array:
         asked = _checked_class(model, logits.shape[1], class_index)
@@ -147,11 +146,11 @@ def _stages(model: CNN, x: Array | IntArray, class_index: int | None) -> list[St
 
 def _checked_class(model: CNN, count: int, class_index: int | None) -> int | None:
     if class_index is not None and not 0 <= class_index < count:
-        raise ConfigError(f"{model.name} tells the classes 0 to {count - 1} apart, got class {class_index}.")
+        raise ConfigError(f"{model.name} has classes 0 to {count - 1}, got class {class_index}.")
     return class_index
 
 
 def _places(size: int, patch: int, stride: int) -> list[int]:
-    """Where patches begin, the last one flush with the end."""
+    """Start positions of the patches; the last patch ends at the border."""
     places = list(range(0, size - patch + 1, stride))
     return places if places[-1] == size - patch else [*places, size - patch]

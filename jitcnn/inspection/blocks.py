@@ -1,4 +1,4 @@
-"""What goes on inside a residual block, layer by layer."""
+"""Trace the layers inside a residual block."""
 
 import numpy as np
 
@@ -8,10 +8,19 @@ from .trace import Stage
 
 
 def inside(stage: Stage) -> dict[str, Stage]:
-    """The inner layers of a traced residual block at work, by their names in it; of any other layer none.
+    """Trace the inner layers of a residual block.
 
-    The block runs normalisation, sum and ReLU in one pass. Here each layer runs on its own, from what the block took and, if
-    the pass was traced with gradients, from the gradient that came back to it.
+    The block runs normalisation, sum and ReLU in one pass. Here each layer runs separately on the recorded input and, if
+    present, the recorded output gradient of the block.
+
+    Parameters
+    ----------
+    stage : Stage, recorded by ``trace``
+
+    Returns
+    -------
+    dict of str to Stage
+        By name of the inner layer; empty for any other layer.
     """
     block = stage.layer
     if not isinstance(block, ResidualBlock | BottleneckBlock):
@@ -24,13 +33,13 @@ def inside(stage: Stage) -> dict[str, Stage]:
         _pair(found, "shortcut_conv", block.shortcut[0], "shortcut_norm", block.shortcut[1], stage.x)
     if stage.d_out is None:
         return found
-    d_sum = stage.d_out * (stage.out > 0)  # through the ReLU at the end, to both sides of the sum
+    d_sum = stage.d_out * (stage.out > 0)  # through the final ReLU to both branches
     if block.shortcut is not None:
         _pair_back(found, "shortcut_conv", "shortcut_norm", d_sum)
     d_branch = d_sum
     for k in range(last, 0, -1):
         d_branch = _pair_back(found, f"conv{k}", f"norm{k}", d_branch)
-        d_branch = d_branch * (found[f"conv{k}"].x > 0)  # what went in came out of a ReLU
+        d_branch = d_branch * (found[f"conv{k}"].x > 0)  # the input is the output of a ReLU
     return found
 
 

@@ -1,4 +1,4 @@
-"""How trainings went, read from what they left."""
+"""Load training histories from files."""
 
 import json
 import os
@@ -11,12 +11,20 @@ from ..resume import read_training
 
 
 def read_histories(path: str | os.PathLike[str]) -> dict[str, list[Epoch]]:
-    """The epochs of each net by its name, out of the ``history.json`` of a run or the checkpoint of a training.
+    """Load the epochs of each net, by name, from the ``history.json`` of a run or from a training checkpoint.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    dict of str to list of Epoch
 
     Raises
     ------
     DataError, CheckpointError
-        If there is no such file, it is damaged, or holds no epoch.
+        If the file is missing or damaged, or contains no epoch.
     """
     path = Path(path)
     if path.suffix != ".json":
@@ -30,11 +38,11 @@ def read_histories(path: str | os.PathLike[str]) -> dict[str, list[Epoch]]:
             raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
         except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
             raise DataError(
-                f"{path} is no history of a run ({error}): expected the history.json that `jitcnn train` writes."
+                f"{path} is not a training history ({error}): expected the history.json of `jitcnn train`."
             ) from error
     histories = {name: epochs for name, epochs in histories.items() if epochs}
     if not histories:
-        raise DataError(f"{path} holds no epoch that was finished: train for longer, then draw its curves.")
+        raise DataError(f"{path} contains no completed epoch: train for at least one epoch, then plot the curves.")
     return histories
 
 
@@ -42,4 +50,4 @@ def _check_numbers(histories: dict[str, list[Epoch]]) -> None:
     names = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
     for epoch in [epoch for epochs in histories.values() for epoch in epochs]:
         if not all(isinstance(getattr(epoch, name), int | float) for name in names):
-            raise ValueError(f"expected figures, got {epoch}")
+            raise ValueError(f"expected numbers, got {epoch}")

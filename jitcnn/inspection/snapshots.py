@@ -1,4 +1,4 @@
-"""The filters of a net's first convolution, epoch by epoch: how they came about."""
+"""Filters of the first convolution after each epoch of training."""
 
 import os
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ FORMAT = "snapshots 1"
 
 @dataclass
 class Snapshots:
-    """Weights of one convolution as they were after some epochs; epoch 0 is before the training.
+    """Weights of one convolution after each epoch; epoch 0 is before training.
 
     Attributes
     ----------
-    net, layer : str, whose they are, such as "mnist-cnn" and "conv1"
-    filters : epoch -> ndarray of shape (C_out, C_in, K_h, K_w)
+    net, layer : str, names such as "mnist-cnn" and "conv1"
+    filters : dict of int to ndarray of shape (C_out, C_in, K_h, K_w), by epoch
     """
 
     net: str
@@ -29,39 +29,37 @@ class Snapshots:
 
     @classmethod
     def of(cls, model: CNN) -> "Snapshots":
-        """None yet, of a net's first convolution; ConfigError if it has none."""
+        """Create empty snapshots of the first convolution; ConfigError if the net has none."""
         return cls(model.name, find_convolution(model))
 
     def take(self, model: CNN, epoch: int) -> None:
-        """Keep the filters as they are now."""
+        """Copy the current filters."""
         self.filters[epoch] = convolutions(model)[self.layer].weights.copy()
 
     def cut(self, epoch: int) -> None:
-        """Drop what came after an epoch: the training goes on from there."""
+        """Drop all snapshots after an epoch, when training resumes from it."""
         self.filters = {known: weights for known, weights in self.filters.items() if known <= epoch}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write them to one ``.npz`` file; CheckpointError if that fails, and then what stood there is as it was."""
+        """Save to one ``.npz`` file; on failure, raise CheckpointError and leave an existing file unchanged."""
         header = {"format": FORMAT, "net": self.net, "layer": self.layer}
         write_checkpoint(path, header, {f"epoch.{epoch}": weights for epoch, weights in self.filters.items()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Snapshots":
-        """Read what ``save`` wrote; nothing in the file is run.
+        """Load snapshots written by ``save``; no code in the file is executed.
 
         Raises
         ------
         CheckpointError
-            If there is no such file, or it is damaged or of another kind.
+            If the file is missing, damaged or of another format.
         """
         if not Path(path).is_file():
-            raise CheckpointError(
-                f"Expected snapshots of filters at {path}, found none: let `jitcnn train --snapshots` keep them."
-            )
+            raise CheckpointError(f"No filter snapshots found at {path}: create them with `jitcnn train --snapshots`.")
         header, arrays = read_checkpoint(path)
         try:
             if header["format"] != FORMAT or not arrays:
-                raise CheckpointError(f"expected the format {FORMAT!r}, got {header['format']!r}")
+                raise CheckpointError(f"expected format {FORMAT!r}, got {header['format']!r}")
             filters = {int(name.removeprefix("epoch.")): arrays[name] for name in arrays}
             shapes = {weights.shape for weights in filters.values()}
             if len(shapes) > 1 or len(min(shapes)) != 4 or any(w.dtype.kind != "f" for w in filters.values()):
@@ -69,5 +67,5 @@ class Snapshots:
             return cls(str(header["net"]), str(header["layer"]), dict(sorted(filters.items())))
         except (LookupError, ValueError) as error:
             raise CheckpointError(
-                f"{path} does not hold snapshots of filters ({error}): `jitcnn train --snapshots` writes such a file."
+                f"{path} does not contain filter snapshots ({error}): create them with `jitcnn train --snapshots`."
             ) from error

@@ -1,4 +1,4 @@
-"""One pass through a net, forward and back, kept layer by layer."""
+"""Record a forward and backward pass layer by layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,15 +15,15 @@ from ..model import CNN
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer at work.
+    """Recorded pass of one layer.
 
     Attributes
     ----------
     layer : Layer
-    x, out : ndarray of shape (N, …), what came in and what went out
-    d_out, d_x : ndarray as ``out`` and ``x``, their gradients; None where no gradient came
-    gradients : the gradient of each parameter by its name; empty where none came
-    saved : what the pass saved for its backward pass
+    x, out : ndarray of shape (N, …), input and output
+    d_out, d_x : ndarray or None, gradients with respect to ``out`` and ``x``; None without a backward pass
+    gradients : dict of str to ndarray, gradients by parameter name; empty without a backward pass
+    saved : values saved for the backward pass
     """
 
     layer: Layer
@@ -35,7 +35,7 @@ class Stage:
     saved: Any = field(default=None, repr=False)
 
     def back(self, d_out: Array) -> "Stage":
-        """The same with gradients, given the output's; the layer keeps its own gradients."""
+        """Run the backward pass and return a copy with gradients; the gradients stored on the layer are unchanged."""
         d_out = np.array(d_out)
         d_x, gradients = self.layer.pullback(d_out, self.saved)
         ordered = {name: gradients[name].copy() for name in self.layer.parameters() if name in gradients}
@@ -49,30 +49,30 @@ def trace(
     labels: IntArray | None = None,
     d_logits: Array | Callable[[Array], Array] | None = None,
 ) -> list[Stage]:
-    """Run a net in evaluation, each layer on its own, and keep what every layer took and gave.
+    """Run a net in evaluation mode, one layer at a time, and record the input and output of every layer.
 
     Parameters
     ----------
-    model : CNN; stays unchanged, gradients included
-    x : ndarray of shape (N, C, H, W): uint8 pixels, normalised by the model's mean and std, or float, as it is
-    labels : ndarray of shape (N,), classes; gradients are then those of the mean cross-entropy
-    d_logits : ndarray of shape (N, classes), or what makes it of the logits; gradients are then those of the sum of
-        logits · d_logits
+    model : CNN; unchanged, including its gradients
+    x : ndarray of shape (N, C, H, W), uint8 (normalised with the mean and std of the model) or float (used unchanged)
+    labels : ndarray of shape (N,), int64; adds the gradients of the mean cross-entropy
+    d_logits : ndarray of shape (N, classes), or a function of the logits that returns it; adds the gradients of
+        sum(logits · d_logits)
 
     Returns
     -------
     list of Stage
-        One for each layer. A closing Softmax has no gradients: they begin at the logits.
+        One per layer. A final Softmax has no gradients, because the backward pass starts at the logits.
 
     Raises
     ------
     ConfigError
         If both labels and d_logits are given.
     ShapeError, DTypeError, DataError
-        If x, labels or d_logits do not fit the model.
+        If x, labels or d_logits do not match the model.
     """
     if labels is not None and d_logits is not None:
-        raise ConfigError("trace expects labels or d_logits, got both: give one.")
+        raise ConfigError("trace expects labels or d_logits, got both: pass only one.")
     stages = []
     inner: Array = model.as_input(x)
     for layer in model.layers:
@@ -89,7 +89,7 @@ def trace(
         d_logits = d_logits(logits)
     assert d_logits is not None
     if d_logits.shape != logits.shape:
-        raise ShapeError(f"trace expects d_logits of shape {logits.shape}, as the logits, got {d_logits.shape}.")
+        raise ShapeError(f"trace expects d_logits of shape {logits.shape}, like the logits, got {d_logits.shape}.")
     d_out = d_logits.astype(logits.dtype)
     for position in reversed(range(last)):
         stages[position] = stage = stages[position].back(d_out)

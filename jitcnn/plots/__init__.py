@@ -1,4 +1,4 @@
-"""Arrays → matplotlib Figure. Nothing here opens a window or needs a screen."""
+"""Matplotlib figures of arrays. Nothing opens a window or needs a display."""
 
 from .attribution import attribution_figure
 from .canvas import new_figure, picture_format, save_figure, sureness

@@ -1,4 +1,4 @@
-"""Which part of an image an answer hangs on."""
+"""Attribution maps: which pixels a prediction depends on."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,15 +11,22 @@ from .canvas import draw_image, new_figure, scale_of
 def attribution_figure(
     image: Array | IntArray, attribution: Array, title: str = "Attribution", label: str = "weight"
 ) -> Figure:
-    """The image, what each place counts, and both over each other.
+    """Plot an image, its attribution map, and the map over the image.
 
-    What counts for and against is drawn in red and blue about zero; what only counts for, from dark to light.
+    Maps with negative values use a red (positive) to blue (negative) scale, symmetric about zero; other maps go from
+    dark (0) to light.
 
     Parameters
     ----------
-    image : ndarray of shape (1 or 3, H, W), uint8 or of 0 … 1
-    attribution : ndarray of shape (h, w), of the whole image; it may be coarser than the image
-    title, label : str, of the figure and of its scale
+    image : ndarray of shape (1 or 3, H, W), uint8 or float in [0, 1]
+    attribution : ndarray of shape (h, w); covers the whole image, at the same or a lower resolution
+    title : str
+    label : str, label of the colour bar
+
+    Raises
+    ------
+    ShapeError
+        If the image or the attribution has another shape.
     """
     if attribution.ndim != 2:
         raise ShapeError(f"attribution_figure expects an attribution of shape (h, w), got {attribution.shape}.")
@@ -32,10 +39,10 @@ def attribution_figure(
     counts.set(xticks=[], yticks=[])
     top = 255 if image.dtype.kind == "u" else 1
     over.imshow(image.mean(axis=0), cmap="gray", vmin=0, vmax=top)
-    seen = 0.8 * np.abs(attribution) / scale["vmax"]  # what does not count hides nothing of the image
+    seen = 0.8 * np.abs(attribution) / scale["vmax"]  # small attributions are transparent
     over.imshow(attribution, extent=extent, alpha=seen, interpolation="bilinear", **scale)
     over.set(xticks=[], yticks=[])
-    for axis, name in ((alone, "what the net was shown"), (counts, "what counts"), (over, "both")):
+    for axis, name in ((alone, "input image"), (counts, "attribution"), (over, "overlay")):
         axis.set_title(name, fontsize=10)
     figure.colorbar(shown, ax=[alone, counts, over], shrink=0.7, label=label)
     figure.suptitle(title)

@@ -1,4 +1,4 @@
-"""An empty figure, a full one in a file, and what several pictures are made of."""
+"""Create and save figures; drawing functions shared by several of them."""
 
 import os
 from pathlib import Path
@@ -14,33 +14,35 @@ from ..errors import ConfigError, ShapeError
 from ..files import atomic_write
 
 FORMATS = ("png", "pdf", "svg")
-# Colours that stay apart in print and for the colour-blind: dark to light for sizes, blue to red for both signs.
+# Distinguishable in print and by colour-blind readers: sequential for magnitudes, diverging for signed values.
 SIZES, SIGNS = "viridis", "RdBu_r"
-SMALL = 24  # pixels
+SMALL = 24  # pixels; smaller pictures are enlarged in a mosaic
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of this size in inches, whose parts find their places themselves; it needs no screen."""
+    """Create a figure of this size in inches with constrained layout; it needs no display."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def picture_format(path: str | os.PathLike[str]) -> str:
-    """The format that a file's suffix names; ConfigError unless it is PNG, PDF or SVG."""
+    """Return the image format given by a file suffix; ConfigError unless it is PNG, PDF or SVG."""
     suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise ConfigError(f"A picture is written as .png, .pdf or .svg, got {os.fspath(path)!r}: choose one of these.")
+        raise ConfigError(
+            f"Figures are saved as .png, .pdf or .svg, got {os.fspath(path)!r}: choose one of these suffixes."
+        )
     return suffix
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG, PDF or SVG, beside an older file and then in its place.
+    """Save a figure as PNG, PDF or SVG; an existing file is replaced atomically.
 
     Raises
     ------
     ConfigError
-        If the suffix names none of these formats.
+        If the suffix is not one of these formats.
     OSError
         If the file cannot be written.
     """
@@ -50,9 +52,9 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def draw_image(axis: Axes, image: Array | IntArray) -> None:
-    """Show an image (C, H, W), of bytes or of 0 … 1, grey or in colour, without ticks."""
+    """Draw an image (1 or 3, H, W), uint8 or float in [0, 1], without ticks."""
     if image.ndim != 3 or image.shape[0] not in (1, 3):
-        raise ShapeError(f"An image to be drawn has the shape (1 or 3, H, W), got {image.shape}.")
+        raise ShapeError(f"draw_image expects an image of shape (1 or 3, H, W), got {image.shape}.")
     top = 255 if image.dtype == np.uint8 else 1
     if image.shape[0] == 1:
         axis.imshow(image[0], cmap="gray", vmin=0, vmax=top)
@@ -62,7 +64,7 @@ def draw_image(axis: Axes, image: Array | IntArray) -> None:
 
 
 def scale_of(values: Array) -> dict[str, Any]:
-    """Colours for numbers: symmetric about zero where some are negative, else from 0 up; NaN is left white."""
+    """Colour map and limits for values: symmetric about zero if any is negative, else from 0; NaN is white."""
     bound = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     if float(np.nanmin(values, initial=0)) < 0:
         return {"cmap": SIGNS, "vmin": -bound, "vmax": bound}
@@ -70,9 +72,9 @@ def scale_of(values: Array) -> dict[str, Any]:
 
 
 def mosaic(pictures: Array, columns: int) -> Array:
-    """Pictures (n, H, W) or (n, H, W, 3) side by side, row by row, a white line between; NaN or 1 where there is none.
+    """Tile pictures (n, H, W) or (n, H, W, 3) row by row, with white gaps (NaN, or 1 in colour).
 
-    Small ones are made of blocks of pixels, so that the line is thin beside any.
+    Small pictures are enlarged by an integer factor to keep the gaps thin in comparison.
     """
     enlarged = -(-SMALL // max(pictures.shape[1:3]))
     pictures = pictures.repeat(enlarged, axis=1).repeat(enlarged, axis=2)
@@ -89,10 +91,10 @@ def mosaic(pictures: Array, columns: int) -> Array:
 
 
 def some(shown: int, count: int, what: str) -> str:
-    """How many are shown, such as ``all 8 filters`` or ``the first 64 of 512 filters``."""
+    """Number of items shown, such as ``all 8 filters`` or ``the first 64 of 512 filters``."""
     return f"all {count} {what}" if shown >= count else f"the first {shown} of {count} {what}"
 
 
 def sureness(probability: float) -> str:
-    """A probability in words, never rounded up to certainty."""
+    """Format a probability as a confidence, never rounded up to 100%."""
     return f"{'over 99.9' if probability > 0.999 else f'{100 * probability:.1f}'}% confidence"

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Confusion matrix."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,31 @@ from ..arrays import IntArray
 from ..errors import ShapeError
 from .canvas import new_figure
 
-NUMBERED = 30  # of more classes the cells are too small for a number
+NUMBERED = 30  # with more classes, the cells are too small for a count
 
 
 def confusion_figure(matrix: IntArray, class_names: Sequence[str], title: str = "Confusion matrix") -> Figure:
-    """A row for each true class, a column for each predicted one; right answers stand on the diagonal.
+    """Plot a confusion matrix: one row per true class, one column per predicted class.
 
-    The colour is the share of the row's images, on a logarithmic scale, so that rare mistakes are seen; the number is
-    the count. A cell without images is white.
+    The number in a cell is the count. The colour is the fraction of the row, on a logarithmic scale that keeps rare
+    mistakes visible. Empty cells are white.
 
     Parameters
     ----------
-    matrix : ndarray of shape (classes, classes), as ``confusion_matrix`` gives it
-    class_names : one for each class
+    matrix : ndarray of shape (classes, classes), as returned by ``confusion_matrix``
+    class_names : sequence of str, one per class
     title : str
+
+    Raises
+    ------
+    ShapeError
+        If the shape does not match the number of class names.
     """
     count = len(class_names)
     if matrix.shape != (count, count):
-        raise ShapeError(f"confusion_figure expects a matrix ({count}, {count}), one row a class, got {matrix.shape}.")
+        raise ShapeError(
+            f"confusion_figure expects a matrix of shape ({count}, {count}), one row per class, got {matrix.shape}."
+        )
     images = matrix.sum(axis=1, keepdims=True)
     shares = np.ma.masked_equal(matrix / np.maximum(images, 1), 0)
     side = min(max(0.55 * count, 4), 16)
@@ -52,8 +59,8 @@ def confusion_figure(matrix: IntArray, class_names: Sequence[str], title: str = 
     axis.tick_params(which="both", length=0)
     axis.set(xlabel="predicted", ylabel="true")
     right, total = int(np.trace(matrix)), int(matrix.sum())
-    axis.set_title(f"{title}\n{right:,} of {total:,} right ({right / max(1, total):.2%})")
-    bar = figure.colorbar(shown, ax=axis, shrink=0.7, label="share of the images of the true class")
+    axis.set_title(f"{title}\n{right:,} of {total:,} correct ({right / max(1, total):.2%})")
+    bar = figure.colorbar(shown, ax=axis, shrink=0.7, label="fraction of the true class")
     ticks = [tick for tick in (1, 0.1, 0.01, 0.001, 0.0001) if tick >= least]
     bar.set_ticks(ticks, labels=[f"{100 * tick:g}%" for tick in ticks])
     bar.minorticks_off()

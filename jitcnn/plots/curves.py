@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Training curves."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from .canvas import new_figure
 
 
 def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
-    """Loss and accuracy over the epochs: dashed on training images, solid on images held out (test or validation).
+    """Plot loss and accuracy per epoch: dashed on training images, solid on held-out (test or validation) images.
 
     Parameters
     ----------
-    histories : name of the net -> its epochs
+    histories : dict of str to list of Epoch, by name of the net
     """
     figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2)
@@ -26,11 +26,11 @@ def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
             (accuracy, [100 * e.train_accuracy for e in epochs], [100 * e.test_accuracy for e in epochs]),
         ):
             axis.plot(numbers, train, "--", color=color, marker=".", label=f"{name}, training")
-            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, held out")
+            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, held-out")
     loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
-    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="correct answers (%)")
+    accuracy.set(title="Accuracy", xlabel="epoch", ylabel="accuracy (%)")
     losses = [value for line in loss.lines for value in line.get_ydata() if value > 0]
-    if losses and max(losses) > 5 * min(losses):  # else a logarithmic scale may have no room for a number
+    if losses and max(losses) > 5 * min(losses):  # a smaller range may contain no logarithmic tick
         loss.set_yscale("log")
         loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         loss.yaxis.set_major_formatter("{x:g}")

@@ -1,4 +1,4 @@
-"""How filters came about."""
+"""Filters during training."""
 
 from collections.abc import Mapping
 
@@ -12,16 +12,22 @@ from .canvas import SIGNS, mosaic, new_figure, some
 MOST_FILTERS, MOST_EPOCHS = 16, 12
 
 
-def evolution_figure(snapshots: Mapping[int, Array], title: str = "How the filters came about") -> Figure:
-    """The first filters of a convolution, a row for each epoch; of many epochs some, evenly spread, with first and last.
+def evolution_figure(snapshots: Mapping[int, Array], title: str = "Filters during training") -> Figure:
+    """Plot the first filters of a convolution, one row per epoch.
 
-    The last row is what changed from the first to the last, enlarged. One scale for all, symmetric about zero; colours as in ``filters_figure``. Of filters that see neither one channel
-    nor three, the slice for the first channel.
+    At most 12 epochs are shown, evenly spaced, including the first and the last. The last row is the scaled-up change
+    between these two. All rows share one scale, symmetric about zero, with the colours of ``filters_figure``. Unless
+    C_in is 1 or 3, only the weights of the first input channel are shown.
 
     Parameters
     ----------
-    snapshots : epoch -> ndarray of shape (C_out, C_in, K_h, K_w); epoch 0 is before the training
+    snapshots : dict of int to ndarray of shape (C_out, C_in, K_h, K_w), by epoch; epoch 0 is before training
     title : str
+
+    Raises
+    ------
+    ShapeError
+        If there are no snapshots, or their shapes differ or are not 4-D.
     """
     shapes = {weights.shape for weights in snapshots.values()}
     if len(shapes) != 1 or len(min(shapes)) != 4:
@@ -33,10 +39,10 @@ def evolution_figure(snapshots: Mapping[int, Array], title: str = "How the filte
     spread = np.unique(np.linspace(0, len(known) - 1, min(MOST_EPOCHS, len(known))).round().astype(int))
     epochs = [known[position] for position in spread]
     count = min(C_out, MOST_FILTERS)
-    rows = {f"epoch {epoch}" if epoch else "before": snapshots[epoch][:count] for epoch in epochs}
+    rows = {f"epoch {epoch}" if epoch else "initial": snapshots[epoch][:count] for epoch in epochs}
     bound = max(float(np.abs(weights).max()) for weights in rows.values()) or 1.0
     change = snapshots[epochs[-1]][:count] - snapshots[epochs[0]][:count]
-    if change.any():  # small beside the weights themselves: enlarged until it fills the scale
+    if change.any():  # small compared with the weights: scaled up to the full colour range
         factor = bound / float(np.abs(change).max())
         rows[f"change × {factor:.2g}"] = change * factor
     figure = new_figure(max(count * 0.55 + 2, 5), len(rows) * 0.6 + 1.2)
@@ -47,7 +53,7 @@ def evolution_figure(snapshots: Mapping[int, Array], title: str = "How the filte
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    told = some(count, C_out, "filters") + ("" if C_in in (1, 3) else f", first of {C_in} channels")
+    told = some(count, C_out, "filters") + ("" if C_in in (1, 3) else f", channel 0 of {C_in}")
     figure.suptitle(f"{title}\n{told}, {some(len(epochs), len(known), 'snapshots').replace('the first ', '')}")
     if C_in != 3:
         figure.colorbar(shown, ax=list(axes), shrink=0.9, label="weight")

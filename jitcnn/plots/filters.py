@@ -1,4 +1,4 @@
-"""The filters of a convolution."""
+"""Filters of a convolution."""
 
 from typing import Any
 
@@ -14,16 +14,21 @@ MOST_SLICES = 12
 
 
 def filters_figure(weights: Array, title: str = "Learned filters") -> Figure:
-    """The filters of a convolution, each as a small picture; of many, the first ones, and the title says so.
+    """Plot the filters of a convolution; if there are many, the first ones, as stated in the title.
 
-    One scale for all, symmetric about zero: blue weights count against, red ones for. Filters of three channels are
-    shown in colour: grey is zero, and each colour is brighter the more it counts for. Filters of other numbers of
-    channels get a row each, with a slice for each channel; 1×1 filters a cell.
+    All filters share one scale, symmetric about zero: blue is negative, red is positive. Filters of three channels are
+    RGB images: grey is zero, a brighter colour is a larger weight. With another number of channels, each filter is a
+    row with one slice per input channel, or one cell per channel if the kernel is 1×1.
 
     Parameters
     ----------
     weights : ndarray of shape (C_out, C_in, K_h, K_w)
     title : str
+
+    Raises
+    ------
+    ShapeError
+        If the weights are not 4-D or are empty.
     """
     if weights.ndim != 4 or 0 in weights.shape:
         raise ShapeError(f"filters_figure expects weights of shape (C_out, C_in, K_h, K_w), got {weights.shape}.")
@@ -33,7 +38,7 @@ def filters_figure(weights: Array, title: str = "Learned filters") -> Figure:
 
 
 def _whole(weights: Array, title: str) -> Figure:
-    """One small picture for each filter of one channel or three."""
+    """One picture per filter of one or three channels."""
     count = min(len(weights), MOST_FILTERS)
     columns = min(8, count)
     rows = -(-count // columns)
@@ -49,14 +54,14 @@ def _whole(weights: Array, title: str) -> Figure:
             axis.set_title(f"{position}", fontsize=8, pad=2)
     figure.suptitle(title if count == len(weights) else f"{title}\n{some(count, len(weights), 'filters')}")
     if grey:
-        figure.colorbar(shown, ax=list(axes), shrink=0.8, label="weight (red: for, blue: against)")
+        figure.colorbar(shown, ax=list(axes), shrink=0.8, label="weight (red: positive, blue: negative)")
     else:
-        figure.supxlabel("grey is zero; each colour is brighter the more it counts for", fontsize=8)
+        figure.supxlabel("grey is zero; a brighter colour is a larger weight", fontsize=8)
     return figure
 
 
 def _slices(weights: Array, title: str) -> Figure:
-    """A row for each filter, a column for each channel it sees."""
+    """One row per filter, one column per input channel."""
     C_out, C_in, K_h, K_w = weights.shape
     rows, columns = min(C_out, MOST_SLICES), min(C_in, MOST_SLICES)
     board: Array = np.full((rows * (K_h + 1) - 1, columns * (K_w + 1) - 1), np.nan)
@@ -70,26 +75,26 @@ def _slices(weights: Array, title: str) -> Figure:
     shown = axis.imshow(board, cmap=SIGNS, vmin=-bound, vmax=bound, interpolation="nearest")
     _number(axis, rows, K_h + 1, columns, K_w + 1)
     figure.suptitle(f"{title}\n{some(rows, C_out, 'filters')}, {some(columns, C_in, 'channels')}")
-    figure.colorbar(shown, ax=axis, shrink=0.8, label="weight (red: for, blue: against)")
+    figure.colorbar(shown, ax=axis, shrink=0.8, label="weight (red: positive, blue: negative)")
     return figure
 
 
 def _cells(weights: Array, title: str) -> Figure:
-    """1×1 filters: one cell for each filter and channel."""
+    """1×1 filters: one cell per filter and input channel."""
     figure = new_figure(8, 6)
     axis = figure.subplots()
     bound = float(np.abs(weights).max()) or 1.0
     shown = axis.imshow(weights, cmap=SIGNS, vmin=-bound, vmax=bound, interpolation="nearest", aspect="auto")
-    axis.set(xlabel="channel that the filter sees", ylabel="filter")
-    figure.suptitle(f"{title}\n{some(len(weights), len(weights), 'filters')} of 1×1, a cell for each channel")
-    figure.colorbar(shown, ax=axis, shrink=0.8, label="weight (red: for, blue: against)")
+    axis.set(xlabel="input channel", ylabel="filter")
+    figure.suptitle(f"{title}\n{some(len(weights), len(weights), 'filters')} of 1×1, one cell per input channel")
+    figure.colorbar(shown, ax=axis, shrink=0.8, label="weight (red: positive, blue: negative)")
     return figure
 
 
 def _number(axis: Any, rows: int, height: int, columns: int, width: int) -> None:
-    """The number of each filter at the left of its row, that of each channel below its column."""
+    """Label the rows with filter numbers and the columns with channel numbers."""
     axis.set_yticks([row * height + (height - 2) / 2 for row in range(rows)], [str(row) for row in range(rows)])
     axis.set_xticks([c * width + (width - 2) / 2 for c in range(columns)], [str(c) for c in range(columns)])
-    axis.set(xlabel="channel that the filter sees", ylabel="filter")
+    axis.set(xlabel="input channel", ylabel="filter")
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)

@@ -1,4 +1,4 @@
-"""What every layer makes of an image."""
+"""Feature maps of every layer for one image."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from .canvas import draw_image, mosaic, new_figure, scale_of, some
 
 COLUMNS = 8
-NAMED_UNITS = 20  # so many have room for a name below each
+NAMED_UNITS = 20  # at most, to label each unit
 
 
 def maps_figure(
@@ -20,17 +20,22 @@ def maps_figure(
     class_names: Sequence[str] = (),
     most: int = COLUMNS,
 ) -> Figure:
-    """The image, and below it the output of each layer on a scale of its own.
+    """Plot an image and the output of each layer, with a separate colour scale per layer.
 
-    Planes stand side by side, the first ``most`` of them; a row of numbers is drawn as a strip of colours.
+    Feature maps are tiled; a vector is drawn as a strip.
 
     Parameters
     ----------
-    image : ndarray of shape (1 or 3, H, W), uint8 or of 0 … 1
-    outputs : what a layer is called -> its output for this image, (C, H_out, W_out) or (features,)
+    image : ndarray of shape (1 or 3, H, W), uint8 or float in [0, 1]
+    outputs : dict of str to ndarray of shape (C, H_out, W_out) or (features,), by layer name
     title : str
-    class_names : for strips of as many numbers
-    most : int, how many planes of a layer are shown, eight in a row
+    class_names : sequence of str; tick labels of vectors of this length
+    most : int, maximum number of feature maps per layer, tiled in rows of eight
+
+    Raises
+    ------
+    ShapeError
+        If there are no outputs, or one has another number of axes.
     """
     if not outputs or not all(out.ndim in (1, 3) for out in outputs.values()):
         shapes = [out.shape for out in outputs.values()]
@@ -47,7 +52,7 @@ def maps_figure(
             axis.set(xticks=[], yticks=[])
         else:
             shown = axis.imshow(out[None], interpolation="nearest", aspect="auto", **scale_of(out))
-            told = f"{len(out)} numbers"
+            told = f"{len(out)} units"
             axis.set(yticks=[])
             _name_units(axis, len(out), class_names)
         axis.spines[:].set_visible(False)
@@ -61,7 +66,7 @@ def maps_figure(
 
 
 def _height(out: Array, most: int) -> float:
-    """Inches for the output of one layer: a strip, or rows of planes."""
+    """Height in inches of the output of one layer: a strip, or rows of feature maps."""
     if out.ndim == 1:
         return 0.5
     _, H, W = out.shape
@@ -70,7 +75,7 @@ def _height(out: Array, most: int) -> float:
 
 
 def _name_units(axis: Axes, count: int, class_names: Sequence[str]) -> None:
-    """The name of each number below it where there is room, else where the first and the last stand."""
+    """Label every unit if there is room, else only the first and the last."""
     if count > NAMED_UNITS:
         axis.set_xticks([0, count - 1], ["0", str(count - 1)], fontsize=7)
     else:

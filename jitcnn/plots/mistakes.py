@@ -1,4 +1,4 @@
-"""The images that a net misread."""
+"""Misclassified images."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,21 @@ MOST, COLUMNS = 40, 8
 
 
 def mistakes_figure(
-    images: IntArray, mistakes: Sequence[Mistake], class_names: Sequence[str], title: str = "Misread"
+    images: IntArray, mistakes: Sequence[Mistake], class_names: Sequence[str], title: str = "Misclassified"
 ) -> Figure:
-    """The misread images, the firmest mistakes first: its number, what each is, what was predicted, and how firmly.
+    """Plot misclassified images with index, label, prediction and confidence.
 
     Parameters
     ----------
-    images : ndarray of shape (N, 1 or 3, H, W), uint8: all that were read
-    mistakes : as ``jitcnn.metrics.mistakes`` gives them; the first 40 are shown
-    class_names : one for each class
+    images : ndarray of shape (N, 1 or 3, H, W), uint8; all images that were evaluated
+    mistakes : sequence of Mistake, as returned by ``jitcnn.metrics.mistakes``; the first 40 are shown
+    class_names : sequence of str, one per class
     title : str
+
+    Raises
+    ------
+    ShapeError
+        If the images have another shape.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ShapeError(f"mistakes_figure expects images of shape (N, 1 or 3, H, W), got {images.shape}.")
@@ -35,12 +40,12 @@ def mistakes_figure(
         axis.set_axis_off()
     for axis, mistake in zip(axes, shown, strict=False):
         draw_image(axis, images[mistake.index])
-        axis.set_title(f"is {class_names[mistake.label]}", fontsize=8, pad=3)
+        axis.set_title(f"label {class_names[mistake.label]}", fontsize=8, pad=3)
         axis.set_xlabel(
-            f"read as {class_names[mistake.predicted]}\n{sureness(mistake.probability)}\nnumber {mistake.index}",
+            f"predicted {class_names[mistake.predicted]}\n{sureness(mistake.probability)}\nindex {mistake.index}",
             fontsize=7, labelpad=2,
         )  # fmt: skip
-    what = some(len(shown), len(mistakes), "misread images") + ", the firmest mistakes first"
-    wrong = what if shown else "no image was misread"
+    what = some(len(shown), len(mistakes), "misclassified images") + ", most confident first"
+    wrong = what if shown else "no misclassified images"
     figure.suptitle(f"{title}: {wrong}")
     return figure

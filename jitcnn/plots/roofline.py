@@ -1,4 +1,4 @@
-"""What the machine allows, and what each pass reaches."""
+"""Roofline plot of layer timings."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from .canvas import new_figure
 
 
 def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
-    """Speed of every pass against its arithmetic per byte, below what memory and arithmetic allow.
+    """Plot the throughput of every pass against its arithmetic intensity, with the roofline of the machine.
 
     Parameters
     ----------
-    timings : of ``bench_layers``; passes that do not multiply are left out
-    machine : of ``measure_machine``
+    timings : sequence of Timing, as returned by ``bench_layers``; passes without multiplications are omitted
+    machine : Machine, as returned by ``measure_machine``
 
     References
     ----------
@@ -26,7 +26,7 @@ def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
     axis = figure.subplots()
     intensity = np.logspace(-0.5, 3.5, 200)
     roof = np.minimum(machine.matmul_gflops, intensity * machine.copy_gigabytes)
-    axis.plot(intensity, roof, color="black", label="this machine: copying,\nthen the matrix product")
+    axis.plot(intensity, roof, color="black", label="machine limit: memory bandwidth,\nthen matrix product")
     kinds = sorted({(t.impl, t.direction) for t in timings if t.gflops})
     impls, directions = ([*dict.fromkeys(kind[k] for kind in kinds)] for k in (0, 1))
     for impl, direction in kinds:
@@ -40,8 +40,8 @@ def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
             *zip(*points, strict=True), color=f"C{impls.index(impl)}", marker=marker, label=f"{impl}, {direction}"
         )
     axis.set(
-        xscale="log", yscale="log", xlabel="arithmetic of the layer per byte of its input, output and weights (FLOP / byte)",
-        ylabel="speed (GFLOP/s)", title=f"What each pass reaches on {machine.processor}",
+        xscale="log", yscale="log", xlabel="arithmetic intensity (FLOP per byte of input, output and weights)",
+        ylabel="throughput (GFLOP/s)", title=f"Roofline: throughput of each pass on {machine.processor}",
     )  # fmt: skip
     axis.grid(alpha=0.3, which="both")
     figure.legend(fontsize=8, loc="outside right upper")

@@ -1,4 +1,4 @@
-"""What a shift does to nets: heat maps over (dx, dy), and lines over the distance."""
+"""Shift tolerance of nets: heat maps over (dx, dy), and curves over the distance."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,21 @@ from ..shift import LabNet, ShiftMap
 from .canvas import new_figure
 
 NUMBERED = (-8, -4, -2, 0, 2, 4, 8)
-ACCURACY, AGREEMENT = "read correctly", "same answer\nas unmoved"
+ACCURACY, AGREEMENT = "accuracy", "same prediction\nas unshifted"
 
 
 def shift_maps_figure(maps: Sequence[tuple[str, Sequence[tuple[str, ShiftMap]]]], title: str) -> Figure:
-    """Accuracy and agreement of nets over (dx, dy), a net to a row, all on one scale from 0 to 100 %.
+    """Plot accuracy and agreement over (dx, dy), one row per net, on a common scale from 0 to 100 %.
 
     Parameters
     ----------
-    maps : for each net its name, and its maps: how it was trained, and the map; as many for each net
+    maps : sequence of (name of the net, sequence of (how it was trained, ShiftMap))
     title : str
+
+    Raises
+    ------
+    ConfigError
+        If there are no maps.
     """
     if not maps or not all(of_net for _, of_net in maps):
         raise ConfigError("shift_maps_figure expects at least one net with one map, got none.")
@@ -39,17 +44,17 @@ def shift_maps_figure(maps: Sequence[tuple[str, Sequence[tuple[str, ShiftMap]]]]
                 if row == 0:
                     axis.set_title(f"{what.replace(chr(10), ' ')}\n{how}" if how else what, fontsize=9)
                 if row == len(maps) - 1:
-                    axis.set_xlabel("dx, pixels to the right", fontsize=8)
-        axes[row, 0].set_ylabel(f"{name}\n" + "dy, pixels down", fontsize=9)
+                    axis.set_xlabel("dx (pixels right)", fontsize=8)
+        axes[row, 0].set_ylabel(f"{name}\n" + "dy (pixels down)", fontsize=9)
     figure.suptitle(title)
     bar = figure.colorbar(shown, ax=list(axes.ravel()), shrink=0.5, aspect=40, pad=0.01)
-    bar.set_label("share of the images (%)", fontsize=9)
+    bar.set_label("images (%)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     return figure
 
 
 def _heat(axis: Axes, percent: np.ndarray, reach: int) -> AxesImage:
-    """One map; numbers where they can be read."""
+    """Draw one map, with numbers at selected shifts."""
     axis.set_axis_on()
     edge = reach + 0.5
     shown = axis.imshow(percent, cmap="cividis", vmin=0, vmax=100, extent=(-edge, edge, edge, -edge))
@@ -61,18 +66,18 @@ def _heat(axis: Axes, percent: np.ndarray, reach: int) -> AxesImage:
     for dy in numbered:
         for dx in numbered:
             value = percent[dy + reach, dx + reach]
-            inwards = -0.25 * np.sign(dx) * (abs(dx) == reach > 2)  # clear of the frame
+            inwards = -0.25 * np.sign(dx) * (abs(dx) == reach > 2)  # away from the frame
             color = "black" if value > 55 else "white"
             axis.text(dx + inwards, dy, f"{value:.0f}", fontsize=6, ha="center", va="center", color=color)
     return shown
 
 
 def shift_lines_figure(nets: Sequence[LabNet], title: str) -> Figure:
-    """Accuracy over the distance, mean of all shifts whose larger part it is; without and with shifted images.
+    """Plot accuracy over the shift distance max(|dx|, |dy|), for training without and with shifted images.
 
     Parameters
     ----------
-    nets : of a ``Lab``
+    nets : sequence of LabNet, from ``Lab.nets``
     title : str
     """
     figure = new_figure(10, 4.2)
@@ -85,11 +90,11 @@ def shift_lines_figure(nets: Sequence[LabNet], title: str) -> Figure:
             distances, [100 * net.shifts.accuracy_at(distance) for distance in distances],
             color=f"C{k}", marker="os^Dvx"[k % 6], markersize=4, label=net.title,
         )  # fmt: skip
-    for panel, how in zip(panels, ("trained on unmoved images", "trained on shifted images"), strict=True):
-        panel.set(title=how, xlabel="distance moved (pixels)", ylim=(0, 101))
+    for panel, how in zip(panels, ("trained on unshifted images", "trained on shifted images"), strict=True):
+        panel.set(title=how, xlabel="shift distance (pixels)", ylim=(0, 101))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
-    panels[0].set_ylabel("read correctly (%)")
+    panels[0].set_ylabel("accuracy (%)")
     figure.suptitle(title)
     handles, labels = max((panel.get_legend_handles_labels() for panel in panels), key=lambda pair: len(pair[1]))
     figure.legend(handles, labels, loc="outside right center", fontsize=9)

@@ -1,4 +1,4 @@
-"""What happens to an answer when the image moves: the shift test of a training, and the translation lab."""
+"""Predictions under shifts of the input: the shift test after training, and the translation lab."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the numbers of a translation lab show, in sentences made of comparisons of them."""
+"""Conclusions from the results of a translation lab, as sentences."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -8,27 +8,31 @@ from .moving import pixels
 from .results import Lab, LabNet
 
 DISTANCES = (1, 2, 4, 8)
-EXACT = 1e-5  # differences up to here are rounding in float32
+EXACT = 1e-5  # differences up to here are float32 rounding
 POOLED = ("max", "average", "blurred")
-# Which net is set beside which, both trained on unmoved images: always by the same two measures, at so many pixels.
+# Nets compared with each other, both trained on unshifted images, and the metrics with their shift distance in pixels.
 PAIRS = (("max", "dense"), ("max", "strided"), ("blurred", "max"))
 MEASURES = (("agreement", 1), ("accuracy", 2))
 
 
 def conclude(lab: Lab) -> str:
-    """The sentences, one to a line; those for which nothing was measured are left out."""
+    """Summarise the results, one sentence per line; sentences without measurements are omitted."""
     return "\n".join([*_inside(lab), *_tolerance(lab), *_pairs(lab), *_global(lab), *_augmentation(lab), *_far(lab)])
 
 
 def _inside(lab: Lab) -> Iterator[str]:
-    """Whether maps move with the image: first convolutions, then halved maps."""
+    """Equivariance of feature maps: first convolutions, then downsampled maps."""
     plain = [net for net in lab.nets if not net.augmented]
     dense = [each.largest for net in plain for each in net.inside if each.stride == 1]
     if dense:
-        verdict = "A convolution is equivariant" if max(dense) <= EXACT else "A convolution is not equivariant here"
+        verdict = (
+            "Convolution is translation-equivariant"
+            if max(dense) <= EXACT
+            else "Convolution is not translation-equivariant here"
+        )
         yield (
-            f"{verdict}: when the image moves by 1 or 2 pixels, the maps of a first convolution of stride 1 move with it "
-            f"{_closely(max(dense), 'of their largest number')}, away from the border."
+            f"{verdict}: when the input shifts by 1 or 2 pixels, the feature maps of a first convolution with stride 1 differ "
+            f"from their shifted copies by {_closely(max(dense), 'of their maximum')}, away from the border."
         )
     halved = {net.title: {each.shift: each for each in net.inside if each.stride > 1} for net in plain}
     halved = {title: of_net for title, of_net in halved.items() if {1, 2} <= of_net.keys()}
@@ -38,64 +42,66 @@ def _inside(lab: Lab) -> Iterator[str]:
         follow = "follow" if even <= EXACT else "do not follow"
         lost = all(of_net[1].typical > 1e-3 for of_net in halved.values())
         yield (
-            f"Behind the first halving the maps {follow} a move by 2 pixels {_closely(even)}, "
-            f"{'but not' if lost and even <= EXACT else 'and'} a move by 1: they are off by {odd}, root mean square, from the "
-            "maps moved by half a step."
+            f"After the first downsampling, feature maps {follow} a shift by 2 pixels (difference: {_closely(even)}), "
+            f"{'but' if lost and even <= EXACT else 'and'} after a shift by 1 pixel their RMS difference from maps shifted by "
+            f"half a step is {odd}."
         )
 
 
 def _tolerance(lab: Lab) -> Iterator[str]:
-    """What small and larger shifts cost the nets that pool."""
+    """Accuracy loss of the pooling nets at small and larger shifts."""
     nets = [net for name in POOLED if (net := lab.find(name, augmented=False)) is not None]
     nets = [net for net in nets if net.shifts.reach >= 4]
     if not nets:
         return
     near, far = ([_lost(net, distance) for net in nets] for distance in (1, 4))
     names = _joined([net.title for net in nets])
-    numbers = f"{_points(min(near), max(near))} at 1 pixel, {_points(min(far), max(far))} at 4"
+    numbers = f"accuracy drops by {_points(min(near), max(near))} at 1 pixel and {_points(min(far), max(far))} at 4"
     if max(near) > 0.05:
-        yield f"Not even 1 pixel is forgiven by all: {names} lose {numbers}."
+        yield f"Pooling does not always tolerate even a 1-pixel shift: {numbers} ({names})."
     elif min(far) > 0.1:
-        yield f"Pooling gives tolerance of small shifts, not invariance: {names} lose {numbers}."
+        yield f"Pooling gives tolerance to small shifts, not invariance: {numbers} ({names})."
     elif max(far) <= 0.02:
-        yield f"Up to 4 pixels these numbers do not tell pooling from invariance: {names} lose {numbers}."
+        yield f"Shifts up to 4 pixels do not distinguish tolerance from invariance: {numbers} ({names})."
     else:
-        yield f"Pooling gives tolerance of small shifts, and not the same to all: {names} lose {numbers}."
+        yield f"Pooling gives tolerance to small shifts, to different degrees: {numbers} ({names})."
 
 
 def _pairs(lab: Lab) -> Iterator[str]:
-    """One net beside another."""
+    """Pairwise comparisons of nets."""
     for (one, other), (what, distance) in product(PAIRS, MEASURES):
         first, second = lab.find(one, augmented=False), lab.find(other, augmented=False)
         if first is None or second is None or first.shifts.reach < distance:
             continue
         a, b = (getattr(net.shifts, f"{what}_at")(distance) for net in (first, second))
-        does = "reads" if what == "accuracy" else "gives the same answer as unmoved on"
+        metric = "accuracy" if what == "accuracy" else "agreement with the unshifted prediction"
         yield (
-            f"Moved by {pixels(distance)}, {first.title} {does} {a:.1%} of the images, {second.title} {b:.1%}: "
-            f"{_compared(a, b, first.shifts.image_count)}."
+            f"At a shift of {pixels(distance)}, {metric} is {a:.1%} for {first.title} and {b:.1%} for {second.title} "
+            f"({_compared(a, b, first.shifts.image_count)})."
         )
 
 
 def _global(lab: Lab) -> Iterator[str]:
-    """The net that ends in the mean of every plane, beside those that end in dense layers."""
+    """The net with global average pooling, compared with the nets with dense layers."""
     net, distance = lab.find("global", augmented=False), lab.augmented_by
     others = [each for each in lab.nets if not each.augmented and each is not net]
     if net is None or not others or net.shifts.reach < distance:
         return
     lost, theirs = _lost(net, distance), [_lost(each, distance) for each in others]
-    verdict = "least" if lost < min(theirs) else "most" if lost > max(theirs) else "neither least nor most"
+    verdict = (
+        "the least" if lost < min(theirs) else "the most" if lost > max(theirs) else "neither the least nor the most"
+    )
     yield (
-        f"The mean of every plane forgets where something stood, and yet the net that ends in it loses {100 * lost:.1f} points at "
-        f"{pixels(distance)}, {verdict} of all: the others {_points(min(theirs), max(theirs))}."
+        f"Global average pooling discards position, but the net using it loses {100 * lost:.1f} points of accuracy at "
+        f"{pixels(distance)}, {verdict} of all nets; the others lose {_points(min(theirs), max(theirs))}."
         if lost > 0.05
-        else f"The net that ends in the mean of every plane loses {100 * lost:.1f} points at {pixels(distance)}, the others "
-        f"{_points(min(theirs), max(theirs))}."
+        else f"The net with global average pooling loses {100 * lost:.1f} points of accuracy at {pixels(distance)}; the others "
+        f"lose {_points(min(theirs), max(theirs))}."
     )
 
 
 def _augmentation(lab: Lab) -> Iterator[str]:
-    """What learning from shifted images changes, at the largest distance that it covers."""
+    """Effect of shift augmentation at the largest distance it covers."""
     distance = lab.augmented_by
     both = [(net, lab.find(net.name, augmented=True)) for net in lab.nets if not net.augmented]
     pairs = [(plain, shifted) for plain, shifted in both if shifted is not None and plain.shifts.reach >= distance]
@@ -104,31 +110,32 @@ def _augmentation(lab: Lab) -> Iterator[str]:
     gains = sorted((_at(shifted, distance) - _at(plain, distance), plain.title) for plain, shifted in pairs)
     costs = [_at(shifted, 0) - _at(plain, 0) for plain, shifted in pairs]
     yield (
-        f"Learning from images moved by up to {pixels(distance)} changes the accuracy at {pixels(distance)} by "
-        f"{100 * gains[0][0]:+.0f} ({gains[0][1]}) to {100 * gains[-1][0]:+.0f} points ({gains[-1][1]}), and unmoved by "
-        f"{100 * min(costs):+.1f} to {100 * max(costs):+.1f}."
+        f"Training with shifts up to {pixels(distance)} changes the accuracy at {pixels(distance)} by "
+        f"{100 * gains[0][0]:+.0f} ({gains[0][1]}) to {100 * gains[-1][0]:+.0f} points ({gains[-1][1]}), and the unshifted "
+        f"accuracy by {100 * min(costs):+.1f} to {100 * max(costs):+.1f} points."
     )
     best_plain = max((_at(plain, distance), plain.title) for plain, _ in pairs)
     best, worst = (choose((_at(shifted, distance), shifted.title) for _, shifted in pairs) for choose in (max, min))
-    order = "more" if worst[0] > best_plain[0] else "less"
+    order = "higher" if worst[0] > best_plain[0] else "not higher"
     yield (
-        f"With it the nets read {worst[0]:.1%} ({worst[1]}) to {best[0]:.1%} ({best[1]}) there; the least of them reads "
-        f"{order} than the best without it ({best_plain[1]}, {best_plain[0]:.1%})."
+        f"With these shifts, the accuracy at {pixels(distance)} is {worst[0]:.1%} ({worst[1]}) to {best[0]:.1%} ({best[1]}); "
+        f"the lowest is {order} than the best without them ({best_plain[1]}, {best_plain[0]:.1%})."
     )
 
 
 def _far(lab: Lab) -> Iterator[str]:
-    """The largest distance, where part of what is on the images has fallen off."""
+    """The largest distance, where part of the image content is cut off."""
     distance = max((d for d in lab.ink_kept if d > lab.augmented_by), default=0)
     nets = [net for net in lab.nets if distance and net.shifts.reach >= distance]
     if nets:
         best = max(nets, key=lambda net: _at(net, distance))
         trained = "with" if best.augmented else "without"
         yield (
-            f"At {pixels(distance)}, where {lab.ink_kept[distance]:.0%} of the ink is still on the image, the best reads "
-            f"{_at(best, distance):.1%} ({best.title}, {trained} shifted images): no net here is invariant."
+            f"At {pixels(distance)}, with {lab.ink_kept[distance]:.0%} of the ink left in the image, the best accuracy is "
+            f"{_at(best, distance):.1%} ({best.title}, trained {trained} shifts): no net is translation-invariant."
             if _lost(best, distance) > 0.05
-            else f"At {pixels(distance)} {best.title} still reads {_at(best, distance):.1%}: as good as invariant."
+            else f"At {pixels(distance)}, the accuracy of {best.title} is still {_at(best, distance):.1%}: almost "
+            "translation-invariant."
         )
 
 
@@ -137,20 +144,20 @@ def _at(net: LabNet, distance: int) -> float:
 
 
 def _lost(net: LabNet, distance: int) -> float:
-    """Accuracy unmoved less that at a distance."""
+    """Unshifted accuracy minus accuracy at a distance."""
     return _at(net, 0) - _at(net, distance)
 
 
 def _compared(a: float, b: float, images: int) -> str:
-    """``a`` beside ``b``, where so many images were asked: two standard errors are no difference."""
+    """Difference of two proportions of ``images``, if above two standard errors."""
     noise = 2 * sqrt((a * (1 - a) + b * (1 - b)) / images)
     if not isfinite(a - b) or abs(a - b) <= noise:
-        return f"no difference that {images:,} images could show"
-    return f"{100 * abs(a - b):.1f} points {'more' if a > b else 'less'}"
+        return f"no significant difference on {images:,} images"
+    return f"{100 * (a - b):+.1f} points"
 
 
 def _closely(difference: float, of_what: str = "") -> str:
-    return "exactly" if difference == 0 else f"to within {difference:.0e} {of_what}".rstrip()
+    return "exactly 0" if difference == 0 else f"at most {difference:.0e} {of_what}".rstrip()
 
 
 def _points(least: float, most: float) -> str:

@@ -1,4 +1,4 @@
-"""The translation lab: nets of one parameter budget, trained with and without shifted images, and what a shift does to each."""
+"""Translation lab: train nets of equal parameter count with and without shifts, and measure their shift tolerance."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -14,9 +14,9 @@ from .lab_nets import LAB_NETS, lab_nets
 from .maps import ink_kept, shift_map
 from .results import AUGMENTED_BY, Lab, LabNet
 
-PEAK = 0.05  # of the learning rate, which rises to it and falls to nothing
+PEAK = 0.05  # maximum of the one-cycle learning rate
 BATCH_SIZE = 64
-SOME_IMAGES = 50  # for the maps inside a net
+SOME_IMAGES = 50  # to measure equivariance
 
 
 def translation_lab(
@@ -32,33 +32,33 @@ def translation_lab(
     on_shift: Callable[[int, int], object] | None = None,
     on_net: Callable[[LabNet], object] | None = None,
 ) -> Lab:
-    """Train each net without and with shifted images, and measure what shifts of the test images do to it.
+    """Train each net without and with shifted images, and measure it on shifted test images.
 
-    All learn from the same images in the same order: SGD with momentum 0.9, batches of 64, one cycle of the learning
-    rate up to 0.05. Those that learn from shifted images see each moved by whole pixels, up to 4 in both directions.
+    All nets use the same images in the same order, SGD with momentum 0.9, batch size 64 and a one-cycle learning rate
+    with a maximum of 0.05. Shift augmentation moves each image by whole pixels, up to 4 in both directions.
 
     Parameters
     ----------
     data : Dataset
     epochs : int
-    seed : int, decides first weights, order and shifts
-    images : int, how many of the test images the maps are measured on
-    reach : int, largest shift of the maps, in pixels
-    nets : which of ``LAB_NETS``
-    on_start : called with a net about to be trained, and whether on shifted images
-    on_batch : as ``fit`` calls it
-    on_shift : as ``shift_map`` calls it
-    on_net : called with each net measured
+    seed : int, for initial weights, image order and shifts
+    images : int, number of test images for the shift maps
+    reach : int, maximum shift of the shift maps, in pixels
+    nets : tuple of str, keys of ``LAB_NETS``
+    on_start : callable, called with (model, augmented) before each training
+    on_batch : callable, see ``fit``
+    on_shift : callable, see ``shift_map``
+    on_net : callable, called with each ``LabNet``
 
     Returns
     -------
     Lab
-        Ctrl-C (KeyboardInterrupt) ends it early, with the nets measured until then, and ``interrupted`` set.
+        After Ctrl-C (KeyboardInterrupt), contains the nets measured so far and has ``interrupted`` set.
 
     Raises
     ------
     ConfigError
-        If there is no such net, or a number is out of range.
+        If a net is unknown or a number is out of range.
     """
     tested, labels = data.x_test[:images], data.y_test[:images]
     lab = Lab(data.name, len(data.x_train), len(tested), seed)
@@ -85,6 +85,6 @@ def translation_lab(
                 lab.nets.append(measured)
                 if on_net is not None:
                     on_net(measured)
-    except KeyboardInterrupt:  # during a map; fit ends by itself
+    except KeyboardInterrupt:  # during a shift map; fit handles its own
         lab.interrupted = True
     return lab

@@ -1,4 +1,4 @@
-"""How well a net reads images moved by every number of pixels, in both directions."""
+"""Accuracy of a net for every shift of the images, in both directions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,14 @@ OnShift = Callable[[int, int], object]
 
 @dataclass(frozen=True)
 class ShiftMap:
-    """Shares of the images, 0 … 1, for every shift from -reach to reach pixels.
+    """Accuracy and agreement for every shift from -reach to reach pixels.
 
-    ``accuracy`` and ``agreement`` are (2·reach + 1, 2·reach + 1), at [dy + reach, dx + reach] for images moved dy pixels
-    down and dx to the right: how many are read correctly, and how many are read as the same images unmoved.
+    Attributes
+    ----------
+    accuracy : ndarray of shape (2·reach + 1, 2·reach + 1), in [0, 1]; element [dy + reach, dx + reach] is for images
+        shifted dy pixels down and dx pixels right
+    agreement : ndarray of the same shape, fraction of images with the same prediction as unshifted
+    image_count : int
     """
 
     accuracy: Array
@@ -29,15 +33,15 @@ class ShiftMap:
 
     @property
     def reach(self) -> int:
-        """The largest shift, in pixels."""
+        """Maximum shift, in pixels."""
         return len(self.accuracy) // 2
 
     def accuracy_at(self, distance: int) -> float:
-        """Mean over all shifts whose larger part is ``distance`` pixels: the edge of a square; NaN beyond the reach."""
+        """Mean accuracy over all shifts with max(\\|dx\\|, \\|dy\\|) = ``distance``; NaN beyond the reach."""
         return self._at(self.accuracy, distance)
 
     def agreement_at(self, distance: int) -> float:
-        """As ``accuracy_at``."""
+        """Mean agreement, see ``accuracy_at``."""
         return self._at(self.agreement, distance)
 
     def _at(self, shares: Array, distance: int) -> float:
@@ -46,7 +50,7 @@ class ShiftMap:
         return float(shares[edge].mean()) if edge.any() else float("nan")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file."""
+        """Convert to JSON-serialisable values."""
         return {
             "reach": self.reach,
             "images": self.image_count,
@@ -58,27 +62,29 @@ class ShiftMap:
 def shift_map(
     model: CNN, images: IntArray, labels: IntArray, reach: int = 8, on_shift: OnShift | None = None
 ) -> ShiftMap:
-    """Move images by every (dx, dy) from -reach to reach pixels, and ask the model each time, in evaluation.
+    """Evaluate a model on images shifted by every (dx, dy) from -reach to reach pixels.
 
     Parameters
     ----------
     model : CNN
-    images : ndarray of shape (N, C, H, W), uint8; black comes in where they move away
+    images : ndarray of shape (N, C, H, W), uint8; shifted images are filled with zeros
     labels : ndarray of shape (N,), int64
-    reach : int, in pixels; 0 asks for the images unmoved alone
-    on_shift : called with (shifts done, shifts in all)
+    reach : int, in pixels; 0 evaluates the unshifted images only
+    on_shift : callable, called with (shifts done, total shifts)
 
     Raises
     ------
     ConfigError, DataError
-        If ``reach`` is below 0, or there are no images, or not as many labels.
+        If ``reach`` is negative, there are no images, or the number of labels differs.
     ShapeError
         If the images do not fit the model.
     """
     if reach < 0:
         raise ConfigError(f"shift_map expects a reach of at least 0 pixels, got {reach}.")
     if len(images) == 0 or len(images) != len(labels):
-        raise DataError(f"shift_map expects as many labels as images, got {len(images)} images, {len(labels)} labels.")
+        raise DataError(
+            f"shift_map expects one label per image and at least one image, got {len(images)} images and {len(labels)} labels."
+        )
     side = 2 * reach + 1
     accuracy, agreement = np.empty((side, side)), np.empty((side, side))
     unmoved = model.predict(images)
@@ -92,7 +98,7 @@ def shift_map(
 
 
 def ink_kept(images: IntArray, distance: int) -> float:
-    """The share of the images' brightness that is still inside, over the shifts at this distance as ``accuracy_at``."""
+    """Mean fraction of the pixel sum left in the images, over the shifts at this distance (see ``accuracy_at``)."""
     there = range(-distance, distance + 1)
     moves = [(dx, dy) for dx, dy in product(there, repeat=2) if max(abs(dx), abs(dy)) == distance]
     kept = [shift_images(images, dx, dy).sum(dtype=np.int64) for dx, dy in moves]

@@ -1,4 +1,4 @@
-"""Images moved by whole pixels."""
+"""Shift images by whole pixels."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..arrays import IntArray
 
 
 def shift_images(images: IntArray, right: int, down: int) -> IntArray:
-    """Move images (N, C, H, W) by whole pixels, negative for left and up; black comes in, the rest falls off."""
+    """Shift images (N, C, H, W) by whole pixels, negative for left and up, and fill with zeros."""
     H, W = images.shape[2:]
     moved = np.zeros_like(images)
     rows_to, rows_from = _overlap(H, down)
@@ -16,12 +16,12 @@ def shift_images(images: IntArray, right: int, down: int) -> IntArray:
 
 
 def _overlap(size: int, shift: int) -> tuple[slice, slice]:
-    """Where along an axis moved pixels arrive, and where they come from."""
+    """Destination and source slices along one axis."""
     kept = max(0, size - abs(shift))
     first, moved = max(0, -shift), max(0, shift)
     return slice(moved, moved + kept), slice(first, first + kept)
 
 
 def pixels(count: int) -> str:
-    """A distance in words."""
+    """Format a distance, such as ``1 pixel`` or ``2 pixels``."""
     return f"{count} pixel{'s' * (count != 1)}"

@@ -1,4 +1,4 @@
-"""The results of a translation lab: one ``LabNet`` for each trained net, and a ``Lab`` for all of them."""
+"""Results of a translation lab: a ``LabNet`` per trained net, and a ``Lab`` for all of them."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -7,12 +7,12 @@ from ..history import Epoch
 from .equivariance import Commuting
 from .maps import ShiftMap
 
-AUGMENTED_BY = 4  # pixels, up to which training images are moved
+AUGMENTED_BY = 4  # maximum shift of training images, in pixels
 
 
 @dataclass(frozen=True)
 class LabNet:
-    """One trained net; ``augmented`` says whether the images that it learnt from were moved at random."""
+    """One trained net; ``augmented`` is True if its training images were randomly shifted."""
 
     name: str
     title: str
@@ -25,13 +25,13 @@ class LabNet:
 
     @property
     def seconds(self) -> float:
-        """Training time."""
+        """Training time in seconds."""
         return sum(epoch.seconds for epoch in self.epochs)
 
 
 @dataclass
 class Lab:
-    """What was measured, net after net; ``interrupted`` when Ctrl-C ended it before the last."""
+    """Results of all nets; ``interrupted`` is True if Ctrl-C stopped the lab early."""
 
     dataset: str
     train_images: int
@@ -43,11 +43,11 @@ class Lab:
     interrupted: bool = False
 
     def find(self, name: str, augmented: bool) -> LabNet | None:
-        """A net by its name in ``LAB_NETS``; None if it was not measured."""
+        """Find a net by its key in ``LAB_NETS``; None if it was not measured."""
         return next((net for net in self.nets if (net.name, net.augmented) == (name, augmented)), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file."""
+        """Convert to JSON-serialisable values."""
         own = {key: value for key, value in vars(self).items() if key != "nets"}
         nets = [
             {

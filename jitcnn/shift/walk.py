@@ -1,4 +1,4 @@
-"""The shift test of a training: an image walks right and down, and what happens to the answers."""
+"""Shift test after training: predictions and accuracy for images shifted right and down."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,12 +10,12 @@ from ..metrics import evaluate
 from ..model import CNN
 from .moving import pixels, shift_images
 
-FORGIVEN = 0.05  # a smaller share of the answers is no sign that the net minds the move
+FORGIVEN = 0.05  # loss of accuracy that counts as tolerated
 
 
 @dataclass(frozen=True)
 class ShiftRow:
-    """Both nets at one shift, in pixels right and down: one image's answers, many images' accuracy."""
+    """Predictions for one image, and accuracies over many, of each net at one shift (pixels right and down)."""
 
     shift: int
     predictions: list[int]
@@ -25,7 +25,7 @@ class ShiftRow:
 
 @dataclass(frozen=True)
 class ShiftTest:
-    """The table, and what it was measured on."""
+    """Rows of a shift test, and the images they were measured on."""
 
     names: list[str]
     label: int
@@ -34,55 +34,58 @@ class ShiftTest:
     rows: list[ShiftRow]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a JSON file."""
+        """Convert to JSON-serialisable values."""
         return asdict(self)
 
     def conclusion(self) -> str:
-        """What the numbers show, in sentences made of them."""
+        """Summarise the results in sentences."""
         first = self.rows[0]
         near = self.rows[min(2, len(self.rows) - 1)]
         far = self.rows[-1]
         parts = [
-            f"{name} reads {first.accuracies[net]:.1%} of the images unmoved, {near.accuracies[net]:.1%} moved by "
-            f"{pixels(near.shift)} and {far.accuracies[net]:.1%} by {far.shift}"
+            f"{name}: {first.accuracies[net]:.1%} accuracy unshifted, {near.accuracies[net]:.1%} at a shift of "
+            f"{pixels(near.shift)} and {far.accuracies[net]:.1%} at {far.shift}"
             for net, name in enumerate(self.names)
         ]
         text = "; ".join(parts) + ". "
         if len(self.names) > 1:
             lead = near.accuracies[0] - near.accuracies[1]
             word = "more" if lead > 0 else "less"
-            text += f"At {pixels(near.shift)} {self.names[0]} reads {abs(100 * lead):.0f} points {word} than {self.names[1]}. "
+            text += f"At {pixels(near.shift)}, {self.names[0]} is {abs(100 * lead):.0f} points {word} accurate than {self.names[1]}. "
         costly = [row.shift for row in self.rows if first.accuracies[0] - row.accuracies[0] > FORGIVEN]
         if not costly:
-            return text + "No shift tried was large enough to tell tolerance from invariance."
+            return text + "No tested shift was large enough to distinguish tolerance from invariance."
         forgiven = max(row.shift for row in self.rows if row.shift < costly[0])
         if forgiven == 0:
-            return (
-                text
-                + f"Not even {pixels(costly[0])} {'is' if costly[0] == 1 else 'are'} forgiven: it has learnt where things stand."
+            return text + (
+                f"{self.names[0]} does not tolerate even a shift of {pixels(costly[0])}: it depends on absolute position."
             )
         return text + (
-            f"A move by {pixels(forgiven)} costs it no more than {100 * FORGIVEN:.0f} points, by {pixels(costly[0])} more: "
-            "tolerance of small shifts, not invariance. It has learnt where things stand."
+            f"A shift of {pixels(forgiven)} costs {self.names[0]} at most {100 * FORGIVEN:.0f} points, a shift of "
+            f"{pixels(costly[0])} more: it tolerates small shifts but is not invariant, because it depends on absolute position."
         )
 
 
 def shift_test(
     models: dict[str, CNN], images: IntArray, labels: IntArray, shifts: range = range(6), most_images: int = 1000
 ) -> ShiftTest:
-    """Move test images right and down by each of ``shifts`` pixels, and ask every model.
+    """Evaluate every model on test images shifted right and down by each of ``shifts`` pixels.
 
     Parameters
     ----------
-    models : name -> CNN, the convolutional one first
-    images, labels : test images (N, C, H, W), uint8, and their classes (N,)
-    shifts : pixels, beginning with 0
-    most_images : int, how many images the accuracies are measured on
+    models : dict of str to CNN, the convolutional net first
+    images : ndarray of shape (N, C, H, W), uint8
+    labels : ndarray of shape (N,), int64
+    shifts : range, in pixels, starting at 0
+    most_images : int, maximum number of images for the accuracies
+
+    Returns
+    -------
+    ShiftTest
 
     Notes
     -----
-    The single image followed is the first that all models read correctly unmoved; the first image if
-    there is none.
+    The single image is the first one that all models classify correctly unshifted, or the first image if there is none.
     """
     images, labels = images[:most_images], labels[:most_images]
     correct = np.all([model.predict(images) == labels for model in models.values()], axis=0)

@@ -1,4 +1,4 @@
-"""Two sides in processes of their own."""
+"""Duels: two sides measured in separate processes."""
 
 import importlib.util
 import re
@@ -13,25 +13,25 @@ from jitcnn.errors import ConfigError, DisagreementError
 from jitcnn.kernels.conv import loops
 from jitcnn.models import mnist_cnn
 
-needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 
 
-def test_without_torch_one_line_says_how_to_get_it(monkeypatch):
+def test_missing_torch_raises_with_the_install_command(monkeypatch):
     monkeypatch.setattr(duel, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"expects torch to be installed: pip install torch==2\.13\.0"):
+    with pytest.raises(ConfigError, match=r"requires torch: pip install torch==2\.13\.0"):
         duel.against_torch(Request("jitcnn"))
 
 
-def test_without_a_compiler_one_line_says_what_to_do(monkeypatch):
+def test_missing_compiler_raises(monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(
-        ConfigError, match="expects a C compiler with OpenMP, and no-such-compiler was not found: install"
+        ConfigError, match="needs a C compiler with OpenMP, but no-such-compiler was not found: install"
     ):
         duel.against_c(Request("jitcnn"))
 
 
 @needs_cc
-def test_a_compiler_that_refuses_is_reported_with_its_last_line(monkeypatch, tmp_path):
+def test_compiler_error_raises_with_its_last_line(monkeypatch, tmp_path):
     broken = tmp_path / "loops.c"
     broken.write_text("this is no C\n")
     monkeypatch.setattr(c_nests, "source", lambda: broken)
@@ -42,14 +42,14 @@ def test_a_compiler_that_refuses_is_reported_with_its_last_line(monkeypatch, tmp
 
 @needs_cc
 @pytest.mark.compiled
-def test_c_gives_what_loops_give():
+def test_c_matches_loops():
     c_nests.library.cache_clear()
     assert c_nests.assert_equal() < 1e-5
 
 
 @needs_cc
 @pytest.mark.compiled
-def test_c_that_gives_something_else_is_refused(monkeypatch, tmp_path):
+def test_wrong_c_result_raises(monkeypatch, tmp_path):
     wrong = tmp_path / "loops.c"
     wrong.write_text(c_nests.source().read_text().replace("+= weight * OUT", "+= 1.01f * weight * OUT"))
     monkeypatch.setattr(c_nests, "source", lambda: wrong)
@@ -59,8 +59,8 @@ def test_c_that_gives_something_else_is_refused(monkeypatch, tmp_path):
     c_nests.library.cache_clear()
 
 
-def test_the_c_nests_are_those_of_loops_line_for_line():
-    """What stands innermost, and the loops around it, with the same names in the same order."""
+def test_c_loop_nests_match_loops():
+    """The loops have the same names in the same order, and the index formulas are the same."""
     python, c = Path(loops.__file__).read_text(), c_nests.source().read_text()
     for function in ("conv2d_forward", "conv2d_backward_weights", "conv2d_backward_input"):
         ours = re.findall(r"for (\w+) in (?:p?range)", python.split(f"def {function}")[1].split("\n\n")[0])
@@ -70,7 +70,7 @@ def test_the_c_nests_are_those_of_loops_line_for_line():
         assert python.count(f"= {formula}") == c.count(f"= {formula};") == 3
 
 
-def test_against_c_asks_both_sides_for_the_nests(monkeypatch):
+def test_against_c_measures_the_nests_on_both_sides(monkeypatch):
     asked = []
     monkeypatch.setattr(duel, "compiler", lambda: "cc")
     monkeypatch.setattr(duel, "_check_c", lambda: None)
@@ -80,7 +80,7 @@ def test_against_c_asks_both_sides_for_the_nests(monkeypatch):
     assert result.ratio == 1
 
 
-def test_ratios_are_taken_round_by_round(monkeypatch):
+def test_ratios_are_computed_per_round(monkeypatch):
     answers = iter([{"a": 1.0}, {"a": 2.0}, {"a": 10.0}, {"a": 40.0}, {"a": 1.0}, {"a": 3.0}])
     asked = []
     monkeypatch.setattr(duel, "find_spec", lambda name: True)
@@ -90,7 +90,7 @@ def test_ratios_are_taken_round_by_round(monkeypatch):
     assert (result.ours, result.theirs, result.ratios, result.ratio) == (1, 3, [2, 4, 3], 3)
 
 
-def test_scaling_compares_with_the_first_number_of_threads(monkeypatch):
+def test_scaling_is_relative_to_the_first_thread_count(monkeypatch):
     seconds = {"1": 0.8, "2": 0.5, "4": 0.4}
     monkeypatch.setattr(
         duel, "_ask", lambda request, NUMBA_NUM_THREADS: {"training step, batch 8": seconds[NUMBA_NUM_THREADS]}
@@ -99,14 +99,14 @@ def test_scaling_compares_with_the_first_number_of_threads(monkeypatch):
     assert [(r.threads, r.images_per_second, r.speedup) for r in results] == [(1, 10, 1), (2, 16, 1.6), (4, 20, 2)]
 
 
-def test_the_second_start_compiles_nothing(monkeypatch):
+def test_second_start_compiles_nothing(monkeypatch):
     monkeypatch.setattr(duel, "START", duel.START.replace("prepare(find_net", "(lambda net: None)(find_net"))
     start = duel.start_up("mnist-cnn", "loops")
     assert start.kernels == 0
     assert start.cached_seconds > 0
 
 
-def test_our_side_answers_every_case(monkeypatch):
+def test_jitcnn_side_measures_every_case(monkeypatch):
     monkeypatch.setattr(side, "SECONDS", 0)
     monkeypatch.setattr(side, "LEAST", 1)
     monkeypatch.setattr(side, "inference_batches", lambda model: (2, 1))
@@ -123,8 +123,8 @@ def test_our_side_answers_every_case(monkeypatch):
     assert min(found.values()) > 0
 
 
-def test_a_case_is_measured_by_the_median_of_its_runs(monkeypatch):
-    """Three runs to warm up, then those that count: of 1, 5 and 2 seconds."""
+def test_measurement_is_the_median_of_the_runs(monkeypatch):
+    """Three warm-up runs, then three measured runs of 1, 5 and 2 seconds."""
     ticks, runs = iter([0, 0, 1, 0, 5, 0, 2, 9]), []
     monkeypatch.setattr(side, "perf_counter", lambda: next(ticks))
     monkeypatch.setattr(side, "SECONDS", 0)
@@ -135,7 +135,7 @@ def test_a_case_is_measured_by_the_median_of_its_runs(monkeypatch):
 
 @pytest.mark.torch
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
-def test_both_sides_answer_the_same_cases(monkeypatch):
+def test_both_sides_measure_the_same_cases(monkeypatch):
     monkeypatch.setattr(side, "SECONDS", 0)
     monkeypatch.setattr(side, "LEAST", 1)
     monkeypatch.setattr(side, "inference_batches", lambda model: (2, 1))
@@ -143,7 +143,7 @@ def test_both_sides_answer_the_same_cases(monkeypatch):
     assert list(side.measure(side.torch_cases(request))) == list(side.measure(side.jitcnn_cases(request)))
 
 
-def test_blocks_are_found_with_their_input():
+def test_blocks_have_their_input_shapes():
     assert [(len(layers), shape) for layers, shape in side.blocks(mnist_cnn())] == [
         (1, (1, 28, 28)), (3, (1, 28, 28)), (1, (32, 13, 13)), (3, (32, 13, 13)),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The race is only run by implementations that agree."""
+"""Layer benchmark: timings, and agreement of the implementations."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_every_layer_pass_and_algorithm_is_timed(net):
     assert [t.algorithm for t in timings[-2:]] == ["winograd, direct", "fused (winners)"]
 
 
-def test_what_is_asked_for_alone_is_shown_with_what_runs_instead():
+def test_unsupported_implementation_shows_the_algorithm_used():
     net = CNN([Conv2D(3, 14, 5), ReLU(), MaxPool2D()], input_shape=(3, 8, 8))
     algorithms = {
         (t.layer, t.direction): t.algorithm for t in bench(net, ["naive", "winograd"]) if t.impl == "winograd"
@@ -49,21 +49,21 @@ def test_what_is_asked_for_alone_is_shown_with_what_runs_instead():
     assert algorithms["MaxPool2D 2×2/2", "forward"] == "direct"
 
 
-def test_the_net_is_left_as_it_was(net):
+def test_net_is_unchanged(net):
     bench(net, ["loops", "im2col"], batch_size=1)
     assert [net.layers[0].impl, net.layers[2].impl] == ["auto", "auto"]
 
 
-def test_gflops_are_arithmetic_over_time(net, dtype):
+def test_gflops_are_operations_over_time(net, dtype):
     timing = bench(net, ["loops"], batch_size=3, dtype=dtype)[0]
     adds = 3 * 2 * 4 * 4 * 9
     assert multiply_adds(net.layers[0], (1, 6, 6)) * 3 == adds
     assert multiply_adds(Dense(3, 5), (3,)) == 15
     assert timing.gflops == pytest.approx(2 * adds / timing.milliseconds / 1e6)
-    assert timing.bytes == (3 * 36 + 3 * 2 * 16) * dtype().itemsize + 20 * 4  # the weights of this net are float32
+    assert timing.bytes == (3 * 36 + 3 * 2 * 16) * dtype().itemsize + 20 * 4  # the weights are float32
 
 
-def test_the_copies_of_im2col_are_counted(net):
+def test_im2col_buffers_are_counted(net):
     (timing,) = [
         t for t in bench(net, ["im2col"], batch_size=3) if t.layer == "Conv2D 1→2 3×3" and t.direction == "d_x"
     ]
@@ -72,7 +72,7 @@ def test_the_copies_of_im2col_are_counted(net):
 
 @pytest.mark.parametrize("image", [0, 1], ids=["first image", "last image"])
 @pytest.mark.parametrize("impl", ["im2col", "direct", "winograd"])
-def test_an_algorithm_that_is_wrong_anywhere_in_the_batch_is_found_out(impl, image, net, monkeypatch):
+def test_wrong_result_anywhere_in_the_batch_raises(impl, image, net, monkeypatch):
     kernels = CONV_IMPLEMENTATIONS[impl]
     right = kernels.conv2d_forward
 
@@ -85,7 +85,7 @@ def test_an_algorithm_that_is_wrong_anywhere_in_the_batch_is_found_out(impl, ima
         bench(net, IMPLEMENTATIONS, batch_size=2)
 
 
-def test_loops_are_held_against_naive_on_an_image(net, monkeypatch):
+def test_loops_are_compared_with_naive(net, monkeypatch):
     right = loops.conv2d_forward
 
     def wrong(*arguments):
@@ -97,32 +97,32 @@ def test_loops_are_held_against_naive_on_an_image(net, monkeypatch):
         bench(net, ["naive", "loops"], batch_size=2)
 
 
-def test_what_is_compared_runs_by_the_algorithm_that_is_timed(monkeypatch):
-    """The whole batch: one image of this net would take another algorithm."""
+def test_comparison_uses_the_timed_algorithm(monkeypatch):
+    """The comparison uses the whole batch, because a single image selects another algorithm."""
     ran = []
     right = winograd.conv2d_forward
     monkeypatch.setattr(winograd, "conv2d_forward", lambda *a: (ran.append(len(a[0])), right(*a)))
     net = CNN([Conv2D(32, 32, 3)], input_shape=(32, 6, 6))
     timings = bench(net, ["naive", "auto"], batch_size=10)
     assert {t.algorithm for t in timings if t.impl == "auto"} == {"winograd"}
-    assert ran == [10, 10, 10]  # compared, warmed up, timed
+    assert ran == [10, 10, 10]  # comparison, warm-up, timing
     assert {t.algorithm for t in bench(net, ["naive", "auto"], batch_size=1) if t.impl == "auto"} == {
         "direct (over channels)"
     }
 
 
-def test_a_net_without_an_input_shape_is_told():
-    with pytest.raises(ConfigError, match="expects a net that knows its input shape, got cnn"):
+def test_net_without_input_shape_raises():
+    with pytest.raises(ConfigError, match="expects a net with an input shape, got cnn without: pass"):
         bench(CNN([ReLU()]), ["loops"])
 
 
-def test_layers_of_the_zoo_run_on_images_of_their_own():
+def test_zoo_layers_use_their_own_images():
     small = ZooLayer("small", 2, 3, 3, 2, 1, 5, 4)
     timings = bench_layers(zoo_contests([small], ["loops", "im2col"]), rounds=1)
     assert [(t.layer, t.images) for t in timings] == [("small Conv2D 2→3 3×3/2 pad 1, 4×5²", 4)] * 6
 
 
-def test_the_zoo_holds_every_kind_of_layer():
+def test_zoo_covers_common_layer_settings():
     assert {z.kernel_size for z in ZOO} == {1, 3, 5, 7, 11}
     assert {z.stride for z in ZOO} == {1, 2, 4}
     assert {z.images for z in ZOO} >= {1, 64, 256}

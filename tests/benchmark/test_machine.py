@@ -1,4 +1,4 @@
-"""What the machine can do, measured."""
+"""Measured machine performance."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from jitcnn.benchmark import machine
 from jitcnn.kernels.simd.machine import HOST, Machine, machine_of
 
 
-def test_rates_are_work_over_the_best_time(monkeypatch, dtype):
-    """Rounds of 3, 1 and 2 seconds for each measurement: 2·64³ operations, and twice the bytes of an array of 2²⁴ numbers."""
+def test_rates_use_the_best_round(monkeypatch, dtype):
+    """Rounds of 3, 1 and 2 seconds: 2·64³ operations, and twice the bytes of an array of 2²⁴ elements."""
     ticks = iter([0, 3, 0, 1, 0, 2] * 2)
     monkeypatch.setattr(machine, "ROUNDS", 3)
     monkeypatch.setattr(machine, "perf_counter", lambda: next(ticks))
@@ -18,7 +18,7 @@ def test_rates_are_work_over_the_best_time(monkeypatch, dtype):
     assert next(ticks, None) is None
 
 
-def test_the_environment_names_what_a_figure_depends_on():
+def test_environment_contains_processor_threads_and_versions():
     record = machine.environment()
     assert record["processor"] == machine.processor() != ""
     assert record["vector_bits"] == 8 * HOST.vector_bytes
@@ -36,5 +36,5 @@ def test_the_environment_names_what_a_figure_depends_on():
         ({"neon": True}, Machine(32, 16)),
     ],
 )
-def test_registers_follow_from_the_instruction_sets(features, expected):
+def test_registers_match_the_instruction_set(features, expected):
     assert machine_of(features, "x86_64" if "neon" not in features else "aarch64") == expected

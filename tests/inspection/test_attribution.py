@@ -1,4 +1,4 @@
-"""Saliency, occlusion and Grad-CAM of nets whose answer can be worked out by hand."""
+"""Saliency, occlusion and Grad-CAM of nets with known attributions."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from jitcnn.layers import Conv2D, Dense, Flatten, GlobalAvgPool2D
 
 @pytest.fixture
 def linear(rng):
-    """Three classes, each score a weighted sum of the pixels of (2, 4, 3); bytes are divided by a deviation each."""
+    """Linear net on (2, 4, 3) with three classes and one standard deviation per channel; returns the net and its weights."""
     dense = Dense(24, 3, rng=rng)
     return CNN([Flatten(), dense], input_shape=(2, 4, 3), mean=(0.2, 0.1), std=(0.5, 0.25)), dense.weights
 
 
 @pytest.fixture
 def one_channel():
-    """Class 0 scores the mean of the first plane, which is the image; nothing speaks for class 1."""
+    """Class 0 scores the mean of the first feature map, which is the image; class 1 scores zero."""
     conv, dense = Conv2D(1, 2, 1), Dense(2, 2)
     conv.weights[:] = np.array([1, -1]).reshape(2, 1, 1, 1)
     dense.weights[:] = [[1, 0], [0, 0]]
@@ -31,14 +31,14 @@ def test_saliency_of_a_linear_net_is_its_weights(linear, rng):
     np.testing.assert_allclose(saliency(model, x, 2), [expected, expected], rtol=1e-6)
 
 
-def test_saliency_of_bytes_is_the_slope_by_pixels_from_0_to_1(linear):
+def test_saliency_of_uint8_images_is_relative_to_scaled_pixels(linear):
     model, weights = linear
     slopes = np.abs(weights[:, 1]).reshape(2, 4, 3) / np.array([0.5, 0.25])[:, None, None]
     found = saliency(model, np.zeros((1, 2, 4, 3), np.uint8), 1)
     np.testing.assert_allclose(found[0], slopes.max(axis=0), rtol=1e-6)
 
 
-def test_each_image_is_asked_about_the_class_that_is_believed(linear):
+def test_saliency_uses_the_predicted_class_by_default(linear):
     model, weights = linear
     x = np.stack([weights[:, k].reshape(2, 4, 3) for k in (2, 0)])
     predicted = model.predict(x)
@@ -48,7 +48,7 @@ def test_each_image_is_asked_about_the_class_that_is_believed(linear):
 
 
 @pytest.mark.parametrize("activation_bytes", [1 << 28, 3 * 8], ids=["all patches at once", "three patches at once"])
-def test_occlusion_finds_the_only_pixel_that_counts(activation_bytes, monkeypatch):
+def test_occlusion_locates_the_only_relevant_pixel(activation_bytes, monkeypatch):
     monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", activation_bytes)
     dense = Dense(20, 2)
     dense.weights[:] = 0
@@ -60,19 +60,19 @@ def test_occlusion_finds_the_only_pixel_that_counts(activation_bytes, monkeypatc
     expected[1, 2] = 6
     np.testing.assert_allclose(occlusion_map(model, x, 0, patch=1), expected)
     np.testing.assert_array_equal(occlusion_map(model, x, 1, patch=1), 0)
-    # every patch of 3×3 covers it: they begin in rows 0 and 1, columns 0 and 2
+    # every 3×3 patch covers this pixel: the patches start at rows 0 and 1, columns 0 and 2
     wide = occlusion_map(model, x, 0, patch=3, stride=3)
     np.testing.assert_allclose(wide, np.full((4, 5), 6))
 
 
-def test_what_speaks_against_a_class_is_below_zero():
+def test_occlusion_is_negative_for_evidence_against_the_class():
     dense = Dense(4, 1)
     dense.weights[:, 0] = [1, -2, 0, 0]
     model = CNN([Flatten(), dense], input_shape=(1, 2, 2))
     np.testing.assert_allclose(occlusion_map(model, np.ones((1, 1, 2, 2), np.float32), patch=1), [[1, -2], [0, 0]])
 
 
-def test_grad_cam_is_the_plane_that_counts(one_channel, rng):
+def test_grad_cam_is_the_relevant_feature_map(one_channel, rng):
     x = rng.standard_normal((2, 1, 4, 5)).astype(np.float32)
     np.testing.assert_allclose(grad_cam(one_channel, x, 0), np.maximum(x[:, 0], 0) / 20, rtol=1e-6)
     np.testing.assert_array_equal(grad_cam(one_channel, x, 1), 0)
@@ -82,15 +82,15 @@ def test_grad_cam_is_the_plane_that_counts(one_channel, rng):
 @pytest.mark.parametrize(
     ("ask", "error", "message"),
     [
-        (lambda m, x: saliency(m, x, 2), ConfigError, "tells the classes 0 to 1 apart, got class 2"),
-        (lambda m, x: grad_cam(m, x, -1), ConfigError, "tells the classes 0 to 1 apart, got class -1"),
-        (lambda m, x: grad_cam(m, x, 0, layer=1), ConfigError, r"has planes \(N, C, H, W\), got GlobalAvgPool2D of cnn"),
+        (lambda m, x: saliency(m, x, 2), ConfigError, "has classes 0 to 1, got class 2"),
+        (lambda m, x: grad_cam(m, x, -1), ConfigError, "has classes 0 to 1, got class -1"),
+        (lambda m, x: grad_cam(m, x, 0, layer=1), ConfigError, r"feature maps \(N, C, H, W\) as output, got GlobalAvgPool2D of cnn"),
         (lambda m, x: grad_cam(m, x, 0, layer=9), ConfigError, "got no layer of cnn"),
-        (lambda m, x: occlusion_map(m, x, patch=5), ConfigError, "patch must be 1 to 4 pixels, as the image is 4×5, got 5"),
-        (lambda m, x: occlusion_map(m, x, patch=2, stride=3), ConfigError, "stride must be 1 to 2 pixels, as the patch, got 3"),
-        (lambda m, x: occlusion_map(m, x[0]), ShapeError, r"one image \(1, C, H, W\), got \(1, 4, 5\)"),
+        (lambda m, x: occlusion_map(m, x, patch=5), ConfigError, "patch must be 1 to 4 pixels for an image of 4×5, got 5"),
+        (lambda m, x: occlusion_map(m, x, patch=2, stride=3), ConfigError, "stride must be 1 to 2 pixels, at most the patch size, got 3"),
+        (lambda m, x: occlusion_map(m, x[0]), ShapeError, r"one image of shape \(1, C, H, W\), got \(1, 4, 5\)"),
     ],
 )  # fmt: skip
-def test_what_can_not_be_asked_is_told(one_channel, ask, error, message):
+def test_invalid_arguments_raise(one_channel, ask, error, message):
     with pytest.raises(error, match=message):
         ask(one_channel, np.zeros((1, 1, 4, 5), np.float32))

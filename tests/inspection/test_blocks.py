@@ -1,4 +1,4 @@
-"""A residual block taken apart computes what it computes whole."""
+"""The inner layers of a residual block match the block."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def stages(model, rng):
     return trace(model, rng.standard_normal((2, 2, 8, 7)).astype(np.float32), labels=np.array([1, 4]))
 
 
-def test_its_sum_is_its_output(model, stages):
+def test_sum_of_the_inner_layers_equals_the_output(model, stages):
     block, parts = stages[1], inside(stages[1])
     assert set(parts) == set(block.layer.inner()) != set()
     around = parts["shortcut_norm"].out if "shortcut_norm" in parts else block.x
@@ -37,7 +37,7 @@ def test_its_sum_is_its_output(model, stages):
     np.testing.assert_allclose(np.maximum(parts[last].out + around, 0), block.out, rtol=1e-4, atol=1e-5)
 
 
-def test_its_gradients_are_those_of_the_block(model, stages):
+def test_inner_gradients_equal_the_gradients_of_the_block(model, stages):
     block, parts = stages[1], inside(stages[1])
     for name, gradient in block.gradients.items():
         inner, _, parameter = name.partition(".")
@@ -46,12 +46,12 @@ def test_its_gradients_are_those_of_the_block(model, stages):
     np.testing.assert_allclose(parts["conv1"].d_x + d_around, block.d_x, rtol=1e-3, atol=1e-5)
 
 
-def test_without_gradients_only_the_way_up_is_told(model, rng):
+def test_inner_layers_without_gradients(model, rng):
     parts = inside(trace(model, rng.standard_normal((1, 2, 8, 7)).astype(np.float32))[1])
     assert parts["conv1"].d_out is None
 
 
-def test_a_layer_inside_lies_under_the_microscope(model, rng):
+def test_specimen_of_an_inner_layer(model, rng):
     stages = trace(model, rng.standard_normal((1, 2, 8, 7)).astype(np.float32), labels=np.array([3]))
     assert {"0", "1.conv1", "1.conv2"} <= set(lenses(model))
     conv = through("1.conv2", stages)
@@ -63,5 +63,5 @@ def test_a_layer_inside_lies_under_the_microscope(model, rng):
     np.testing.assert_allclose(conv.d_weights, d_weights, rtol=1e-3, atol=1e-5)
 
 
-def test_other_layers_have_no_inside(stages):
+def test_other_layers_have_no_inner_layers(stages):
     assert inside(stages[0]) == {}

@@ -1,4 +1,4 @@
-"""Layers are found by name or place, and what is not there is told."""
+"""Layer lookup by name or index, and its errors."""
 
 import pytest
 
@@ -13,20 +13,20 @@ def model():
     return CNN([*layers[:3], Conv2D(2, 2, 3), *layers[3:]], input_shape=(1, 8, 8), name="mine")
 
 
-def test_layers_are_named_by_kind_and_number(model):
+def test_layers_are_named_by_type_and_number(model):
     assert layer_names(model) == ["conv1", "norm1", "relu1", "conv2", "pool1", "block1", "flatten1", "dense1"]
     assert [find_layer(model, name) for name in ("conv2", "3", 3, "dense1")] == [3, 3, 3, 7]
     assert last_planes(model) == 5
 
 
-def test_convolutions_inside_blocks_are_found(model):
+def test_convolutions_in_blocks_are_found(model):
     found = convolutions(model)
     assert list(found) == ["conv1", "conv2", "block1.conv1", "block1.conv2", "block1.shortcut_conv"]
     assert found["block1.conv2"] is model.layers[5].branch[1][0]
     assert [find_convolution(model, name) for name in (None, 3, "block1.conv2")] == ["conv1", "conv2", "block1.conv2"]
 
 
-def test_what_is_not_there_is_told(model):
+def test_unknown_layer_raises(model):
     with pytest.raises(
         ConfigError, match=r"mine has no layer 'conv3' \(did you mean .*: choose one of conv1, norm1, .* 0 to 7\.$"
     ):

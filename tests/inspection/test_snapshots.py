@@ -1,4 +1,4 @@
-"""Snapshots of filters and histories: kept, read back, refused when they are not what they should be."""
+"""Filter snapshots and histories: round trip and invalid files."""
 
 import json
 
@@ -24,7 +24,7 @@ def kept(model):
     return snapshots
 
 
-def test_snapshots_come_back_as_they_were(kept, tmp_path):
+def test_snapshots_round_trip(kept, tmp_path):
     kept.save(tmp_path / "s.npz")
     read = Snapshots.load(tmp_path / "s.npz")
     assert (read.net, read.layer, list(read.filters)) == ("tiny", "conv1", [0, 1, 2])
@@ -36,26 +36,28 @@ def test_snapshots_come_back_as_they_were(kept, tmp_path):
 @pytest.mark.parametrize(
     ("header", "arrays", "message"),
     [
-        ({"format": 3}, {"epoch.0": np.zeros((1, 1, 2, 2))}, "expected the format 'snapshots 1', got 3"),
+        ({"format": 3}, {"epoch.0": np.zeros((1, 1, 2, 2))}, "expected format 'snapshots 1', got 3"),
         ({"format": "snapshots 1", "net": "a", "layer": "b"}, {"one": np.zeros((1, 1, 2, 2))}, "invalid literal"),
         ({"format": "snapshots 1", "net": "a", "layer": "b"}, {"epoch.0": np.zeros(3)}, "expected filters of one shape"),
-        ({"format": "snapshots 1", "net": "a", "layer": "b"}, {}, "expected the format"),
+        ({"format": "snapshots 1", "net": "a", "layer": "b"}, {}, "expected format"),
         ({"format": "snapshots 1", "net": "a"}, {"epoch.0": np.zeros((1, 1, 2, 2))}, "'layer'"),
     ],
 )  # fmt: skip
-def test_a_file_of_another_kind_is_refused(header, arrays, message, tmp_path):
+def test_file_without_snapshots_raises(header, arrays, message, tmp_path):
     write_checkpoint(tmp_path / "s.npz", header, arrays)
-    with pytest.raises(CheckpointError, match=f"s.npz does not hold snapshots of filters .*{message}"):
+    with pytest.raises(CheckpointError, match=f"s.npz does not contain filter snapshots .*{message}"):
         Snapshots.load(tmp_path / "s.npz")
 
 
-def test_a_missing_or_damaged_file_is_told(kept, tmp_path):
+def test_missing_or_damaged_file_raises(kept, tmp_path):
     path = tmp_path / "s.npz"
-    with pytest.raises(CheckpointError, match=r"Expected snapshots of filters at .*: let `jitcnn train --snapshots`"):
+    with pytest.raises(
+        CheckpointError, match=r"No filter snapshots found at .*: create them with `jitcnn train --snapshots`"
+    ):
         Snapshots.load(path)
     kept.save(path)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(CheckpointError, match=r"s\.npz is not a whole"):
+    with pytest.raises(CheckpointError, match=r"s\.npz is not a valid jitcnn model file"):
         Snapshots.load(path)
 
 
@@ -65,7 +67,7 @@ EPOCH = {
 }  # fmt: skip
 
 
-def test_a_history_is_read(tmp_path):
+def test_read_histories(tmp_path):
     path = tmp_path / "history.json"
     histories = {"a": {"epochs": [EPOCH, {**EPOCH, "epoch": 2}]}, "b": {"epochs": []}}
     path.write_text(json.dumps({"histories": histories}))
@@ -76,16 +78,16 @@ def test_a_history_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no history of a run"),
-        ("[]", "is no history of a run"),
-        ('{"histories": {"a": 3}}', "is no history of a run"),
-        ('{"histories": {"a": {"epochs": [{"epoch": 1}]}}}', "is no history of a run"),
-        (json.dumps({"histories": {"a": {"epochs": [{**EPOCH, "test_loss": "low"}]}}}), "expected figures"),
-        ('{"histories": {"a": {"epochs": []}}}', "holds no epoch that was finished"),
+        ("{", "is not a training history"),
+        ("[]", "is not a training history"),
+        ('{"histories": {"a": 3}}', "is not a training history"),
+        ('{"histories": {"a": {"epochs": [{"epoch": 1}]}}}', "is not a training history"),
+        (json.dumps({"histories": {"a": {"epochs": [{**EPOCH, "test_loss": "low"}]}}}), "expected numbers"),
+        ('{"histories": {"a": {"epochs": []}}}', "contains no completed epoch"),
         (None, "cannot be read: No such file"),
     ],
 )
-def test_what_is_no_history_is_told(text, message, tmp_path):
+def test_invalid_history_raises(text, message, tmp_path):
     path = tmp_path / "history.json"
     if text is not None:
         path.write_text(text)
@@ -93,7 +95,7 @@ def test_what_is_no_history_is_told(text, message, tmp_path):
         read_histories(path)
 
 
-def test_a_model_without_its_training_has_no_curves(model, tmp_path):
+def test_model_file_without_history_raises(model, tmp_path):
     model.save(tmp_path / "m.npz")
     with pytest.raises(CheckpointError, match=r"m\.npz holds a net and no training: expected a checkpoint"):
         read_histories(tmp_path / "m.npz")

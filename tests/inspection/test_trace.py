@@ -1,4 +1,4 @@
-"""A traced pass is the model's own pass."""
+"""A traced pass equals the pass of the model."""
 
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ def images(rng):
     return rng.integers(0, 256, (3, 2, 9, 7)).astype(np.uint8)
 
 
-def test_outputs_are_those_of_the_model(model, images):
+def test_outputs_match_the_model(model, images):
     stages = trace(model, images)
     assert [stage.layer for stage in stages] == model.layers
     np.testing.assert_allclose(stages[-1].out, model.predict_proba(images), rtol=1e-5)
@@ -35,7 +35,7 @@ def test_outputs_are_those_of_the_model(model, images):
     assert stages[0].gradients == {}
 
 
-def test_gradients_are_those_of_the_model(model, images):
+def test_gradients_match_the_model(model, images):
     labels = np.array([4, 0, 2])
     stages = trace(model, images, labels=labels)
     assert stages[-1].d_out is None
@@ -50,8 +50,8 @@ def test_gradients_are_those_of_the_model(model, images):
     assert np.abs(stages[0].d_x).max() > 0
 
 
-def test_the_gradient_of_one_logit_is_its_slope(model, images):
-    """A small step along d_x changes the logit as much as the gradient says."""
+def test_gradient_of_one_logit_matches_central_differences(model, images):
+    """A small step along d_x changes the logit as predicted by the gradient."""
     d_logits = np.zeros((1, 5), np.float32)
     d_logits[0, 3] = 1
     x = model.as_input(images[:1])
@@ -61,21 +61,21 @@ def test_the_gradient_of_one_logit_is_its_slope(model, images):
     assert up - down == pytest.approx(float(2 * (step * slope).sum()), rel=0.05)
 
 
-def test_the_gradient_may_be_made_of_the_logits(model, images):
+def test_d_logits_can_be_a_function_of_the_logits(model, images):
     logits = model.logits(model.as_input(images), training=False)
     given, made = (trace(model, images, d_logits=d_logits)[0].d_x for d_logits in (2 * logits, lambda seen: 2 * seen))
     np.testing.assert_allclose(made, given, rtol=1e-4, atol=1e-6)
     assert np.abs(made).max() > 0
 
 
-def test_a_model_keeps_its_weights_when_traced(model, images):
+def test_trace_does_not_change_the_weights(model, images):
     before = [array.copy() for array in model.arrays()]
     trace(model, images, labels=np.array([1, 1, 1]))
     assert all(np.array_equal(a, b) for a, b in zip(before, model.arrays(), strict=True))
 
 
-def test_what_does_not_fit_is_refused(model, images):
+def test_invalid_arguments_raise(model, images):
     with pytest.raises(ConfigError, match="labels or d_logits, got both"):
         trace(model, images, labels=np.zeros(3, int), d_logits=np.zeros((3, 5), np.float32))
-    with pytest.raises(ShapeError, match=r"d_logits of shape \(3, 5\), as the logits, got \(3, 4\)"):
+    with pytest.raises(ShapeError, match=r"d_logits of shape \(3, 5\), like the logits, got \(3, 4\)"):
         trace(model, images, d_logits=np.zeros((3, 4), np.float32))

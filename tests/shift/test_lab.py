@@ -1,4 +1,4 @@
-"""The lab: what it trains, what it measures, and what is left when it is stopped."""
+"""The shift lab: training, measurements and interruption."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ def quick(data, nets=("dense",), **how):
     return translation_lab(data, epochs=1, images=20, reach=1, nets=nets, **how)
 
 
-def test_every_net_is_measured_without_and_with_shifted_images(few):
+def test_every_net_is_measured_with_and_without_augmentation(few):
     begun, measured = [], []
     result = quick(few, on_start=lambda model, augmented: begun.append((model.name, augmented)), on_net=measured.append)
     assert begun == [("dense", False), ("dense", True)]
@@ -36,7 +36,7 @@ def test_every_net_is_measured_without_and_with_shifted_images(few):
     assert result.find("max", augmented=True) is None
 
 
-def test_the_second_training_moves_images_by_whole_pixels(few, monkeypatch):
+def test_second_training_shifts_by_whole_pixels(few, monkeypatch):
     changed = []
 
     def noted(*arguments, augmentation, **how):
@@ -48,7 +48,7 @@ def test_the_second_training_moves_images_by_whole_pixels(few, monkeypatch):
     assert changed == [None, Augmentation(crop=4)]
 
 
-def test_the_map_is_that_of_the_net_as_trained(few, monkeypatch):
+def test_map_matches_the_trained_net(few, monkeypatch):
     trained = []
     monkeypatch.setattr(lab_module, "fit", lambda model, *a, **how: trained.append(model) or fit(model, *a, **how))
     result = quick(few)
@@ -57,14 +57,14 @@ def test_the_map_is_that_of_the_net_as_trained(few, monkeypatch):
         np.testing.assert_array_equal(net.shifts.accuracy, expected.accuracy)
 
 
-def test_the_same_seed_gives_the_same_lab(few):
+def test_same_seed_gives_the_same_results(few):
     first, second = quick(few), quick(few)
     for one, other in zip(first.nets, second.nets, strict=True):
         np.testing.assert_array_equal(one.shifts.accuracy, other.shifts.accuracy)
         assert one.epochs[0].train_loss == other.epochs[0].train_loss
 
 
-def test_nets_that_convolve_are_measured_inside(few):
+def test_equivariance_is_measured_for_convolutional_nets(few):
     (first, *_, last), _ = (net.inside for net in quick(few, nets=("max",)).nets)
     assert (first.layers, first.stride, first.shift) == ("Conv2D", 1, 1)
     assert (last.layers, last.stride, last.shift) == ("Conv2D + ReLU + MaxPool2D", 2, 2)
@@ -74,7 +74,7 @@ def stop(*_):
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_in_a_training_keeps_what_was_measured(few):
+def test_ctrl_c_during_training_keeps_the_results(few):
     def on_batch(*_):
         if len(measured) == 1:
             stop()
@@ -85,14 +85,14 @@ def test_ctrl_c_in_a_training_keeps_what_was_measured(few):
     assert [(net.name, net.augmented) for net in result.nets] == [("dense", False)]
 
 
-def test_ctrl_c_in_a_map_keeps_what_was_measured(few):
+def test_ctrl_c_during_a_map_keeps_the_results(few):
     result = quick(few, on_shift=stop)
     assert result.interrupted
     assert result.nets == []
     assert conclude(result) == ""
 
 
-def test_everything_goes_into_json(few):
+def test_results_can_be_written_as_json(few):
     result = quick(few)
     record = json.loads(json.dumps(result.as_dict()))
     assert record["nets"][0]["accuracy"] == result.nets[0].shifts.accuracy.tolist()
@@ -101,6 +101,6 @@ def test_everything_goes_into_json(few):
     assert record["interrupted"] is False
 
 
-def test_more_images_than_there_are_means_all(few):
+def test_image_count_is_limited_to_the_test_images(few):
     result = translation_lab(replace(few, x_test=few.x_test[:5], y_test=few.y_test[:5]), 1, reach=0, nets=("dense",))
     assert result.test_images == result.nets[0].shifts.image_count == 5

@@ -1,4 +1,4 @@
-"""Six nets, one budget."""
+"""The six lab nets have about the same number of parameters."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from jitcnn.shift import LAB_NETS, lab_nets
 
 
 @pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 32, 32)])
-def test_all_have_the_same_number_of_parameters_within_a_twentieth(image_shape):
+def test_parameter_counts_differ_by_at_most_5_percent(image_shape):
     counts = [model.parameter_count for model in lab_nets(image_shape).values()]
     assert len(counts) == 6
     assert max(counts) < 1.05 * min(counts)
 
 
-def test_the_counts_on_digits_are_those_of_the_docs():
+def test_parameter_counts_match_the_documentation():
     counts = {name: model.parameter_count for name, model in lab_nets().items()}
     assert counts == dict.fromkeys(("max", "average", "strided", "blurred"), 25_108) | {
         "global": 25_441,
@@ -22,7 +22,7 @@ def test_the_counts_on_digits_are_those_of_the_docs():
     }
 
 
-def test_each_halves_in_its_own_way():
+def test_each_net_downsamples_differently():
     kinds = {name: [type(layer) for layer in model.layers] for name, model in lab_nets().items()}
     assert kinds["max"].count(MaxPool2D) == 2
     assert kinds["average"].count(AvgPool2D) == 2
@@ -32,25 +32,25 @@ def test_each_halves_in_its_own_way():
     assert Conv2D not in kinds["dense"]
 
 
-def test_all_end_on_maps_of_the_same_size():
+def test_final_feature_maps_have_the_same_size():
     models = lab_nets(nets=("max", "average", "strided", "blurred"))
     for model in models.values():
         assert next(row.output_shape for row in model.summary_rows() if row.label == "Flatten") == (784,)
 
 
-def test_the_seed_decides_the_first_weights():
+def test_seed_determines_the_initial_weights():
     first, again, other = (lab_nets(seed=seed, nets=("max",))["max"].layers[0].weights for seed in (3, 3, 4))
     assert (first == again).all()
     assert (first != other).any()
 
 
-def test_an_unknown_net_is_told():
-    with pytest.raises(ConfigError, match=r"no net named 'mox' \(did you mean 'max'\?\): choose among max, average"):
+def test_unknown_net_raises():
+    with pytest.raises(ConfigError, match=r"Unknown net 'mox' \(did you mean 'max'\?\): choose one of max, average"):
         lab_nets(nets=("mox",))
     assert set(lab_nets(nets=("dense",))) == {"dense"} < set(LAB_NETS)
 
 
-def test_the_old_names_still_work_with_a_warning():
+def test_old_names_warn():
     with pytest.warns(DeprecationWarning, match=r"jitcnn.shift.RIVALS is now called LAB_NETS"):
         assert shift.RIVALS is LAB_NETS
     with pytest.raises(AttributeError, match="no attribute 'mox'"):

@@ -1,4 +1,4 @@
-"""Moving images."""
+"""Shifting images."""
 
 import numpy as np
 import pytest
@@ -18,5 +18,5 @@ IMAGE = np.arange(1, 7, dtype=np.uint8).reshape(1, 1, 2, 3)
         (5, 0, [[0, 0, 0], [0, 0, 0]]),
     ],
 )
-def test_images_move_and_black_comes_in(right, down, expected):
+def test_shifted_images_are_filled_with_black(right, down, expected):
     assert shift_images(IMAGE, right, down)[0, 0].tolist() == expected
