@@ -1,7 +1,6 @@
-"""A convolutional neural network from scratch: explicit loops, compiled.
+"""Convolutional neural networks from scratch: explicit loops, compiled by Numba.
 
-The names below are loaded when they are first used, so that ``import jitcnn`` costs nothing and only
-what computes loads numba.
+Public names are imported on first use: ``import jitcnn`` is fast, and numba is loaded only when needed.
 """
 
 from importlib import import_module
@@ -70,7 +69,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def _layer_names() -> list[str]:
-    """The layers' names stand in their own register alone, and reading it loads them."""
+    """Public names of the layers, from their registry; this imports all layers."""
     return ["Layer", *import_module(".layers", __name__).LAYERS]
 
 
@@ -83,7 +82,7 @@ def __getattr__(name: str) -> Any:
         return [*_HOME_OF, *_layer_names(), "__version__"]
     if name in _HOME_OF:
         return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
-    if name[0].isupper() and name in _layer_names():  # as a layer is written: asking for a module loads nothing else
+    if name[0].isupper() and name in _layer_names():  # layer names are capitalised: looking up a module loads no layers
         return getattr(import_module(".layers", __name__), name)
     raise AttributeError(f"module 'jitcnn' has no attribute {name!r}")
 

@@ -242,9 +242,7 @@ def _inferred(one: LayerDescription, shape: Shape | None) -> dict[str, int]:
     if shape is None:
         missing = [axis for axis in axes if axis in LAYERS[one.kind].config_names and axis not in one.settings]
         if missing:
-            raise ConfigError(
-                f"{one.where}: {missing[0]} cannot be inferred; add an input_shape such as [1, 28, 28]."
-            )
+            raise ConfigError(f"{one.where}: {missing[0]} cannot be inferred; add an input_shape such as [1, 28, 28].")
         return {}
     if axes and len(axes) != len(shape):
         wanted, got = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, shape))
@@ -297,4 +295,6 @@ def _toml(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
             return f"[{', '.join(map(_toml, value))}]"
-    raise ConfigError(f"A layer setting must be a number, string, boolean or list of them to be written as TOML, got {value!r}.")
+    raise ConfigError(
+        f"A layer setting must be a number, string, boolean or list of them to be written as TOML, got {value!r}."
+    )

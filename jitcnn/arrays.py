@@ -1,4 +1,4 @@
-"""The two kinds of array that everything here is made of."""
+"""Array types used throughout the package."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
-"""float32 (to train) or float64 (to check gradients)."""
+"""float32 (training) or float64 (gradient checks)."""
 
 IntArray = NDArray[np.integer[Any]]
-"""Labels, positions, pixels."""
+"""Labels, indices, pixels."""

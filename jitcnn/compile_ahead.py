@@ -1,9 +1,9 @@
-"""On the first run of all, a second process compiles one half of the kernels while the first compiles the other.
+"""On the first run, a helper process compiles half of the kernels while the main process compiles the rest.
 
-A compiler keeps one core busy, threads would not help it (numba compiles under one lock), and what the helper
-compiles comes back through the cache on disk: mnist-cnn is ready to learn in half the time. To the helper fall, of the
-fused blocks of pooling, the gradients of the filters, and the way forward through each but the first: for mnist-cnn
-the halves are about as long.
+Compilation uses one core, and threads do not help because numba compiles under a global lock. The helper shares its
+kernels through the cache on disk: mnist-cnn is ready to train in half the time. For the fused pooling blocks, the helper
+compiles the gradient of the filters, and the forward pass of all blocks but the first; for mnist-cnn the two halves take
+about the same time.
 """
 
 import json
@@ -28,18 +28,18 @@ from .optim import Optimizer
 
 @contextmanager
 def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | None"]:
-    """The helper at work, if the cache is empty and there is a core for it, else None; it ends with the context."""
+    """Run the helper if the cache is empty and a second core is available, else yield None; it is stopped on exit."""
     process = _start(model, batch_size)
     try:
         yield process
     finally:
         if process is not None:
-            process.terminate()  # after wait() there is nothing left to end
+            process.terminate()  # no effect after wait()
             process.wait()
 
 
 def rehearse(model: CNN, batch_size: int) -> None:
-    """The helper's half."""
+    """Run the kernels that the helper compiles."""
     shape = model.input_shape
     if shape is None:
         return
@@ -53,7 +53,7 @@ def rehearse(model: CNN, batch_size: int) -> None:
 
 
 def rehearse_the_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -> None:
-    """The other half: a step of learning that goes around what the helper compiles, on gradients of zero."""
+    """Run the other kernels: a training step with zero gradients that skips the helper's kernels."""
     later = _later_blocks(model)
     for step in model.steps_to_logits():
         x = step.pretend(x) if step in later else step.forward(x)
@@ -70,7 +70,7 @@ def rehearse_the_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -
 
 
 def _later_blocks(model: CNN) -> list[ConvReLUPool]:
-    """The fused blocks of pooling behind the first one."""
+    """The fused pooling blocks after the first."""
     return [step for step in model.steps() if isinstance(step, ConvReLUPool)][1:]
 
 
@@ -84,12 +84,12 @@ def _start(model: CNN, batch_size: int) -> "subprocess.Popen[bytes] | None":
     command = [sys.executable, "-m", "jitcnn.compile_ahead", request]
     try:
         return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    except OSError:  # no second process to be had: the first compiles everything
+    except OSError:  # no helper available: the main process compiles everything
         return None
 
 
 def main() -> None:
-    """Compile what the request on the command line asks for; whatever goes wrong, the first process does it itself."""
+    """Compile the kernels for the model on the command line; if this fails, the main process compiles them."""
     text, batch_size = json.loads(sys.argv[1])
     try:
         rehearse(CNN.from_toml(parse_net(text), seed=Blank()), batch_size)

@@ -1,11 +1,11 @@
-"""What can go wrong, by name: every error a user may meet is a ``JitCNNError``."""
+"""Exceptions: every error that a user can cause is a ``JitCNNError``."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class JitCNNError(Exception):
-    """Base of all errors that a caller can mend; its text is one sentence."""
+    """Base class of all errors that a caller can fix; the message is one sentence."""
 
 
 class ShapeError(JitCNNError, ValueError):
@@ -13,7 +13,7 @@ class ShapeError(JitCNNError, ValueError):
 
 
 class DTypeError(JitCNNError, TypeError):
-    """An array has the wrong kind of numbers."""
+    """An array has the wrong dtype."""
 
 
 class ConfigError(JitCNNError, ValueError):
@@ -21,19 +21,19 @@ class ConfigError(JitCNNError, ValueError):
 
 
 class DataError(JitCNNError, ValueError):
-    """Data or a data file is damaged, missing, or not what it should be."""
+    """Data or a data file is damaged, missing or invalid."""
 
 
 class CheckpointError(JitCNNError, ValueError):
-    """A model file is damaged, is none, or belongs to another architecture."""
+    """A model file is damaged, invalid, or of another architecture."""
 
 
 class GradientError(JitCNNError, ArithmeticError):
-    """A gradient disagrees with its numeric estimate, or there is nothing to compare."""
+    """A gradient differs from its numerical estimate, or no gradients could be compared."""
 
 
 class TrainingError(JitCNNError, ArithmeticError):
-    """Training went wrong: the loss is no longer a number."""
+    """Training failed: the loss is NaN or infinite."""
 
 
 class DisagreementError(JitCNNError, ArithmeticError):
@@ -41,7 +41,7 @@ class DisagreementError(JitCNNError, ArithmeticError):
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """The known word nearest to ``word``, in parentheses after a space; empty if none is near."""
+    """A suggestion such as `` (did you mean 'ReLU'?)``, with the closest known word; empty if none is close."""
     by_lower_case = {name.lower(): name for name in known}
     near = get_close_matches(str(word).lower(), by_lower_case, n=1)
     return f" (did you mean {by_lower_case[near[0]]!r}?)" if near else ""

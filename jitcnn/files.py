@@ -1,4 +1,4 @@
-"""Writing so that nothing is lost: the new file stands beside the old one until it is whole."""
+"""Atomic file writes: an existing file is kept until the new one is complete."""
 
 import os
 import tempfile
@@ -10,14 +10,14 @@ from typing import IO
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside ``path``; on leaving, flush it to disk and rename it to ``path``.
+    """Open a temporary file in the folder of ``path``; on exit, flush it to disk and rename it to ``path``.
 
-    If anything goes wrong inside, ``path`` is as it was and the temporary file is gone.
+    If an exception is raised, ``path`` is unchanged and the temporary file is deleted.
 
     Raises
     ------
     OSError
-        If the folder cannot be written.
+        If the folder is not writable.
     """
     path = Path(path)
     temporary = tempfile.NamedTemporaryFile(dir=path.parent, prefix=_prefix(path), delete=False)  # noqa: SIM115
@@ -32,7 +32,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             os.unlink(temporary.name)
         raise
-    with suppress(OSError):  # the rename itself reaches the disk where folders can be opened
+    with suppress(OSError):  # flush the rename too, on systems where folders can be opened
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -41,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove what processes that were killed while they wrote to ``path`` left beside it."""
+    """Delete the temporary files of processes that were killed while writing to ``path``."""
     path = Path(path)
     for entry in path.parent.iterdir():
         if entry.name.startswith(_prefix(path)):
@@ -49,12 +49,12 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
 
 
 def _prefix(path: Path) -> str:
-    """What the names of temporary files for ``path`` begin with."""
+    """Name prefix of the temporary files for ``path``."""
     return f".{path.name}-"
 
 
 def _umask() -> int:
-    """The permissions that new files of this process do without."""
+    """The umask of this process."""
     umask = os.umask(0)
     os.umask(umask)
     return umask

@@ -48,7 +48,7 @@ class ConvReLUPool(FusedBlock):
         self.pool = pool
 
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[Array, IntArray]]:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x and the argmax indices; the convolution output is not stored."""
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x and the argmax indices, not the convolution output."""
         conv = self.conv
         out, winners = functional.conv2d_relu_pool(
             x, conv.weights, conv.bias, conv.stride, conv.padding, self.pool.pool_size

@@ -1,4 +1,4 @@
-"""Is the training well? What broke first if something broke, and what ails it if it goes on."""
+"""Training diagnostics: locate the first non-finite value, and warn of common problems."""
 
 from collections.abc import Iterator
 from math import log
@@ -10,32 +10,32 @@ from .fusion import block_label, layers_of
 from .losses import softmax_cross_entropy
 from .model import CNN
 
-# A step by more than this share of the weights' own size is no small one down a slope.
+# Warn when one step changes the weights by more than this share of their norm.
 LARGEST_STEP = 0.5
-# How many steps at the beginning of an epoch are looked at, and one in how many later.
+# Check this many steps at the start of an epoch, then one in every SOME_STEPS.
 FIRST_STEPS, SOME_STEPS = 3, 50
-# Share of a layer's filters, or units, above which dead ones are told.
+# Warn when more than this share of a layer's filters or units are dead.
 DEAD = 0.5
-# Times the loss of who knows nothing, above which a training is told to be no good.
+# Warn when the loss exceeds this multiple of chance level, ln(num_classes).
 WORSE = 1.5
 
 
 def first_break(model: CNN, x: Array, y: IntArray) -> str:
-    """The first parameter, output or gradient that is NaN or infinite when a batch runs through the net, and back.
+    """First parameter, output or gradient that is NaN or infinite in a forward and backward pass.
 
     Parameters
     ----------
-    model : CNN; its gradients are set anew
-    x : ndarray of shape (N, C, H, W), float, scaled
-    y : ndarray of shape (N,), integer class of each image
+    model : CNN; its gradients are overwritten
+    x : ndarray of shape (N, C, H, W), float, normalised
+    y : ndarray of shape (N,), integer labels
 
     Returns
     -------
     str
-        Such as ``the output of Conv2D 1→32 3×3``; empty if all is finite.
+        Such as ``the output of Conv2D 1→32 3×3``; empty if all values are finite.
     """
     steps = model.steps_to_logits()
-    with np.errstate(all="ignore"):  # what overflows is looked for, not warned of
+    with np.errstate(all="ignore"):  # overflow is expected here
         for step in steps:
             for layer in layers_of(step):
                 for name, array in (layer.parameters() | layer.buffers()).items():
@@ -56,16 +56,16 @@ def first_break(model: CNN, x: Array, y: IntArray) -> str:
 
 
 def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
-    """Filters and units behind a ReLU that give nothing but zero on every image, and so cannot learn.
+    """Filters and units whose ReLU outputs zero on every image; their gradient is zero, so they cannot learn.
 
     Parameters
     ----------
     model : CNN
-    x : ndarray of shape (N, C, H, W), float, scaled; a few hundred images
+    x : ndarray of shape (N, C, H, W), float, normalised; a few hundred images
 
     Yields
     ------
-    label of the layers, dead filters or units, all of them
+    label of the layers, number of dead filters or units, total number
     """
     steps, at_once = model.steps_to_logits(), model.images_at_once
     brightest: dict[int, Array] = {}
@@ -81,17 +81,17 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
 
 
 class Watch:
-    """Looks at the first steps of an epoch and at some of the others: how far each moves the weights it is taken by.
+    """Records the largest relative weight change over the first steps of an epoch and a sample of the later ones.
 
-    ``share`` is the length of the longest, learning rate times gradient, in parts of the length that the weights have
-    after it; ``where`` is their layer.
+    ``share`` is the largest ratio of ‖learning rate · gradient‖ to the norm of the weights after the step; ``where`` is
+    the label of the layer.
     """
 
     def __init__(self) -> None:
         self.where, self.share = "", 0.0
 
     def look(self, batch: int, model: CNN, learning_rate: float) -> None:
-        """Measure the gradients that the model holds after this batch, if it is one to look at."""
+        """Measure the model's gradients after this batch, if the batch is one to check."""
         if batch > FIRST_STEPS and batch % SOME_STEPS:
             return
         for layer in model.layers:
@@ -105,30 +105,30 @@ class Watch:
 
 
 def remarks(model: CNN, x: Array, loss: float, watch: Watch) -> tuple[str, ...]:
-    """A sentence for each thing that ails a training.
+    """Warnings about an epoch, one sentence per problem.
 
     Parameters
     ----------
-    model : CNN, after an epoch
-    x : ndarray of shape (N, C, H, W), float, scaled: some hundred images
-    loss : mean cross-entropy of the epoch
-    watch : what was seen of its steps
+    model : CNN, after the epoch
+    x : ndarray of shape (N, C, H, W), float, normalised; a few hundred images
+    loss : float, mean cross-entropy of the epoch
+    watch : Watch, updated during the epoch
     """
     said = []
     if watch.share > LARGEST_STEP:
         said.append(
-            f"exploding gradients: a step moved the weights of {watch.where} by {watch.share:.0%} of their size; "
-            "try a tenth of the learning rate."
+            f"exploding gradients: a step changed the weights of {watch.where} by {watch.share:.0%} of their norm; "
+            "divide the learning rate by 10."
         )
     if model.num_classes is not None and loss > WORSE * log(max(2, model.num_classes)):
         said.append(
-            f"worse than guessing: the loss is {loss:.3g}, and ln {model.num_classes} = {log(model.num_classes):.3g} "
-            "for who knows nothing; try a tenth of the learning rate."
+            f"worse than chance: the loss is {loss:.3g}, chance level is ln {model.num_classes} = "
+            f"{log(model.num_classes):.3g}; divide the learning rate by 10."
         )
-    dead = [f"{dead} of {count} of {label}" for label, dead, count in dead_filters(model, x) if dead > DEAD * count]
+    dead = [f"{dead} of {count} in {label}" for label, dead, count in dead_filters(model, x) if dead > DEAD * count]
     if dead:
         said.append(
-            f"dead filters: {', '.join(dead)} give nothing on any of {len(x)} images, and so learn nothing any more; try a "
-            "lower learning rate, or LeakyReLU."
+            f"dead filters: {', '.join(dead)} output zero on all {len(x)} images and no longer learn; use a lower "
+            "learning rate, or LeakyReLU."
         )
     return tuple(said)

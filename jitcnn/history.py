@@ -1,4 +1,4 @@
-"""The record that a training leaves."""
+"""Training history: the metrics of every epoch."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training images came to; ``seconds`` is training alone, without the test.
+    """Metrics of one epoch; ``seconds`` is the training time, without evaluation.
 
-    ``remarks`` are sentences on what ails the training, such as filters that never fire; none if it is well.
+    ``remarks`` are warnings, such as dead filters; empty if there are none.
     """
 
     epoch: int
@@ -23,14 +23,14 @@ class Epoch:
 
 @dataclass
 class History:
-    """Epoch after epoch; ``interrupted`` when Ctrl-C ended it before the last."""
+    """Metrics of all epochs; ``interrupted`` is True if Ctrl-C stopped the training."""
 
     epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
 
     @property
     def seconds(self) -> float:
-        """Training time of all epochs."""
+        """Total training time, in seconds."""
         return sum(epoch.seconds for epoch in self.epochs)
 
     def as_dict(self) -> dict[str, Any]:

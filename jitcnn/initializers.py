@@ -1,4 +1,4 @@
-"""First weights: random, and as large as keeps a signal's variance from layer to layer."""
+"""Weight initialisers: random weights, scaled to preserve the variance of activations from layer to layer."""
 
 from math import prod
 
@@ -8,15 +8,15 @@ from .arrays import Array
 from .errors import ConfigError
 
 Seed = int | np.random.Generator
-MOST_WEIGHTS = 1 << 28  # in one array: 1 GiB in float32; the largest of VGG-19 has 102,760,448
+MOST_WEIGHTS = 1 << 28  # per array: 1 GiB in float32; the largest array of VGG-19 has 102,760,448
 
 
 class Blank(np.random.Generator):
-    """Instead of a generator, where initial weights are of no use: zeros, which take no memory until they are written.
+    """A generator for weights that will be overwritten: gives zeros, which use no memory until they are written.
 
     Parameters
     ----------
-    most : int, how many there may be in one array
+    most : int, maximum number of weights per array
     """
 
     def __init__(self, most: int = MOST_WEIGHTS) -> None:
@@ -25,19 +25,19 @@ class Blank(np.random.Generator):
 
 
 def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dtype: type = np.float32) -> Array:
-    """Normal numbers of standard deviation √(2 / fan_in), for layers followed by a ReLU.
+    """Normal distribution with standard deviation √(2 / fan_in), for layers followed by a ReLU.
 
     Parameters
     ----------
     shape : tuple of int
-    fan_in : int, how many inputs are summed into one output
+    fan_in : int, number of inputs per output
     rng : numpy random Generator
     dtype : np.float32 or np.float64
 
     Raises
     ------
     ConfigError
-        If that are more numbers than any net needs.
+        If ``shape`` exceeds the maximum number of weights.
 
     References
     ----------
@@ -53,19 +53,19 @@ def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dty
 def xavier_uniform(
     shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator, dtype: type = np.float32
 ) -> Array:
-    """Uniform numbers within ±√(6 / (fan_in + fan_out)), for layers followed by tanh or softmax.
+    """Uniform distribution on ±√(6 / (fan_in + fan_out)), for layers followed by tanh or softmax.
 
     Parameters
     ----------
     shape : tuple of int
-    fan_in, fan_out : int, how many inputs one output sums, how many outputs one input reaches
+    fan_in, fan_out : int, number of inputs per output, number of outputs per input
     rng : numpy random Generator
     dtype : np.float32 or np.float64
 
     Raises
     ------
     ConfigError
-        If that are more numbers than any net needs.
+        If ``shape`` exceeds the maximum number of weights.
 
     References
     ----------
@@ -82,5 +82,5 @@ def _check_size(shape: tuple[int, ...], rng: np.random.Generator) -> None:
     most = rng.most if isinstance(rng, Blank) else MOST_WEIGHTS
     if prod(shape) > most:
         raise ConfigError(
-            f"A layer may have at most {most:,} weights here, got the shape {shape}: use fewer channels, features or taps."
+            f"A layer may have at most {most:,} weights, got shape {shape}: use fewer channels or features or a smaller kernel."
         )

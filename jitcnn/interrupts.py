@@ -1,4 +1,4 @@
-"""Ctrl-C, and the request to end that a system sends: obeyed where nothing is cut off half-way."""
+"""Deferred handling of Ctrl-C and SIGTERM: the program stops only at safe points."""
 
 import signal
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class HeldInterrupts:
-    """While entered, Ctrl-C and SIGTERM are noted, and obeyed by ``obey``; the second one is obeyed at once.
+    """Context in which Ctrl-C and SIGTERM are recorded, and raised by ``obey``; a second signal is raised immediately.
 
-    Only the main thread hears them: in any other nothing is changed. One that the process ignores stays ignored.
+    It has no effect outside the main thread, which alone receives signals. Ignored signals stay ignored.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class HeldInterrupts:
             signal.signal(number, handler)
 
     def obey(self) -> None:
-        """Raise KeyboardInterrupt if there was one."""
+        """Raise KeyboardInterrupt if a signal was received."""
         if self.asked:
             raise KeyboardInterrupt
 
@@ -39,7 +39,7 @@ class HeldInterrupts:
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """While this is entered, SIGTERM raises KeyboardInterrupt."""
+    """Context in which SIGTERM raises KeyboardInterrupt."""
     before: dict[int, Any] = {}
     _replace(signal.SIGTERM, signal.default_int_handler, before)
     try:
@@ -50,11 +50,11 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 def _replace(number: int, handler: Any, before: dict[int, Any]) -> None:
-    """Set a handler and keep the old one, unless the signal is ignored, or is not for this thread to hear."""
+    """Set a handler and store the old one in ``before``, unless the signal is ignored or this is not the main thread."""
     old = signal.getsignal(number)
     if old in (signal.SIG_IGN, None):
         return
     try:
         before[number] = signal.signal(number, handler)
-    except ValueError:  # another thread than the main one
+    except ValueError:  # not the main thread
         return

@@ -1,4 +1,4 @@
-"""Cross-entropy: from probabilities as a textbook writes it, and from logits as it should be computed."""
+"""Cross-entropy: from probabilities, as in textbooks, and from logits, which is numerically stable."""
 
 import numpy as np
 
@@ -9,17 +9,17 @@ from .kernels.elementwise import losses as kernels
 
 
 def cross_entropy_loss(predictions: Array, y: IntArray) -> float:
-    """Mean over the batch of -ln of the probability given to the true class.
+    """Mean negative log-probability of the true class.
 
     Parameters
     ----------
     predictions : ndarray of shape (N, classes), probabilities (the output of a Softmax)
-    y : ndarray of shape (N,), integer class of each row
+    y : ndarray of shape (N,), integer labels
 
     Raises
     ------
     ShapeError, DTypeError, DataError
-        If the shapes do not fit, ``y`` is not integer, or a label is no class.
+        If the shapes do not match, ``y`` is not an integer array, or a label is out of range.
     """
     predictions, rows = _checked("cross_entropy_loss", predictions, y)
     true_class = predictions[rows, y]
@@ -27,9 +27,9 @@ def cross_entropy_loss(predictions: Array, y: IntArray) -> float:
 
 
 def cross_entropy_gradient(predictions: Array, y: IntArray) -> Array:
-    """Gradient of ``cross_entropy_loss`` for the probabilities: -1 / (N · p) at the true class, else 0.
+    """Gradient of ``cross_entropy_loss`` with respect to the probabilities: -1 / (N · p) at the true class, else 0.
 
-    Parameters and errors as ``cross_entropy_loss``.
+    Parameters and errors as for ``cross_entropy_loss``.
 
     Returns
     -------
@@ -43,27 +43,27 @@ def cross_entropy_gradient(predictions: Array, y: IntArray) -> Array:
 
 
 def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0.0) -> tuple[float, Array]:
-    """Cross-entropy of softmax(logits) and its gradient for the logits, without dividing by a probability.
+    """Cross-entropy of softmax(logits) and its gradient with respect to the logits, without dividing by a probability.
 
-    With p = softmax(logits) the gradient is (p - target) / N, which no small p can spoil. The target is
+    With p = softmax(logits), the gradient is (p - target) / N, which is stable for small p. The target is
     one_hot(y); with label smoothing it is (1 - label_smoothing) · one_hot(y) + label_smoothing / classes.
 
     Parameters
     ----------
     logits : ndarray of shape (N, classes), float32 or float64
-    y : ndarray of shape (N,), integer class of each row
-    label_smoothing : float, 0 up to, but not including, 1: the share of belief spread over all classes
+    y : ndarray of shape (N,), integer labels
+    label_smoothing : float in [0, 1), share of the target probability spread evenly over all classes
 
     Returns
     -------
     loss : float
-        Mean over the batch, in nats; ln(classes) when every class is predicted equally.
+        Mean over the batch, in nats; ln(classes) for a uniform prediction.
     d_logits : ndarray of shape (N, classes)
 
     Raises
     ------
     ShapeError, DTypeError, DataError
-        As ``cross_entropy_loss``.
+        As for ``cross_entropy_loss``.
     ConfigError
         If ``label_smoothing`` is out of range.
 
@@ -80,13 +80,13 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
 
 
 def check_label_smoothing(label_smoothing: float) -> None:
-    """ConfigError unless it is at least 0 and below 1."""
+    """Raise ConfigError unless 0 ≤ label_smoothing < 1."""
     if not 0 <= label_smoothing < 1:
         raise ConfigError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}.")
 
 
 def _checked(operation: str, scores: Array, y: IntArray) -> tuple[Array, IntArray]:
-    """The scores, and the row numbers 0 … N-1; raises where scores and labels do not fit together."""
+    """The scores and the row indices 0 … N-1; raises if the scores and labels do not match."""
     (scores,) = float_arrays(operation, predictions=scores)
     has_shape(operation, "predictions", scores, "N", "classes")
     y = np.asarray(y)
@@ -94,7 +94,9 @@ def _checked(operation: str, scores: Array, y: IntArray) -> tuple[Array, IntArra
         raise DTypeError(f"{operation} expects integer labels, got {y.dtype}.")
     N, classes = scores.shape
     if y.shape != (N,) or N == 0:
-        raise ShapeError(f"{operation} expects one label for each of {N} predictions, at least one, got {y.shape}.")
+        raise ShapeError(
+            f"{operation} expects one label per prediction, shape ({N},) with at least one, got {y.shape}."
+        )
     if y.min() < 0 or y.max() >= classes:
         raise DataError(f"{operation} expects labels from 0 to {classes - 1}, got {y.min()} to {y.max()}.")
     return scores, np.arange(N)

@@ -1,4 +1,4 @@
-"""How good a net is on images it did not learn from."""
+"""Evaluation: loss, accuracy, confusion matrix and misclassified images."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from .renamed import alias
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an evaluation; ``predicted`` (N,) is the predicted class of each image."""
+    """Result of an evaluation; ``predicted`` (N,) holds the predicted class of each image."""
 
     loss: float
     correct: int
@@ -23,7 +23,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of correct answers, 0 … 1."""
+        """Share of correct predictions, 0 … 1."""
         return self.correct / self.total
 
     believed = alias("Evaluation.believed", "predicted")
@@ -36,27 +36,27 @@ class Evaluation:
 def evaluate(
     model: CNN, images: IntArray, labels: IntArray, batch_size: int | None = None, mirrored: bool = False
 ) -> Evaluation:
-    """Mean cross-entropy and number of correct answers.
+    """Mean cross-entropy and number of correct predictions.
 
     Parameters
     ----------
     model : CNN
     images : ndarray of shape (N, C, H, W), uint8
     labels : ndarray of shape (N,), int64
-    batch_size : int, how many images run at once; by default ``model.images_at_once``
-    mirrored : bool, whether the net sees each image as it is and left to right, and its answer is the mean of the two
-        probabilities (Krizhevsky et al. 2012, section 4.1, without the crops); not for digits, which a mirror changes
+    batch_size : int, images per forward pass; default ``model.images_at_once``
+    mirrored : bool, average the probabilities of each image and its horizontal flip (Krizhevsky et al. 2012,
+        section 4.1, without the crops); not for digits, which a flip changes
 
     Raises
     ------
     ShapeError, DataError
-        If images or labels do not fit the model.
+        If the images or labels do not match the model.
     """
     classes, largest = model.num_classes, int(labels.max(initial=0))
     if classes is not None and largest >= classes:
         raise DataError(
-            f"{model.name} tells {classes} classes apart, expected labels 0 to {classes - 1}, got {largest}: "
-            "choose a net or a data set that fits the other."
+            f"{model.name} has {classes} classes, expected labels 0 to {classes - 1}, got {largest}: "
+            "choose a model and a data set with the same classes."
         )
     loss, predicted = 0.0, []
     for x, y in minibatches(images, labels, batch_size or model.images_at_once, mean=model.mean, std=model.std):
@@ -68,14 +68,14 @@ def evaluate(
 
 
 def _both_views(model: CNN, x: Array) -> Array:
-    """Logarithm of twice the mean probability of each class, for the images and their mirror images."""
+    """Logarithm of twice the mean probability of each class, over the images and their horizontal flips."""
     views = [model.logits(view, training=False) for view in (x, x[..., ::-1])]
     return np.logaddexp(*(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True) for logits in views))
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A misclassified image: its index, its class, the predicted class and its probability."""
+    """A misclassified image: index, label, predicted class and the probability of that class."""
 
     index: int
     label: int
@@ -86,7 +86,7 @@ class Mistake:
 
 
 def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) -> IntArray:
-    """How many images of each class were taken for each class.
+    """Number of images for each pair of true and predicted class.
 
     Parameters
     ----------
@@ -95,12 +95,12 @@ def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) ->
 
     Returns
     -------
-    ndarray of shape (num_classes, num_classes), int64; the true class chooses the row, the predicted one the column
+    ndarray of shape (num_classes, num_classes), int64; rows are true classes, columns are predicted classes
 
     Raises
     ------
     DataError
-        If labels and answers differ in number, or one is no class.
+        If the number of labels and predictions differs, or a class is out of range.
     """
     _check_answers(labels, len(predicted))
     both = np.concatenate([labels, predicted])
@@ -112,17 +112,17 @@ def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) ->
 
 
 def mistakes(probabilities: Array, labels: IntArray) -> list[Mistake]:
-    """Every misread image, those first that the net was most sure of.
+    """All misclassified images, by decreasing confidence.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (N, classes), as ``CNN.predict_proba`` gives them
+    probabilities : ndarray of shape (N, classes), as returned by ``CNN.predict_proba``
     labels : ndarray of shape (N,), classes
 
     Raises
     ------
     DataError
-        If there is not one label for each answer.
+        If the number of labels and predictions differs.
     """
     _check_answers(labels, len(probabilities))
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
@@ -133,4 +133,4 @@ def mistakes(probabilities: Array, labels: IntArray) -> list[Mistake]:
 
 def _check_answers(labels: IntArray, count: int) -> None:
     if len(labels) != count:
-        raise DataError(f"Expected one label for each answer, got {len(labels)} labels and {count} answers.")
+        raise DataError(f"Expected one label per prediction, got {len(labels)} labels and {count} predictions.")

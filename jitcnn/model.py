@@ -1,4 +1,4 @@
-"""``CNN``: layers in a row, forward and back."""
+"""``CNN``: a sequential network, with forward and backward pass."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,32 +21,32 @@ from .summary import Row, summary_rows, summary_text, total
 from .tape import Tape, check_shared
 
 PREPARATIONS = ("ink", "fill", "crop")
-AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # images that run at once in an evaluation, and their activations: at most
+AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
 
 
 class CNN(OldNames):
-    """A network: a list of layers, each fed with what the one before it returns.
+    """A sequential network: the output of each layer is the input of the next.
 
     Parameters
     ----------
-    layers : sequence of Layer, from the input upwards
+    layers : sequence of Layer, from input to output
     input_shape : tuple without N, such as (1, 28, 28); if given, the layers are checked against it
     name : str, for tables and files
-    mean, std : what is taken off pixels / 255, and what the rest is divided by: one number for each channel, or one
-        for all; they are kept in the model's file, see ``normalise_by``
-    class_names : what the classes are called; empty as long as nobody said
-    preparation : how a picture file becomes an input, "ink", "fill" or "crop", see ``data.images.read_for``
+    mean, std : sequence of float, normalisation constants, one per channel or one for all: the input is
+        (pixels / 255 - mean) / std; saved in the model file, see ``normalise_by``
+    class_names : sequence of str; empty if unknown
+    preparation : how an image file becomes an input, "ink", "fill" or "crop", see ``data.images.read_for``
 
     Attributes
     ----------
     recipe : dict of plain values, or None
-        How it was trained, if it was trained by a recipe; kept in its file.
+        The recipe the model was trained with, if any; saved in the model file.
 
     Raises
     ------
     ConfigError, ShapeError
-        If there is no layer, something in the list is none, two neighbours do not fit together, or mean and std are
-        no such numbers.
+        If ``layers`` is empty or contains anything but layers, neighbouring layers do not match, or mean and std
+        are invalid.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class CNN(OldNames):
         self._planned: list[tuple[Layer, Any]] = []
         self._steps: list[Step] = []
         self._image_bytes: int | None = None
-        self._tape: Tape | None = None  # of the last forward pass in training
+        self._tape: Tape | None = None  # of the last training forward pass
         self.normalise_by(mean, std)
         classes = self.num_classes
         if self.class_names and classes not in (None, len(self.class_names)):
             raise ConfigError(
-                f"{name} tells {classes} classes apart, got {len(self.class_names)} class_names: give one for each."
+                f"{name} has {classes} classes, got {len(self.class_names)} class_names: give one name per class."
             )
 
     def normalise_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        """Take bytes as (pixels / 255 - mean) / std from now on, as ``Dataset.statistics`` gives them.
+        """Normalise uint8 input as (pixels / 255 - mean) / std; ``Dataset.statistics`` computes both.
 
         Raises
         ------
         ConfigError
-            If they are not one finite number for each channel, or one for all; or a std is not above 0.
+            If they are not one finite number per channel or one for all, or a std is not positive.
         """
         try:
             mean, std = tuple(map(float, mean)), tuple(map(float, std))
@@ -98,12 +98,12 @@ class CNN(OldNames):
         if not fit or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
             raise ConfigError(
                 f"{self.name} expects mean and std to be one finite number for each of {channels or 'its'} channels, or "
-                f"one for all, with std above 0, got {mean} and {std}."
+                f"one for all, with std > 0, got {mean} and {std}."
             )
         self.mean, self.std = mean, std
 
     def _output_shape(self, shape: Shape) -> Shape:
-        """The shape of the output; ShapeError unless every layer takes what the one before it returns."""
+        """Output shape; ShapeError unless each layer accepts the output of the one before it."""
         for position, layer in enumerate(self.layers):
             try:
                 shape = layer.output_shape(shape)
@@ -114,17 +114,17 @@ class CNN(OldNames):
     # --- forward and backward ---------------------------------------------------------------------
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        """All layers in order: x (N, C, H, W), float, scaled -> (N, classes); ``training`` is False in evaluation.
+        """Forward pass through all layers: x (N, C, H, W), float, normalised -> (N, classes).
 
-        The default is a training pass, as in the textbooks: batch normalisation updates its running statistics, dropout
-        drops, and the pass is recorded for ``backward``. For inference call ``net(x)``, which records nothing.
+        The default is a training pass: batch normalisation updates its running statistics, dropout is active, and the
+        pass is recorded for ``backward``. For inference call ``net(x)``, which records nothing.
 
         Raises
         ------
         DataError
-            If x holds NaN or infinity.
+            If x contains NaN or infinity.
         ShapeError, DTypeError
-            If x does not fit the first layer, or is no float array.
+            If x does not match the first layer, or is not a float array.
         """
         return self._run(self.steps(), x, training)
 
@@ -133,50 +133,50 @@ class CNN(OldNames):
         return self.forward(x, training=False)
 
     def logits(self, x: Array, training: bool = True) -> Array:
-        """As ``forward``, but stopping before a closing Softmax."""
+        """As ``forward``, without a final Softmax."""
         return self._run(self.steps_to_logits(), x, training)
 
     def backward(self, d_loss: Array) -> Array:
-        """Gradient for the output of the last ``forward`` in training -> gradient for its input; sets every layer's gradients.
+        """Gradient w.r.t. the output of the last training ``forward`` -> d_x; sets the gradients of all layers.
 
         Raises
         ------
         ConfigError
-            If there was no such pass, or a backward pass for it already.
+            If there was no such forward pass, or ``backward`` was already called for it.
         """
         d_x = self._taken().pullback(d_loss)
-        assert d_x is not None  # it was needed
+        assert d_x is not None  # for mypy: need_d_x is True
         return d_x
 
     def backward_logits(self, d_logits: Array) -> None:
-        """As ``backward`` for ``logits``; the gradient for the input is not computed."""
+        """As ``backward``, for ``logits`` and without d_x."""
         self._taken().pullback(d_logits, need_d_x=False)
 
     def record(self, x: Array, training: bool = True) -> tuple[Array, Tape]:
-        """As ``forward``, and with the output a ``Tape`` of the pass: for several passes, or the gradient of an evaluation."""
+        """As ``forward``, but also return the ``Tape`` of the pass: for several passes, or gradients in evaluation mode."""
         tape = Tape()
         return self._pass(self.steps(), x, training, tape), tape
 
     def _taken(self) -> Tape:
-        """The recorded pass, once."""
+        """Return the recorded pass and clear it."""
         if self._tape is None:
             raise ConfigError(
-                f"{self.name}.backward expects a forward pass in training before it, and one for each backward pass: "
+                f"{self.name}.backward expects one training forward pass before each backward pass, found none: "
                 "call forward(x) or logits(x) first."
             )
         tape, self._tape = self._tape, None
         return tape
 
     def steps(self) -> list[Step]:
-        """What a pass runs, one after another: layers, and blocks of layers that run as one."""
+        """The steps of a pass: layers and fused blocks."""
         how = [(layer, getattr(layer, "impl", None)) for layer in self.layers]
-        if how != self._planned:  # someone changed the list of layers, or an implementation
+        if how != self._planned:  # a layer or an implementation was changed
             check_shared(self.layers)
             self._planned, self._steps, self._image_bytes = how, fuse(self.layers), None
         return self._steps
 
     def steps_to_logits(self) -> list[Step]:
-        """The steps without a closing Softmax: what training runs."""
+        """The steps without a final Softmax, as run in training."""
         steps = self.steps()
         return steps[:-1] if isinstance(steps[-1], Softmax) else steps
 
@@ -204,30 +204,30 @@ class CNN(OldNames):
 
     @property
     def num_classes(self) -> int | None:
-        """How many classes it tells apart; None as long as ``input_shape`` is unknown."""
+        """Number of classes; None if ``input_shape`` is unknown."""
         return None if self.input_shape is None else self._output_shape(self.input_shape)[-1]
 
     # --- predictions --------------------------------------------------------------------------------
 
     def as_input(self, x: Array | IntArray) -> Array:
-        """Images as ``forward`` takes them: uint8 pixels normalised by ``mean`` and ``std``, float as it is."""
+        """Input for ``forward``: uint8 pixels are normalised with ``mean`` and ``std``, float arrays are unchanged."""
         return normalise(x, self.mean, self.std) if x.dtype == np.uint8 else x  # type: ignore[arg-type, return-value]
 
     @property
     def images_at_once(self) -> int:
-        """How many images an evaluation runs at once: 256, or fewer if their activations would fill more than 256 MiB."""
-        self.steps()  # forgets the memory if someone changed the layers
+        """Batch size for evaluation: 256, or less if the activations would exceed 256 MiB."""
+        self.steps()  # resets the memory estimate if a layer was changed
         if self._image_bytes is None:
             self._image_bytes = total(self.summary_rows()).activation_bytes or 0
         return min(AT_ONCE, max(1, EXAMINED_BYTES // self._image_bytes)) if self._image_bytes else AT_ONCE
 
     def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
-        """Probability of each class; the net is evaluated, not trained: running statistics, nothing dropped.
+        """Probability of each class, in evaluation mode (running statistics, no dropout).
 
         Parameters
         ----------
-        x : ndarray of shape (N, C, H, W): uint8 pixels, normalised here by ``mean`` and ``std``, or float, as it is
-        batch_size : int, how many images run at once; by default ``images_at_once``
+        x : ndarray of shape (N, C, H, W): uint8 pixels, normalised with ``mean`` and ``std``, or float, used unchanged
+        batch_size : int, images per forward pass; default ``images_at_once``
 
         Returns
         -------
@@ -239,22 +239,22 @@ class CNN(OldNames):
         return np.concatenate(batches)
 
     def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
-        """The most probable class of each image, (N,) int64; x and batch_size as ``predict_proba``."""
+        """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``."""
         classes: IntArray = self.predict_proba(x, batch_size).argmax(axis=1)
         return classes
 
-    # --- description and file -------------------------------------------------------------------------
+    # --- summary and architecture ---------------------------------------------------------------------
 
     def summary_rows(self, batch_size: int = 64) -> list[Row]:
-        """One row per layer, for whoever draws the table; the algorithm is that for batches of so many images."""
+        """One row per layer; the algorithms are those for batches of ``batch_size`` images."""
         return summary_rows(self.steps(), self.input_shape, batch_size)
 
     def summary(self, batch_size: int = 64) -> str:
-        """The layers as a table: sizes, parameters, how much of the input each unit sees, and which algorithm runs."""
+        """Table of the layers: output shape, parameters, receptive field and algorithm."""
         return f"{self.name}\n{summary_text(self.summary_rows(batch_size), batch_size)}"
 
     def summary_record(self, batch_size: int = 64) -> dict[str, Any]:
-        """The summary as plain values: one row for each layer, and the totals."""
+        """The summary as plain values: one row per layer, and the totals."""
         rows = self.summary_rows(batch_size)
         last = total(rows)
         return {
@@ -270,27 +270,27 @@ class CNN(OldNames):
         }
 
     def to_toml(self) -> str:
-        """The architecture as TOML, from which ``CNN.from_toml`` builds the same net with fresh weights."""
+        """The architecture as TOML; ``CNN.from_toml`` builds the same model with fresh weights."""
         return describe(self.name, self.input_shape, self.layers)
 
     @classmethod
     def from_toml(
         cls, text: str | NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, **around: Any
     ) -> "CNN":
-        """Build a net with fresh weights from its description.
+        """Build a model with fresh weights from its architecture.
 
         Parameters
         ----------
-        text : str in TOML, or what ``parse_net`` or ``read_net`` made of it
+        text : str in TOML, or the result of ``parse_net`` or ``read_net``
         seed : int, or a numpy random Generator, for the initial weights
         impl : one of ``IMPLEMENTATIONS``, for the layers that have several
         dtype : np.float32 or np.float64
-        around : mean, std, class_names, preparation, as for the constructor
+        around : mean, std, class_names, preparation: see the constructor
 
         Raises
         ------
         ConfigError, ShapeError
-            If the text is not valid, a setting is out of range, or a layer does not accept the shape it gets.
+            If the text is not valid, a setting is out of range, or a layer does not accept its input shape.
         """
         net = parse_net(text) if isinstance(text, str) else text
         layers = build_layers(net, seed=seed, impl=impl, dtype=dtype)

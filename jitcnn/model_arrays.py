@@ -1,4 +1,4 @@
-"""The arrays of a net: parameters, gradients and buffers, in the order of the layers and by name."""
+"""The arrays of a model: parameters, gradients and buffers, in layer order and by name."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -14,24 +14,24 @@ Thing = TypeVar("Thing")
 
 
 class ModelArrays:
-    """The arrays of all layers; base of ``CNN``. An array that several layers share counts once."""
+    """The arrays of all layers; base class of ``CNN``. An array shared by several layers is listed once."""
 
     layers: list[Layer]
 
     def parameters(self) -> list[Array]:
-        """Every learnable array once, layer by layer."""
+        """All trainable arrays, in layer order."""
         return _once(parameter for layer in self.layers for parameter in layer.parameters().values())
 
     def buffers(self) -> list[Array]:
-        """Every array that is kept and not learnt by gradients, layer by layer."""
+        """All arrays that are saved but not trained, in layer order."""
         return _once(buffer for layer in self.layers for buffer in layer.buffers().values())
 
     def arrays(self) -> list[Array]:
-        """Every parameter, then every buffer: what a ``WeightAverage`` follows."""
+        """All parameters, then all buffers: the arrays that ``WeightAverage`` averages."""
         return self.parameters() + self.buffers()
 
     def generators(self) -> list[np.random.Generator]:
-        """Every generator that a forward pass draws from, once."""
+        """The random generators used by the forward pass, each once."""
         return _once(generator for layer in self.layers for generator in layer.generators())
 
     def gradients(self) -> list[Array]:
@@ -42,32 +42,32 @@ class ModelArrays:
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learnt."""
+        """Number of trainable parameters."""
         return sum(parameter.size for parameter in self.parameters())
 
     def fingerprint(self) -> str:
-        """SHA-256 of all parameters in order, as little-endian bytes: equal for bit-equal weights."""
+        """SHA-256 of all parameters in order, as little-endian bytes: equal for bit-identical weights."""
         digest = hashlib.sha256()
         for parameter in self.parameters():
             digest.update(parameter.astype(parameter.dtype.newbyteorder("<")).tobytes())
         return digest.hexdigest()
 
     def update_params(self, learning_rate: float) -> None:
-        """One plain step downhill: every parameter -= learning_rate · its gradient."""
+        """One step of plain gradient descent: parameter -= learning_rate · gradient."""
         SGD(learning_rate, momentum=0).step(self.parameters(), self.gradients())
 
     def named_arrays(self) -> dict[str, Array]:
-        """Every parameter and buffer by its name in a file, such as ``0.weights``."""
+        """All parameters and buffers by their name in a model file, such as ``0.weights``."""
         arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
         return {f"{position}.{name}": array for position, named in enumerate(arrays) for name, array in named.items()}
 
     def load_arrays(self, arrays: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters and buffers that ``named_arrays`` calls by these names."""
+        """Copy arrays into the parameters and buffers of the same name in ``named_arrays``."""
         mine = self.named_arrays()
         for name, array in arrays.items():
             mine[name][...] = array
 
 
 def _once(things: Iterable[Thing]) -> list[Thing]:
-    """Each object once, where it first comes."""
+    """The unique objects, in order of first occurrence."""
     return list({id(thing): thing for thing in things}.values())

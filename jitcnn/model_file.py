@@ -1,4 +1,4 @@
-"""A net and its file: save, load, and its arrays by name."""
+"""Save and load models."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from .layers import Layer
 from .model_arrays import ModelArrays
 from .versions import versions
 
-FORMAT = 4  # 1 named the layers in JSON; 2 had no checksum; 3 had other names in BatchNorm2D
-TRAINING = "training."  # prefix of the arrays that belong to a training run and not to the net
+FORMAT = 4  # 1 stored the layers as JSON; 2 had no checksum; 3 had other names in BatchNorm2D
+TRAINING = "training."  # prefix of the arrays that belong to a training run and not to the model
 
 
 class ModelFile(ModelArrays):
-    """Save a net and load it again; base of ``CNN``."""
+    """Save and load a model; base class of ``CNN``."""
 
     name: str
     mean: tuple[float, ...]
@@ -36,7 +36,7 @@ class ModelFile(ModelArrays):
         def from_toml(cls, text: Any, **settings: Any) -> Self: ...
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture, weights and recipe to one ``.npz`` file; an old file stays until the new one is whole.
+        """Write architecture, weights and recipe to one ``.npz`` file, replacing an existing file atomically.
 
         Raises
         ------
@@ -47,19 +47,19 @@ class ModelFile(ModelArrays):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> Self:
-        """Read a network back from the file that ``save`` wrote, or out of the checkpoint of a training.
+        """Load a model from a file written by ``save``, or from a training checkpoint.
 
-        Nothing in a file is run, and no more is allocated than the file is large.
+        Nothing in the file is executed, and no more memory is allocated than the file size.
 
         Parameters
         ----------
-        path : the file
+        path : path of the file
         impl : one of ``IMPLEMENTATIONS``, for the layers that have several
 
         Raises
         ------
         CheckpointError
-            If the file is damaged, no model file, or its arrays do not fit its architecture.
+            If the file is damaged or not a model file, or its arrays do not match its architecture.
         """
         with open_checkpoint(path) as file:
             return cls.from_file(file, impl=impl)
@@ -71,34 +71,32 @@ class ModelFile(ModelArrays):
         try:
             match header["format"]:
                 case 2 | 3 | 4:
-                    net = parse_net(header["net"], "its net")
+                    net = parse_net(header["net"], "its architecture")
                 case 1:
-                    net = net_of_format_1(header["architecture"], "its net")
+                    net = net_of_format_1(header["architecture"], "its architecture")
                 case other:
-                    raise CheckpointError(f"format {other} instead of {FORMAT}")
+                    raise CheckpointError(f"its format is {other}, expected 1 to {FORMAT}")
             most = sum(prod(spec.shape) for spec in specs.values())
             layers = build_layers(net, seed=Blank(most), impl=impl, most=most)
             model = cls(layers, input_shape=net.input_shape, name=net.name, **header.get("input", {}))
             model._check(specs)
-            model.recipe = header.get("recipe")  # files of before recipes were kept hold none
+            model.recipe = header.get("recipe")  # older files have none
             if not isinstance(model.recipe, dict | None):
-                raise CheckpointError(f"its recipe is no table but {model.recipe!r}")
+                raise CheckpointError(f"its recipe must be a table, got {model.recipe!r}")
         except (LookupError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
-            raise CheckpointError(
-                f"{file.path} does not describe a network of this version of jitcnn: {error}"
-            ) from error
+            raise CheckpointError(f"{file.path} is not a model file for this version of jitcnn: {error}") from error
         for name, array in file.read(specs).items():
             position, _, inner = name.partition(".")
             model.layers[int(position)].set_array(inner, array)
         return model
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Take the weights, and the normalisation they were learnt with, out of a file of the same architecture.
+        """Load the weights and normalisation from a model file of the same architecture.
 
         Raises
         ------
         CheckpointError
-            If the file is damaged, or belongs to another architecture; the weights are then as before.
+            If the file is damaged or of another architecture; the weights are then unchanged.
         """
         loaded = type(self).load(path)
         if [repr(layer) for layer in loaded.layers] != [repr(layer) for layer in self.layers]:
@@ -110,18 +108,18 @@ class ModelFile(ModelArrays):
         self.mean, self.std = loaded.mean, loaded.std
 
     def header(self) -> dict[str, Any]:
-        """What its file says of it beside its arrays, as plain values."""
+        """The contents of the model file besides the arrays, as plain values."""
         around = {name: getattr(self, name) for name in ("mean", "std", "class_names", "preparation")}
         return {
             "format": FORMAT, "versions": versions(), "net": self.to_toml(), "input": around, "recipe": self.recipe,
         }  # fmt: skip
 
     def _check(self, specs: Mapping[str, Spec]) -> None:
-        """CheckpointError unless these are its parameters and buffers, exactly."""
+        """Raise CheckpointError unless the arrays in the file match the parameters and buffers of the model."""
         expected = {name: array.shape for name, array in self.named_arrays().items()}
         got = {name: spec.shape for name, spec in specs.items()}
         if expected != got:
-            raise CheckpointError(f"its architecture needs arrays {expected}, the file holds {got}.")
+            raise CheckpointError(f"its architecture needs arrays {expected}, the file contains {got}.")
         for name, spec in specs.items():
             if spec.dtype not in FLOATS:
-                raise CheckpointError(f"it has {name} in {spec.dtype}, expected are numbers in float32 or float64.")
+                raise CheckpointError(f"array {name} has dtype {spec.dtype}, expected float32 or float64.")

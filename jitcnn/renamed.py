@@ -1,4 +1,4 @@
-"""Old names of attributes, methods and constructor parameters: they work until version 1.0 with a ``DeprecationWarning``."""
+"""Deprecated names of attributes, methods and constructor parameters, which will be removed in version 1.0."""
 
 from collections.abc import Collection, Mapping
 from functools import wraps
@@ -7,7 +7,7 @@ from warnings import warn
 
 
 def keep_old_names(cls: type, renamed: Mapping[str, str], parameters: Collection[str]) -> None:
-    """Let a class accept old names: ``renamed`` maps each to its new name; ``parameters`` have gradients, named ``d_…``."""
+    """Make a class accept old names: ``renamed`` maps old to new; names in ``parameters`` also have gradients, ``d_…``."""
     for old, new in renamed.items():
         setattr(cls, old, alias(f"{cls.__name__}: {old}", new))
         if new in parameters:
@@ -25,7 +25,7 @@ def keep_old_names(cls: type, renamed: Mapping[str, str], parameters: Collection
 
 
 def alias(old: str, new: str) -> property:
-    """A property that reads and writes the attribute ``new`` and warns that it was called ``old``."""
+    """A property that reads and writes the attribute ``new`` and warns that ``old`` is deprecated."""
 
     def read(self: Any) -> Any:
         warn_renamed(old, new)
@@ -35,9 +35,9 @@ def alias(old: str, new: str) -> property:
         warn_renamed(old, new)
         setattr(self, new, value)
 
-    return property(read, write, doc=f"Old name of ``{new}``.")
+    return property(read, write, doc=f"Deprecated: use ``{new}``.")
 
 
 def warn_renamed(old: str, new: str) -> None:
-    """Warn the caller of whoever calls this that ``old`` has a new name."""
-    warn(f"{old} is now called {new}; the old name goes away in version 1.0.", DeprecationWarning, stacklevel=3)
+    """Warn that ``old`` was renamed, at the line that calls the calling function."""
+    warn(f"{old} is now called {new}; the old name will be removed in version 1.0.", DeprecationWarning, stacklevel=3)

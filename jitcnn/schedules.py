@@ -1,4 +1,4 @@
-"""Learning rates that change on the way: functions of the share of the training done."""
+"""Learning rate schedules: functions of training progress."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -7,27 +7,27 @@ from math import cos, pi
 from .errors import ConfigError
 
 Schedule = Callable[[float], float]
-"""From the share of the training done, 0 … 1, to a learning rate."""
+"""Maps training progress, 0 … 1, to a learning rate."""
 
 
 def constant(learning_rate: float) -> Schedule:
-    """The same learning rate throughout."""
+    """Constant learning rate."""
     return lambda progress: learning_rate
 
 
 def stepwise(learning_rate: float, milestones: Sequence[float], factor: float = 0.1) -> Schedule:
-    """``learning_rate``, multiplied by ``factor`` at every milestone.
+    """Multiply the learning rate by ``factor`` at each milestone.
 
     Parameters
     ----------
-    learning_rate : float, before the first milestone
-    milestones : floats between 0 and 1, shares of the run, in any order
-    factor : float above 0, at most 1
+    learning_rate : float, initial value
+    milestones : sequence of float between 0 and 1, as training progress, in any order
+    factor : float in (0, 1]
 
     Raises
     ------
     ConfigError
-        If there is no milestone, or a number is out of range.
+        If there is no milestone, or a value is out of range.
     """
     if not milestones or not all(0 < milestone < 1 for milestone in milestones):
         raise ConfigError(f"milestones must be shares of the run between 0 and 1, at least one, got {[*milestones]}.")
@@ -38,11 +38,11 @@ def stepwise(learning_rate: float, milestones: Sequence[float], factor: float = 
 
 
 def cosine(learning_rate: float, floor: float = 0.0) -> Schedule:
-    """Down from ``learning_rate`` to ``floor`` along half a wave of the cosine: slowly, fast, slowly.
+    """Cosine annealing from ``learning_rate`` to ``floor``.
 
     Parameters
     ----------
-    learning_rate, floor : float, the first and the last learning rate
+    learning_rate, floor : float, initial and final learning rate
 
     Raises
     ------
@@ -59,12 +59,12 @@ def cosine(learning_rate: float, floor: float = 0.0) -> Schedule:
 
 
 def one_cycle(peak: float, warm_up: float = 0.2) -> Schedule:
-    """Up in a straight line to ``peak``, and down in a straight line to nothing.
+    """Linear warm-up to ``peak``, then linear decay to ``peak / 1000``.
 
     Parameters
     ----------
-    peak : float, the largest learning rate
-    warm_up : float between 0 and 1, share of the training in which it rises
+    peak : float, largest learning rate
+    warm_up : float between 0 and 1, share of training spent on warm-up
 
     Raises
     ------
@@ -76,7 +76,7 @@ def one_cycle(peak: float, warm_up: float = 0.2) -> Schedule:
     Smith and Topin (2018), "Super-Convergence", arXiv:1708.07120.
     """
     _check_warm_up(warm_up)
-    floor = peak / 1000  # the first and the last step move a little too
+    floor = peak / 1000  # above zero, as the first and last step should also update
 
     def schedule(progress: float) -> float:
         part = progress / warm_up if progress < warm_up else (1 - progress) / (1 - warm_up)
@@ -86,12 +86,12 @@ def one_cycle(peak: float, warm_up: float = 0.2) -> Schedule:
 
 
 def warmed_up(schedule: Schedule, warm_up: float) -> Schedule:
-    """Up in a straight line to where ``schedule`` begins; it has the rest of the run for itself.
+    """Linear warm-up to the initial value of ``schedule``, which then spans the rest of the training.
 
     Parameters
     ----------
     schedule : Schedule
-    warm_up : float between 0 and 1, share of the training in which the learning rate rises
+    warm_up : float between 0 and 1, share of training spent on warm-up
 
     Raises
     ------
@@ -104,7 +104,7 @@ def warmed_up(schedule: Schedule, warm_up: float) -> Schedule:
     """
     _check_warm_up(warm_up)
     peak = schedule(0)
-    floor = peak / 1000  # the first step moves a little too
+    floor = peak / 1000  # above zero, as the first step should also update
 
     def warmed(progress: float) -> float:
         if progress < warm_up:
@@ -115,24 +115,24 @@ def warmed_up(schedule: Schedule, warm_up: float) -> Schedule:
 
 
 def after_warm_up(progress: float, warm_up: float) -> float:
-    """Share done of what follows the warm-up, where ``progress`` of the whole run is done."""
+    """Progress of the part after the warm-up, given the ``progress`` of the whole run."""
     return (progress - warm_up) / (1 - warm_up)
 
 
 def share_of_run(what: str, epoch: float, epochs: int) -> float:
-    """The share of a run of ``epochs`` that is done after ``epoch`` of them; ``what`` is "warm-up ends", or the like.
+    """``epoch`` as a share of a run of ``epochs``; ``what`` describes it in messages, such as "warm-up ends".
 
     Raises
     ------
     ConfigError
-        If the epoch is no positive number, or the run is over by then.
+        If ``epoch`` is not positive, or not before the end of the run.
     """
     if not epoch > 0:
-        raise ConfigError(f"A schedule's {what} after more than 0 epochs, got {epoch:g}.")
+        raise ConfigError(f"The schedule's {what} after {epoch:g} epochs, expected more than 0.")
     if epoch >= epochs:
         raise ConfigError(
-            f"The schedule is longer than the run: its {what} after {epoch:g} epochs, and the run has {epochs}; "
-            "put it earlier or train for more epochs."
+            f"The schedule is longer than the run: its {what} after {epoch:g} epochs, but the run has {epochs}; "
+            "move it earlier or train for more epochs."
         )
     return epoch / epochs
 

@@ -127,13 +127,13 @@ def window_grid(
 
 
 def receptive_field(windows: Iterable[Window]) -> Pair:
-    """Height and width, in input pixels, that one unit depends on through a stack of layers.
+    """Receptive field of one unit after a stack of layers: height and width, in input pixels.
 
-    Each layer's window widens it by (extent - 1) times the strides of all layers below.
+    Each layer adds (extent - 1) times the product of the strides of all layers before it.
 
     Parameters
     ----------
-    windows : the window of each layer, from the input upwards
+    windows : iterable of Window, from input to output
     """
     field: list[int | Fraction] = [1, 1]
     jump: list[int | Fraction] = [1, 1]

@@ -1,4 +1,4 @@
-"""A stack of layers as a table: one row per layer, with the activation behind it."""
+"""Model summary: a table with one row per layer and the activation that follows it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from .shapes import Shape, Window, receptive_field
 
 HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
 LEGEND = (
-    "mult-adds, memory of the outputs: for one image, in float32\n"
-    "field: receptive field, in pixels; runs as: algorithm forward / backward where it differs, for batches of {batch_size}"
+    "mult-adds, memory of the outputs: per image, in float32\n"
+    "field: receptive field, in pixels; runs as: algorithm, forward / backward if they differ, for batch size {batch_size}"
 )
 FLOAT32_BYTES = 4
 PREFIXES = ("", "k", "M", "G", "T")
@@ -19,9 +19,9 @@ PREFIXES = ("", "k", "M", "G", "T")
 
 @dataclass
 class Row:
-    """One line of the table, for one input; what depends on the input's shape is None while that is not known.
+    """One row of the table, for one image; values that depend on the input shape are None if it is unknown.
 
-    ``activation_bytes`` is the memory of the layer's output in float32; an activation overwrites it or runs with it.
+    ``activation_bytes`` is the memory of the layer's output in float32; activations run in place or are fused.
     """
 
     label: str
@@ -36,13 +36,13 @@ class Row:
 
 
 def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: int = 64) -> list[Row]:
-    """The rows of a stack.
+    """The rows of the table, one per layer.
 
     Parameters
     ----------
-    steps : layers, and blocks of layers that run as one pass, from the input upwards
+    steps : layers and fused blocks, from input to output
     input_shape : tuple without N, or None
-    batch_size : int, images at once: the algorithm may depend on it
+    batch_size : int; the algorithm may depend on it
     """
     rows: list[Row] = []
     windows: list[Window] | None = []  # None from the first layer on that depends on its whole input
@@ -54,7 +54,7 @@ def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: i
         if shape is not None and input_shape is not None:
             adds, memory = layer.multiply_adds(shape), FLOAT32_BYTES * layer.activations(shape)
             shape = layer.output_shape(shape)
-            # behind Flatten every unit sees everything
+            # after Flatten every unit sees the whole input
             field = input_shape[1:] or input_shape
             if windows is not None and len(shape) > 1:
                 field = receptive_field(windows)
@@ -68,7 +68,7 @@ def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: i
 
 
 def _with_plans(steps: Iterable[Step], shape: Shape | None, batch_size: int) -> Iterator[tuple[Layer, dict[str, Plan]]]:
-    """Every layer, and how its passes run: those of a block with pooling are those of the block."""
+    """Each layer with its plans; the pooling layer of a fused block has the plans of the block."""
     for step in steps:
         plans = {} if shape is None else step.plans(shape, batch_size)
         for position, layer in enumerate(layers_of(step)):
@@ -77,13 +77,13 @@ def _with_plans(steps: Iterable[Step], shape: Shape | None, batch_size: int) -> 
 
 
 def _impl_of(layer: Layer) -> str:
-    """What was asked for, where no plan can be made."""
+    """The requested implementation, for layers without a plan."""
     impl = getattr(layer, "impl", "")
     return "?" if impl == "auto" else impl
 
 
 def runs_as(plans: Mapping[str, Plan]) -> str:
-    """The algorithms in a few words, first those forward, and behind a stroke those backward, if they are others."""
+    """The algorithms of the forward pass, then after a slash those of the backward pass if they differ."""
     forward = {_short(plan): plan.algorithm for name, plan in plans.items() if name.endswith("forward")}
     backward = {_short(plan): plan.algorithm for name, plan in plans.items() if not name.endswith("forward")}
     text = "+".join(forward)
@@ -93,12 +93,12 @@ def runs_as(plans: Mapping[str, Plan]) -> str:
 
 
 def _short(plan: Plan) -> str:
-    """An algorithm; of the fused one, also whose sums are pooled."""
+    """Name of an algorithm, with its variant if it is fused."""
     return f"{plan.algorithm} {plan.variant}" if plan.algorithm == "fused" else plan.algorithm
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row's texts, one for each column of ``HEAD``."""
+    """Cell texts of a row, one per column of ``HEAD``."""
     return (
         f"{row.label} + {row.activation}" if row.activation else row.label,
         times(row.output_shape),
@@ -111,7 +111,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def total(rows: Sequence[Row]) -> Row:
-    """The last line: what the rows come to."""
+    """The row of totals."""
     counts = [row.multiply_adds for row in rows if row.multiply_adds is not None]
     memory = [row.activation_bytes for row in rows if row.activation_bytes is not None]
     known = len(counts) == len(rows)
@@ -122,12 +122,12 @@ def total(rows: Sequence[Row]) -> Row:
 
 
 def total_cells(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The texts of the last line, empty where there is no total."""
+    """Cell texts of the totals, empty where there is no total."""
     return tuple("" if cell == "?" else cell for cell in cells(total(rows)))
 
 
 def summary_text(rows: list[Row], batch_size: int = 64) -> str:
-    """The table as plain text, the totals and what the columns mean below."""
+    """The table as plain text, followed by totals and legend."""
     last = total(rows)
     bottom = ("total", "", f"{last.parameter_count:,}", *cells(last)[3:5], "", "")
     table = [HEAD, *map(cells, rows), bottom]
@@ -144,12 +144,12 @@ def summary_text(rows: list[Row], batch_size: int = 64) -> str:
 
 
 def times(sizes: Iterable[int] | None) -> str:
-    """Sizes as ``32×26×26``."""
+    """Format sizes as ``32×26×26``."""
     return "?" if sizes is None else "×".join(map(str, sizes))
 
 
 def compact(number: float | None, unit: str = "") -> str:
-    """Three digits and a prefix, such as ``1.85 M``; a dash for nothing."""
+    """Format with three digits and a prefix, such as ``1.85 M``; a dash for zero, "?" for None."""
     if not number:
         return "?" if number is None else "–"
     power = 0

@@ -1,4 +1,4 @@
-"""``Tape``: what a net saved in one forward pass, so that the backward pass can follow it step by step."""
+"""``Tape``: records the steps of a forward pass for the backward pass."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,21 +10,21 @@ from .layers import Layer
 
 
 class Tape:
-    """The steps of one forward pass in order, each with what it saved."""
+    """The steps of one forward pass, in order, with their saved values."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[Step, Any]] = []
 
     def append(self, step: Step, saved: Any) -> None:
-        """Add the next step of the pass."""
+        """Record the next step."""
         self._entries.append((step, saved))
 
     def pullback(self, d_out: Array, need_d_x: bool = True) -> Array | None:
-        """Set every layer's gradients, given the gradient for the output; return the input's, or None unless needed.
+        """Backward pass: d_out -> d_x, or None if not needed; sets the gradients of all layers.
 
-        The gradients of a parameter that several steps use are summed.
+        The gradients of a parameter used by several steps are summed.
         """
-        totals: dict[int, Array] = {}  # by the parameter array
+        totals: dict[int, Array] = {}  # keyed by id of the parameter array
         owners: list[tuple[Layer, dict[str, Array]]] = []
         for position in range(len(self._entries) - 1, -1, -1):
             step, saved = self._entries[position]
@@ -45,10 +45,10 @@ class Tape:
 
 
 def check_shared(layers: Sequence[Layer]) -> None:
-    """ConfigError if a layer that keeps the state of its pass on itself is used twice in a net."""
+    """Raise ConfigError if a layer that stores the state of its own pass is used twice."""
     for position, layer in enumerate(layers):
         if layer.keeps_its_pass and any(layer is other for other in layers[:position]):
             raise ConfigError(
-                f"{layer!r} is used twice in a net, but keeps the state of one pass only: "
+                f"{layer!r} is used twice in a model, but stores the state of only one pass: "
                 "define apply and pullback instead of forward and backward."
             )

@@ -1,4 +1,4 @@
-"""Which versions run: what a result depends on beside the code of its author."""
+"""Versions of the software that results depend on."""
 
 import platform
 from functools import cache
@@ -7,6 +7,6 @@ from importlib.metadata import version
 
 @cache
 def versions() -> dict[str, str]:
-    """Of Python, of this package, and of those that compute for it."""
+    """Versions of Python, jitcnn and its numerical dependencies."""
     packages = ("jitcnn", "numpy", "numba", "llvmlite")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}

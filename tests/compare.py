@@ -1,4 +1,4 @@
-"""What counts as equal, as the check and the benchmark have it."""
+"""Array comparison with the tolerances of the check and the benchmark."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ __all__ = ["TOLERANCE", "TRAINED", "assert_close"]
 
 
 def assert_close(result, expected, tolerance=None):
-    """Equal in shape and dtype, and in value but for rounding in another order, channel by channel."""
+    """Assert equal shape and dtype, and values equal within the rounding tolerance, per channel."""
     assert result.shape == expected.shape
     assert result.dtype == expected.dtype
     tolerance = TOLERANCE[expected.dtype] if tolerance is None else tolerance

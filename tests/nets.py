@@ -1,4 +1,4 @@
-"""Small nets that tests share."""
+"""Small nets shared by several tests."""
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def small_net(seed=0, dtype=np.float32, impl="auto"):
 
 
 def varied_net(rng=None):
-    """A net of the layers that ``small_net`` has not."""
+    """A net of the layers that ``small_net`` does not contain."""
     return CNN(
         [
             Conv2D(1, 3, 3, rng=rng),

@@ -1,4 +1,4 @@
-"""The helper of the first run: when it starts, and what either process compiles."""
+"""The compile helper of the first run: when it starts and what each process compiles."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from jitcnn.models import mnist_cnn
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Command lines of the processes that would be started, with an empty cache and two cores."""
+    """Command lines passed to Popen, with an empty cache and two cores."""
     commands = []
     monkeypatch.setattr(runtime, "cache_is_empty", lambda: True)
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 2)
@@ -26,12 +26,12 @@ def asked(monkeypatch):
 
 
 def helped(model):
-    """Whether a helper is at work."""
+    """Whether a helper process is started."""
     with compile_ahead.helper(model, 64) as process:
         return process is not None
 
 
-def test_a_helper_is_started_when_nothing_is_compiled_yet(asked):
+def test_helper_starts_when_the_cache_is_empty(asked):
     assert helped(mnist_cnn())
     ((*_, module, request),) = asked
     assert module == "jitcnn.compile_ahead"
@@ -40,7 +40,7 @@ def test_a_helper_is_started_when_nothing_is_compiled_yet(asked):
     assert batch_size == 64
 
 
-def test_no_helper_where_there_is_nothing_for_it_to_do(asked, monkeypatch):
+def test_helper_does_not_start_when_it_has_nothing_to_do(asked, monkeypatch):
     assert not helped(mnist_cnn(impl="im2col"))
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 1)
     assert not helped(mnist_cnn())
@@ -50,7 +50,7 @@ def test_no_helper_where_there_is_nothing_for_it_to_do(asked, monkeypatch):
     assert asked == []
 
 
-def test_without_a_second_process_the_first_goes_on_alone(asked, monkeypatch):
+def test_training_continues_when_the_helper_cannot_start(asked, monkeypatch):
     def refuse(*_, **__):
         raise OSError("no more processes")
 
@@ -59,7 +59,7 @@ def test_without_a_second_process_the_first_goes_on_alone(asked, monkeypatch):
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_helper_ends_with_the_first_process(monkeypatch):
+def test_helper_ends_with_the_main_process(monkeypatch):
     endless = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     monkeypatch.setattr(compile_ahead.subprocess, "Popen", lambda *_, **__: endless)
     with pytest.raises(KeyboardInterrupt), compile_ahead.helper(mnist_cnn(), 64):
@@ -69,7 +69,7 @@ def test_the_helper_ends_with_the_first_process(monkeypatch):
 
 @pytest.fixture
 def called(monkeypatch):
-    """Names of the kernels of fused pooling that are called, in order."""
+    """Names of the fused pooling kernels called, in order."""
     names = []
     for name in ("conv2d_relu_pool_forward", "add_winners_to_filters", "add_winners_to_windows"):
         kernel = getattr(fused, name)
@@ -84,13 +84,13 @@ def net():
     )
 
 
-def test_the_helper_runs_the_later_blocks_forward_and_every_filters_gradient(net, called, monkeypatch):
+def test_helper_compiles_later_forward_blocks_and_all_filter_gradients(net, called, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.to_toml(), 5])])
     compile_ahead.main()
     assert called == ["add_winners_to_filters", "conv2d_relu_pool_forward", "add_winners_to_filters"]
 
 
-def test_the_first_process_runs_the_first_block_forward_and_the_images_gradient(net, called):
+def test_main_process_compiles_the_first_forward_block_and_the_input_gradients(net, called):
     x, y = np.ones((5, 1, 14, 14), np.float32), np.zeros(5, np.int64)
     optimizer = SGD()
     compile_ahead.rehearse_the_rest(net, x, y, optimizer)
@@ -98,7 +98,7 @@ def test_the_first_process_runs_the_first_block_forward_and_the_images_gradient(
     assert optimizer.steps == 1
 
 
-def test_an_empty_cache_is_seen(monkeypatch, tmp_path):
+def test_empty_cache_is_detected(monkeypatch, tmp_path):
     monkeypatch.setattr(runtime, "cache_folder", lambda: str(tmp_path))
     assert runtime.cache_is_empty()
     (tmp_path / "kernels").mkdir()

@@ -1,4 +1,4 @@
-"""What only shows after a while, or when two run at once."""
+"""Long runs and concurrent processes."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, train_step
 
-STEPS, GROWTH = 2000, 5  # steps, and MB that they may add
+STEPS, GROWTH = 2000, 5  # number of steps, and allowed memory growth in MB
 
 TRAIN_A_DENSE_NET = """
 import hashlib, json, sys
@@ -26,7 +26,7 @@ json.dump([losses, clock.kernels], sys.stdout)
 
 
 def resident():
-    """Memory of this process, in MB."""
+    """Resident memory of this process, in MB."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -45,7 +45,7 @@ def test_memory_stays_flat_over_many_steps(rng):
 
 
 @pytest.mark.compiled
-def test_two_processes_may_compile_into_one_cache(tmp_path):
+def test_two_processes_can_share_one_kernel_cache(tmp_path):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     environment.pop("NUMBA_CACHE_DIR", None)
     command = [sys.executable, "-c", TRAIN_A_DENSE_NET]
@@ -62,4 +62,4 @@ def test_two_processes_may_compile_into_one_cache(tmp_path):
     later = answer(start())
     assert first[0] == second[0] == later[0]
     assert first[1] > 0
-    assert later[1] == 0  # whatever the two did to each other's files, all is there
+    assert later[1] == 0  # the cache is complete although two processes wrote it at once

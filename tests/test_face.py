@@ -1,4 +1,4 @@
-"""The names users rely on, and what importing them costs."""
+"""Public names and import cost."""
 
 import subprocess
 import sys
@@ -33,16 +33,16 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_promised_name_is_there(name):
+def test_public_names_are_importable(name):
     assert callable(getattr(jitcnn, name))
     assert name in dir(jitcnn)
 
 
-def test_every_listed_name_is_there():
+def test_all_lists_existing_names():
     assert all(getattr(jitcnn, name) for name in jitcnn.__all__)
 
 
-def test_unknown_names_are_told():
+def test_unknown_name_raises():
     with pytest.raises(AttributeError, match="module 'jitcnn' has no attribute 'Conv3D'"):
         _ = jitcnn.Conv3D
 
@@ -54,13 +54,13 @@ def loaded_by(statement):
     )
 
 
-def test_importing_the_package_loads_nothing_heavy():
+def test_package_import_loads_no_heavy_dependency():
     assert not loaded_by("import jitcnn, jitcnn_cli.main") & {"numba", "numpy", "matplotlib", "rich", "PIL", "requests"}
 
 
-def test_asking_for_a_module_loads_no_layers():
+def test_submodule_import_loads_no_layers():
     assert "numba" not in loaded_by("from jitcnn import errors")
 
 
-def test_training_loads_no_plotting():
+def test_importing_fit_loads_no_plotting():
     assert not loaded_by("from jitcnn import fit") & {"matplotlib", "rich", "click"}

@@ -1,11 +1,11 @@
-"""Files are replaced whole or not at all."""
+"""Atomic file writes."""
 
 import pytest
 
 from jitcnn.files import atomic_write, remove_leftovers
 
 
-def test_the_new_file_takes_the_place_of_the_old(tmp_path):
+def test_new_file_replaces_the_old_one(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
     with atomic_write(path) as file:
@@ -15,7 +15,7 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_error_keeps_the_old_file_and_leaves_no_temporary_file(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
 
@@ -30,14 +30,14 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_permissions_are_those_of_any_new_file(tmp_path):
+def test_permissions_match_a_new_file(tmp_path):
     (tmp_path / "plain").touch()
     with atomic_write(tmp_path / "atomic"):
         pass
     assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path):
+def test_only_leftovers_of_killed_processes_are_removed(tmp_path):
     names = [".file-a8k2", "file", "file-a8k2", ".file", ".other-a8k2"]
     for name in names:
         (tmp_path / name).touch()

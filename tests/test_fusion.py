@@ -1,4 +1,4 @@
-"""Which layers run as one, and that nobody can tell but by the clock."""
+"""Layer fusion: which layers are fused, and results equal to the unfused net."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from jitcnn.models import mnist_cnn
 
 
 class MyConv(Conv2D):
-    """A convolution of one's own."""
+    """A user-defined convolution."""
 
 
 def three(**pool):
     return [Conv2D(1, 2, 3), ReLU(), MaxPool2D(**pool)]
 
 
-def test_conv_relu_pool_and_dense_relu_run_as_one():
+def test_conv_relu_pool_and_dense_relu_are_fused():
     steps = fuse([*three(), Flatten(), *three(pool_size=3, stride=3), ReLU(), Dense(2, 3), ReLU(), Dense(3, 2)])
     assert [type(step) for step in steps] == [ConvReLUPool, Flatten, ConvReLUPool, ReLU, WithReLU, Dense]
 
@@ -35,7 +35,7 @@ def test_conv_relu_pool_and_dense_relu_run_as_one():
     ],
     ids=str,
 )
-def test_relu_joins_the_convolution_where_the_pool_can_not(layers):
+def test_relu_is_fused_when_the_pool_cannot_be(layers):
     steps = fuse(layers)
     assert [type(step) for step in steps] == [WithReLU, type(layers[2])]
     assert steps[0].layers == tuple(layers[:2])
@@ -50,11 +50,11 @@ def test_relu_joins_the_convolution_where_the_pool_can_not(layers):
     ],
     ids=str,
 )
-def test_what_can_not_or_shall_not_be_fused_runs_layer_by_layer(layers):
+def test_other_layers_are_not_fused(layers):
     assert fuse(layers) == layers
 
 
-def test_a_fused_net_learns_as_the_unfused_does(rng):
+def test_fused_and_unfused_nets_train_alike(rng):
     fused, unfused = mnist_cnn(seed=3, impl="fused"), mnist_cnn(seed=3, impl="loops")
     optimizers = SGD(), SGD()
     for _ in range(3):
@@ -65,14 +65,14 @@ def test_a_fused_net_learns_as_the_unfused_does(rng):
         np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
-def test_a_fused_net_passes_the_gradient_check(rng):
+def test_fused_net_passes_the_gradient_check(rng):
     layers = [Conv2D(2, 3, 3, padding=1, rng=rng), ReLU(), Conv2D(3, 3, 3, rng=rng), ReLU(), MaxPool2D(), Flatten()]
     layers += [Dense(12, 5, rng=rng), ReLU(), Dense(5, 3, rng=rng), Softmax()]
     assert [type(step) for step in fuse(layers)][:2] == [WithReLU, ConvReLUPool]
     assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 6, 6))) < 1e-5
 
 
-def test_the_plan_follows_a_change_of_layers_or_implementation():
+def test_steps_are_recomputed_when_layers_or_implementation_change():
     net = CNN(three())
     assert len(net.steps()) == 1
     net.layers[0].impl = "loops"
@@ -82,12 +82,12 @@ def test_the_plan_follows_a_change_of_layers_or_implementation():
     assert len(net.steps()) == 2
 
 
-def test_the_summary_shows_what_runs():
+def test_summary_shows_the_algorithm():
     fused = ["fused direct"] * 2 + ["fused winograd"] * 2 + ["", "direct", "blas"]
     assert [row.runs_as for row in mnist_cnn().summary_rows()] == fused
     assert [row.runs_as for row in mnist_cnn(impl="im2col").summary_rows()][:2] == ["im2col", "im2col"]
 
 
-def test_backward_without_forward_is_told():
-    with pytest.raises(ConfigError, match="expects a forward pass in training before it"):
+def test_backward_without_forward_raises():
+    with pytest.raises(ConfigError, match="expects one training forward pass before each backward pass"):
         CNN(three()).backward(np.zeros((1, 2, 2, 2)))

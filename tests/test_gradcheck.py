@@ -1,4 +1,4 @@
-"""The gradient check itself: it must catch what is wrong, and forgive only kinks."""
+"""The gradient check: it detects wrong gradients and skips only kinks."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from jitcnn.layers import BatchNorm2D
 
 
 class Wrong(Dense):
-    """A dense layer whose backward pass errs in one array, by a little."""
+    """A dense layer with a small error in one gradient."""
 
     def __init__(self, array, factor=1.0001):
         super().__init__(3, 2, rng=np.random.default_rng(1))
@@ -25,12 +25,12 @@ class Wrong(Dense):
 
 
 @pytest.mark.parametrize("array", ["x", "weights", "bias"])
-def test_an_error_of_a_ten_thousandth_is_caught_and_named(array, rng):
+def test_relative_error_of_1e_4_is_detected_and_located(array, rng):
     with pytest.raises(GradientError, match=rf"Wrong: backward differs .* at {array}\["):
         gradient_check(Wrong(array), rng.standard_normal((4, 3)))
 
 
-def test_one_wrong_element_is_caught(rng):
+def test_one_wrong_element_is_detected(rng):
     class OneWrong(Conv2D):
         def backward(self, d_out):
             d_x = super().backward(d_out)
@@ -42,12 +42,12 @@ def test_one_wrong_element_is_caught(rng):
     assert report.largest > 1e-5
 
 
-def test_a_nan_gradient_is_caught(rng):
+def test_nan_gradient_is_detected(rng):
     with pytest.raises(GradientError, match="nan"):
         gradient_check(Wrong("weights", np.nan), rng.standard_normal((4, 3)))
 
 
-def test_gradients_that_are_all_zero_prove_nothing():
+def test_all_zero_gradients_raise():
     with pytest.raises(GradientError, match="every gradient compared is zero"):
         gradient_check(ReLU(), -np.ones((2, 3)))
 
@@ -59,12 +59,12 @@ def test_kinks_are_skipped_and_counted():
     assert report.largest < 1e-8
 
 
-def test_nothing_but_kinks_proves_nothing():
+def test_input_with_only_kinks_raises():
     with pytest.raises(GradientError, match="no number could be compared"):
         gradient_check(ReLU(), np.zeros((2, 2)))
 
 
-def test_the_layer_and_the_input_are_left_alone(rng):
+def test_layer_and_input_are_unchanged(rng):
     layer, x = Dense(3, 2), rng.standard_normal((4, 3)).astype(np.float32)
     weights, before = layer.weights.copy(), x.copy()
     assert gradient_check(layer, x) < 1e-5
@@ -73,19 +73,19 @@ def test_the_layer_and_the_input_are_left_alone(rng):
     assert layer.weights.dtype == np.float32
 
 
-def test_a_wrong_layer_inside_a_net_is_named(rng):
+def test_wrong_layer_in_a_net_is_named(rng):
     net = CNN([Flatten(), Dense(4, 3), ReLU(), Wrong("weights")], name="net")
     with pytest.raises(GradientError, match=r"net: .* at layer 3 weights\["):
         gradient_check(net, rng.standard_normal((5, 1, 2, 2)))
 
 
 @pytest.mark.parametrize("bad", [{"epsilon": 0}, {"tolerance": -1}])
-def test_settings_out_of_range_are_told(bad):
+def test_settings_out_of_range_raise(bad):
     with pytest.raises(ConfigError, match="epsilon and tolerance must be positive"):
         gradient_check(ReLU(), np.ones((1, 1)), **bad)
 
 
-def test_a_third_on_kinks_is_skipped_and_more_is_refused():
+def test_up_to_a_third_of_kinks_is_skipped():
     two_of_six, three_of_six = (np.array([[0.0] * kinks + [1.0] * (6 - kinks)]) for kinks in (2, 3))
     assert gradient_check(ReLU(), two_of_six) < 1e-8
     with pytest.raises(GradientError, match=r"3 of 6 numbers stand on a kink .*, expected at most a third; check with"):
@@ -93,7 +93,7 @@ def test_a_third_on_kinks_is_skipped_and_more_is_refused():
 
 
 @pytest.mark.parametrize("name", ["gamma", "beta", "running_mean", "running_var"])
-def test_a_normalisation_is_probed_with_arrays_that_are_not_0_and_1(name):
+def test_standard_check_uses_nontrivial_batch_norm_arrays(name):
     probed = [layer for _, layer, _ in standard_checks("auto") if isinstance(layer, BatchNorm2D)]
     assert probed
     for layer in probed:

@@ -1,4 +1,4 @@
-"""What broke first, what is dead, and which step is too long."""
+"""Training health: first non-finite array, dead filters and exploding gradients."""
 
 import numpy as np
 import pytest
@@ -23,24 +23,24 @@ def images():
     return np.random.default_rng(1).random((3, 1, 6, 6), np.float32)
 
 
-def test_a_net_that_is_well_has_no_break(images):
+def test_healthy_net_has_no_break(images):
     assert first_break(net(), images, LABELS) == ""
 
 
-def test_a_parameter_that_the_update_broke_is_named(images):
+def test_non_finite_parameter_is_named(images):
     model = net()
     model.layers[4].bias[1] = np.nan
     assert first_break(model, images, LABELS) == "the bias of Dense 32→5, after the last update"
 
 
-def test_an_output_that_overflows_is_named(images):
+def test_overflowing_output_is_named(images):
     model = net()
     model.layers[0].weights[:] = 1e20
     model.layers[4].weights[:] = 1e20
     assert first_break(model, images, LABELS) == "the output of Dense 32→5 + ReLU"
 
 
-def test_a_gradient_that_overflows_is_named(images):
+def test_overflowing_gradient_is_named(images):
     model = net()
     model.layers[0].bias[:] = 1e30
     model.layers[4].weights[:] = 0
@@ -49,7 +49,7 @@ def test_a_gradient_that_overflows_is_named(images):
     assert first_break(model, images, LABELS) == "the gradient of Dense 32→5 + ReLU"
 
 
-def test_filters_that_never_fire_are_counted(images):
+def test_dead_filters_are_counted(images):
     model = net()
     model.layers[0].bias[[1, 4]] = -100
     model.layers[4].weights[:] = 0
@@ -60,7 +60,7 @@ def test_filters_that_never_fire_are_counted(images):
     ]
 
 
-def test_a_filter_that_fires_on_one_image_is_alive_though_they_run_one_by_one(images, monkeypatch):
+def test_filter_active_on_one_image_is_not_dead_for_any_batch_size(images, monkeypatch):
     monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", 1)
     model = net()
     model.layers[0].weights[1], model.layers[0].bias[1] = 0, -1
@@ -72,29 +72,28 @@ def test_a_filter_that_fires_on_one_image_is_alive_though_they_run_one_by_one(im
         assert next(dead_filters(model, lit)) == ("Conv2D 1→8 3×3 + ReLU + MaxPool2D", 0, 8)
 
 
-def test_the_longest_step_is_measured_by_the_weights_own_size():
+def test_largest_update_is_relative_to_the_weights():
     model, watch = net(), Watch()
     for gradient in model.gradients():
         gradient[:] = 0
     model.layers[4].d_weights[:] = 2 * model.layers[4].weights
     watch.look(4, model, 0.1)
-    assert watch.share == 0  # the fourth step is not one to look at
+    assert watch.share == 0  # step 4 is not sampled
     for batch, rate in ((50, 0.1), (100, 0.01)):
         watch.look(batch, model, rate)
     assert watch.where == "Dense 32→5"
     assert watch.share == pytest.approx(0.2)
 
 
-def test_each_ailment_has_its_sentence(images):
+def test_each_problem_has_a_warning(images):
     model, watch = net(), Watch()
     model.layers[4].bias[:] = 9
     assert remarks(model, images, 1.2, watch) == ()
     model.layers[0].bias[:5] = -100
     watch.where, watch.share = "Dense 32→5", 30.0
     assert remarks(model, images, 2.5, watch) == (
-        "exploding gradients: a step moved the weights of Dense 32→5 by 3000% of their size; try a tenth of the learning "
-        "rate.",
-        "worse than guessing: the loss is 2.5, and ln 3 = 1.1 for who knows nothing; try a tenth of the learning rate.",
-        "dead filters: 5 of 8 of Conv2D 1→8 3×3 + ReLU + MaxPool2D give nothing on any of 3 images, and so learn nothing "
-        "any more; try a lower learning rate, or LeakyReLU.",
+        "exploding gradients: a step changed the weights of Dense 32→5 by 3000% of their norm; divide the learning rate by 10.",
+        "worse than chance: the loss is 2.5, chance level is ln 3 = 1.1; divide the learning rate by 10.",
+        "dead filters: 5 of 8 in Conv2D 1→8 3×3 + ReLU + MaxPool2D output zero on all 3 images and no longer learn; use a "
+        "lower learning rate, or LeakyReLU.",
     )

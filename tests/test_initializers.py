@@ -1,4 +1,4 @@
-"""First weights: their spread is what the papers ask for."""
+"""Weight initialisation: variances match the papers."""
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ def test_xavier_uniform_fills_its_interval(rng):
     np.testing.assert_allclose(weights.var(), bound**2 / 3, rtol=0.05)
 
 
-def test_same_seed_same_weights():
+def test_same_seed_gives_the_same_weights():
     first, second = (he_normal((3, 4), 4, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("draw", [lambda rng: he_normal((3, 2), 3, rng), lambda rng: xavier_uniform((3, 2), 3, 2, rng)])
-def test_a_blank_draws_zeros_and_passes_for_a_generator(draw):
+def test_blank_seed_draws_zeros(draw):
     blank = np.random.default_rng(Blank())
     np.testing.assert_array_equal(draw(blank), np.zeros((3, 2), np.float32), strict=True)
 
@@ -36,9 +36,9 @@ def test_a_blank_draws_zeros_and_passes_for_a_generator(draw):
 @pytest.mark.parametrize(
     ("rng", "most"), [(np.random.default_rng(), "268,435,456"), (Blank(), "268,435,456"), (Blank(6), "6")]
 )
-def test_more_weights_than_a_net_needs_are_refused_before_they_are_drawn(rng, most):
+def test_too_many_weights_raise_before_they_are_drawn(rng, most):
     for draw in (lambda: he_normal((10**6, 10**6), 3, rng), lambda: xavier_uniform((10**6, 10**6), 3, 2, rng)):
         with pytest.raises(
-            ConfigError, match=f"at most {most} weights here, got the shape .1000000, 1000000.: use fewer"
+            ConfigError, match=f"at most {most} weights, got shape .1000000, 1000000.: use fewer"
         ):
             draw()

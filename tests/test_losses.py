@@ -1,4 +1,4 @@
-"""Cross-entropy: values, gradients, and the two forms against each other."""
+"""Cross-entropy: values, gradients, and agreement of the two forms."""
 
 from math import log
 
@@ -12,7 +12,7 @@ from jitcnn.functional import softmax, softmax_backward
 Y = np.array([2, 0, 1])
 
 
-def test_believing_every_class_equally_costs_ln_of_their_number(dtype):
+def test_uniform_prediction_has_loss_ln_of_the_class_count(dtype):
     assert cross_entropy_loss(np.full((3, 10), 0.1, dtype), Y) == pytest.approx(log(10), rel=1e-6)
     assert softmax_cross_entropy(np.zeros((3, 10), dtype), Y)[0] == pytest.approx(log(10), rel=1e-6)
 
@@ -27,7 +27,7 @@ def test_gradient_worked_by_hand():
     assert cross_entropy_gradient(predictions, np.array([0, 1])).tolist() == [[-2, 0], [0, -1]]
 
 
-def test_both_forms_give_one_loss_and_one_gradient(rng):
+def test_both_forms_give_the_same_loss_and_gradient(rng):
     logits = rng.standard_normal((3, 5))
     probabilities = softmax(logits)
     loss, d_logits = softmax_cross_entropy(logits, Y)
@@ -36,7 +36,7 @@ def test_both_forms_give_one_loss_and_one_gradient(rng):
     np.testing.assert_allclose(d_logits, through_softmax, atol=1e-15)
 
 
-def test_certainty_of_the_wrong_class_is_finite():
+def test_loss_is_finite_when_the_wrong_class_has_full_confidence():
     predictions = np.array([[1.0, 0.0]])
     assert np.isfinite(cross_entropy_loss(predictions, np.array([1])))
     assert np.isfinite(cross_entropy_gradient(predictions, np.array([1]))).all()
@@ -46,13 +46,13 @@ def test_certainty_of_the_wrong_class_is_finite():
 
 
 def test_smoothed_loss_worked_by_hand():
-    """Two classes, logits ln 3 and 0, so p = 3/4 and 1/4; with 0.2 smoothed the targets are 0.9 and 0.1."""
+    """Two classes, logits ln 3 and 0, so p = 3/4 and 1/4; smoothing 0.2 gives targets 0.9 and 0.1."""
     loss, d_logits = softmax_cross_entropy(np.array([[log(3), 0.0]]), np.array([0]), label_smoothing=0.2)
     assert loss == pytest.approx(-0.9 * log(0.75) - 0.1 * log(0.25))
     np.testing.assert_allclose(d_logits, [[0.75 - 0.9, 0.25 - 0.1]])
 
 
-def test_the_smoothed_gradient_is_the_slope_of_the_smoothed_loss(rng):
+def test_smoothed_gradient_matches_central_differences(rng):
     logits, step = rng.standard_normal((3, 5)), 1e-6
     _, d_logits = softmax_cross_entropy(logits, Y, 0.3)
     for index in np.ndindex(3, 5):
@@ -65,7 +65,7 @@ def test_the_smoothed_gradient_is_the_slope_of_the_smoothed_loss(rng):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
-def test_loss_and_gradient_are_those_of_torch(label_smoothing, rng):
+def test_loss_and_gradient_match_torch(label_smoothing, rng):
     torch = pytest.importorskip("torch")
     logits = 3 * rng.standard_normal((3, 5))
     loss, d_logits = softmax_cross_entropy(logits, Y, label_smoothing)
@@ -77,7 +77,7 @@ def test_loss_and_gradient_are_those_of_torch(label_smoothing, rng):
 
 
 @pytest.mark.parametrize("label_smoothing", [-0.1, 1, float("nan")])
-def test_a_smoothing_out_of_range_is_told(label_smoothing):
+def test_label_smoothing_out_of_range_raises(label_smoothing):
     with pytest.raises(ConfigError, match="label_smoothing must be at least 0 and below 1, got"):
         softmax_cross_entropy(np.zeros((3, 5)), Y, label_smoothing)
 
@@ -88,10 +88,10 @@ def test_a_smoothing_out_of_range_is_told(label_smoothing):
     [
         (np.array([0, 1, 5]), DataError, "labels from 0 to 4, got 0 to 5"),
         (np.array([0, -1, 2]), DataError, "labels from 0 to 4, got -1 to 2"),
-        (np.array([0, 1]), ShapeError, r"one label for each of 3 predictions, at least one, got \(2,\)"),
+        (np.array([0, 1]), ShapeError, r"one label per prediction, shape \(3,\) with at least one, got \(2,\)"),
         (np.array([0.0, 1, 2]), DTypeError, "integer labels, got float64"),
     ],
 )
-def test_bad_labels_are_told(function, labels, error, message):
+def test_invalid_labels_raise(function, labels, error, message):
     with pytest.raises(error, match=message):
         function(np.full((3, 5), 0.2), labels)

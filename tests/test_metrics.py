@@ -1,4 +1,4 @@
-"""What a net mixes up, counted."""
+"""Evaluation, confusion matrix and misclassified images."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from jitcnn import DataError
 from jitcnn.metrics import Evaluation, Mistake, confusion_matrix, evaluate, mistakes
 
 
-def test_an_examination_is_made_of_the_answers(trained):
+def test_evaluation_matches_the_predictions(trained):
     model, data = trained[0]["mnist-cnn"], trained[1]
     found = evaluate(model, data.x_test[:90], data.y_test[:90], batch_size=40)
     answers, sure = model.predict(data.x_test[:90]), model.predict_proba(data.x_test[:90])
@@ -22,7 +22,7 @@ def test_an_examination_is_made_of_the_answers(trained):
     }
 
 
-def test_a_mirrored_examination_answers_with_the_mean_of_two_views(trained):
+def test_mirrored_evaluation_averages_two_views(trained):
     model, data = trained[0]["mnist-cnn"], trained[1]
     images, labels = data.x_test[:90], data.y_test[:90]
     found = evaluate(model, images, labels, batch_size=40, mirrored=True)
@@ -32,33 +32,33 @@ def test_a_mirrored_examination_answers_with_the_mean_of_two_views(trained):
     assert found.correct != evaluate(model, images, labels).correct
 
 
-def test_confusion_counts_true_rows_and_believed_columns():
+def test_confusion_matrix_has_true_rows_and_predicted_columns():
     matrix = confusion_matrix(np.array([0, 0, 0, 2, 2]), np.array([0, 1, 1, 2, 0]), 3)
     np.testing.assert_array_equal(matrix, [[1, 2, 0], [0, 0, 0], [1, 0, 1]])
 
 
-def test_confusion_counts_pair_by_pair(rng):
+def test_confusion_matrix_matches_pairwise_counts(rng):
     labels, predicted = rng.integers(0, 5, (2, 60))
     expected = [[sum((labels == row) & (predicted == column)) for column in range(5)] for row in range(5)]
     np.testing.assert_array_equal(confusion_matrix(labels, predicted, 5), expected)
 
 
-def test_mistakes_come_with_the_surest_first():
+def test_mistakes_are_sorted_by_confidence():
     probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.1, 0.9]])
     found = mistakes(probabilities, np.array([1, 1, 1, 0]))
     assert found == [Mistake(1, 1, 0, 0.9), Mistake(3, 0, 1, 0.9), Mistake(0, 1, 0, 0.6)]
 
 
-def test_answers_that_do_not_fit_are_told():
-    with pytest.raises(DataError, match="one label for each answer, got 2 labels and 3 answers"):
+def test_mismatched_predictions_raise():
+    with pytest.raises(DataError, match="one label per prediction, got 2 labels and 3 predictions"):
         confusion_matrix(np.zeros(2, int), np.zeros(3, int), 4)
-    with pytest.raises(DataError, match="got 1 labels and 2 answers"):
+    with pytest.raises(DataError, match="got 1 labels and 2 predictions"):
         mistakes(np.zeros((2, 3)), np.zeros(1, int))
     with pytest.raises(DataError, match="confusion_matrix expects classes 0 to 3, got 4"):
         confusion_matrix(np.array([1]), np.array([4]), 4)
 
 
-def test_the_old_name_of_the_predicted_class_works_and_warns():
+def test_old_name_of_the_predicted_class_warns():
     found = Evaluation(0.5, 1, 2, np.array([1, 0]))
     with pytest.warns(DeprecationWarning, match="Evaluation.believed is now called predicted"):
         np.testing.assert_array_equal(found.believed, [1, 0])

@@ -1,4 +1,4 @@
-"""The container: forward, backward, updates, answers."""
+"""CNN: forward and backward passes, updates, predictions, summary."""
 
 import re
 from math import log
@@ -39,7 +39,7 @@ def test_forward_gives_probabilities(x):
     np.testing.assert_allclose(small_net().forward(x).sum(axis=1), 1, rtol=1e-6)
 
 
-def test_textbook_step_and_train_step_change_the_weights_alike(x):
+def test_train_step_equals_textbook_step(x):
     textbook, ours = small_net(), small_net()
     predictions = textbook.forward(x)
     textbook.backward(cross_entropy_gradient(predictions, Y))
@@ -61,7 +61,7 @@ def test_implementations_train_alike(impl, x):
         np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
-def test_every_parameter_moves_and_one_batch_is_learnt_by_heart(x):
+def test_every_parameter_is_updated_and_one_batch_is_overfitted(x):
     net, optimizer = small_net(seed=1), SGD(0.02)
     before = [p.copy() for p in net.parameters()]
     train_step(net, x, Y, optimizer)
@@ -73,17 +73,17 @@ def test_every_parameter_moves_and_one_batch_is_learnt_by_heart(x):
     assert net.predict(x).tolist() == Y.tolist()
 
 
-def test_first_loss_is_ln_of_the_classes_when_the_last_layer_says_nothing(x):
+def test_first_loss_is_ln_of_the_class_count_when_the_last_weights_are_zero(x):
     net = small_net()
     net.layers[-2].weights[...] = 0
     assert train_step(net, x, Y, SGD()) == pytest.approx(log(3))
 
 
-def test_float64_goes_through_float32_weights_as_float64(x):
+def test_float64_input_gives_float64_output(x):
     assert small_net().forward(x.astype(np.float64)).dtype == np.float64
 
 
-def test_predict_takes_bytes_in_batches_and_scales_them(rng):
+def test_predict_scales_uint8_images_in_batches(rng):
     net = small_net()
     pixels = rng.integers(0, 256, (7, 1, 6, 6), np.uint8)
     expected = net.forward(pixels / np.float32(255))
@@ -91,8 +91,8 @@ def test_predict_takes_bytes_in_batches_and_scales_them(rng):
     assert net.predict(pixels, batch_size=3).tolist() == expected.argmax(axis=1).tolist()
 
 
-def test_images_of_a_large_net_are_examined_few_at_once(rng, monkeypatch):
-    """The summary's memory of one image decides, so that an evaluation takes no more than the training did."""
+def test_evaluation_batch_size_is_limited_by_memory(rng, monkeypatch):
+    """The activation memory per image sets the limit: evaluation needs no more memory than training."""
     net, pixels = small_net(), rng.integers(0, 256, (7, 1, 6, 6), np.uint8)
     assert net.images_at_once == 256
     at_once, logits = [], net.logits
@@ -106,7 +106,7 @@ def test_images_of_a_large_net_are_examined_few_at_once(rng, monkeypatch):
     assert net.images_at_once == 1
 
 
-def test_bytes_are_normalised_by_the_models_own_constants(rng):
+def test_uint8_images_are_normalised_by_mean_and_std(rng):
     net, pixels = small_net(), rng.integers(0, 256, (3, 1, 6, 6), np.uint8)
     net.normalise_by([0.2], [0.5])
     expected = net.forward((pixels / np.float32(255) - np.float32(0.2)) / np.float32(0.5))
@@ -118,17 +118,17 @@ def test_bytes_are_normalised_by_the_models_own_constants(rng):
     [
         ((0.1, 0.2), (1, 1), r"one finite number for each of 1 channels, or one for all, .* got \(0.1, 0.2\)"),
         ((0.1,), (), "expects mean and std to be one finite number"),
-        ((0.1,), (0,), "with std above 0, got"),
+        ((0.1,), (0,), "with std > 0, got"),
         ((float("nan"),), (1,), "expects mean and std to be one finite number"),
         (("grey",), (1,), "expects mean and std to be numbers, got"),
     ],
 )
-def test_constants_that_do_not_fit_are_told(mean, std, message):
+def test_invalid_normalisation_raises(mean, std, message):
     with pytest.raises(ConfigError, match=message):
         small_net().normalise_by(mean, std)
 
 
-def test_a_net_knows_how_many_classes_it_tells_apart():
+def test_num_classes_follows_from_the_layers():
     assert small_net().num_classes == 3
     assert CNN([Dense(3, 2)]).num_classes is None
 
@@ -150,30 +150,30 @@ def test_a_net_knows_how_many_classes_it_tells_apart():
         ),
     ],
 )
-def test_bad_input_is_told(change, error, message, x):
+def test_invalid_input_raises(change, error, message, x):
     with pytest.raises(error, match=message):
         small_net().forward(change(x))
 
 
 @pytest.mark.parametrize("layers", [[], [ReLU], ["Conv2D"]])
-def test_a_list_that_holds_no_layers_is_refused(layers):
+def test_list_without_layers_raises(layers):
     with pytest.raises(ConfigError, match="expects a list of at least one layer"):
         CNN(layers)
 
 
-def test_neighbours_that_do_not_fit_are_named():
+def test_mismatched_layers_are_named():
     with pytest.raises(ShapeError, match=r"Layer 2 of cnn .*: Dense expects input of shape \(N, 9\), got \(N, 12\)"):
         CNN([Conv2D(1, 3, 3), Flatten(), Dense(9, 2)], input_shape=(1, 4, 4))
 
 
-def test_same_seed_same_weights_another_seed_others():
+def test_seed_determines_the_weights():
     first, second, third = mnist_dense(seed=1), mnist_dense(seed=1), mnist_dense(seed=2)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert (first.parameters()[0] != third.parameters()[0]).any()
 
 
-def test_summary_tells_shapes_activations_and_receptive_fields():
+def test_summary_shows_shapes_activations_and_receptive_fields():
     lines = mnist_cnn().summary().splitlines()
     assert re.split(" {2,}", lines[5]) == [
         "Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused winograd",
@@ -181,14 +181,14 @@ def test_summary_tells_shapes_activations_and_receptive_fields():
     assert lines[11].split() == ["total", "225,034", "2.63", "M", "146", "kB"]
 
 
-def test_a_summary_counts_what_one_image_costs(monkeypatch):
+def test_summary_record_counts_cost_per_image(monkeypatch):
     record = small_net().summary_record()
     plans = record["layers"][0].pop("plans")
     assert list(plans) == ["forward", "d_weights", "d_x"]
     assert [(plan["algorithm"], plan["variant"]) for plan in plans.values()] == [
         ("fused", "direct"), ("fused", "winners"), ("fused", "winners"),
     ]  # fmt: skip
-    assert plans["forward"]["reason"] == "no Winograd: 1 input channels do not fill vectors of 16"
+    assert plans["forward"]["reason"] == "Winograd not used: 1 input channels are not a multiple of 16"
     assert record["batch_size"] == 64
     assert record["layers"][0] == {
         "label": "Conv2D 1→3 3×3", "activation": "ReLU", "output_shape": (3, 4, 4), "parameter_count": 30,
@@ -199,7 +199,7 @@ def test_a_summary_counts_what_one_image_costs(monkeypatch):
     assert (record["name"], record["input_shape"]) == ("small", (1, 6, 6))
 
 
-def test_summary_without_an_input_shape_leaves_shapes_open():
+def test_summary_without_input_shape_has_unknown_shapes():
     net = CNN([Conv2D(1, 3, 3)])
     assert net.summary().splitlines()[3].split() == ["Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "?"]
     assert CNN([Conv2D(1, 3, 3, impl="im2col")]).summary_rows()[0].runs_as == "im2col"
@@ -216,7 +216,7 @@ def test_compact_numbers_have_three_digits(number, text):
     assert compact(86_528, "B") == "86.5 kB"
 
 
-def test_the_seed_of_a_net_from_a_config_decides_weights_and_what_is_dropped(x):
+def test_from_toml_seed_determines_weights_and_dropout(x):
     net = parse_net(varied_net().to_toml())
     first, second, other = (CNN.from_toml(net, seed=seed) for seed in (5, 5, 6))
     assert repr(first.layers) == repr(varied_net().layers)
@@ -226,21 +226,21 @@ def test_the_seed_of_a_net_from_a_config_decides_weights_and_what_is_dropped(x):
     assert (other.forward(x) != first.forward(x)).any()
 
 
-def test_the_layers_of_a_net_from_a_config_share_one_generator():
+def test_from_toml_layers_share_one_generator():
     assert len(CNN.from_toml(parse_net(varied_net().to_toml())).generators()) == 1
 
 
-def test_dropping_layers_rest_while_a_net_answers(x):
+def test_dropout_is_inactive_in_predict(x):
     net = varied_net()
     np.testing.assert_array_equal(net.predict_proba(x), net.predict_proba(x))
     assert (net.forward(x) != net.forward(x)).any()
 
 
-def test_gradients_of_a_net_that_drops_are_exact(rng):
+def test_net_with_dropout_passes_the_gradient_check(rng):
     assert gradient_check(varied_net(np.random.default_rng(2)), rng.random((2, 1, 6, 6))) < 1e-5
 
 
-def test_summary_gives_dropout_a_row_and_activations_their_column():
+def test_summary_lists_dropout_in_rows_and_activations_in_a_column():
     rows = [(row.label, row.activation, row.output_shape) for row in varied_net().summary_rows()]
     assert rows[:3] == [
         ("Conv2D 1→3 3×3", "LeakyReLU 0.2", (3, 4, 4)),
@@ -250,17 +250,17 @@ def test_summary_gives_dropout_a_row_and_activations_their_column():
     assert rows[-2:] == [("Dropout 0.5", "", (4,)), ("Dense 4→3", "Sigmoid", (3,))]
 
 
-def test_calling_a_net_is_inference_and_leaves_no_trace(rng):
+def test_calling_a_net_is_inference_without_side_effects(rng):
     net = CNN([BatchNorm2D(2), Flatten(), Dropout(0.5, rng), Dense(18, 3, rng=rng)], input_shape=(2, 3, 3))
     x = rng.standard_normal((4, 2, 3, 3)).astype(np.float32)
     running = net.layers[0].running_mean.copy()
     np.testing.assert_array_equal(net(x), net.forward(x, training=False))
     np.testing.assert_array_equal(net.layers[0].running_mean, running)
-    with pytest.raises(ConfigError, match="expects a forward pass in training"):
+    with pytest.raises(ConfigError, match="expects one training forward pass"):
         net.backward(net(x))
 
 
-def test_old_names_of_a_net_work_and_name_the_new_ones(rng):
+def test_old_names_warn_and_name_the_new_ones(rng):
     net = CNN([Flatten(), Dense(4, 2, rng=rng)], input_shape=(1, 2, 2))
     with pytest.warns(DeprecationWarning, match="CNN.describe is now called to_toml"):
         text = net.describe()

@@ -1,4 +1,4 @@
-"""A net in its file: saved, read, and refused."""
+"""Model files: saving, loading and rejecting invalid files."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def x(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_saved_net_comes_back_bit_by_bit(dtype, x, tmp_path):
+def test_save_and_load_round_trip_is_bitwise(dtype, x, tmp_path):
     net = small_net(dtype=dtype)
     net.save(tmp_path / "net.npz")
     loaded = CNN.load(tmp_path / "net.npz", impl="im2col")
@@ -34,12 +34,12 @@ def test_a_saved_net_comes_back_bit_by_bit(dtype, x, tmp_path):
     train_step(loaded, x, Y, SGD())
 
 
-def test_a_file_of_before_recipes_were_kept_is_read(tmp_path):
+def test_file_without_recipe_is_loaded(tmp_path):
     rewritten(lambda header, arrays: None)(tmp_path / "net.npz")
     assert CNN.load(tmp_path / "net.npz").recipe is None
 
 
-def test_a_file_keeps_what_belongs_to_input_and_output(tmp_path):
+def test_file_keeps_normalisation_class_names_and_preparation(tmp_path):
     net = small_net()
     net.normalise_by((0.25,), (0.5,))
     net.class_names, net.preparation = ("cat", "dog", "owl"), "crop"
@@ -52,19 +52,19 @@ def test_a_file_keeps_what_belongs_to_input_and_output(tmp_path):
     assert (other.mean, other.std) == ((0.25,), (0.5,))
 
 
-def test_a_file_from_before_there_were_constants_is_read(tmp_path):
+def test_file_without_normalisation_gets_the_defaults(tmp_path):
     path = tmp_path / "net.npz"
     rewritten(lambda header, arrays: None)(path)
     loaded = CNN.load(path)
     assert (loaded.mean, loaded.std, loaded.class_names, loaded.preparation) == ((0,), (1,), (), "")
 
 
-def test_saving_leaves_one_file_and_any_name_as_it_is(tmp_path):
+def test_save_writes_one_file_under_the_given_name(tmp_path):
     small_net().save(tmp_path / "net.model")
     assert [p.name for p in tmp_path.iterdir()] == ["net.model"]
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path):
+def test_load_weights_of_another_architecture_raises(tmp_path):
     mnist_dense().save(tmp_path / "dense.npz")
     net = small_net()
     before = [p.copy() for p in net.parameters()]
@@ -74,7 +74,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path):
         np.testing.assert_array_equal(parameter, old)
 
 
-def test_weights_of_the_same_architecture_are_taken(tmp_path):
+def test_load_weights_of_the_same_architecture(tmp_path):
     first, second = small_net(seed=1), small_net(seed=2)
     first.save(tmp_path / "first.npz")
     second.load_weights(tmp_path / "first.npz")
@@ -113,7 +113,7 @@ def compressed(path):
 
 
 def format_1(net):
-    """The header that files of format 1 have."""
+    """Header of a file of format 1."""
     layers = [{"layer": type(layer).__name__, **layer.config()} for layer in net.layers]
     return {"format": 1, "architecture": {"name": net.name, "input_shape": net.input_shape, "layers": layers}}
 
@@ -130,7 +130,7 @@ def rewritten(change, header_of=format_1):
 
 
 def another_net(old, new):
-    """A file of today's format, with ``old`` replaced by ``new`` in its net."""
+    """A file of format 2 with ``old`` replaced by ``new`` in its TOML architecture."""
     return rewritten(
         lambda header, _: header.update(net=header["net"].replace(old, new)),
         lambda net: {"format": 2, "net": net.to_toml()},
@@ -138,7 +138,7 @@ def another_net(old, new):
 
 
 @pytest.mark.parametrize("header_of", [format_1, lambda net: {"format": 2, "net": net.to_toml()}])
-def test_files_of_before_there_were_checksums_are_read(header_of, tmp_path, x):
+def test_files_without_checksums_are_loaded(header_of, tmp_path, x):
     net = small_net()
     np.savez(tmp_path / "old.npz", header=np.array(json.dumps(header_of(net))), **net.named_arrays())
     loaded = CNN.load(tmp_path / "old.npz")
@@ -146,7 +146,7 @@ def test_files_of_before_there_were_checksums_are_read(header_of, tmp_path, x):
     np.testing.assert_array_equal(loaded.predict_proba(x), net.predict_proba(x))
 
 
-def test_a_file_carries_its_net_as_toml(tmp_path):
+def test_file_contains_the_architecture_as_toml(tmp_path):
     small_net().save(tmp_path / "net.npz")
     header, _ = read_checkpoint(tmp_path / "net.npz")
     assert (header["format"], header["net"]) == (4, small_net().to_toml())
@@ -154,50 +154,50 @@ def test_a_file_carries_its_net_as_toml(tmp_path):
 
 DAMAGES = [
     (no_file, "Expected a model file at .*, found none"),
-    (truncated, "is not a whole jitcnn model file"),
-    (one_byte_flipped, "is not a whole jitcnn model file|does not describe"),
-    (text, "is not a whole jitcnn model file"),
-    (other_arrays, "is not a whole jitcnn model file"),
-    (pickled, "is not a whole jitcnn model file"),
+    (truncated, "is not a valid jitcnn model file"),
+    (one_byte_flipped, "is not a valid jitcnn model file|is not a model file"),
+    (text, "is not a valid jitcnn model file"),
+    (other_arrays, "is not a valid jitcnn model file"),
+    (pickled, "is not a valid jitcnn model file"),
     (compressed, "a member is compressed"),
-    (rewritten(lambda header, arrays: arrays.pop("0.bias")), "needs more numbers than there are for all layers"),
+    (rewritten(lambda header, arrays: arrays.pop("0.bias")), "has more parameters than the file contains"),
     (
         rewritten(lambda header, arrays: arrays.update({"0.offset": arrays.pop("0.bias")})),
         "its architecture needs arrays",
     ),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
-    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "it has 0.bias in int64, expected"),
-    (rewritten(lambda header, arrays: header.update(format=99)), "format 99 instead of 4"),
+    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "array 0.bias has dtype int64, expected"),
+    (rewritten(lambda header, arrays: header.update(format=99)), "its format is 99, expected 1 to 4"),
     (
         rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
         "unknown layer 'Evil'",
     ),
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(stride=0)), "stride must be"),
-    (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "does not describe"),
-    (rewritten(lambda header, arrays: header.pop("architecture")), "does not describe"),
-    (rewritten(lambda header, arrays: header.update(recipe="fast")), "its recipe is no table but 'fast'"),
-    (rewritten(lambda header, arrays: header.update(input={"std": [0]})), "with std above 0"),
+    (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "is not a model file for this version"),
+    (rewritten(lambda header, arrays: header.pop("architecture")), "is not a model file for this version"),
+    (rewritten(lambda header, arrays: header.update(recipe="fast")), "its recipe must be a table, got 'fast'"),
+    (rewritten(lambda header, arrays: header.update(input={"std": [0]})), "with std > 0"),
     (rewritten(lambda header, arrays: header.update(input={"preparation": "boil"})), "must be one of ink, fill, crop"),
     (rewritten(lambda header, arrays: header.update(input={"colour": 1})), "unexpected keyword argument 'colour'"),
-    (rewritten(lambda header, arrays: header.update(input=[1])), "does not describe"),
-    (another_net('"ReLU"', '"Evil"'), "its net, line 15: layer 2 of 6: unknown layer 'Evil'"),
+    (rewritten(lambda header, arrays: header.update(input=[1])), "is not a model file for this version"),
+    (another_net('"ReLU"', '"Evil"'), "its architecture, line 15: layer 2 of 6: unknown layer 'Evil'"),
     (another_net('"ReLU"', "[1]"), r"unknown layer \[1\]"),
     (another_net("stride = 1", "stride = 0"), "stride must be"),
     (another_net("stride = 1", "colour = 1"), "unknown key 'colour'"),
-    (another_net("out_channels = 3", "out_channels = 4"), "needs more numbers than there are for all layers"),
+    (another_net("out_channels = 3", "out_channels = 4"), "has more parameters than the file contains"),
     (
         another_net("out_features = 3", "out_features = 3000000000000000000"),
         "out_features must be at most 4,194,304, got 30",
     ),
     (another_net("out_features = 3", "out_features = 4\nclasses ="), "is not valid TOML"),
     (another_net("name", "\0name"), "is not valid TOML"),
-    (rewritten(lambda header, arrays: header.update(format=2, net=3)), "does not describe"),
-    (rewritten(lambda header, arrays: header.update(format=2)), "does not describe"),
+    (rewritten(lambda header, arrays: header.update(format=2, net=3)), "is not a model file for this version"),
+    (rewritten(lambda header, arrays: header.update(format=2)), "is not a model file for this version"),
 ]
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES, ids=[str(k) for k in range(len(DAMAGES))])
-def test_damaged_files_are_told(damage, message, tmp_path):
+def test_damaged_file_raises(damage, message, tmp_path):
     path = tmp_path / "net.npz"
     small_net().save(path)
     damage(path)
@@ -205,12 +205,12 @@ def test_damaged_files_are_told(damage, message, tmp_path):
         CNN.load(path)
 
 
-def test_a_folder_that_does_not_exist_is_told(tmp_path):
-    with pytest.raises(CheckpointError, match=r"could not be written to .*choose a folder"):
+def test_save_to_a_missing_folder_raises(tmp_path):
+    with pytest.raises(CheckpointError, match=r"could not be written to .*choose a writable folder"):
         small_net().save(tmp_path / "nowhere" / "net.npz")
 
 
-def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "net.npz"
     small_net(seed=1).save(path)
     before = path.read_bytes()
@@ -225,7 +225,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_net_that_drops_answers_alike_when_it_comes_back(x, tmp_path):
+def test_loaded_net_with_dropout_gives_the_same_predictions(x, tmp_path):
     net = varied_net()
     net.save(tmp_path / "net.npz")
     np.testing.assert_array_equal(CNN.load(tmp_path / "net.npz").predict_proba(x), net.predict_proba(x))

@@ -1,4 +1,4 @@
-"""The lessons run with the suite; here is what running cannot show."""
+"""Structure of the notebooks. The test suite executes them separately."""
 
 import json
 from pathlib import Path
@@ -18,26 +18,26 @@ def texts_of(path):
     return ["".join(cell["source"]) for cell in cells_of(path) if cell["cell_type"] == "markdown"]
 
 
-def test_there_are_lessons():
+def test_notebooks_exist():
     assert NOTEBOOKS
 
 
 @each_notebook
-def test_outputs_are_kept_out_of_the_repository(path):
+def test_notebooks_contain_no_outputs(path):
     cells = cells_of(path)
     assert not any(cell.get("outputs") for cell in cells)
     assert all(cell.get("execution_count") is None for cell in cells)
 
 
 @each_notebook
-def test_a_lesson_begins_with_its_number_and_its_one_idea(path):
+def test_lesson_starts_with_its_number_and_idea(path):
     first = texts_of(path)[0]
     assert first.startswith(f"# Lesson {int(path.stem[:2])} · ")
     assert "One idea: **" in first
 
 
 @each_notebook
-def test_a_lesson_ends_with_exercises_and_answers_that_assert(path):
+def test_lesson_ends_with_exercises_and_checked_answers(path):
     sources = ["".join(cell["source"]) for cell in cells_of(path)]
     assert any("## Exercises" in source for source in sources)
     answers = sources.index("## Answers")
@@ -45,5 +45,5 @@ def test_a_lesson_ends_with_exercises_and_answers_that_assert(path):
 
 
 @each_notebook
-def test_the_table_of_lessons_names_it(path):
+def test_lesson_is_listed_in_the_readme(path):
     assert f"]({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")

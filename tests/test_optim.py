@@ -1,4 +1,4 @@
-"""Optimisers and the weight average: by hand, against plain numpy, and against torch."""
+"""Optimisers and weight average: worked by hand, against NumPy, and against torch."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ def test_two_steps_worked_by_hand():
     assert weights == pytest.approx(9.75)
 
 
-def test_float32_weights_stay_float32_and_gradients_stay_untouched(dtype):
+def test_step_keeps_dtype_and_gradients(dtype):
     weights, gradient = np.ones(3, dtype), np.full(3, 2, dtype)
     SGD().step([weights], [gradient])
     assert weights.dtype == dtype
     assert gradient.tolist() == [2, 2, 2]
 
 
-def test_weights_that_lie_in_another_order_are_updated_too():
+def test_transposed_weights_are_updated():
     weights = np.ones((3, 2)).T
     optimizer = SGD(learning_rate=0.5, momentum=0.5)
     for _ in range(2):  # the second step is 1.5 times the first
@@ -32,7 +32,7 @@ def test_weights_that_lie_in_another_order_are_updated_too():
     assert weights.tolist() == [[1, -0.25, -1.5], [-2.75, -4, -5.25]]
 
 
-def test_a_velocity_that_gets_no_gradient_any_more_ends_at_zero_not_in_denormal_numbers(dtype):
+def test_velocity_decays_to_zero_without_denormals(dtype):
     weights, optimizer = np.ones(2, dtype), SGD(momentum=0.5)
     optimizer.step([weights], [np.full(2, np.finfo(dtype).tiny * 8)])
     seen = set()
@@ -43,7 +43,7 @@ def test_a_velocity_that_gets_no_gradient_any_more_ends_at_zero_not_in_denormal_
     assert min(seen - {0.0}) >= np.finfo(dtype).tiny
 
 
-def test_moments_that_get_no_gradient_any_more_end_at_zero_not_in_denormal_numbers(dtype):
+def test_moments_decay_to_zero_without_denormals(dtype):
     weights, optimizer = np.ones(2, dtype), Adam(betas=(0.5, 0.5))
     optimizer.step([weights], [np.full(2, np.sqrt(np.finfo(dtype).tiny) * 4)])
     seen = set()
@@ -98,7 +98,7 @@ every_case = pytest.mark.parametrize("case", CASES)
 
 
 def twenty_steps(optimizer, rng):
-    """Parameters of two shapes before, their gradients at each of twenty steps, and the parameters after."""
+    """Initial parameters of two shapes, their gradients in twenty steps, and the updated parameters."""
     before = [rng.standard_normal((3, 2)), rng.standard_normal(5)]
     gradients = [[rng.standard_normal(p.shape) for p in before] for _ in range(20)]
     after = [p.copy() for p in before]
@@ -108,7 +108,7 @@ def twenty_steps(optimizer, rng):
 
 
 @every_case
-def test_twenty_steps_are_those_of_plain_numpy(case, rng):
+def test_twenty_steps_match_numpy(case, rng):
     kind, settings = CASES[case]
     before, gradients, after = twenty_steps(kind(**settings, decay_bias=True), rng)
     by_numpy = BY_NUMPY[kind]
@@ -122,7 +122,7 @@ def test_twenty_steps_are_those_of_plain_numpy(case, rng):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("case", [case for case, (kind, _) in CASES.items() if kind is not Lion])  # torch has no Lion
-def test_twenty_steps_are_those_of_torch(case, rng):
+def test_twenty_steps_match_torch(case, rng):
     torch = pytest.importorskip("torch")
     kind, settings = CASES[case]
     before, gradients, after = twenty_steps(kind(**settings, decay_bias=True), rng)
@@ -130,7 +130,7 @@ def test_twenty_steps_are_those_of_torch(case, rng):
     names = {"learning_rate": "lr", "epsilon": "eps"}
     given = {names.get(key, key): value for key, value in settings.items()}
     shrink = 1.0
-    if given.pop("decoupled", False):  # torch's SGD has no such decay: shrink by hand before each step
+    if given.pop("decoupled", False):  # torch's SGD has no decoupled decay: apply it before each step
         shrink = 1 - given["lr"] * given.pop("weight_decay")
     optimizer = getattr(torch.optim, kind.__name__)(theirs, **given)
     for step in gradients:
@@ -142,7 +142,7 @@ def test_twenty_steps_are_those_of_torch(case, rng):
         assert_close(mine, its.detach().numpy())
 
 
-def test_float32_follows_float64(rng):
+def test_float32_matches_float64(rng):
     for kind, settings in (CASES["all"], CASES["adamw"], CASES["lion decayed"]):
         parameter, gradients = rng.standard_normal((4, 3)), rng.standard_normal((20, 4, 3))
         results = []
@@ -156,7 +156,7 @@ def test_float32_follows_float64(rng):
 
 
 @pytest.mark.parametrize("kind", [SGD, Adam, AdamW, Lion])
-def test_biases_decay_only_when_asked_to(kind):
+def test_biases_decay_only_with_decay_bias(kind):
     for decay_bias, bias_moves in ((False, False), (True, True)):
         weights, bias = np.ones((2, 3)), np.ones(3)
         kind(weight_decay=0.5, decay_bias=decay_bias).step([weights, bias], [np.zeros((2, 3)), np.zeros(3)])
@@ -165,7 +165,7 @@ def test_biases_decay_only_when_asked_to(kind):
 
 
 @every_case
-def test_an_optimiser_goes_on_from_its_state_bit_by_bit(case, rng):
+def test_optimizer_state_round_trip_is_bitwise(case, rng):
     kind, settings = CASES[case]
     one, other = kind(**settings), kind(**{**settings, "learning_rate": 0.5})
     _, gradients, mine = twenty_steps(one, rng)
@@ -179,7 +179,7 @@ def test_an_optimiser_goes_on_from_its_state_bit_by_bit(case, rng):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_state_before_the_first_step_and_one_that_does_not_fit(rng):
+def test_empty_state_is_accepted_and_mismatched_state_raises(rng):
     SGD().set_state(*SGD().state())
     twenty_steps(adam := Adam(), rng)
     numbers, arrays = adam.state()
@@ -209,23 +209,23 @@ def test_a_state_before_the_first_step_and_one_that_does_not_fit(rng):
         (WeightAverage, {"decay": 1}, "decay of a weight average must lie between 0 and 1, got 1"),
     ],
 )
-def test_settings_out_of_range_are_told(kind, settings, message):
+def test_settings_out_of_range_raise(kind, settings, message):
     with pytest.raises(ConfigError, match=message):
         kind(**settings)
 
 
-def test_another_models_gradients_are_refused():
+def test_gradients_of_another_model_raise():
     optimizer = SGD()
     optimizer.step([np.zeros(2)], [np.zeros(2)])
-    with pytest.raises(ShapeError, match="use one optimiser for one model"):
+    with pytest.raises(ShapeError, match="use one optimiser per model"):
         optimizer.step([np.zeros(3)], [np.zeros(3)])
 
 
 # --- the weight average ---------------------------------------------------------------------------------
 
 
-def test_the_average_worked_by_hand(dtype):
-    """A copy of 11; then 2/11 of it and 9/11 of 22; and with a decay below 2/11 that decay."""
+def test_average_worked_by_hand(dtype):
+    """First a copy of 11; then 2/11 · 11 + 9/11 · 22. A decay below 2/11 is used as given."""
     for decay, expected in ((0.9, 20.0), (0.1, 20.9)):
         average = WeightAverage(decay)
         average.update([np.array([11.0], dtype)])
@@ -234,7 +234,7 @@ def test_the_average_worked_by_hand(dtype):
         assert average.averages[0] == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_averages_decay_rises_to_its_own():
+def test_average_decay_warms_up():
     average, zero, one = WeightAverage(0.5), [np.zeros(1)], [np.ones(1)]
     average.update(zero)
     expected = 0.0
@@ -244,7 +244,7 @@ def test_the_averages_decay_rises_to_its_own():
         assert average.averages[0] == pytest.approx(expected)
 
 
-def test_averages_are_put_in_and_taken_out_again():
+def test_applied_averages_are_restored():
     weights, average = [np.zeros((2, 3)).T, np.zeros(4)], WeightAverage()
     average.put_into(weights)
     average.update([np.arange(6.0).reshape(3, 2), np.ones(4)])
@@ -256,7 +256,7 @@ def test_averages_are_put_in_and_taken_out_again():
     assert weights[1].tolist() == [1] * 4
 
 
-def test_an_average_goes_on_from_its_state(rng):
+def test_average_state_round_trip(rng):
     one, other = WeightAverage(0.7), WeightAverage(0.7)
     for _ in range(3):
         one.update([rng.standard_normal(4)])
@@ -269,8 +269,8 @@ def test_an_average_goes_on_from_its_state(rng):
         other.set_state({}, {"weights": value[0]})
 
 
-def test_another_models_weights_are_not_averaged():
+def test_weights_of_another_model_raise():
     average = WeightAverage()
     average.update([np.zeros(2)])
-    with pytest.raises(ShapeError, match="use one average for one model"):
+    with pytest.raises(ShapeError, match="use one average per model"):
         average.update([np.zeros(3)])

@@ -157,7 +157,7 @@ def test_changed_returns_a_modified_copy():
         before.epochs = 3
 
 
-def test_a_recipe_that_calls_the_baseline_rival_still_loads():
+def test_old_recipe_key_rival_warns_and_loads():
     with pytest.warns(DeprecationWarning, match="recipe key rival is now called baseline"):
         old = Recipe.from_dict(
             {"epochs": 1, "batch_size": 8, "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "rival": False}
@@ -192,8 +192,8 @@ def test_lines_contain_every_setting():
         ('schedule = {kind = "step", milestones = [1.5]}', r"milestones must be shares of the run .*, got \[1.5\]"),
         ('schedule = {kind = "step", milestones = 0.5}', "milestones must be a list of numbers, got 0.5"),
         ('schedule = {kind = "step", milestones = [0.1], warm_up = 0.2}', "schedule milestones must come after the warm-up"),
-        ('schedule = {kind = "step", milestone_epochs = [1, 3]}', "longer than the run: its milestone comes after 3 epochs, and the run has 3"),
-        ('schedule = {kind = "cosine", warm_up_epochs = 4}', "longer than the run: its warm-up ends after 4 epochs, and the run has 3"),
+        ('schedule = {kind = "step", milestone_epochs = [1, 3]}', "longer than the run: its milestone comes after 3 epochs, but the run has 3"),
+        ('schedule = {kind = "cosine", warm_up_epochs = 4}', "longer than the run: its warm-up ends after 4 epochs, but the run has 3"),
         ('schedule = {kind = "cosine", warm_up_epochs = 1, warm_up = 0.1}', "takes either warm_up or warm_up_epochs, got both"),
         ('schedule = {kind = "cosine", warm_up = 1}', "warm_up must be at least 0 and below 1, as a fraction of the run, got 1"),
         ('schedule = {kind = "cosine", floor = 0.6}', "floor must lie between 0 and the learning rate, 0.5, got 0.6"),
@@ -261,7 +261,7 @@ def test_other_data_sets_use_the_recipe_for_their_channels():
 def test_override_that_makes_the_schedule_longer_than_the_run_raises():
     it = recipe(schedule={"kind": "cosine", "warm_up_epochs": 2})
     with pytest.raises(
-        ConfigError, match="schedule is longer than the run: its warm-up ends after 2 epochs, and the run has 1"
+        ConfigError, match="schedule is longer than the run: its warm-up ends after 2 epochs, but the run has 1"
     ):
         it.changed(epochs=1)
     with pytest.raises(ConfigError, match=r"unknown key 'momentum' in \[optimizer\] of kind adam"):

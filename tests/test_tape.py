@@ -1,4 +1,4 @@
-"""Passes without hidden state: shared layers, predictions in between, threads, and layers that keep their own pass."""
+"""Recorded passes: shared layers, interleaved predictions, threads, and layers with their own state."""
 
 from threading import Thread
 
@@ -14,7 +14,7 @@ Y = np.array([0, 1, 0, 1])
 
 
 def shared_net(impl, rng):
-    """A net that uses one convolution, one residual block and one activation twice."""
+    """A net that uses one convolution, one residual block and one activation twice each."""
     conv, block, tanh = (
         Conv2D(2, 2, 3, padding="same", impl=impl, rng=rng, dtype=np.float64),
         ResidualBlock(2, 2, impl=impl, rng=rng, dtype=np.float64),
@@ -25,7 +25,7 @@ def shared_net(impl, rng):
 
 
 @pytest.mark.parametrize("impl", ["auto", "naive", "loops", "im2col"])
-def test_gradients_of_a_shared_layer_add_up(impl, rng):
+def test_gradients_of_a_shared_layer_are_summed(impl, rng):
     net, x = shared_net(impl, rng), rng.standard_normal((4, 2, 6, 5))
     net.backward_logits(softmax_cross_entropy(net.logits(x), Y)[1])
     gradients = [gradient.copy() for gradient in net.gradients()]
@@ -41,7 +41,7 @@ def test_gradients_of_a_shared_layer_add_up(impl, rng):
         assert gradient[where] == pytest.approx((losses[0] - losses[1]) / (2 * epsilon), rel=1e-4, abs=1e-7)
 
 
-def test_a_shared_parameter_takes_one_step(rng):
+def test_shared_parameter_is_updated_once(rng):
     net, x = shared_net("auto", rng), rng.standard_normal((4, 2, 6, 5))
     before = net.layers[0].weights.copy()
     train_step(net, x, Y, SGD(0.1, momentum=0))
@@ -49,7 +49,7 @@ def test_a_shared_parameter_takes_one_step(rng):
 
 
 @pytest.mark.parametrize("impl", ["auto", "naive"])
-def test_a_prediction_between_forward_and_backward_leaves_no_trace(impl, rng):
+def test_prediction_between_forward_and_backward_changes_nothing(impl, rng):
     net = CNN(
         [Conv2D(1, 3, 3, impl=impl, rng=rng), BatchNorm2D(3, impl=impl), ReLU(), Flatten(), Dense(3 * 36, 2, rng=rng)],
         input_shape=(1, 8, 8),
@@ -64,7 +64,7 @@ def test_a_prediction_between_forward_and_backward_leaves_no_trace(impl, rng):
         np.testing.assert_array_equal(gradient, wanted)
 
 
-def test_predictions_from_another_thread_do_not_disturb_training(rng):
+def test_predictions_from_another_thread_do_not_affect_training(rng):
     def weights_after_training(predict):
         net = CNN([Conv2D(1, 4, 3, rng=np.random.default_rng(1)), ReLU(), Flatten(),
                    Dense(4 * 36, 2, rng=np.random.default_rng(2))], input_shape=(1, 8, 8))  # fmt: skip
@@ -89,15 +89,15 @@ def test_predictions_from_another_thread_do_not_disturb_training(rng):
     np.testing.assert_array_equal(weights_after_training(True), weights_after_training(False))
 
 
-def test_a_second_backward_pass_is_refused(rng):
+def test_second_backward_pass_raises(rng):
     net = CNN([Flatten(), Dense(4, 2, rng=rng)], input_shape=(1, 2, 2))
     out = net.forward(np.ones((3, 1, 2, 2), np.float32))
     net.backward(out)
-    with pytest.raises(ConfigError, match="one for each backward pass: call forward"):
+    with pytest.raises(ConfigError, match="before each backward pass, found none: call forward"):
         net.backward(out)
 
 
-def test_two_recorded_passes_have_gradients_of_their_own(rng):
+def test_two_recorded_passes_have_separate_gradients(rng):
     net = CNN([Flatten(), Dense(4, 2, rng=rng, dtype=np.float64)], input_shape=(1, 2, 2))
     x, other = rng.standard_normal((2, 3, 1, 2, 2))
     d_out = rng.standard_normal((3, 2))
@@ -109,7 +109,7 @@ def test_two_recorded_passes_have_gradients_of_their_own(rng):
 
 
 class Twice(Layer):
-    """A layer in the textbook's style, which keeps its own state: out = 2 · x · factor."""
+    """A textbook layer that keeps its own state: out = 2 · x · factor."""
 
     parameter_names = ("factor",)
 
@@ -129,7 +129,7 @@ class Twice(Layer):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_layer_that_defines_forward_and_backward_only_is_trained(first, rng):
+def test_layer_with_forward_and_backward_only_is_trained(first, rng):
     layers = [Twice(), Flatten()] if first else [Flatten(), Twice()]
     net, x = CNN(layers, input_shape=(1, 2, 2)), rng.standard_normal((3, 1, 2, 2))
     out = net.logits(x)
@@ -137,7 +137,7 @@ def test_a_layer_that_defines_forward_and_backward_only_is_trained(first, rng):
     np.testing.assert_allclose(net.gradients()[0], 2 * x.sum())
 
 
-def test_a_subclass_that_overrides_forward_runs_its_own(rng):
+def test_subclass_overriding_forward_is_used(rng):
     class Negative(Dense):
         def forward(self, x, training=True):
             return -super().forward(x, training)
@@ -152,13 +152,13 @@ def test_a_subclass_that_overrides_forward_runs_its_own(rng):
     np.testing.assert_allclose(layer.d_weights, -x.T @ d_out)
 
 
-def test_a_layer_that_keeps_its_own_pass_is_refused_at_two_places():
+def test_shared_layer_with_its_own_state_raises():
     layer = Twice()
-    with pytest.raises(ConfigError, match="used twice in a net, but keeps the state of one pass only"):
+    with pytest.raises(ConfigError, match="used twice in a model, but stores the state of only one pass"):
         CNN([layer, Flatten(), layer], input_shape=(1, 2, 2)).forward(np.ones((1, 1, 2, 2)))
 
 
-def test_a_layer_without_any_pass_says_so():
+def test_layer_without_passes_raises():
     class Empty(Layer):
         def output_shape(self, input_shape):
             return input_shape

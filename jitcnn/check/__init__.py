@@ -1,6 +1,6 @@
-"""Is this installation right? Answers by hand, implementations against each other, numeric gradients, learning, torch.
+"""Self-check of an installation: hand-computed examples, agreement of implementations, gradients, training, torch.
 
-``run_checks`` asks everything, ``BUGS`` are mistakes that it must find, ``planted`` makes one of them.
+``run_checks`` runs all checks, ``BUGS`` are bugs that they must detect, ``planted`` injects one of them.
 """
 
 from .bugs import BUGS, Bug, find_bug, planted

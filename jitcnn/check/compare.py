@@ -1,4 +1,4 @@
-"""How far two ways to compute the same arrays lie apart, and where most."""
+"""Compare arrays: largest difference and its index."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,13 +9,13 @@ from ..benchmark.tolerance import differences
 from .outcome import Outcome, finite
 
 Pair = tuple[str, Any, Any]
-"""The name of an array, what came, and what was expected."""
+"""Name of an array, actual values, expected values."""
 
 
 def largest_difference(pairs: Iterable[Pair]) -> tuple[float, str]:
-    """The largest difference, in units of ``differences``, and its index.
+    """The largest difference, as measured by ``differences``, and its index.
 
-    A NaN, or an array of another shape, differs infinitely.
+    NaN and mismatched shapes give infinity.
     """
     largest, where = 0.0, ""
     for name, *both in pairs:
@@ -25,7 +25,7 @@ def largest_difference(pairs: Iterable[Pair]) -> tuple[float, str]:
         if came.size == 0:
             continue
         difference = differences(came, expected)
-        index = np.unravel_index(np.argmax(difference), difference.shape)  # a NaN is the largest of all
+        index = np.unravel_index(np.argmax(difference), difference.shape)  # argmax treats NaN as the largest
         found = np.inf if np.isnan(difference[index]) else float(difference[index])
         if found > largest:
             largest, where = found, f"{name}{[int(i) for i in index]}" if index else name
@@ -33,9 +33,9 @@ def largest_difference(pairs: Iterable[Pair]) -> tuple[float, str]:
 
 
 def agree(pairs: Iterable[Pair], tolerance: float, of: str = "") -> Outcome:
-    """Right if nothing differs by more than ``tolerance``; ``of`` says what was compared."""
+    """Passes if no difference exceeds ``tolerance``; ``of`` describes what was compared."""
     largest, where = largest_difference(pairs)
     figure = f"{of}, " if of else ""
-    figure += f"largest difference {largest:.1e} of {tolerance:.0e} at {where}" if where else "no difference"
+    figure += f"largest difference {largest:.1e} (tolerance {tolerance:.0e}) at {where}" if where else "no difference"
     numbers = {"difference": finite(largest), "where": where, "tolerance": tolerance}
     return Outcome(largest <= tolerance, figure, numbers)

@@ -1,4 +1,4 @@
-"""Does it learn: the first loss, one batch by heart, and every parameter on the move."""
+"""Training checks: initial loss, overfitting one batch, and an update of every parameter."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -19,15 +19,15 @@ from ..training import train_step
 from .outcome import Check, Outcome
 
 NETS = ("mnist-dense", "mnist-cnn")
-# A margin of this share of ln(classes) still tells a net that knows nothing from one that is wrong.
+# Largest margin allowed, as a share of ln(classes); a larger one would not detect a wrong loss.
 WIDEST = 0.5
-# Rounding in float32 around a loss of about 2.
+# float32 rounding of a loss of about 2.
 ROUNDING = 1e-5
 IMAGES, STEPS, NEAR_ZERO = 32, 60, 0.01
 
 
 def checks() -> Iterator[Check]:
-    """First loss and parameters for every net; one batch by heart for the convolutional one."""
+    """Initial loss and parameter updates for every network; overfitting one batch for mnist-cnn."""
     for name in NETS:
         yield Check(f"first loss = ln 10, {name}", ("net", "loss"), partial(_first_loss, name))
         yield Check(f"every parameter moved, {name}", ("net", "optimiser"), partial(_moved, name))
@@ -36,17 +36,17 @@ def checks() -> Iterator[Check]:
 
 
 def first_batch() -> tuple[Array, IntArray]:
-    """The first embedded digits, as a net takes them."""
+    """The first embedded digits, normalised, with their labels."""
     data = load_digits()
     return next(iter(minibatches(data.x_train[:IMAGES], data.y_train[:IMAGES], IMAGES)))
 
 
 def _first_loss(name: str) -> Outcome:
-    """A net that knows nothing believes every class alike, as nearly as its first logits are equal.
+    """The loss of an untrained network is ln(classes), within a margin given by the range of its logits.
 
-    Every image is given every label once. Then the loss is ln(classes) + mean of ln E[e^(z - E[z])] over the images,
-    z a logit drawn among its image's, and by Hoeffding's lemma each of these terms lies between 0 and r²/8, where r is
-    the largest logit less the smallest (Hoeffding 1963, JASA 58, equation 4.16).
+    Every image is paired with every label once. The loss is then ln(classes) + the mean of ln E[e^(z - E[z])] over the
+    images, where z is a random logit of the image. By Hoeffding's lemma, each of these terms is between 0 and r²/8, where
+    r is the largest logit minus the smallest (Hoeffding 1963, JASA 58, equation 4.16).
     """
     model, (x, _) = find_net(name), first_batch()
     logits = model.logits(x)
@@ -55,7 +55,7 @@ def _first_loss(name: str) -> Outcome:
     margin = float((np.ptp(logits, axis=1) ** 2 / 8).mean())
     above = loss - log(classes)
     ok = -ROUNDING <= above <= margin + ROUNDING and margin <= WIDEST * log(classes)
-    figure = f"{loss:.4f}, that is {above:+.4f}; the range of the first logits allows 0 to {margin:.4f}"
+    figure = f"{loss:.4f}, ln {classes} {above:+.4f}; the range of the initial logits allows 0 to {margin:+.4f}"
     return Outcome(ok, figure, {"loss": loss, "ln_classes": log(classes), "margin": margin})
 
 
@@ -64,12 +64,12 @@ def _overfitted() -> Outcome:
     first = train_step(model, x, y, optimizer)
     for _ in range(STEPS):
         loss = train_step(model, x, y, optimizer)
-    figure = f"loss {first:.2f} to {loss:.4f} in {STEPS} steps on {IMAGES} digits, at most {NEAR_ZERO} is asked"
+    figure = f"loss {first:.2f} to {loss:.4f} in {STEPS} steps on {IMAGES} digits, expected at most {NEAR_ZERO}"
     return Outcome(loss <= NEAR_ZERO, figure, {"first": first, "last": loss, "steps": STEPS})
 
 
 def _moved(name: str) -> Outcome:
-    """Every array has moved after one step, and no number has become NaN."""
+    """One step changes every parameter array, and all values stay finite."""
     model, (x, y) = _residual_net() if name == "a residual net" else find_net(name), first_batch()
     before = deepcopy(model.parameters())
     train_step(model, x, y, SGD())
@@ -78,8 +78,8 @@ def _moved(name: str) -> Outcome:
     still = [key for key, share in zip(names, changed, strict=True) if share == 0]
     finite = all(np.isfinite(parameter).all() for parameter in model.parameters())
     share = float(np.average(changed, weights=[parameter.size for parameter in before]))
-    figure = f"{len(names) - len(still)} of {len(names)} arrays, {share:.0%} of their numbers"
-    figure += f"; not {', '.join(still)}" if still else "" if finite else "; some are not finite"
+    figure = f"{len(names) - len(still)} of {len(names)} arrays, {share:.0%} of all elements"
+    figure += f"; unchanged: {', '.join(still)}" if still else "" if finite else "; some values are not finite"
     return Outcome(not still and finite, figure, {"arrays": len(names), "still": still, "share": share})
 
 

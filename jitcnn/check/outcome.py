@@ -1,4 +1,4 @@
-"""What a check is, and what it found."""
+"""Checks and their results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether all was right, the figure that says so in a few words, and the numbers in it for a machine."""
+    """Whether a check passed, a short text with the measured values, and these values for JSON."""
 
     ok: bool
     figure: str
@@ -18,7 +18,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """One question; ``topics`` are the layers it covers, by name, or other parts."""
+    """One check; ``topics`` are the layers it covers, by name, or other parts."""
 
     name: str
     topics: tuple[str, ...]
@@ -27,7 +27,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to one check; ``seconds`` contain what had to be compiled."""
+    """The result of one check; ``seconds`` include compilation."""
 
     name: str
     topics: tuple[str, ...]
@@ -38,7 +38,7 @@ class Finding:
 
 
 def run_check(check: Check) -> Finding:
-    """Run one check; whatever it raises is a failure of the check."""
+    """Run one check; an exception counts as a failure."""
     start = perf_counter()
     try:
         outcome = check.run()
@@ -48,5 +48,5 @@ def run_check(check: Check) -> Finding:
 
 
 def finite(number: float) -> float | None:
-    """The number for JSON, which knows neither NaN nor infinity."""
+    """The number for JSON; None for NaN and infinity, which JSON does not support."""
     return float(number) if isfinite(number) else None

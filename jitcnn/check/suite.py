@@ -1,4 +1,4 @@
-"""All checks in order, the whole of them or those on one topic, with or without a planted bug."""
+"""Run all checks, or those on one topic, with or without a planted bug."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ TOPICS = (*LAYERS, "fused", "loss", "optimiser", "net", "threads", "torch")
 
 
 def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
-    """Every check there is, the quickest first; ``bug`` is told to what runs in a process of its own."""
+    """All checks, fastest first; ``bug`` is passed to the checks that run in a separate process."""
     yield from hand.checks()
     yield from agreement.checks(seed)
     yield from gradients.checks()
@@ -22,18 +22,18 @@ def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
 
 
 def run_checks(seed: int = 0, topic: str | None = None, bug: str | None = None) -> Iterator[Finding]:
-    """Check this installation, one finding after another.
+    """Check this installation and yield the findings one by one.
 
     Parameters
     ----------
-    seed : int, decides the random shapes
-    topic : one of ``TOPICS``, to run only the checks that concern it
-    bug : a name out of ``BUGS``, planted while each check runs
+    seed : int, for the random shapes
+    topic : one of ``TOPICS``, to run only its checks; by default all
+    bug : a name in ``BUGS``, planted while each check runs; by default none
 
     Raises
     ------
     ConfigError
-        If there is no such topic, or no such bug.
+        If the topic or the bug is unknown.
     """
     if topic is not None and topic not in TOPICS:
         raise ConfigError(

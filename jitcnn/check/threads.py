@@ -1,6 +1,6 @@
-"""Same seed, same bits, on any number of threads: ``python -m jitcnn.check.threads`` trains on 1, 2 and 4.
+"""The same seed gives bit-identical weights for any number of threads: ``python -m jitcnn.check.threads`` uses 1, 2 and 4.
 
-A process of its own, as the number of threads there are to use is settled when numba is loaded.
+This runs in a separate process because numba fixes the maximum number of threads when it is imported.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ NAME = "bit-equal weights on 1, 2 and 4 threads"
 
 
 def checks() -> Iterator[Check]:
-    """One: mnist-cnn after a few steps."""
+    """One check: mnist-cnn after a few steps."""
     yield Check(NAME, ("threads",), lambda: ask("jitcnn.check.threads", NUMBA_NUM_THREADS=str(max(COUNTS)))[NAME])
 
 
 def weights_by_threads() -> dict[int, str]:
-    """A hash of all weights after the same steps, by number of threads."""
+    """Hash of all weights after the same training steps, by number of threads."""
     x, y = first_batch()
     hashes = {}
     for count in COUNTS:
@@ -37,7 +37,7 @@ def weights_by_threads() -> dict[int, str]:
 
 
 def judge(hashes: dict[int, str]) -> Outcome:
-    """Right if there is one hash."""
+    """Passes if all hashes are equal."""
     equal = len(set(hashes.values())) == 1
     shown = next(iter(hashes.values())) if equal else ", ".join(f"{key} on {n}" for n, key in hashes.items())
     figure = f"mnist-cnn, {STEPS} steps: {shown}"

@@ -1,4 +1,4 @@
-"""Optimisers, and the moving average of what they update."""
+"""Optimisers, and a moving average of the weights."""
 
 from .adam import Adam, AdamW
 from .average import WeightAverage

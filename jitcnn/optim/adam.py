@@ -1,4 +1,4 @@
-"""Adam, and Adam with decoupled weight decay."""
+"""Adam and AdamW."""
 
 from math import isfinite, sqrt
 from typing import ClassVar
@@ -12,18 +12,18 @@ from .base import Optimizer, check_betas
 
 
 class Adam(Optimizer):
-    """Steps of about one learning rate, whatever the size of the gradients.
+    """Adam: momentum, with each step divided by a running root mean square of the gradient.
 
     m ← β₁ m + (1 - β₁) g; v ← β₂ v + (1 - β₂) g²; parameter ← parameter - learning_rate · m̂ / (√v̂ + epsilon),
-    where m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) make up for the start at zero.
+    where m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) correct the bias of the initial zeros.
 
     Parameters
     ----------
     learning_rate : float, > 0
-    betas : (β₁, β₂), each 0 up to, but not including, 1
+    betas : tuple of float (β₁, β₂), each in [0, 1)
     epsilon : float, > 0
     weight_decay : float, ≥ 0; weight_decay · parameter is added to each gradient
-    decay_bias : bool; False leaves parameters of a single axis (biases, scales) without decay
+    decay_bias : bool; False applies no decay to one-dimensional parameters (biases, scales)
 
     References
     ----------
@@ -68,11 +68,11 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, with a decay that the moments do not see: each parameter also loses learning_rate · weight_decay of itself.
+    """Adam with decoupled weight decay: learning_rate · weight_decay · parameter is subtracted from each parameter.
 
     Parameters
     ----------
-    learning_rate, betas, epsilon, decay_bias : as ``Adam``
+    learning_rate, betas, epsilon, decay_bias : as for ``Adam``
     weight_decay : float, ≥ 0
 
     References

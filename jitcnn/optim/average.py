@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights during training."""
+"""Exponential moving average of the weights during training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from .base import State
 
 
 class WeightAverage:
-    """An exponential moving average of weights: quieter than the weights after the last step, and often better.
+    """Exponential moving average of the weights: less noisy than the final weights, and often more accurate.
 
     average ← d · average + (1 - d) · weights, with d = min(decay, (1 + t) / (10 + t)) at the t-th update after the
-    first, which is a copy: the average of a short training does not hang on its beginning.
+    first, which copies the weights. The rising decay reduces the influence of the initial weights.
 
     Parameters
     ----------
-    decay : float between 0 and 1; about 1 / (1 - decay) steps are averaged
+    decay : float between 0 and 1; averages about 1 / (1 - decay) steps
 
     Raises
     ------
@@ -29,8 +29,8 @@ class WeightAverage:
 
     References
     ----------
-    Polyak and Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the rising decay is that
-    of TensorFlow's ``ExponentialMovingAverage``.
+    Polyak and Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the rising decay follows
+    TensorFlow's ``ExponentialMovingAverage``.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
@@ -41,12 +41,12 @@ class WeightAverage:
         self.averages: list[Array] = []
 
     def update(self, arrays: Sequence[Array]) -> None:
-        """Take in the weights after a step: parameters, and running statistics if there are any.
+        """Update the averages after a training step; ``arrays`` are the parameters and any running statistics.
 
         Raises
         ------
         ShapeError
-            If the shapes differ from those of the call before.
+            If the shapes differ from those of the previous call.
         """
         if self.updates == 0:
             self.averages = [np.array(array, order="C") for array in arrays]
@@ -57,7 +57,7 @@ class WeightAverage:
         self.updates += 1
 
     def put_into(self, arrays: Sequence[Array]) -> None:
-        """Overwrite ``arrays`` with the averages; before the first update nothing happens."""
+        """Copy the averages into ``arrays``; no effect before the first update."""
         if self.updates > 0:
             self._check(arrays)
             for average, array in zip(self.averages, arrays, strict=True):
@@ -65,7 +65,7 @@ class WeightAverage:
 
     @contextmanager
     def applied(self, arrays: Sequence[Array]) -> Iterator[None]:
-        """While this is entered, ``arrays`` hold the averages; then again what they held before."""
+        """Context in which ``arrays`` hold the averages; their previous values are restored on exit."""
         before = [array.copy() for array in arrays]
         try:
             self.put_into(arrays)
@@ -75,11 +75,11 @@ class WeightAverage:
                 array[...] = old
 
     def state(self) -> State:
-        """What an average of the same decay needs to go on: the number of updates, and copies ``averages.0`` and so on."""
+        """The state needed to resume: the number of updates, and copies of the averages, named ``averages.0`` and so on."""
         return {"updates": self.updates}, {f"averages.{k}": array.copy() for k, array in enumerate(self.averages)}
 
     def set_state(self, numbers: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Go on from what ``state`` returned; ConfigError if it is not whole."""
+        """Restore the result of ``state``; ConfigError if it is incomplete."""
         expected = [f"averages.{k}" for k in range(len(arrays))]
         if "updates" not in numbers or sorted(arrays) != sorted(expected):
             raise ConfigError(
@@ -91,6 +91,4 @@ class WeightAverage:
     def _check(self, arrays: Sequence[Array]) -> None:
         mine, its = ([array.shape for array in some] for some in (self.averages, arrays))
         if mine != its:
-            raise ShapeError(
-                f"WeightAverage expects arrays of shapes {mine}, got {its}; use one average for one model."
-            )
+            raise ShapeError(f"WeightAverage expects arrays of shapes {mine}, got {its}; use one average per model.")

@@ -1,4 +1,4 @@
-"""``Optimizer``: what all optimisers share. Optimisers know arrays only."""
+"""``Optimizer``: base class of all optimisers, which work on plain arrays."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,25 +11,25 @@ from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 
 State = tuple[dict[str, Any], dict[str, Array]]
-"""Plain numbers and named arrays: what a file keeps of an object, and all that it needs to go on exactly."""
+"""Plain values and named arrays: everything that a checkpoint needs to resume exactly."""
 
 
 class Optimizer(ABC):
-    """Base of all optimisers: updates parameters in place, and remembers something for each of them.
+    """Base class of all optimisers: updates parameters in place, with state per parameter.
 
-    An optimiser names the lists of arrays that it remembers in ``memory_names``; each has an attribute of that
-    name, and one array for each parameter, made at the first step.
+    A subclass lists its state in ``memory_names``; each name is an attribute that holds one array per parameter,
+    created at the first step.
 
     Parameters
     ----------
-    learning_rate : float, > 0; may be set anew before any step
+    learning_rate : float, > 0; may be changed between steps
     weight_decay : float, ≥ 0
-    decay_bias : bool; False leaves parameters of a single axis (biases, scales) without decay
+    decay_bias : bool; False applies no decay to one-dimensional parameters (biases, scales)
 
     Raises
     ------
     ConfigError
-        If a number is out of range.
+        If a setting is out of range.
     """
 
     memory_names: ClassVar[tuple[str, ...]] = ()
@@ -47,12 +47,12 @@ class Optimizer(ABC):
             setattr(self, name, [])
 
     def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
-        """Update every parameter in place from its gradient; the two lists keep their order between calls.
+        """Update all parameters in place; both lists must have the same order in every call.
 
         Raises
         ------
         ShapeError
-            If the shapes differ from each other, or from those of the call before.
+            If the shapes differ from each other, or from those of the previous call.
         """
         if self.steps == 0:
             for name in self.memory_names:
@@ -62,7 +62,7 @@ class Optimizer(ABC):
         if any(others != shapes[0] for others in shapes):
             raise ShapeError(
                 f"{type(self).__name__} expects gradients of shapes {shapes[-1]}, got parameters {shapes[0]} and "
-                f"gradients {shapes[1]}; use one optimiser for one model."
+                f"gradients {shapes[1]}; use one optimiser per model."
             )
         self.steps += 1
         for position, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
@@ -74,13 +74,13 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _update(self, position: int, parameter: Array, gradient: Array, decay: float) -> None:
-        """Update one parameter (S,) from its gradient (S,) and what is remembered at ``position``."""
+        """Update one parameter (S,) from its gradient (S,) and its state at ``position``."""
 
     def _memories(self) -> dict[str, list[Array]]:
         return {name: getattr(self, name) for name in self.memory_names}
 
     def settings(self) -> dict[str, Any]:
-        """Its kind and what it was made with, as plain values, but for the learning rate, which may change."""
+        """Class name and settings as plain values, except the learning rate, which may change."""
         kept = ("learning_rate", "steps", *self.memory_names)
         return {
             "kind": type(self).__name__,
@@ -88,11 +88,11 @@ class Optimizer(ABC):
         }
 
     def state(self) -> State:
-        """What an optimiser of the same settings needs to go on exactly from here.
+        """The state that an optimiser with the same settings needs to resume exactly.
 
         Returns
         -------
-        numbers : dict of plain values: optimizer (its name), steps, learning_rate
+        numbers : dict of plain values: optimizer (class name), steps, learning_rate
         arrays : dict of ndarray, copies, named ``velocities.0`` and so on
         """
         numbers = {"optimizer": type(self).__name__, "steps": self.steps, "learning_rate": self.learning_rate}
@@ -100,12 +100,12 @@ class Optimizer(ABC):
         return numbers, {f"{name}.{k}": array.copy() for name, arrays in memories for k, array in enumerate(arrays)}
 
     def set_state(self, numbers: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Go on from what ``state`` returned.
+        """Restore the result of ``state``.
 
         Raises
         ------
         ConfigError
-            If it is the state of another kind of optimiser, or not whole; nothing has changed then.
+            If it is the state of another optimiser class, or incomplete; nothing is changed then.
         """
         name = type(self).__name__
         count = len(arrays) // len(self.memory_names)
@@ -122,6 +122,6 @@ class Optimizer(ABC):
 
 
 def check_betas(betas: tuple[float, ...]) -> None:
-    """ConfigError unless these are two numbers of at least 0 and below 1."""
+    """Raise ConfigError unless ``betas`` are two numbers in [0, 1)."""
     if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
         raise ConfigError(f"betas must be two numbers of at least 0 and below 1, got {betas}.")

@@ -1,4 +1,4 @@
-"""Lion: steps of one learning rate in the direction of the sign of a momentum."""
+"""Lion: sign of the momentum times the learning rate."""
 
 from ..arrays import Array
 from ..kernels.elementwise import optim as kernels
@@ -6,20 +6,20 @@ from .base import Optimizer, check_betas
 
 
 class Lion(Optimizer):
-    """Every parameter moves by one learning rate, up or down, whatever the size of its gradient.
+    """Lion: every parameter changes by ±learning_rate, regardless of the size of its gradient.
 
     direction = sign(β₁ · momentum + (1 - β₁) · gradient)
     parameter ← (1 - learning_rate · weight_decay) · parameter - learning_rate · direction
     momentum ← β₂ · momentum + (1 - β₂) · gradient
 
-    Its learning rate is typically 3 to 10 times smaller than Adam's, and its weight decay as much larger.
+    The learning rate is typically 3 to 10 times smaller than for Adam, and the weight decay 3 to 10 times larger.
 
     Parameters
     ----------
     learning_rate : float, > 0
-    betas : (β₁, β₂), each at least 0 and below 1
+    betas : tuple of float (β₁, β₂), each in [0, 1)
     weight_decay : float, ≥ 0; decoupled, as in AdamW
-    decay_bias : bool; False leaves parameters of a single axis (biases, scales) without decay
+    decay_bias : bool; False applies no decay to one-dimensional parameters (biases, scales)
 
     Raises
     ------

@@ -16,12 +16,12 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : float, > 0
-    momentum : float, 0 (plain gradient descent) up to, but not including, 1
-    nesterov : bool; the step is gradient + momentum · velocity, one momentum ahead
+    momentum : float in [0, 1); 0 is plain gradient descent
+    nesterov : bool, Nesterov momentum: the step is gradient + momentum · velocity
     weight_decay : float, ≥ 0; weight_decay · parameter is added to each gradient
-    decoupled : bool; the decay is taken from the parameter itself, which also loses learning_rate ·
-        weight_decay of itself, and no velocity sees it
-    decay_bias : bool; False leaves parameters of a single axis (biases, scales) without decay
+    decoupled : bool, decoupled weight decay: learning_rate · weight_decay · parameter is subtracted from the
+        parameter instead, and does not enter the velocity
+    decay_bias : bool; False applies no decay to one-dimensional parameters (biases, scales)
 
     References
     ----------
@@ -45,7 +45,7 @@ class SGD(Optimizer):
         if not 0 <= momentum < 1:
             raise ConfigError(f"momentum must be at least 0 and below 1, got {momentum}.")
         if nesterov and momentum == 0:
-            raise ConfigError("nesterov expects a momentum above 0, got 0; set a momentum or leave nesterov out.")
+            raise ConfigError("nesterov expects a momentum above 0, got 0; set a momentum or omit nesterov.")
         self.momentum = momentum
         self.nesterov = nesterov
         self.decoupled = decoupled

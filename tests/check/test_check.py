@@ -1,4 +1,4 @@
-"""The check itself: green as it stands, red where something is wrong, and honest about what it could not do."""
+"""The check: passes on correct code, fails on errors, and reports skipped checks."""
 
 from dataclasses import replace
 
@@ -15,37 +15,37 @@ from jitcnn.models import mnist_dense
 
 
 @pytest.mark.compiled
-def test_everything_is_right():
+def test_all_checks_pass():
     findings = list(run_checks())
     assert [finding for finding in findings if not finding.ok] == []
     assert len(findings) > 100
 
 
 @pytest.mark.parametrize("topic", ["GlobalAvgPool2D", "Dense", "ReLU", "Tanh", "Softmax", "Flatten", "Dropout"])
-def test_a_topic_runs_its_own_checks_only(topic):
+def test_topic_runs_only_its_checks(topic):
     findings = list(run_checks(topic=topic))
     assert [finding for finding in findings if not finding.ok] == []
     assert all(topic in finding.topics for finding in findings)
     assert len(findings) < len(list(all_checks())) / 5
 
 
-def test_every_topic_has_checks_and_every_check_a_known_topic():
+def test_topics_match_the_checks():
     assert {topic for check in all_checks() for topic in check.topics} == set(TOPICS)
 
 
-def test_an_unknown_topic_is_told():
+def test_unknown_topic_raises():
     with pytest.raises(ConfigError, match=r"no topic named 'conv2d' \(did you mean 'Conv2D'\?\): choose one of"):
         next(run_checks(topic="conv2d"))
 
 
-def test_shapes_are_those_of_the_seed():
+def test_seed_determines_the_shapes():
     def figures(seed):
         return [finding.figure for finding in run_checks(seed, "AvgPool2D") if "= naive" in finding.name]
 
     assert figures(1) == figures(1) != figures(2)
 
 
-def test_what_a_check_raises_is_a_failure_with_its_message():
+def test_exception_in_a_check_is_a_failure_with_its_message():
     def stumble():
         raise ValueError("no such thing")
 
@@ -56,38 +56,38 @@ def test_what_a_check_raises_is_a_failure_with_its_message():
 # --- comparing ----------------------------------------------------------------------------------------
 
 
-def test_the_largest_difference_has_a_place_and_is_relative_to_large_numbers():
+def test_largest_difference_has_an_index_and_is_relative_for_large_values():
     came = np.array([[1.0, 2], [3, 198]])
     assert largest_difference([("a", came, came), ("b", came, np.array([[1.0, 2], [3, 200]]))]) == (0.01, "b[1, 1]")
     assert largest_difference([("a", [0.5], [0.25])]) == (0.25, "a[0]")
     assert largest_difference([("a", came, came)]) == (0, "")
 
 
-def test_nan_and_another_shape_differ_infinitely():
+def test_nan_or_wrong_shape_gives_an_infinite_difference():
     assert largest_difference([("a", [1, np.nan], [1, 2])]) == (np.inf, "a[1]")
     assert largest_difference([("a", np.ones((2, 1)), np.ones(2))]) == (np.inf, "a of shape (2, 1) instead of (2,)")
     outcome = agree([("a", [np.nan], [1])], 1e-3)
     assert not outcome.ok
-    assert outcome.numbers["difference"] is None  # JSON knows no infinity
+    assert outcome.numbers["difference"] is None  # JSON has no infinity
 
 
 # --- gradients ----------------------------------------------------------------------------------------
 
 
-def test_gradients_that_are_all_zero_are_refused():
+def test_all_zero_gradients_fail():
     outcome = gradients._examine([(ReLU(), np.ones((1, 2))), (ReLU(), -np.ones((1, 2)))])
     assert not outcome.ok
     assert "every gradient compared is zero" in outcome.figure
 
 
-def test_kinks_are_counted_and_nothing_but_kinks_is_refused():
+def test_kinks_are_counted_and_only_kinks_fail():
     outcome = gradients._examine([(ReLU(), np.array([[0.0, 1.0, -1.0]]))])
     assert outcome.ok
     assert outcome.figure.startswith("2 compared, 1 on kinks skipped")
     assert not gradients._examine([(ReLU(), np.zeros((1, 2)))]).ok
 
 
-def test_a_layer_without_a_gradient_check_is_named(monkeypatch):
+def test_layer_without_gradient_check_is_named(monkeypatch):
     monkeypatch.setitem(gradients.LAYERS, "Conv3D", ReLU)
     outcome = gradients._every_layer_is_there()
     assert (outcome.ok, outcome.figure) == (False, "none for Conv3D")
@@ -97,7 +97,7 @@ def test_a_layer_without_a_gradient_check_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(("factor", "ok"), [(0.0, True), (1.0, True), (10.0, False)])
-def test_the_first_loss_of_a_net_that_is_sure_of_something_is_refused(factor, ok, monkeypatch):
+def test_first_loss_fails_for_confident_initial_predictions(factor, ok, monkeypatch):
     def net(name):
         model = mnist_dense()
         model.layers[-2].weights *= np.float32(factor)
@@ -106,22 +106,22 @@ def test_the_first_loss_of_a_net_that_is_sure_of_something_is_refused(factor, ok
     monkeypatch.setattr(learning, "find_net", net)
     outcome = learning._first_loss("mnist-dense")
     assert outcome.ok == ok
-    assert outcome.numbers["loss"] - np.log(10) <= outcome.numbers["margin"] + 1e-5  # Hoeffding's lemma, always
+    assert outcome.numbers["loss"] - np.log(10) <= outcome.numbers["margin"] + 1e-5  # by Hoeffding's lemma
 
 
-def test_a_wrong_loss_is_not_ln_10(monkeypatch):
+def test_first_loss_fails_for_a_wrong_loss(monkeypatch):
     right = learning.softmax_cross_entropy
     monkeypatch.setattr(learning, "softmax_cross_entropy", lambda *given: (0.9 * right(*given)[0], None))
     assert not learning._first_loss("mnist-dense").ok
 
 
-def test_a_batch_that_is_not_learnt_is_refused(monkeypatch):
+def test_overfitting_fails_when_the_batch_is_not_memorised(monkeypatch):
     monkeypatch.setattr(learning, "STEPS", 2)
     monkeypatch.setattr(learning, "find_net", lambda name: mnist_dense())
     assert not learning._overfitted().ok
 
 
-def test_a_parameter_that_does_not_move_is_named(monkeypatch):
+def test_parameter_without_update_is_named(monkeypatch):
     class Stiff(Dense):
         def pullback(self, d_out, saved, need_d_x=True):
             d_x, gradients = super().pullback(d_out, saved, need_d_x)
@@ -135,33 +135,33 @@ def test_a_parameter_that_does_not_move_is_named(monkeypatch):
     outcome = learning._moved("mnist-dense")
     assert not outcome.ok
     assert "1 of 2 arrays" in outcome.figure
-    assert "not layer 1 bias" in outcome.figure
+    assert "unchanged: layer 1 bias" in outcome.figure
 
 
-# --- processes of their own ---------------------------------------------------------------------------
+# --- separate processes ---------------------------------------------------------------------------------
 
 
-def test_threads_that_give_other_bits_are_told_apart():
+def test_different_results_by_thread_count_fail():
     assert threads.judge({1: "abc", 2: "abc"}).ok
     outcome = threads.judge({1: "abc", 2: "abc", 4: "abd"})
     assert (outcome.ok, outcome.figure) == (False, "mnist-cnn, 3 steps: abc on 1, abc on 2, abd on 4")
 
 
-def test_a_process_that_comes_to_nothing_is_a_failure_with_its_last_words():
+def test_failed_process_is_a_failure_with_its_last_line():
     finding = run_check(Check("gone", ("torch",), lambda: ask("jitcnn.check.nowhere")["gone"]))
     assert not finding.ok
     assert "exit code 1: " in finding.figure
     assert "No module named jitcnn.check.nowhere" in finding.figure
 
 
-def test_without_torch_one_line_says_so(monkeypatch):
+def test_missing_torch_is_reported(monkeypatch):
     monkeypatch.setattr(peer, "find_spec", lambda name: None)
     (finding,) = run_checks(topic="torch")
     assert finding.ok
     assert "not installed" in finding.figure
 
 
-def test_with_torch_its_process_is_asked_once_and_told_of_the_bug(monkeypatch):
+def test_torch_process_is_started_once_with_the_bug(monkeypatch):
     asked = []
 
     def answers(*arguments):
@@ -178,6 +178,6 @@ def test_with_torch_its_process_is_asked_once_and_told_of_the_bug(monkeypatch):
 @pytest.mark.torch
 @pytest.mark.compiled
 @pytest.mark.parametrize(("bug", "ok"), [(None, True), ("dense-untransposed", False)])
-def test_parity_with_torch_itself(bug, ok):
+def test_parity_with_torch(bug, ok):
     pytest.importorskip("torch")
     assert all(finding.ok for finding in run_checks(topic="torch", bug=bug)) == ok

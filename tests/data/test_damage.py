@@ -47,19 +47,19 @@ IMAGES = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, *range(24)])
 
 @given(edits, st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_an_idx_file_is_read_or_refused(file, edits, is_packed):
+def test_damaged_idx_file_is_read_or_rejected(file, edits, is_packed):
     file.write_bytes(damaged(gzip.compress(IMAGES, mtime=0) if is_packed else IMAGES, edits))
     with suppress(DataError):
         assert read_idx(file, 3).ndim == 3
 
 
-def test_an_idx_file_that_decompresses_beyond_the_limit_is_refused(file):
+def test_idx_file_that_decompresses_beyond_the_limit_raises(file):
     file.write_bytes(gzip.compress(IMAGES + bytes(LARGEST), compresslevel=1))
     with pytest.raises(DataError, match="decompresses to more than 134,217,728 bytes"):
         read_idx(file, 3)
 
 
-def test_an_idx_file_beyond_the_size_limit_is_refused(file):
+def test_idx_file_beyond_the_size_limit_raises(file):
     with file.open("wb") as sparse:
         sparse.truncate(1 << 40)
     with pytest.raises(DataError, match="is more than 134,217,728 bytes"):
@@ -81,7 +81,7 @@ def folder(tmp_path_factory):
 @given(edits, st.sampled_from(FILES))
 @example([(0, 1, b"\x0a")], FILES[2])
 @settings(max_examples=200, deadline=None)
-def test_cifar10_is_read_or_refused(folder, edits, name):
+def test_damaged_cifar10_file_is_read_or_rejected(folder, edits, name):
     whole = bytes(cifar10.RECORD_BYTES)
     (folder / name).write_bytes(damaged(whole, edits))
     with pytest.MonkeyPatch.context() as patch, suppress(DataError):
@@ -131,13 +131,13 @@ def check_picture(file):
 
 
 @pytest.mark.parametrize("contents", FOUND, ids=map(str, range(len(FOUND))))
-def test_a_past_failure_is_read_or_refused(contents, file):
+def test_past_fuzzing_failure_is_read_or_rejected(contents, file):
     file.write_bytes(contents)
     check_picture(file)
 
 
 @given(st.sampled_from([*pictures().values()]), edits)
 @settings(max_examples=500, deadline=None)
-def test_a_picture_is_read_or_refused(file, whole, edits):
+def test_damaged_image_is_read_or_rejected(file, whole, edits):
     file.write_bytes(damaged(whole, edits))
     check_picture(file)

@@ -53,7 +53,7 @@ def test_wrong_number_of_classes_raises_before_any_computation(monkeypatch):
     monkeypatch.setattr(CNN, "logits", lambda *_: pytest.fail("computed"))
     with pytest.raises(DataError, match="net has 5 classes, few has 3; choose a matching model or data set"):
         fit(net(5), dataset())
-    with pytest.raises(DataError, match="net tells 2 classes apart, expected labels 0 to 1, got 2"):
+    with pytest.raises(DataError, match="net has 2 classes, expected labels 0 to 1, got 2"):
         evaluate(net(2), dataset().x_train, dataset().y_train)
 
 

@@ -36,7 +36,7 @@ class Progress:
 
 
 @pytest.mark.parametrize("bad", ["garbage", "short", "missing", "forbidden", "busy"])
-def test_a_bad_mirror_is_passed_over(bad, server, empty_cache):
+def test_failing_mirror_is_skipped(bad, server, empty_cache):
     folder = fetch_mnist(mirrors=[f"{server}{bad}/", f"{server}good/"])
     assert find_mnist() == folder == empty_cache / "mnist"
     assert len(read_mnist(folder).x_train) == 3
@@ -54,7 +54,7 @@ def test_redirects_are_followed(server):
     assert len(read_mnist(fetch_mnist(mirrors=[f"{server}moved/"])).x_train) == 3
 
 
-def test_a_mirror_that_falls_silent_half_way_is_passed_over(server, tmp_path):
+def test_mirror_that_stalls_halfway_is_skipped(server, tmp_path):
     path = tmp_path / "t10k-labels-idx1-ubyte.gz"
     urls = [f"{server}{manner}/{path.name}" for manner in ("silent", "good")]
     start = monotonic()

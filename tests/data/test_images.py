@@ -37,7 +37,7 @@ def test_result_is_independent_of_polarity_and_position(tmp_path):
         np.testing.assert_allclose(read_digit(path).astype(int), expected, atol=2)
 
 
-def test_a_noisy_jpeg_is_cleaned(tmp_path, rng):
+def test_noise_of_a_jpeg_is_removed(tmp_path, rng):
     noise = rng.integers(-12, 13, (300, 200))
     drawn(tmp_path / "clean.png")
     noisy = np.clip(np.asarray(Image.open(tmp_path / "clean.png")).astype(int) + noise, 0, 255).astype(np.uint8)

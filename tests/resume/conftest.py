@@ -1,4 +1,4 @@
-"""Small data, a training to its end, and one that was cut off."""
+"""Small data, a complete training and an interrupted one."""
 
 from dataclasses import replace
 
@@ -10,14 +10,14 @@ from jitcnn import load_digits
 
 @pytest.fixture(scope="session")
 def few():
-    """A few small digits."""
+    """A small subset of the digits at reduced size."""
     data = load_digits().limited(37)
     return replace(data, x_train=data.x_train[:, :, ::4, ::4].copy(), x_test=data.x_test[:, :, ::4, ::4].copy())
 
 
 @pytest.fixture(scope="session")
 def uninterrupted(few):
-    """A net trained to the end, and how that went."""
+    """A fully trained net and its history."""
     model = net()
     return model, train(model, few)
 

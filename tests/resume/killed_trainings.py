@@ -1,7 +1,7 @@
-"""Train a tiny net in one process after another, each but the last killed at some moment; run by ``test_goes_on``.
+"""Train a tiny net in successive processes, all but the last killed at a random moment; run by ``test_goes_on``.
 
-Arguments: a folder, how many to kill, after how many batches a checkpoint is written. Prints, as JSON, the SHA-256 of the
-weights in the end, those of a training that nobody killed, and the most batches that were lost by one kill.
+Arguments: folder, number of kills, batches between checkpoints. Prints as JSON the SHA-256 of the final weights, that of an
+uninterrupted training, and the largest number of batches lost by one kill.
 """
 
 import json
@@ -36,12 +36,12 @@ def train(on_batch=None, **settings):
 
 
 def batches_kept(path):
-    """How many batches the checkpoint knows of."""
+    """Number of batches recorded in the checkpoint."""
     return read_checkpoint(path)[0]["training"]["progress"]["batches"] if path.exists() else 0
 
 
 def in_another_process(work):
-    """Its process id; there it does the work and ends."""
+    """Run ``work`` in a forked process and return its id."""
     process = os.fork()
     if process == 0:
         try:
@@ -70,7 +70,7 @@ def main(folder, kills, every):
     for kill in range(kills):
         noted.unlink(missing_ok=True)
         process = in_another_process(go_on)
-        while kill % 4 and not (noted.exists() and noted.stat().st_size):  # every fourth may not come to learn at all
+        while kill % 4 and not (noted.exists() and noted.stat().st_size):  # every fourth may die before batch 1
             time.sleep(0.001)
         time.sleep(chance.uniform(0, 0.05))
         os.kill(process, signal.SIGKILL)

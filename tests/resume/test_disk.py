@@ -1,4 +1,4 @@
-"""What a disk may do to a checkpoint, and what a training may never write."""
+"""Checkpoints: disk errors, and NaN losses are never written."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from jitcnn.checkpoint import read_checkpoint
 from jitcnn.errors import CheckpointError, TrainingError
 
 
-def test_a_full_disk_ends_it_in_a_sentence_and_keeps_the_last_checkpoint(few, uninterrupted, tmp_path, monkeypatch):
+def test_full_disk_raises_and_keeps_the_last_checkpoint(few, uninterrupted, tmp_path, monkeypatch):
     path, left = tmp_path / "checkpoint.npz", iter(range(2))
     fsync = os.fsync
 
@@ -21,9 +21,9 @@ def test_a_full_disk_ends_it_in_a_sentence_and_keeps_the_last_checkpoint(few, un
             raise OSError(28, "No space left on device")
         fsync(handle)
 
-    monkeypatch.setattr("jitcnn.files.os.fsync", full_after_two)  # twice for a file: itself, and its folder
+    monkeypatch.setattr("jitcnn.files.os.fsync", full_after_two)  # twice per file: the file and its folder
     with pytest.raises(
-        CheckpointError, match=r"could not be written to .*: No space left on device; make room or choose"
+        CheckpointError, match=r"could not be written to .*: No space left on device; free disk space or choose"
     ):
         train(net(), few, checkpoint=Checkpoints(path, 2))
     monkeypatch.undo()
@@ -35,13 +35,13 @@ def test_a_full_disk_ends_it_in_a_sentence_and_keeps_the_last_checkpoint(few, un
 
 
 @pytest.mark.parametrize("folder", ["/proc/none", "nowhere"])
-def test_a_folder_that_can_not_be_written_is_told_before_the_training(folder, few, tmp_path):
+def test_unwritable_folder_raises_before_training(folder, few, tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot be written: .*; name a folder that can"):
         train(net(), few, checkpoint=tmp_path / folder / "checkpoint.npz", on_batch=cut_after(1))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_told_and_its_file_kept(few, kept, tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
+def test_read_only_folder_raises_and_keeps_its_file(few, kept, tmp_path):
     path = tmp_path / "checkpoint.npz"
     path.write_bytes(kept.read_bytes())
     tmp_path.chmod(0o555)
@@ -54,7 +54,7 @@ def test_a_read_only_folder_is_told_and_its_file_kept(few, kept, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
-def test_a_loss_that_is_no_number_is_not_kept(few, tmp_path):
+def test_nan_loss_is_not_written_to_the_checkpoint(few, tmp_path):
     path = tmp_path / "checkpoint.npz"
     with pytest.raises(TrainingError):
         train(net(), few, optimizer=SGD(1e20), schedule=None, checkpoint=Checkpoints(path, 1))

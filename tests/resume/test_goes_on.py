@@ -1,4 +1,4 @@
-"""A training that is cut off and goes on ends with the bits that it would have had."""
+"""A resumed training gives bitwise the same weights as an uninterrupted one."""
 
 import json
 import os
@@ -18,10 +18,10 @@ from jitcnn.resume import read_training
 
 @pytest.mark.parametrize("every", [1, 4, "1epoch", "2epochs"])
 @pytest.mark.parametrize("count", [6, 7, 10, 13, 15])
-def test_cut_off_anywhere_and_resumed_it_ends_with_the_same_bits(count, every, few, uninterrupted, tmp_path):
+def test_resumed_training_is_bitwise_equal(count, every, few, uninterrupted, tmp_path):
     path = tmp_path / "checkpoint.npz"
     if every == "2epochs" and count <= 10:
-        pytest.skip("there is no checkpoint yet")
+        pytest.skip("no checkpoint yet")
     interrupted(few, path, count, every)
     model, seen = net(seed=99), []
     history = train(model, few, resume=path, on_batch=lambda *batch: seen.append(batch))
@@ -30,7 +30,7 @@ def test_cut_off_anywhere_and_resumed_it_ends_with_the_same_bits(count, every, f
     assert len(seen) < EPOCHS * BATCHES
 
 
-def test_no_more_batches_are_lost_than_were_asked_for(few, tmp_path):
+def test_resume_starts_at_the_last_checkpoint(few, tmp_path):
     interrupted(few, tmp_path / "checkpoint.npz", 11, "4batches")
     seen = []
     train(net(), few, resume=tmp_path / "checkpoint.npz", on_batch=lambda *batch: seen.append(batch))
@@ -41,7 +41,7 @@ def test_no_more_batches_are_lost_than_were_asked_for(few, tmp_path):
 @pytest.mark.parametrize(
     "settings", [{"average": None}, {"optimizer": SGD(0.01), "schedule": None}, {"augmentation": None}]
 )
-def test_a_training_of_fewer_parts_goes_on_as_well(settings, few, tmp_path):
+def test_resume_without_optional_settings(settings, few, tmp_path):
     path = tmp_path / "checkpoint.npz"
 
     def fresh():
@@ -54,7 +54,7 @@ def test_a_training_of_fewer_parts_goes_on_as_well(settings, few, tmp_path):
     assert bits(model) == bits(whole)
 
 
-def test_it_may_be_cut_off_again_and_again(few, uninterrupted, tmp_path):
+def test_resume_after_repeated_interruptions(few, uninterrupted, tmp_path):
     path = tmp_path / "checkpoint.npz"
     interrupted(few, path, 3, 2)
     for _ in range(4):
@@ -72,7 +72,7 @@ def test_checkpoints_do_not_change_the_training(few, uninterrupted, tmp_path):
     assert read_training(tmp_path / "checkpoint.npz")[1].epochs == history.epochs
 
 
-def test_a_checkpoint_is_a_model_as_the_training_would_leave_it(few, tmp_path):
+def test_checkpoint_is_a_model_file(few, tmp_path):
     path, model = tmp_path / "checkpoint.npz", net()
 
     def press(batch, *_):
@@ -85,24 +85,24 @@ def test_a_checkpoint_is_a_model_as_the_training_would_leave_it(few, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(few.x_test), model.predict_proba(few.x_test))
 
 
-def test_the_target_ends_it_for_good(few, tmp_path):
+def test_training_that_reached_its_target_cannot_be_resumed(few, tmp_path):
     path = tmp_path / "checkpoint.npz"
     assert len(train(net(), few, until=0.0, checkpoint=path).epochs) == 1
     with pytest.raises(CheckpointError, match="is the checkpoint of a finished training of small: nothing is left"):
         train(net(), few, until=0.0, resume=path)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="twenty processes are quick only where one can be forked")
-def test_twenty_kills_at_any_moment_lose_nothing_but_a_few_batches(tmp_path):
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork: twenty processes are slow without it")
+def test_training_survives_twenty_kills_at_random_moments(tmp_path):
     script = Path(__file__).with_name("killed_trainings.py")
     command = [sys.executable, str(script), str(tmp_path), "20", "3"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert found["killed"] == found["whole"]
     assert found["most_lost"] <= 3
-    assert found["files"] == ["batches", "checkpoint.npz"]  # and nothing half-written
+    assert found["files"] == ["batches", "checkpoint.npz"]  # no partial files
 
 
-def test_another_thread_trains_as_well(few, uninterrupted, tmp_path):
+def test_training_with_checkpoints_in_another_thread(few, uninterrupted, tmp_path):
     model = net()
     thread = threading.Thread(target=lambda: train(model, few, checkpoint=tmp_path / "checkpoint.npz"))
     thread.start()

@@ -1,4 +1,4 @@
-"""Checkpoints that are another training's, or no whole one."""
+"""Checkpoints of another training, or incomplete ones, are refused."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_a_checkpoint_of_another_training_is_refused(settings, message, few, kep
     assert bits(model) == mine
 
 
-def test_other_data_are_refused(few, kept):
+def test_other_data_is_refused(few, kept):
     with pytest.raises(CheckpointError, match=r"with checksum of the images '.*' instead of '.*': resume"):
         train(net(), other_data(few), resume=kept)
     with pytest.raises(CheckpointError, match="with training images 37 instead of 36, test images 37 instead of 36"):
@@ -58,7 +58,7 @@ def test_another_recipe_is_refused(few, tmp_path):
         fit_by(recipe.changed(schedule={"kind": "constant"}), net(), few, resume=tmp_path / "checkpoint.npz")
 
 
-def test_a_setting_that_an_earlier_version_did_not_know_was_off(few, uninterrupted, kept, tmp_path):
+def test_setting_unknown_to_an_earlier_version_defaults_to_off(few, uninterrupted, kept, tmp_path):
     header, arrays = read_checkpoint(kept)
     assert header["training"]["settings"]["augmentation"].pop("reflect") is False
     write_checkpoint(tmp_path / "checkpoint.npz", header, arrays)
@@ -96,15 +96,17 @@ FORGERIES = {
     "shuffle": lambda training, arrays: training["progress"].update(before_shuffle={"bit_generator": "PCG64"}),
     "optimizer": lambda training, arrays: training.update(optimizer=[]),
     "steps": lambda training, arrays: training["optimizer"].update(steps=0),
-    "memory": lambda training, arrays: arrays.update({"training.optimizer.first_moments.0": np.zeros((10**6, 5))}),
-    "no memory": lambda training, arrays: arrays.pop("training.optimizer.first_moments.0"),
+    "oversized moments": lambda training, arrays: arrays.update(
+        {"training.optimizer.first_moments.0": np.zeros((10**6, 5))}
+    ),
+    "no moments": lambda training, arrays: arrays.pop("training.optimizer.first_moments.0"),
     "weights": lambda training, arrays: arrays.pop("training.weights.0.bias"),
     "average": lambda training, arrays: training.update(average="much"),
 }
 
 
 @pytest.mark.parametrize("case", FORGERIES)
-def test_a_training_that_is_not_whole_is_refused(case, few, kept, tmp_path):
+def test_incomplete_checkpoint_is_refused(case, few, kept, tmp_path):
     header, arrays = read_checkpoint(kept)
     FORGERIES[case](header["training"], arrays)
     write_checkpoint(tmp_path / "checkpoint.npz", header, arrays)
@@ -116,7 +118,7 @@ def test_a_training_that_is_not_whole_is_refused(case, few, kept, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "0", "0epochs", "-3", "2 weeks", "1.5epochs", "epochs", None])
-def test_a_distance_that_is_none_is_told(text, tmp_path):
+def test_invalid_checkpoint_interval_raises(text, tmp_path):
     with pytest.raises(ConfigError, match="every so many batches or epochs, such as 500batches or 2epochs, got"):
         Checkpoints(tmp_path / "checkpoint.npz", text)
 
@@ -126,5 +128,5 @@ def test_a_distance_that_is_none_is_told(text, tmp_path):
     [("500batches", Every(500, "batches")), ("1 batch", Every(1, "batches")), (7, Every(7, "batches")),
      ("2epochs", Every(2, "epochs")), ("1epoch", Every(1, "epochs"))],
 )  # fmt: skip
-def test_a_distance_is_read(text, every):
+def test_checkpoint_interval_is_parsed(text, every):
     assert Every.parse(text) == every == Every.parse(str(every))

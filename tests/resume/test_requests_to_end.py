@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment of a training."""
+"""Ctrl-C and SIGTERM during training."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from jitcnn.metrics import evaluate
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_request_to_end_leaves_a_checkpoint(number, few, uninterrupted, tmp_path):
+def test_signal_during_training_writes_a_checkpoint(number, few, uninterrupted, tmp_path):
     path, before = tmp_path / "checkpoint.npz", signal.getsignal(number)
 
     def ask(batch, *_):
@@ -24,12 +24,12 @@ def test_a_request_to_end_leaves_a_checkpoint(number, few, uninterrupted, tmp_pa
     assert signal.getsignal(number) is before
     model, seen = net(), []
     train(model, few, resume=path, on_batch=lambda *batch: seen.append(batch[0]))
-    assert seen[0] == 5  # it was obeyed after the fourth batch
+    assert seen[0] == 5  # the training stopped after the fourth batch
     assert bits(model) == bits(uninterrupted[0])
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
-def test_the_second_ctrl_c_is_obeyed_at_once(few, tmp_path):
+def test_second_ctrl_c_stops_immediately(few, tmp_path):
     def ask(*_):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
@@ -40,7 +40,7 @@ def test_the_second_ctrl_c_is_obeyed_at_once(few, tmp_path):
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_request_to_end_during_the_examination_waits_for_its_end(number, few, uninterrupted, tmp_path, monkeypatch):
+def test_signal_during_evaluation_takes_effect_afterwards(number, few, uninterrupted, tmp_path, monkeypatch):
     def asked(*arguments):
         os.kill(os.getpid(), number)
         return evaluate(*arguments)
@@ -56,7 +56,7 @@ def test_a_request_to_end_during_the_examination_waits_for_its_end(number, few, 
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
-def test_ctrl_c_during_the_examination_leaves_what_was_learnt(few, monkeypatch):
+def test_ctrl_c_during_evaluation_keeps_the_weights(few, monkeypatch):
     def asked(*_):
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -70,9 +70,7 @@ def test_ctrl_c_during_the_examination_leaves_what_was_learnt(few, monkeypatch):
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_request_to_end_while_a_checkpoint_is_written_waits_for_its_end(
-    number, few, uninterrupted, tmp_path, monkeypatch
-):
+def test_signal_while_writing_a_checkpoint_takes_effect_afterwards(number, few, uninterrupted, tmp_path, monkeypatch):
     def asked(descriptor):
         os.kill(os.getpid(), number)
         os_fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Trainings with a memory everywhere, cut off at some batch."""
+"""Trainings with state in every part, interrupted at a given batch."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ EPOCHS, BATCHES = 3, 5
 
 
 def net(seed=0, channels=2, dtype=np.float32):
-    """Everything that has a memory: running statistics, and two generators in layers that drop."""
+    """A net with state: running statistics, and dropout layers with two generators."""
     rng = np.random.default_rng(seed)
     return CNN(
         [
@@ -36,7 +36,7 @@ def net(seed=0, channels=2, dtype=np.float32):
 
 
 def train(model, data, **settings):
-    """With every setting that has a state; both kinds of optimiser come to the same in this."""
+    """Train with every setting that has state."""
     by_default = {
         "epochs": EPOCHS, "batch_size": 8, "seed": 3, "schedule": cosine(0.01), "average": WeightAverage(0.8),
         "optimizer": Adam(0.01), "augmentation": Augmentation(shift=1), "label_smoothing": 0.1,
@@ -49,16 +49,16 @@ def bits(model):
 
 
 def figures(history):
-    """All but the times."""
+    """Losses and accuracies, without times."""
     return [(e.epoch, e.train_loss, e.train_accuracy, e.test_loss, e.test_accuracy) for e in history.epochs]
 
 
 class CutError(Exception):
-    """What cuts a training off; nobody catches it."""
+    """Interrupts a training; the library does not catch it."""
 
 
 def cut_after(count):
-    """Let so many batches pass, then cut."""
+    """Callback that raises ``CutError`` after ``count`` batches."""
     left = iter(range(count - 1))
 
     def on_batch(*_):

@@ -1,9 +1,9 @@
-"""Small, likely mistakes, to be planted on purpose: a check that does not turn red at one of them proves nothing.
+"""Small, typical bugs to plant on purpose: a check that does not detect them proves nothing.
 
-Each spoils one function or method. ``table`` holds them all; the other files, entered here, fill it.
+Each replaces one function or method. ``table`` lists them all; importing the other modules registers them.
 """
 
-from . import convolution, dense, learning, normalisation, pooling  # noqa: F401  (each enters its mistakes)
+from . import convolution, dense, learning, normalisation, pooling  # noqa: F401  (each registers its bugs)
 from .table import BUGS, Bug, find_bug, planted
 
 __all__ = ["BUGS", "Bug", "find_bug", "planted"]

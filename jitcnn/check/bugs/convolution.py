@@ -1,4 +1,4 @@
-"""Mistakes in convolutions, and in the pass that fuses them."""
+"""Bugs in convolutions and fused convolutions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ...kernels.engine import direct, fused, winograd
 from .table import Function, bug
 
 
-@bug("conv-taps-transposed", "Conv2D", "d_weights written column by column", functional, "conv2d_backward_weights")
+@bug("conv-taps-transposed", "Conv2D", "d_weights in column-major order", functional, "conv2d_backward_weights")
 def _conv_taps_transposed(right: Function) -> Function:
     def wrong(*arguments: Any, **how: Any) -> Any:
         d_weights, d_bias = right(*arguments, **how)
@@ -28,7 +28,9 @@ def _conv_bias_missing(right: Function) -> Function:
     return wrong
 
 
-@bug("conv-input-not-flipped", "Conv2D", "d_x takes the filters mirrored", functional, "conv2d_backward_input")
+@bug(
+    "conv-input-not-flipped", "Conv2D", "d_x without rotating the filters by 180°", functional, "conv2d_backward_input"
+)
 def _conv_input_not_flipped(right: Function) -> Function:
     def wrong(d_out: Any, x: Any, weights: Any, *grid: Any, **how: Any) -> Any:
         return right(d_out, x, weights[:, :, ::-1, ::-1], *grid, **how)
@@ -36,7 +38,7 @@ def _conv_input_not_flipped(right: Function) -> Function:
     return wrong
 
 
-@bug("conv-groups-mixed", "Conv2D", "d_weights of a group goes to the next", functional, "conv2d_backward_weights")
+@bug("conv-groups-mixed", "Conv2D", "d_weights of each group stored in the next", functional, "conv2d_backward_weights")
 def _conv_groups_mixed(right: Function) -> Function:
     def wrong(
         d_out: Any, x: Any, weights: Any, stride: Any, padding: Any, dilation: Any, groups: int, **how: Any
@@ -56,12 +58,12 @@ def _last_column_forgotten(right: Function) -> Function:
 
 
 for _name, _owner in {"loops": loops, "direct": direct, "winograd": winograd}.items():
-    bug(f"conv-{_name}-last-column", "Conv2D", f"{_name} forgets d_x's last column", _owner, "conv2d_backward_input")(
-        _last_column_forgotten
-    )
+    bug(
+        f"conv-{_name}-last-column", "Conv2D", f"{_name} omits the last column of d_x", _owner, "conv2d_backward_input"
+    )(_last_column_forgotten)
 
 
-@bug("conv-winograd-odd-row", "Conv2D", "winograd forgets the half tiles below", winograd, "conv2d_forward")
+@bug("conv-winograd-odd-row", "Conv2D", "winograd omits the partial tiles at the bottom", winograd, "conv2d_forward")
 def _conv_winograd_odd_row(right: Function) -> Function:
     def wrong(*arguments: Any) -> None:
         right(*arguments)
@@ -71,7 +73,7 @@ def _conv_winograd_odd_row(right: Function) -> Function:
     return wrong
 
 
-@bug("conv-im2col-overlap", "Conv2D", "col2im overwrites where windows overlap", im2col, "col2im")
+@bug("conv-im2col-overlap", "Conv2D", "col2im overwrites instead of summing overlaps", im2col, "col2im")
 def _im2col_overlap(right: Function) -> Function:
     def wrong(col: Any, kernel_size: tuple[int, int], grid: Any, x: Any) -> None:
         last, tap = np.zeros_like(x), np.empty_like(x)
@@ -86,7 +88,7 @@ def _im2col_overlap(right: Function) -> Function:
 
 
 @bug(
-    "fused-bias-of-the-silent", "fused", "d_bias counts windows that a ReLU silenced",
+    "fused-bias-of-the-silent", "fused", "d_bias includes windows where the ReLU is zero",
     fused, "conv2d_relu_pool_backward_weights",
 )  # fmt: skip
 def _fused_bias_of_the_silent(right: Function) -> Function:

@@ -1,4 +1,4 @@
-"""Mistakes in dense layers, activations, dropout and flattening."""
+"""Bugs in dense layers, activations, dropout and flattening."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ...layers import Dropout, Flatten
 from .table import Function, bug
 
 
-@bug("dense-untransposed", "Dense", "d_x through untransposed weights", functional, "dense_backward_input")
+@bug("dense-untransposed", "Dense", "d_x with weights not transposed", functional, "dense_backward_input")
 def _dense_untransposed(right: Function) -> Function:
     def wrong(d_out: Any, weights: Any) -> Any:
         return right(d_out, weights.T.reshape(weights.shape))
@@ -26,7 +26,7 @@ def _dense_bias_averaged(right: Function) -> Function:
     return wrong
 
 
-@bug("relu-mask-inverted", "ReLU", "the gradient passes where nothing went through", functional, "relu_backward")
+@bug("relu-mask-inverted", "ReLU", "the gradient passes where the output is zero", functional, "relu_backward")
 def _relu_mask_inverted(right: Function) -> Function:
     def wrong(d_out: Any, out: Any) -> Any:
         return d_out - right(d_out, out)
@@ -34,7 +34,7 @@ def _relu_mask_inverted(right: Function) -> Function:
     return wrong
 
 
-@bug("leaky-relu-slope-forgotten", "LeakyReLU", "no gradient below zero", functional, "leaky_relu_backward")
+@bug("leaky-relu-slope-forgotten", "LeakyReLU", "no gradient for negative inputs", functional, "leaky_relu_backward")
 def _leaky_relu_slope_forgotten(right: Function) -> Function:
     def wrong(d_out: Any, out: Any, slope: float) -> Any:
         return right(d_out, out, 0.0)
@@ -58,7 +58,7 @@ def _sigmoid_half(right: Function) -> Function:
     return wrong
 
 
-@bug("softmax-diagonal", "Softmax", "each class as if it were alone", functional, "softmax_backward")
+@bug("softmax-diagonal", "Softmax", "no off-diagonal terms in the Jacobian", functional, "softmax_backward")
 def _softmax_diagonal(right: Function) -> Function:
     def wrong(d_out: Any, out: Any) -> Any:
         return d_out * out * (1 - out)
@@ -66,7 +66,7 @@ def _softmax_diagonal(right: Function) -> Function:
     return wrong
 
 
-@bug("dropout-without-scale", "Dropout", "what is kept is not divided by 1 - rate", functional, "dropout")
+@bug("dropout-without-scale", "Dropout", "kept values are not divided by 1 - rate", functional, "dropout")
 def _dropout_without_scale(right: Function) -> Function:
     def wrong(x: Any, kept: Any, rate: float) -> Any:
         return right(x, kept, rate) * x.dtype.type(1 - rate)
@@ -74,7 +74,7 @@ def _dropout_without_scale(right: Function) -> Function:
     return wrong
 
 
-@bug("dropout-without-mask", "Dropout", "the gradient passes through what was dropped", Dropout, "pullback")
+@bug("dropout-without-mask", "Dropout", "the gradient passes through dropped values", Dropout, "pullback")
 def _dropout_without_mask(right: Function) -> Function:
     def wrong(self: Dropout, d_out: Any, saved: Any, need_d_x: bool = True) -> Any:
         everything = right(self, np.ones_like(d_out), saved)[0].max()
@@ -83,7 +83,7 @@ def _dropout_without_mask(right: Function) -> Function:
     return wrong
 
 
-@bug("flatten-by-columns", "Flatten", "d_x filled column by column", Flatten, "pullback")
+@bug("flatten-by-columns", "Flatten", "d_x in column-major order", Flatten, "pullback")
 def _flatten_by_columns(right: Function) -> Function:
     def wrong(self: Flatten, d_out: Any, saved: Any, need_d_x: bool = True) -> Any:
         d_x = right(self, d_out, saved)[0]

@@ -1,4 +1,4 @@
-"""Mistakes in the loss, the optimisers and the backward pass of a net."""
+"""Bugs in the loss, the optimisers and the backward pass of a model."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ...model import CNN
 from .table import Function, bug
 
 
-@bug("loss-not-averaged", "loss", "softmax-cross-entropy without 1/N", losses, "softmax_cross_entropy")
+@bug("loss-not-averaged", "loss", "softmax cross-entropy gradient without 1/N", losses, "softmax_cross_entropy")
 def _loss_not_averaged(right: Function) -> Function:
     def wrong(logits: Any, y: Any, label_smoothing: float, d_logits: Any) -> Any:
         loss = right(logits, y, label_smoothing, d_logits)
@@ -19,7 +19,7 @@ def _loss_not_averaged(right: Function) -> Function:
     return wrong
 
 
-@bug("loss-smoothing-forgotten", "loss", "the gradient knows no label smoothing", losses, "softmax_cross_entropy")
+@bug("loss-smoothing-forgotten", "loss", "the gradient ignores label smoothing", losses, "softmax_cross_entropy")
 def _loss_smoothing_forgotten(right: Function) -> Function:
     def wrong(logits: Any, y: Any, label_smoothing: float, d_logits: Any) -> Any:
         right(logits, y, 0.0, d_logits)
@@ -28,7 +28,7 @@ def _loss_smoothing_forgotten(right: Function) -> Function:
     return wrong
 
 
-@bug("momentum-sign", "optimiser", "SGD brakes where it should run on", optim, "momentum_step")
+@bug("momentum-sign", "optimiser", "SGD with negated momentum", optim, "momentum_step")
 def _momentum_sign(right: Function) -> Function:
     def wrong(parameter: Any, gradient: Any, velocity: Any, rate: Any, momentum: Any, *others: Any) -> None:
         right(parameter, gradient, velocity, rate, -momentum, *others)
@@ -36,7 +36,7 @@ def _momentum_sign(right: Function) -> Function:
     return wrong
 
 
-@bug("adam-betas-swapped", "optimiser", "Adam takes the one beta for the other", optim, "adam_step")
+@bug("adam-betas-swapped", "optimiser", "Adam with β₁ and β₂ swapped", optim, "adam_step")
 def _adam_betas_swapped(right: Function) -> Function:
     def wrong(*arrays: Any) -> None:
         *others, settings = arrays
@@ -45,7 +45,7 @@ def _adam_betas_swapped(right: Function) -> Function:
     return wrong
 
 
-@bug("first-layer-forgotten", "net", "the backward pass ends before the first layer", CNN, "backward_logits")
+@bug("first-layer-forgotten", "net", "the backward pass skips the first layer", CNN, "backward_logits")
 def _first_layer_forgotten(right: Function) -> Function:
     def wrong(self: CNN, d_logits: Any) -> None:
         right(self, d_logits)

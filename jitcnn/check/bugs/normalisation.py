@@ -1,4 +1,4 @@
-"""Mistakes in batch normalisation and in residual blocks."""
+"""Bugs in batch normalisation and residual blocks."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _batch_norm_mean_forgotten(right: Function) -> Function:
 @bug(
     "batch-norm-constant",
     "BatchNorm2D",
-    "the batch's statistics taken as constants",
+    "batch statistics treated as constants",
     functional,
     "batch_norm2d_backward",
 )
@@ -33,7 +33,7 @@ def _batch_norm_constant(right: Function) -> Function:
 
 
 @bug(
-    "batch-norm-always-training", "BatchNorm2D", "the running statistics taken as the batch's",
+    "batch-norm-always-training", "BatchNorm2D", "running statistics treated as batch statistics",
     functional, "batch_norm2d_backward",
 )  # fmt: skip
 def _batch_norm_always_training(right: Function) -> Function:
@@ -43,7 +43,7 @@ def _batch_norm_always_training(right: Function) -> Function:
     return wrong
 
 
-@bug("batch-norm-scale-forgotten", "BatchNorm2D", "d_x without the scale", functional, "batch_norm2d_backward")
+@bug("batch-norm-scale-forgotten", "BatchNorm2D", "d_x without gamma", functional, "batch_norm2d_backward")
 def _batch_norm_scale_forgotten(right: Function) -> Function:
     def wrong(d_out: Any, x: Any, out: Any, scale: Any, *others: Any, **how: Any) -> Any:
         return right(d_out, x, out, np.ones_like(scale), *others, **how)

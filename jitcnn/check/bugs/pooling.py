@@ -1,4 +1,4 @@
-"""Mistakes in the pools and in the blur."""
+"""Bugs in pooling and blur."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ...functional.blur import binomial
 from .table import Function, bug
 
 
-@bug("max-pool-last-tie", "MaxPool2D", "of equal numbers the last takes the gradient", functional, "max_pool2d")
+@bug("max-pool-last-tie", "MaxPool2D", "in a tie the last maximum gets the gradient", functional, "max_pool2d")
 def _max_pool_last_tie(right: Function) -> Function:
     def wrong(x: Any, *grid: Any, **how: Any) -> Any:
         ramp = 1e-9 * np.arange(x[0, 0].size).reshape(x.shape[2:])
@@ -18,7 +18,7 @@ def _max_pool_last_tie(right: Function) -> Function:
     return wrong
 
 
-@bug("max-pool-overwrites", "MaxPool2D", "who wins twice takes the last gradient", functional, "max_pool2d_backward")
+@bug("max-pool-overwrites", "MaxPool2D", "overlapping windows are not summed", functional, "max_pool2d_backward")
 def _max_pool_overwrites(right: Function) -> Function:
     def wrong(d_out: Any, max_indices: Any, x_shape: Any, *grid: Any, **how: Any) -> Any:
         planes = d_out.shape[0] * d_out.shape[1]
@@ -29,7 +29,7 @@ def _max_pool_overwrites(right: Function) -> Function:
     return wrong
 
 
-@bug("avg-pool-not-divided", "AvgPool2D", "every pixel takes the whole gradient", functional, "avg_pool2d_backward")
+@bug("avg-pool-not-divided", "AvgPool2D", "every pixel gets the whole gradient", functional, "avg_pool2d_backward")
 def _avg_pool_not_divided(right: Function) -> Function:
     def wrong(d_out: Any, x_shape: Any, pool_size: Any, *grid: Any, **how: Any) -> Any:
         return right(d_out, x_shape, pool_size, *grid, **how) * np.prod(pool_size)
@@ -38,7 +38,7 @@ def _avg_pool_not_divided(right: Function) -> Function:
 
 
 @bug(
-    "blur-border-forgotten", "BlurPool2D", "what was mirrored at the border takes no gradient",
+    "blur-border-forgotten", "BlurPool2D", "no gradient from mirrored border pixels",
     functional, "blur_pool2d_backward",
 )  # fmt: skip
 def _blur_border_forgotten(right: Function) -> Function:
@@ -54,7 +54,7 @@ def _blur_border_forgotten(right: Function) -> Function:
 
 
 @bug(
-    "global-avg-pool-not-divided", "GlobalAvgPool2D", "every pixel takes the whole gradient",
+    "global-avg-pool-not-divided", "GlobalAvgPool2D", "every pixel gets the whole gradient",
     functional, "global_avg_pool2d_backward",
 )  # fmt: skip
 def _global_avg_pool_not_divided(right: Function) -> Function:

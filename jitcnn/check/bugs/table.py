@@ -1,4 +1,4 @@
-"""The table of mistakes, and how one is planted: the right function comes back whatever happens."""
+"""The table of bugs, and how to plant one; the correct function is always restored."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Bug:
-    """A mistake: ``spoil`` makes the wrong function out of the right one, ``owner.attribute``."""
+    """A bug: ``spoil`` turns the correct function, ``owner.attribute``, into a wrong one."""
 
     name: str
     topic: str
@@ -28,12 +28,12 @@ BUGS: dict[str, Bug] = {}
 
 @contextmanager
 def planted(name: str | None) -> Iterator[None]:
-    """While this is entered, the named mistake is made; None plants nothing.
+    """Context in which the named bug is active; None plants nothing.
 
     Raises
     ------
     ConfigError
-        If there is no such bug.
+        If the bug is unknown.
     """
     if name is None:
         yield
@@ -48,7 +48,7 @@ def planted(name: str | None) -> Iterator[None]:
 
 
 def find_bug(name: str) -> Bug:
-    """The bug of that name; ConfigError with all names if there is none."""
+    """Look up a bug by name; ConfigError that lists all names if it is unknown."""
     if name not in BUGS:
         raise ConfigError(
             f"There is no bug named {name!r} to plant{did_you_mean(name, BUGS)}: choose one of {', '.join(BUGS)}."
@@ -59,7 +59,7 @@ def find_bug(name: str) -> Bug:
 def bug(
     name: str, topic: str, what: str, owner: Any, attribute: str
 ) -> Callable[[Callable[[Function], Function]], Any]:
-    """Enter the decorated ``spoil`` into the table."""
+    """Register the decorated ``spoil`` in the table."""
 
     def enter(spoil: Callable[[Function], Function]) -> Callable[[Function], Function]:
         BUGS[name] = Bug(name, topic, what, owner, attribute, spoil)
