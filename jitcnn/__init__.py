@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .architecture import NetDescription, parse_net
-    from .checkpointing import Checkpoints
     from .data import Augmentation, Dataset, load_dataset, load_digits, load_mnist
     from .errors import (
         CheckpointError,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from .recipes import Recipe, load_recipe, recipe_names
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
     from .shapes import output_size
-    from .training import fit, fit_by, train_step
+    from .training import Callback, Checkpoints, Trainer, TrainingSettings, fit, fit_by, train_step
 
 _HOMES = {
     "architecture": ("NetDescription", "parse_net"),
@@ -60,10 +59,9 @@ _HOMES = {
     "models": ("MODELS", "find_net"),
     "optim": ("SGD", "Adam", "AdamW", "Lion", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),
-    "checkpointing": ("Checkpoints",),
     "schedules": ("constant", "cosine", "one_cycle", "stepwise", "warmed_up"),
     "shapes": ("output_size",),
-    "training": ("fit", "fit_by", "train_step"),
+    "training": ("Callback", "Checkpoints", "Trainer", "TrainingSettings", "fit", "fit_by", "train_step"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

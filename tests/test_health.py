@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
-from jitcnn.health import Watch, dead_filters, first_break, remarks
+from jitcnn.training.health import Watch, dead_filters, first_break, remarks
 
 LABELS = np.array([0, 1, 2])
 

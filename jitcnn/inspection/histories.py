@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import DataError
 from ..history import Epoch
 from ..model import CNN
-from ..resume import read_training
+from ..training.resume import read_training
 
 
 def read_histories(path: str | os.PathLike[str]) -> dict[str, list[Epoch]]:

@@ -1,4 +1,4 @@
-"""The layers. ``LAYERS`` is the registry: every layer in ``__all__``, by the name that model files and TOML use."""
+"""Neural network layers. ``LAYERS`` maps the layer names used in model files and TOML to their classes."""
 
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer

@@ -1,4 +1,4 @@
-"""Activations: ReLU and its like between layers, Softmax at the end."""
+"""Activation layers: ReLU, LeakyReLU, tanh, sigmoid and softmax."""
 
 from collections.abc import Iterator
 from math import log
@@ -15,17 +15,17 @@ from .passes import Pulled
 
 
 class _Elementwise(Layer):
-    """An activation for any shape. It saves its output: the gradient is a function of it, and the next layer saves it anyway."""
+    """Elementwise activation. Saves the output: it determines the gradient, and the next layer keeps it in memory anyway."""
 
     is_activation = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The input shape."""
         return input_shape
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """With the default settings."""
+        """The default settings."""
         layer = cls()
         yield layer.label, layer, rng.standard_normal(IMAGES)
 
@@ -37,14 +37,14 @@ class ReLU(_Elementwise):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """One input with zeros in a fifth of it."""
+        """Two inputs, one with zeros in a fifth of its elements."""
         x = rng.standard_normal(IMAGES)
         yield "ReLU", cls(), x
         yield "ReLU, with zeros", cls(), np.where(np.abs(x) < 0.25, 0, x)
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """At 0 the gradient is 0."""
+        """The gradient at 0 is 0."""
         yield from answers(cls(), [[-1, 0, 2]], [[0, 0, 2]], [[5, 6, 7]], [[0, 0, 7]])
 
     def torch_twin(self, torch: Any) -> Any:
@@ -57,16 +57,16 @@ class ReLU(_Elementwise):
         return out, out
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out -> d_x, both of the input's shape."""
+        """d_out -> d_x, both of the shape of x."""
         return functional.relu_backward(d_out, saved), {}
 
 
 class LeakyReLU(_Elementwise):
-    """out = x where it is positive, slope · x elsewhere: no unit is ever quite silent.
+    """out = x for x > 0, slope · x elsewhere, which avoids dead units.
 
     Parameters
     ----------
-    slope : float from 0 to below 1
+    slope : float in [0, 1)
 
     Raises
     ------
@@ -89,7 +89,7 @@ class LeakyReLU(_Elementwise):
         return out, out
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out -> d_x, both of the input's shape."""
+        """d_out -> d_x, both of the shape of x."""
         return functional.leaky_relu_backward(d_out, saved, self.slope), {}
 
     @property
@@ -99,13 +99,13 @@ class LeakyReLU(_Elementwise):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Two slopes."""
+        """The default slope and 0.2."""
         yield "LeakyReLU", cls(), rng.standard_normal(IMAGES)
         yield "LeakyReLU 0.2", cls(0.2), rng.standard_normal(IMAGES)
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """A slope of a tenth."""
+        """A slope of 0.1."""
         yield from answers(cls(0.1), [[-1, 0, 2]], [[-0.1, 0, 2]], [[5, 6, 7]], [[0.5, 0.6, 7]])
 
     def torch_twin(self, torch: Any) -> Any:
@@ -122,7 +122,7 @@ class Tanh(_Elementwise):
         return out, out
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out -> d_x, both of the input's shape."""
+        """d_out -> d_x, both of the shape of x."""
         return functional.tanh_backward(d_out, saved), {}
 
     @classmethod
@@ -144,7 +144,7 @@ class Sigmoid(_Elementwise):
         return out, out
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out -> d_x, both of the input's shape."""
+        """d_out -> d_x, both of the shape of x."""
         return functional.sigmoid_backward(d_out, saved), {}
 
     @classmethod
@@ -158,7 +158,7 @@ class Sigmoid(_Elementwise):
 
 
 class Softmax(Layer):
-    """out_i = e^{x_i} / Σ_j e^{x_j}: scores (logits) become probabilities."""
+    """out_i = e^{x_i} / Σ_j e^{x_j}: converts logits to probabilities."""
 
     is_activation = True
 
@@ -169,7 +169,7 @@ class Softmax(Layer):
         return out, out
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """The exact Jacobian product, (N, classes) -> (N, classes)."""
+        """d_out (N, classes) -> d_x (N, classes), the exact vector-Jacobian product."""
         return functional.softmax_backward(d_out, saved), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:

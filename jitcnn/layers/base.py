@@ -1,4 +1,4 @@
-"""What every layer is: a forward pass, its exact backward pass, and the arrays it learns."""
+"""Base class of all layers: forward pass, exact backward pass, parameters and buffers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,18 +16,20 @@ from ..shapes import Padding, Pair, Shape
 from .facts import Facts
 from .passes import Gradients, Pass
 
-LARGEST_COUNT = 1 << 22  # of channels, features, pixels: beyond every net, and small enough to be tried
+LARGEST_COUNT = 1 << 22  # of channels, features, pixels: more than any network needs, yet small enough to allocate
 
 
 class Layer(Pass, Facts, ABC):
     """Base of all layers.
 
-    A layer defines ``apply`` and ``pullback``, a pass and its backward pass without state, see ``passes``.
-    A layer with parameters names them in ``parameter_names``; each name has an attribute of its own and
-    one with ``d_`` before it for the gradient, overwritten by every backward pass. What it keeps and does not learn by
-    gradients, such as running statistics, it names in ``buffer_names``. A layer made of layers gives them in ``inner``.
-    A layer whose forward pass draws random numbers keeps the generator in ``rng``. A layer that takes inputs of a certain
-    number of axes may name them in ``input_axes``; the names that are settings too can then be inferred from an input.
+    A subclass defines ``apply`` and ``pullback``, the stateless forward and backward pass; see ``passes``.
+
+    - ``parameter_names`` lists the learnable arrays. Each is an attribute; its gradient is the attribute with the prefix
+      ``d_``, overwritten by every backward pass.
+    - ``buffer_names`` lists the arrays without gradients, such as running statistics.
+    - ``inner`` returns the inner layers of a composite layer.
+    - ``rng`` is the generator of a layer with a random forward pass.
+    - ``input_axes`` names the input axes after N. Names that are also settings can be inferred from an input shape.
     """
 
     parameter_names: tuple[str, ...] = ()
@@ -36,8 +38,8 @@ class Layer(Pass, Facts, ABC):
     config_names: ClassVar[tuple[str, ...]] = ()
     input_axes: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
-    renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, which work until version 1.0
-    ends_in_relu: ClassVar[bool] = False  # then what gives nothing on any image learns nothing
+    renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, accepted until version 1.0
+    ends_in_relu: ClassVar[bool] = False  # if so, a channel that is 0 on every image gets no gradient
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -45,16 +47,16 @@ class Layer(Pass, Facts, ABC):
             keep_old_names(cls, cls.renamed, cls.parameter_names)
 
     def inner(self) -> dict[str, "Layer"]:
-        """The layers that this one is made of, by name, in the order of their parameters."""
+        """The inner layers of a composite layer by name, in the order of their parameters."""
         return {}
 
     def parameters(self) -> dict[str, Array]:
-        """The learnable arrays by name; those of an inner layer as ``inner.name``."""
+        """The parameters by name; those of an inner layer as ``inner.name``."""
         own = {name: getattr(self, name) for name in self.parameter_names}
         return own | self._of_inner(lambda layer: layer.parameters())
 
     def gradients(self) -> Gradients:
-        """The gradient of each parameter, by the parameter's name."""
+        """The gradient of each parameter, by parameter name."""
         own = {name: getattr(self, f"d_{name}") for name in self.parameter_names}
         return own | self._of_inner(lambda layer: layer.gradients())
 
@@ -69,17 +71,17 @@ class Layer(Pass, Facts, ABC):
                 setattr(self, f"d_{name}", gradient)
 
     def buffers(self) -> dict[str, Array]:
-        """The arrays that are kept and not learnt by gradients, by name."""
+        """The arrays without gradients by name, such as running statistics."""
         own = {name: getattr(self, name) for name in self.buffer_names}
         return own | self._of_inner(lambda layer: layer.buffers())
 
     def generators(self) -> list[np.random.Generator]:
-        """The generators that its forward pass draws from; layers may share one."""
+        """The random generators used in the forward pass; layers may share one."""
         own = [] if self.rng is None else [self.rng]
         return own + [generator for layer in self.inner().values() for generator in layer.generators()]
 
     def set_array(self, name: str, array: Array) -> None:
-        """Replace a parameter or buffer by ``array``; a parameter's gradient becomes zero."""
+        """Replace a parameter or buffer by ``array``; the gradient of a parameter is reset to zero."""
         owner, _, rest = name.partition(".")
         if rest:
             self.inner()[owner].set_array(rest, array)
@@ -93,30 +95,30 @@ class Layer(Pass, Facts, ABC):
         return {f"{name}.{key}": array for name, layer in self.inner().items() for key, array in arrays(layer).items()}
 
     def activations(self, input_shape: Shape) -> int:
-        """How many numbers one input of ``input_shape`` (without N) leaves in arrays of their own: those of the output."""
+        """Number of activations stored for one input of ``input_shape`` (without N): by default the size of the output."""
         return prod(self.output_shape(input_shape))
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """Multiplications with a weight that one input of ``input_shape`` (without N) costs."""
+        """Number of multiply-adds for one input of ``input_shape`` (without N)."""
         return 0
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of one output, without N, for one input of ``input_shape``; ShapeError if it does not fit."""
+        """Output shape for ``input_shape``, both without N; ShapeError if the input shape is invalid."""
 
     def config(self) -> dict[str, Any]:
-        """What the constructor needs to build this layer again, as plain values."""
+        """The constructor arguments that rebuild this layer, as plain values."""
         return {name: getattr(self, name) for name in self.config_names}
 
     @property
     def label(self) -> str:
-        """Name and sizes for a table, such as ``Conv2D 1→32 3×3``."""
+        """Name and sizes for tables, such as ``Conv2D 1→32 3×3``."""
         return type(self).__name__
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
-        """How its passes run, on its own, for so many images of ``input_shape`` (without N): "forward" first.
+        """The plan of each pass of the unfused layer for ``images`` inputs of ``input_shape`` (without N), "forward" first.
 
-        Empty where there is only one way. The passes of inner layers are named ``inner.forward`` and so on.
+        Empty if there is only one implementation. The passes of inner layers are named ``inner.forward`` and so on.
         """
         return {}
 
@@ -126,7 +128,7 @@ class Layer(Pass, Facts, ABC):
 
 
 def window_label(window: tuple[Pair, Pair], padding: Padding) -> str:
-    """Kernel, stride and padding in a few signs: ``3×3``, ``7×7/2 pad 3``."""
+    """Kernel, stride and padding in short form: ``3×3``, ``7×7/2 pad 3``."""
     (K_h, K_w), (stride_h, stride_w) = window
     text = f"{K_h}×{K_w}"
     if stride_h == stride_w > 1:
@@ -140,7 +142,7 @@ def window_label(window: tuple[Pair, Pair], padding: Padding) -> str:
 
 
 def check_count(name: str, value: object) -> int:
-    """``value`` as a whole number from 1 to LARGEST_COUNT; ConfigError otherwise."""
+    """``value`` as an int from 1 to LARGEST_COUNT; ConfigError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ConfigError(f"{name} must be an integer of at least 1, got {value!r}.")
     if value > LARGEST_COUNT:
@@ -149,9 +151,9 @@ def check_count(name: str, value: object) -> int:
 
 
 def check_fraction(name: str, value: object) -> float:
-    """``value`` as a number from 0 to below 1; ConfigError otherwise."""
+    """``value`` as a float in [0, 1); ConfigError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-        raise ConfigError(f"{name} must be a number of at least 0 and below 1, got {value!r}.")
+        raise ConfigError(f"{name} must be a number in [0, 1), got {value!r}.")
     return float(value)
 
 
@@ -164,7 +166,7 @@ def check_dtype(dtype: Any) -> type:
 
 
 def check_input(layer: str, input_shape: Shape, *expected: int | str) -> None:
-    """Raise ShapeError unless one input has this shape; a word like "H" stands for any size."""
+    """Raise ShapeError unless ``input_shape`` (without N) matches ``expected``; a name such as "H" matches any size."""
     if not fits_shape(input_shape, expected):
         wanted, got = (", ".join(["N", *map(str, shape)]) for shape in (expected, input_shape))
         raise ShapeError(f"{layer} expects input of shape ({wanted}), got ({got}).")

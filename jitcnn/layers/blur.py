@@ -1,8 +1,8 @@
-"""Blurred pooling layer: a weighted mean around every pixel, of which every s-th is kept.
+"""Blur pooling layer: binomial low-pass filter followed by subsampling with stride s.
 
 out[n, c, oh, ow] = Σ_{kh, kw} b[kh]·b[kw] · x[n, c, oh·s + kh - p, ow·s + kw - p]
 
-With b the binomial coefficients of sum 1, p = ⌊(K - 1) / 2⌋, and x mirrored beyond its border.
+b are the binomial coefficients, normalised to sum 1; p = ⌊(K - 1) / 2⌋; the padding is by reflection.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,16 @@ from .passes import Pulled
 
 
 class BlurPool2D(Layer):
-    """Two-dimensional blurred pooling; instead of a max pooling layer, use it behind ``MaxPool2D(2, stride=1)``.
+    """Anti-aliased 2D subsampling, without parameters.
 
-    What is thinned out is smoothed before, so that a shift by one pixel changes it less. Nothing is learnt.
+    The blur before subsampling reduces the effect of a one-pixel shift. To replace max pooling, use it after
+    ``MaxPool2D(2, stride=1)``.
 
     Parameters
     ----------
-    kernel_size : int, 2 to 7, taps along each axis; 3 is [1 2 1] ⊗ [1 2 1] / 16
+    kernel_size : int, 2 to 7; 3 gives the filter [1 2 1] ⊗ [1 2 1] / 16
     stride : int or pair (height, width), in pixels
-    impl : "auto", "naive" or "loops"; the other names are as "auto" here
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
 
     Raises
     ------
@@ -54,7 +55,7 @@ class BlurPool2D(Layer):
         self.impl = check_impl(impl)
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
-        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape: the gradient does not depend on the values."""
+        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape of x: the pass is linear."""
         check_input("BlurPool2D", x.shape[1:], "C", "H", "W")
         return functional.blur_pool2d(x, self.kernel_size, self.stride, impl=self.impl), x.shape
 
@@ -76,16 +77,16 @@ class BlurPool2D(Layer):
 
     @property
     def window(self) -> tuple[Pair, Pair]:
-        """What the blur spans, and stride."""
+        """Kernel size and stride."""
         return (self.kernel_size, self.kernel_size), self.stride
 
     @property
     def label(self) -> str:
-        """Window, such as ``BlurPool2D 3×3/2``."""
+        """Name and window, such as ``BlurPool2D 3×3/2``."""
         return f"BlurPool2D {window_label(self.window, 'valid')}"
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """Windows stand around a pixel; the pixels that they mirror they contain anyway."""
+        """Windows are centred on a pixel; reflected pixels are inside the window anyway."""
         before = (self.kernel_size - 1) // 2
         return [
             seen_through(block, size, self.kernel_size, stride, before)
@@ -94,7 +95,7 @@ class BlurPool2D(Layer):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Odd and even windows, and the most that the planes allow to mirror."""
+        """Odd and even kernel sizes, and the largest reflection that the image size allows."""
         x = rng.standard_normal(IMAGES)
         yield "BlurPool2D 3 taps, stride 2", cls(impl=impl), x
         yield "BlurPool2D 4 taps, stride 3×1", cls(4, (3, 1), impl=impl), x[:, :, :5, :4]
@@ -102,12 +103,12 @@ class BlurPool2D(Layer):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Three equal rows, mirrored at both ends: 0·1/4 + 16·1/2 + 0·1/4 = 8 around the first pixel, 4·1/2 = 2 around the last."""
+        """Three equal rows, reflected at both ends: 0·1/4 + 16·1/2 + 0·1/4 = 8 at the first pixel, 4·1/2 = 2 at the last."""
         x, d_x = image(*[[16, 0, 4]] * 3), image([4, 4, 0], [4, 4, 0], [0, 0, 0])
         yield from answers(cls(impl=impl), x, image([8, 2], [8, 2]), image([16, 0], [0, 0]), d_x)
 
     def torch_twin(self, torch: Any) -> Any:
-        """A depthwise convolution with the same filter for each channel, on planes mirrored at the border."""
+        """Reflection padding and a depthwise convolution with the same filter for each channel."""
         taps, (before, after) = torch.from_numpy(binomial(self.kernel_size)), divmod(self.kernel_size - 1, 2)
         after += before
         stride = self.stride

@@ -1,8 +1,8 @@
-"""Convolution layer: C_out filters slide over the image, each looking for one small pattern.
+"""2D convolution layer.
 
 out[n, co, oh, ow] = bias[co] + Σ_{ci, kh, kw} weights[co, ci, kh, kw] · x[n, ci, oh·s + kh·d - p, ow·s + kw·d - p]
 
-With stride s, dilation d and padding p; with groups, ci runs over the channels of the group of co.
+s is the stride, d the dilation, p the padding; ci runs over the input channels in the group of co.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,19 +24,19 @@ from .passes import Gradients, Pulled
 
 
 class Conv2D(Layer):
-    """Two-dimensional convolution (cross-correlation, as everywhere in the field).
+    """2D convolution, computed as cross-correlation.
 
     Parameters
     ----------
     in_channels, out_channels : int
     kernel_size, stride : int or pair (height, width), in pixels
-    padding : int or pair, in pixels of zeros on each side, "valid" (none) or "same" (⌈size / stride⌉)
-    dilation : int or pair, in pixels from one tap of a filter to the next
-    groups : int that divides both numbers of channels; each part of the output sees its part of the input only
-    use_bias : bool; without it, as before a batch normalisation, there is no ``bias`` among the parameters
-    impl : "auto", "naive", "loops", "im2col", "direct", "winograd" or "fused", as ``conv2d`` takes it
-    rng : numpy random Generator for the He initialisation; a fresh one if not given
-    dtype : np.float32 (to train) or np.float64 (to check gradients)
+    padding : int or pair, pixels of zero padding on each side; or "valid" (none) or "same" (output ⌈size / stride⌉)
+    dilation : int or pair, spacing of the kernel elements in pixels
+    groups : int, number of groups; must divide both channel counts
+    use_bias : bool; False before batch normalisation, which makes a bias redundant
+    impl : {"auto", "naive", "loops", "im2col", "direct", "winograd", "fused"}, see ``conv2d``
+    rng : numpy random Generator for He initialisation; by default a new one
+    dtype : np.float32 (for training) or np.float64 (for gradient checks)
 
     Attributes
     ----------
@@ -96,41 +96,41 @@ class Conv2D(Layer):
 
     @property
     def _grid(self) -> tuple[Pair, Padding, Pair, int]:
-        """Where the filters stand and what they see."""
+        """Stride, padding, dilation and groups."""
         return self.stride, self.padding, self.dilation, self.groups
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x: both gradients are sums over the input."""
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves x: d_weights is a sum over x."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
         return functional.conv2d(x, self.weights, self.bias, *self._grid, impl=self.impl), x
 
     def apply_relu(self, x: Array) -> tuple[Array, Array]:
-        """``apply`` and ReLU in one pass."""
+        """``apply`` fused with ReLU."""
         check_input("Conv2D", x.shape[1:], self.in_channels, "H", "W")
         return functional.conv2d_relu(x, self.weights, self.bias, *self._grid, impl=self.impl), x
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of weights and, if used, bias."""
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of weights and bias, if used."""
         found = functional.conv2d_backward_weights(d_out, saved, self.weights, *self._grid, impl=self.impl)
         return self._input_gradient(d_out, saved) if need_d_x else None, self.named(*found)
 
     def named(self, d_weights: Array, d_bias: Array) -> Gradients:
-        """Gradients by parameter name; without a bias its gradient is dropped."""
+        """Gradients by parameter name; d_bias is dropped if there is no bias."""
         return {"weights": d_weights, "bias": d_bias} if self.use_bias else {"weights": d_weights}
 
     def backward_input(self, d_out: Array) -> Array:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W) for the last ``forward``, without parameter gradients."""
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W) of the last ``forward``, without parameter gradients."""
         return self._input_gradient(d_out, self._saved())
 
     def _input_gradient(self, d_out: Array, x: Array) -> Array:
         return functional.conv2d_backward_input(d_out, x, self.weights, *self._grid, impl=self.impl)
 
     def im2col(self, x: Array) -> Array:
-        """Every window this layer sees as a column: (C_in·K_h·K_w, N·H_out·W_out)."""
+        """x (N, C_in, H, W) -> columns, one per window: (C_in·K_h·K_w, N·H_out·W_out)."""
         return functional.im2col(x, *self.kernel_size, self.stride, self.padding, self.dilation)
 
     def col2im(self, col: Array, shape: Shape) -> Array:
-        """The adjoint of ``im2col``: columns summed back into an input of ``shape`` (N, C_in, H, W)."""
+        """The adjoint of ``im2col``: sum columns into an array of ``shape`` (N, C_in, H, W)."""
         return functional.col2im(col, shape, *self.kernel_size, self.stride, self.padding, self.dilation)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -146,19 +146,19 @@ class Conv2D(Layer):
         return conv_plans((images, *input_shape), self.weights.shape, self._grid, self.weights.dtype, self.impl)
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """Each weight once for each output pixel."""
+        """Each weight once per output pixel."""
         _, H_out, W_out = self.output_shape(input_shape)
         return self.weights.size * H_out * W_out
 
     @property
     def window(self) -> tuple[Pair, Pair]:
-        """What a filter spans, dilation and all, and stride."""
+        """Size of the dilated kernel, and stride."""
         (K_h, K_w), (dilation_h, dilation_w) = self.kernel_size, self.dilation
         return (span(K_h, dilation_h), span(K_w, dilation_w)), self.stride
 
     @property
     def label(self) -> str:
-        """Channels and window, such as ``Conv2D 1→32 3×3`` or ``Conv2D 32→32 3×3 pad 2 dil 2 groups 32``."""
+        """Name, channels and window, such as ``Conv2D 1→32 3×3`` or ``Conv2D 32→32 3×3 pad 2 dil 2 groups 32``."""
         text = f"Conv2D {self.in_channels}→{self.out_channels} "
         text += window_label((self.kernel_size, self.stride), self.padding)
         if self.dilation != (1, 1):
@@ -167,7 +167,7 @@ class Conv2D(Layer):
         return text if self.groups == 1 else f"{text} groups {self.groups}"
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """All taps of the outputs' windows that lie in the image."""
+        """The image pixels in the windows of the outputs."""
         extent, _ = self.window
         size = input_shape[1], input_shape[2]
         pad, _ = window_grid(size, self.kernel_size, self.stride, self.padding, self.dilation)
@@ -175,7 +175,7 @@ class Conv2D(Layer):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Each setting away from its default."""
+        """Each setting with a value other than its default."""
         x = rng.standard_normal(IMAGES)
         yield "Conv2D 3×3", cls(3, 4, 3, impl=impl, rng=rng), x
         yield "Conv2D 3×2, stride 2, padding 1", cls(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), x
@@ -185,9 +185,9 @@ class Conv2D(Layer):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Pixels 1 … 16, stride 2, and a power of ten for each tap: the digits of an output show the pixels that it sums.
+        """Pixels 1 … 16, stride 2, powers of ten as weights: the digits of each output show the pixels it sums.
 
-        Then two channels in two groups, with dilation 2 and a zero on either side.
+        Then two channels in two groups, with dilation 2 and one pixel of zero padding on each side.
         """
         layer = cls(1, 1, 2, 2, impl=impl, dtype=np.float64)
         layer.weights[:], layer.bias = np.array([[1, 10], [100, 1000]]), np.array([0.5])

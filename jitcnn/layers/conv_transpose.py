@@ -1,8 +1,8 @@
-"""Transposed convolution layer: every input pixel adds C_out filters, times its value, to the output.
+"""Transposed convolution layer: every input pixel scales its C_out filters and adds them to the output.
 
-out[n, co, ih·s + kh·d - p, iw·s + kw·d - p] += weights[ci, co, kh, kw] · x[n, ci, ih, iw], and bias[co] everywhere
+out[n, co, ih·s + kh·d - p, iw·s + kw·d - p] += weights[ci, co, kh, kw] · x[n, ci, ih, iw]; out starts at bias[co]
 
-With stride s, dilation d and padding p; with groups, co runs over the channels of the group of ci.
+s is the stride, d the dilation, p the padding; co runs over the output channels in the group of ci.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from .passes import Pulled
 
 
 class ConvTranspose2D(Layer):
-    """Two-dimensional transposed convolution, which enlarges its input by the stride.
+    """2D transposed convolution, which upsamples by the stride.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ class ConvTranspose2D(Layer):
     kernel_size, stride : int or pair (height, width), in output pixels
     padding : int or pair, in output pixels cut off on each side
     output_padding : int or pair, in output pixels added below and to the right; less than the stride
-    dilation : int or pair, in output pixels between neighbouring taps of a filter
-    groups : int that divides both numbers of channels
+    dilation : int or pair, spacing of the kernel elements in output pixels
+    groups : int, number of groups; must divide both channel counts
     use_bias : bool
     impl : as for ``Conv2D``
-    rng : numpy random Generator for the He initialisation; a fresh one by default
-    dtype : np.float32 (to train) or np.float64 (to check gradients)
+    rng : numpy random Generator for He initialisation; by default a new one
+    dtype : np.float32 (for training) or np.float64 (for gradient checks)
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class ConvTranspose2D(Layer):
         self.use_bias = use_bias
         self.impl = check_impl(impl)
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-        # An output pixel is met by one in stride_h · stride_w of the taps.
+        # On average, 1 / (stride_h · stride_w) of the weights contribute to an output pixel.
         terms = self.in_channels // self.groups * int(np.prod(self.kernel_size)) // int(np.prod(self.stride))
         dtype = check_dtype(dtype)
         self.weights: Array = he_normal(shape, max(1, terms), rng or np.random.default_rng(), dtype)
@@ -117,7 +117,7 @@ class ConvTranspose2D(Layer):
         return functional.conv_transpose2d(x, self.weights, self.bias, *self._settings, impl=self.impl), x
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of weights and, if used, bias."""
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of weights and bias, if used."""
         d_x, d_weights, d_bias = functional.conv_transpose2d_backward(
             d_out, saved, self.weights, *self._settings, need_d_x=need_d_x, impl=self.impl
         )
@@ -135,32 +135,32 @@ class ConvTranspose2D(Layer):
         return conv_transpose_plans(x, self.weights.shape, self._settings, self.weights.dtype, self.impl)
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """Each weight once for each input pixel."""
+        """Each weight once per input pixel."""
         return self.weights.size * input_shape[1] * input_shape[2]
 
     @property
     def window(self) -> Window:
-        """The most input pixels that add to an output pixel, and a stride below 1."""
+        """Largest number of input pixels per output pixel along each axis, and the fractional stride."""
         spans = [span(k, d) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
         met = -(-spans[0] // self.stride[0]), -(-spans[1] // self.stride[1])
         return met, (Fraction(1, self.stride[0]), Fraction(1, self.stride[1]))
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """The input pixels with a tap on one of the outputs."""
+        """The input pixels that contribute to the outputs."""
         spans = [span(k, d) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
         around = zip(outputs, input_shape[1:], spans, self.stride, self.padding, strict=True)
         return [seen_through_transposed(*each) for each in around]
 
     @property
     def label(self) -> str:
-        """Channels and window, such as ``ConvTranspose2D 32→16 4×4/2 pad 1``."""
+        """Name, channels and window, such as ``ConvTranspose2D 32→16 4×4/2 pad 1``."""
         text = f"ConvTranspose2D {self.in_channels}→{self.out_channels} "
         text += window_label((self.kernel_size, self.stride), self.padding)
         return text if self.groups == 1 else f"{text} groups {self.groups}"
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Each setting away from its default."""
+        """Each setting with a value other than its default."""
         x = rng.standard_normal(IMAGES)[:, :, :4, :3]
         yield "ConvTranspose2D 3×3", cls(3, 4, 3, impl=impl, rng=rng), x
         yield "ConvTranspose2D 4×2, stride 2×3, padding 1×0", cls(3, 4, (4, 2), (2, 3), (1, 0), impl=impl, rng=rng), x
@@ -169,7 +169,7 @@ class ConvTranspose2D(Layer):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Two pixels, stride 2, and a power of ten for each tap: the digits of an output show the pixels that it sums."""
+        """Two pixels, stride 2, powers of ten as weights: the digits of each output show the pixels it sums."""
         layer = cls(1, 1, (1, 3), (1, 2), impl=impl, dtype=np.float64)
         layer.weights[:], layer.bias = np.array([1, 10, 100]), np.array([0.5])
         out, d_out = image([1.5, 10.5, 102.5, 20.5, 200.5]), image([1, 2, 3, 4, 5])

@@ -1,4 +1,4 @@
-"""Fully connected layer: every output sees every input, each through a weight of its own.
+"""Fully connected layer.
 
 out[n, j] = bias[j] + Σ_i x[n, i] · weights[i, j]
 """
@@ -25,8 +25,8 @@ class Dense(Layer):
     Parameters
     ----------
     in_features, out_features : int
-    rng : numpy random Generator for the He initialisation; a fresh one if not given
-    dtype : np.float32 (to train) or np.float64 (to check gradients)
+    rng : numpy random Generator for He initialisation; by default a new one
+    dtype : np.float32 (for training) or np.float64 (for gradient checks)
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Dense(Layer):
         return functional.dense(x, self.weights, self.bias), x
 
     def apply_relu(self, x: Array) -> tuple[Array, Array]:
-        """``apply`` and ReLU in one pass."""
+        """``apply`` fused with ReLU."""
         check_input("Dense", x.shape[1:], self.in_features)
         return functional.dense_relu(x, self.weights, self.bias), x
 
@@ -92,12 +92,12 @@ class Dense(Layer):
         return dense_plans(images, self.in_features, self.out_features, self.weights.dtype)
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """One for each weight."""
+        """One per weight."""
         return self.weights.size
 
     @property
     def label(self) -> str:
-        """Features, such as ``Dense 1600→128``."""
+        """Name and features, such as ``Dense 1600→128``."""
         return f"Dense {self.in_features}→{self.out_features}"
 
     @property
@@ -107,12 +107,12 @@ class Dense(Layer):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Three rows of five features."""
+        """A batch of three inputs with five features."""
         yield "Dense", cls(5, 4, rng=rng), rng.standard_normal((3, 5))
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Two rows of two features."""
+        """A batch of two inputs with two features."""
         layer = cls(2, 3, dtype=np.float64)
         layer.weights, layer.bias = np.array([[1.0, 2, 3], [10, 20, 30]]), np.array([0.5, 0, -1])
         out, d_x = [[21.5, 42, 62], [10.5, 20, 29]], [[14, 140], [3, 30]]
@@ -120,7 +120,7 @@ class Dense(Layer):
         yield from answers(layer, [[1, 2], [0, 1]], out, [[1, 2, 3], [0, 0, 1]], d_x, weights=d_weights, bias=d_bias)
 
     def torch_twin(self, torch: Any) -> Any:
-        """Linear, whose weights are transposed: (out_features, in_features)."""
+        """Linear, with transposed weights: (out_features, in_features)."""
         twin = torch.nn.Linear(self.in_features, self.out_features)
         twin.weight.data, twin.bias.data = tensor(torch, self.weights.T), tensor(torch, self.bias)
         return twin

@@ -1,6 +1,6 @@
-"""Dropout: while the net is trained, some of what a layer says is not heard, so that no unit relies on one other.
+"""Dropout layers: zero random activations during training to prevent co-adaptation of units.
 
-out = x / (1 - rate) where kept, 0 elsewhere; in evaluation out = x. The mean stays the same either way.
+Training: out = x / (1 - rate) where kept, 0 elsewhere, which preserves the expected value. Evaluation: out = x.
 """
 
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ from .base import Layer, check_fraction, check_input
 from .facts import IMAGES, Answer, Probe
 from .passes import Pulled
 
-Saved = tuple[Shape, NDArray[Any] | None]  # the mask is None where nothing was dropped
+Saved = tuple[Shape, NDArray[Any] | None]  # the mask is None in evaluation
 
 
 class Dropout(Layer):
-    """Drops single numbers; in evaluation the identity.
+    """Zeroes single activations at random in training; the identity in evaluation.
 
     Parameters
     ----------
-    rate : float from 0 to below 1, how likely a number is dropped
-    rng : numpy random Generator that decides which; a fresh one if not given
+    rate : float in [0, 1), probability of dropping an activation
+    rng : numpy random Generator for the masks; by default a new one
 
     Raises
     ------
@@ -47,27 +47,27 @@ class Dropout(Layer):
         self.rng = rng or np.random.default_rng()
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
-        """x of any shape -> the same shape; ``training`` draws a new mask. Saves the shape and the mask."""
+        """x of any shape -> the same shape, with a new mask in training. Saves the shape and the mask."""
         (x,) = float_arrays(type(self).__name__, x=x)
         mask, out = None, x
         if training:
-            # float32 whatever x is: float64 images drop the same pixels.
+            # float32 for any dtype of x, for identical masks in float32 and float64.
             mask = self.rng.random(self._units(x.shape), np.float32) >= self.rate
             out = functional.dropout(x, mask, self.rate)
         return out, (x.shape, mask)
 
     def pullback(self, d_out: Array, saved: Saved, need_d_x: bool = True) -> Pulled:
-        """d_out -> d_x, both of the input's shape, through the mask of the forward pass."""
+        """d_out -> d_x, both of the shape of x, with the mask of the forward pass."""
         x_shape, mask = saved
         has_shape(f"{type(self).__name__}.backward", "d_out", d_out, *x_shape)
         return d_out if mask is None else functional.dropout(d_out, mask, self.rate), {}
 
     def _units(self, x_shape: Shape) -> Shape:
-        """Shape of the mask: what is dropped or kept as one."""
+        """Shape of the mask, one entry per unit dropped or kept as a whole."""
         return x_shape
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The input shape."""
         return input_shape
 
     @property
@@ -83,11 +83,11 @@ class Dropout(Layer):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """At a rate of 3/4, ones that are kept become 4, forward and backward; in evaluation nothing is dropped."""
+        """With rate 3/4, kept ones become 4 in the forward and the backward pass; evaluation drops nothing."""
         layer, ones = cls(0.75, np.random.default_rng(0)), np.ones((8, 5))
         out = layer.forward(ones)
         yield (
-            "given a mask",
+            "out for a given mask",
             functional.dropout(np.arange(1.0, 5), np.array([True, False, True, True]), 0.75),
             [4, 0, 12, 16],
         )
@@ -96,18 +96,18 @@ class Dropout(Layer):
         yield "out in evaluation", layer.forward(ones, training=False), ones
 
     def torch_twin(self, torch: Any) -> Any:
-        """Dropout, or Dropout2d, which draw other masks."""
+        """Dropout or Dropout2d, with different random masks."""
         kind = torch.nn.Dropout2d if isinstance(self, Dropout2D) else torch.nn.Dropout
         return kind(self.rate)
 
 
 class Dropout2D(Dropout):
-    """Drops whole planes: neighbouring pixels say the same, so that dropping some of them hides nothing.
+    """Zeroes whole channels at random in training; single pixels are too correlated with their neighbours.
 
     Parameters
     ----------
-    rate : float from 0 to below 1, how likely a plane is dropped
-    rng : numpy random Generator that decides which; a fresh one if not given
+    rate : float in [0, 1), probability of dropping a channel
+    rng : numpy random Generator for the masks; by default a new one
 
     Raises
     ------
@@ -121,7 +121,7 @@ class Dropout2D(Dropout):
     """
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:
-        """x (N, C, H, W) -> the same shape; ``training`` draws a new mask."""
+        """x (N, C, H, W) -> the same shape, with a new mask in training."""
         check_input("Dropout2D", x.shape[1:], "C", "H", "W")
         return super().apply(x, training)
 
@@ -135,7 +135,7 @@ class Dropout2D(Dropout):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Whole planes are kept and multiplied by 4, or dropped."""
+        """Whole channels are kept and multiplied by 4, or dropped."""
         layer, ones = cls(0.75, np.random.default_rng(0)), np.ones((6, 5, 2, 3))
         out = layer.forward(ones)
         planes = np.where(out[:, :, :1, :1] == 0, 0, 4 * ones)

@@ -1,7 +1,7 @@
-"""What a layer states about itself, for the tools that iterate over all layers.
+"""Layer metadata for tools that iterate over all layers.
 
 The gradient check, the comparison with torch, the worked examples, the receptive field, the microscope and the layer names read
-these facts from the layer, so that a new layer needs no entry in any of them.
+this metadata from the layer; adding a layer requires no change to them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,37 +18,35 @@ if TYPE_CHECKING:
 Probe = tuple[str, "Layer", Array]
 """A description, a layer, and an input for it."""
 Answer = tuple[str, Any, Any]
-"""The name of an array, its value, and the value worked out by hand."""
+"""The name of an array, its value, and the expected value worked out by hand."""
 
 IMAGES = (2, 3, 7, 6)  # shape of the images in probes: axis sizes pairwise different
 
 
 class Facts:
-    """Facts with defaults for a layer that keeps the shape of its input and computes each number from one number."""
+    """Layer metadata; the defaults are those of an elementwise layer."""
 
     short_name: ClassVar[str] = ""  # in names such as conv2; by default the class name in lower case
-    lens: ClassVar[str] = (
-        ""  # how the microscope shows the layer: "conv", "dense", "max_pool" or "avg_pool"; empty if it does not
-    )
-    implementations: ClassVar[tuple[str, ...]] = ()  # that ``impl`` can choose from; empty if there is only one
+    lens: ClassVar[str] = ""  # view in the microscope: "conv", "dense", "max_pool" or "avg_pool"; empty for none
+    implementations: ClassVar[tuple[str, ...]] = ()  # valid values of ``impl``; empty if there is only one
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Layers and inputs that exercise each setting: for the gradient check, torch and the implementations."""
+        """Layers and inputs that cover each setting, to check gradients and compare with torch and between implementations."""
         yield from ()
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Results small enough to verify with a pencil."""
+        """Small results that can be verified by hand."""
         yield from ()
 
     def torch_twin(self, torch: Any) -> Any:
-        """The same layer as a torch module, with copies of the same arrays; TypeError if torch has none."""
+        """The equivalent torch module with copies of the arrays; TypeError if torch has none."""
         raise TypeError(f"torch has no equivalent of {self}")
 
     @property
     def window(self) -> Window | None:
-        """Extent and stride of the window in the input that an output depends on; None if it depends on the whole input."""
+        """Size and stride of the input window that an output depends on; None for the whole input."""
         return (1, 1), (1, 1)
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair] | None:
@@ -77,12 +75,12 @@ def answers(layer: "Layer", x: Any, out: Any, d_out: Any, d_x: Any, **gradients:
 
 
 def image(*rows: Sequence[float]) -> Array:
-    """Rows of pixels as one image of one channel, (1, 1, H, W) in float64."""
+    """Rows of pixels as one single-channel image, (1, 1, H, W), float64."""
     return np.array([[rows]], np.float64)
 
 
 def as_if_trained(layer: "Layer", rng: np.random.Generator) -> "Layer":
-    """Replace scales, shifts and running statistics, which start as 1 and 0 and so would hide mistakes."""
+    """Randomise scales, shifts and running statistics, whose initial values 1 and 0 would hide errors."""
     for name, array in (layer.parameters() | layer.buffers()).items():
         if name.endswith(("gamma", "running_var")):
             layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
@@ -92,5 +90,5 @@ def as_if_trained(layer: "Layer", rng: np.random.Generator) -> "Layer":
 
 
 def tensor(torch: Any, array: Array) -> Any:
-    """A copy of the array as a torch tensor."""
+    """A torch tensor with a copy of the array."""
     return torch.from_numpy(np.array(array, order="C"))

@@ -1,4 +1,4 @@
-"""Flatten: from planes to one long row, the door between convolutions and dense layers."""
+"""Flatten layer, between convolutional and dense layers."""
 
 from collections.abc import Iterator, Sequence
 from math import prod
@@ -15,10 +15,10 @@ from .passes import Pulled
 
 
 class Flatten(Layer):
-    """(N, C, H, W) -> (N, C·H·W), channel by channel, row by row; no arithmetic at all."""
+    """Reshape (N, C, H, W) -> (N, C·H·W), in channel, row, column order."""
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
-        """x (N, …) -> (N, product of the rest)."""
+        """x (N, …) -> (N, features), where features is the product of the other sizes."""
         if x.ndim < 2:
             raise ShapeError(f"Flatten expects input of shape (N, …), got {x.shape}.")
         return x.reshape(x.shape[0], prod(x.shape[1:])), x.shape
@@ -35,11 +35,11 @@ class Flatten(Layer):
         return (prod(input_shape),)
 
     def activations(self, input_shape: Shape) -> int:
-        """None: the output is the input, seen otherwise."""
+        """0: the output is a view of the input."""
         return 0
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """Row and column of the first output."""
+        """Row and column of the first output in ``outputs``."""
         if len(input_shape) != 3:
             return outputs
         row, column = divmod(outputs[0][0] % (input_shape[1] * input_shape[2]), input_shape[2])
@@ -47,12 +47,12 @@ class Flatten(Layer):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Images."""
+        """A batch of images."""
         yield "Flatten", cls(), rng.standard_normal(IMAGES)
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """The numbers keep their order."""
+        """The values keep their order."""
         row, planes = np.arange(12.0)[None], np.arange(12.0).reshape(1, 2, 2, 3)
         yield from answers(cls(), planes, row, row, planes)
 

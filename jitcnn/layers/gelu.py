@@ -1,4 +1,4 @@
-"""GELU layer: each number times the probability that a standard normal variable lies below it.
+"""GELU layer: x times the standard normal distribution function.
 
 out = x · Φ(x), Φ(x) = (1 + erf(x / √2)) / 2
 """
@@ -24,12 +24,12 @@ class GELU(Layer):
 
     Parameters
     ----------
-    impl : "auto", "naive" or "loops"; the other names are treated as "auto"
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
 
     Raises
     ------
     ConfigError
-        If impl is unknown.
+        If ``impl`` is unknown.
 
     References
     ----------
@@ -49,15 +49,15 @@ class GELU(Layer):
         self.impl = check_impl(impl)
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
-        """x of any shape -> the same shape. Saves x: below its minimum at x ≈ -0.75, out does not determine x."""
+        """x of any shape -> the same shape. Saves x: out is not monotonic, its minimum is at x ≈ -0.75."""
         return functional.gelu(x, impl=self.impl), x
 
     def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
-        """d_out -> d_x, both of the input's shape."""
+        """d_out -> d_x, both of the shape of x."""
         return functional.gelu_backward(d_out, saved, impl=self.impl), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The input shape."""
         return input_shape
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
@@ -67,12 +67,12 @@ class GELU(Layer):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Images, with numbers on both sides of the minimum."""
+        """Images with values on both sides of the minimum."""
         yield "GELU", cls(impl=impl), 2 * rng.standard_normal(IMAGES)
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Φ(0) = 1/2 is the slope at 0; Φ(1) = 0.8413 is in every table of the normal distribution, φ(1) = 0.2420."""
+        """The slope at 0 is Φ(0) = 1/2; the slope at 1 is Φ(1) + φ(1) = 0.8413 + 0.2420."""
         x, out, d_x = [[0, 1, -40]], [[0, 0.8413447460685429, 0]], [[1, 1.0833154705876838, 0]]
         yield from answers(cls(impl=impl), x, out, [[2, 1, 1]], d_x)
 

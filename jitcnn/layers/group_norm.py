@@ -1,4 +1,4 @@
-"""Group normalisation layer: each group of channels of each image brought to mean 0 and variance 1, then scaled and shifted.
+"""Group normalisation layer: normalises each group of channels of each image to mean 0 and variance 1.
 
 out[n, c] = gamma[c] · (x[n, c] - mean[n, g]) / √(var[n, g] + eps) + beta[c], where g is the group of channel c
 """
@@ -22,7 +22,7 @@ from .passes import Pulled
 
 
 class Saved(NamedTuple):
-    """The input, and the mean and 1 / √(var + eps) of each group, to normalise it again."""
+    """The input, and the mean and 1 / √(var + eps) of each group, to recompute the normalised input."""
 
     x: Array
     mean: Array
@@ -30,7 +30,7 @@ class Saved(NamedTuple):
 
 
 class GroupNorm(Layer):
-    """Group normalisation: the same in training and evaluation, and for any batch size.
+    """Group normalisation; identical in training and evaluation, and independent of the batch size.
 
     One group is layer normalisation over (C, H, W); ``num_groups == num_channels`` is instance normalisation.
 
@@ -39,8 +39,8 @@ class GroupNorm(Layer):
     num_groups : int, number of groups of consecutive channels; must divide num_channels
     num_channels : int
     eps : float, > 0, added to the variance
-    impl : "auto", "naive" or "loops"; the other names are treated as "auto"
-    dtype : np.float32 (to train) or np.float64 (to check gradients)
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
+    dtype : np.float32 (for training) or np.float64 (for gradient checks)
 
     Attributes
     ----------
@@ -115,12 +115,12 @@ class GroupNorm(Layer):
 
     @property
     def label(self) -> str:
-        """Groups and channels, such as ``GroupNorm 8 of 64``."""
+        """Name, groups and channels, such as ``GroupNorm 8 of 64``."""
         return f"GroupNorm {self.num_groups} of {self.num_channels}"
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Groups of one, some and all channels."""
+        """Groups of all channels, one channel and three channels."""
         x = rng.standard_normal(IMAGES)
         yield "GroupNorm 1 of 3", as_if_trained(cls(1, 3, impl=impl), rng), x
         yield "GroupNorm 3 of 3", as_if_trained(cls(3, 3, impl=impl), rng), x
@@ -128,9 +128,9 @@ class GroupNorm(Layer):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Two groups of two channels, the second ten times the first; as in the example of ``BatchNorm2D``.
+        """Two groups of two channels, the second ten times the first; eps is 3.
 
-        4 and 6: mean 5, variance 1, and with an eps of 3 they lie half a deviation from the mean; 40 and 60: 50, 100, 10/√103.
+        4 and 6 have mean 5 and variance 1 and are normalised to ∓1/√(1 + 3) = ∓1/2; 40 and 60 to ∓10/√(100 + 3).
         """
         layer = cls(2, 4, eps=3, impl=impl, dtype=np.float64)
         layer.gamma[:2], layer.beta[:] = 6, 1
@@ -138,7 +138,7 @@ class GroupNorm(Layer):
         z = 10 / np.sqrt(103)
         out, d_x = np.reshape([-2, 4, 1 - z, 1 + z], (1, 4, 1, 1)), np.reshape([1.125, -1.125, 0, 0], (1, 4, 1, 1))
         yield from answers(layer, x, out, d_out, d_x, gamma=[-0.5, 0, 0, 0], beta=[1, 0, 0, 0])
-        yield "one pixel a group", cls(1, 1, impl=impl).forward(image([7])), image([0])
+        yield "out, one pixel per group", cls(1, 1, impl=impl).forward(image([7])), image([0])
 
     def torch_twin(self, torch: Any) -> Any:
         """GroupNorm."""

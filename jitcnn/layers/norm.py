@@ -1,4 +1,4 @@
-"""Batch normalisation layer: every channel of a batch brought to mean 0 and variance 1, then scaled by gamma and shifted by beta.
+"""Batch normalisation layer: normalises each channel of a batch to mean 0 and variance 1, then scales and shifts it.
 
 out[:, c] = gamma[c] · (x[:, c] - mean[c]) / √(var[c] + eps) + beta[c]
 """
@@ -22,7 +22,7 @@ from .passes import Gradients, Pulled
 
 
 class Saved(NamedTuple):
-    """What the backward pass needs: x and statistics to normalise again, out to see where a ReLU let the gradient pass."""
+    """x and the statistics to recompute the normalised input; out for the gradient of a fused ReLU."""
 
     x: Array
     out: Array
@@ -32,23 +32,23 @@ class Saved(NamedTuple):
 
 
 class BatchNorm2D(Layer):
-    """Batch normalisation over batch and space, channel by channel.
+    """Batch normalisation over batch, height and width, per channel.
 
-    In training by the batch's own mean and variance, which move the running ones by ``momentum``; in evaluation by the
-    running ones.
+    Training uses the mean and variance of the batch and updates the running statistics; evaluation uses the running
+    statistics.
 
     Parameters
     ----------
-    num_features : int, the number of channels
+    num_features : int, number of channels
     eps : float, > 0, added to the variance
-    momentum : float, 0 … 1, the share of each new batch in the running statistics
-    impl : "auto", "naive" or "loops"; the other names are as "auto" here
-    dtype : np.float32 (to train) or np.float64 (to check gradients)
+    momentum : float in [0, 1], weight of the current batch in the running statistics
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
+    dtype : np.float32 (for training) or np.float64 (for gradient checks)
 
     Attributes
     ----------
     gamma, beta, d_gamma, d_beta : ndarray of shape (num_features,)
-    running_mean, running_var : ndarray of shape (num_features,); the variance is the unbiased one
+    running_mean, running_var : ndarray of shape (num_features,); running_var is the unbiased variance
 
     Raises
     ------
@@ -84,7 +84,7 @@ class BatchNorm2D(Layer):
         if not eps > 0:
             raise ConfigError(f"eps must be a positive number, got {eps}.")
         if not 0 <= momentum <= 1:
-            raise ConfigError(f"momentum must lie between 0 and 1, got {momentum}.")
+            raise ConfigError(f"momentum must be between 0 and 1, got {momentum}.")
         self.eps = float(eps)
         self.momentum = float(momentum)
         self.impl = check_impl(impl)
@@ -103,7 +103,7 @@ class BatchNorm2D(Layer):
     def apply_fused(
         self, x: Array, training: bool, addend: Array | None = None, relu: bool = False
     ) -> tuple[Array, Saved]:
-        """``apply``, then + addend, then ReLU, in one pass; its pullback covers all three."""
+        """``apply``, the sum with ``addend`` and ReLU, fused; ``pullback_fused`` is the backward pass."""
         check_input("BatchNorm2D", x.shape[1:], self.num_features, "H", "W")
         running = None if training else Statistics(self.running_mean, self.running_var, of_batch=False)
         out, statistics = functional.batch_norm2d(
@@ -125,7 +125,7 @@ class BatchNorm2D(Layer):
         return d_x, gradients
 
     def pullback_fused(self, d_out: Array, saved: Saved) -> tuple[Array, Array | None, Gradients]:
-        """As ``pullback``; the gradient for the addend, if there was one, comes second."""
+        """d_x, the gradient with respect to ``addend`` (None without one), and the gradients of gamma and beta."""
         x, out, statistics, added, relu = saved
         d_x, d_addend, d_gamma, d_beta = functional.batch_norm2d_backward(
             d_out, x, out, self.gamma, statistics, self.eps, added=added, relu=relu, impl=self.impl
@@ -146,23 +146,23 @@ class BatchNorm2D(Layer):
 
     @property
     def label(self) -> str:
-        """Channels, such as ``BatchNorm2D 64``."""
+        """Name and channels, such as ``BatchNorm2D 64``."""
         return f"BatchNorm2D {self.num_features}"
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """As if trained."""
+        """A layer with random parameters and running statistics."""
         yield "BatchNorm2D", as_if_trained(cls(3, impl=impl), rng), rng.standard_normal(IMAGES)
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """4 and 6: mean 5, variance 1, and with an eps of 3 they lie half a deviation from the mean."""
+        """4 and 6 have mean 5 and variance 1; with eps 3 they are normalised to ∓1/√(1 + 3) = ∓1/2."""
         layer = cls(1, eps=3, momentum=0.25, impl=impl, dtype=np.float64)
         layer.gamma[:], layer.beta[:] = 6, 1
         d_x = image([1.125, -1.125])  # 6/2 · (1 - 1/2 - (-1/2)·(-1/4)) = 1.125
         yield from answers(layer, image([4, 6]), image([-2, 4]), image([1, 0]), d_x, gamma=[-0.5], beta=[1])
         yield "running_mean", layer.running_mean.copy(), [1.25]
-        yield "running_var", layer.running_var.copy(), [1.25]  # 0.75 · 1 + 0.25 · 2, the unbiased variance
+        yield "running_var", layer.running_var.copy(), [1.25]  # 0.75 · 1 + 0.25 · 2; the unbiased variance is 2
         yield "out in evaluation", layer.forward(image([1.25]), training=False), image([1])
 
     def torch_twin(self, torch: Any) -> Any:

@@ -1,10 +1,10 @@
-"""A pass and its pullback: pure functions of a layer's parameters, with the textbook's stateful pair on top.
+"""Forward and backward passes of a layer: the stateless pair ``apply`` and ``pullback``, and stateful wrappers.
 
 ``apply(x, training) -> (out, saved)`` computes the output and returns what the backward pass needs.
-``pullback(d_out, saved) -> (d_x, gradients)`` is the backward pass. Neither stores anything about the pass on the object, so a
-layer may be used twice in a net, by several threads, or for a prediction between a forward pass and its backward pass.
+``pullback(d_out, saved) -> (d_x, gradients)`` is the backward pass. Neither stores state of the pass on the layer, so a layer can
+be used twice in a network, by several threads, or for a prediction between a forward pass and its backward pass.
 
-``forward(x)`` and ``backward(d_out)`` are thin wrappers that keep ``saved`` of the last forward pass on the object.
+``forward(x)`` and ``backward(d_out)`` are thin wrappers that store ``saved`` of the last forward pass on the layer.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ Pulled = tuple[Array | None, Gradients]
 class Pass:
     """Base of layers and fused blocks. A subclass defines ``apply`` and ``pullback``, or ``forward`` and ``backward``.
 
-    The second pair is for layers that keep their state themselves; such a layer cannot be used twice in one net.
+    The second pair is for layers that store their own state; such a layer cannot be used twice in one network.
     """
 
-    _last: tuple[Any] | None = None  # ``saved`` of the last ``forward``, in a tuple as it may be None itself
+    _last: tuple[Any] | None = None  # ``saved`` of the last ``forward``; in a tuple, as ``saved`` may be None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -43,44 +43,44 @@ class Pass:
 
     @property
     def keeps_its_pass(self) -> bool:
-        """Whether it defines ``forward`` and ``backward`` only, so that a second forward pass overwrites the first."""
+        """Whether the class defines only ``forward`` and ``backward``; a second forward pass then overwrites the first."""
         return type(self).apply is Pass.apply
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Any]:
-        """Compute the output, and return with it what ``pullback`` needs; ``training`` is False in evaluation."""
+        """Return the output and the values that ``pullback`` needs; ``training`` is False in evaluation."""
         return self.forward(x, training), None
 
     def pullback(self, d_out: Array, saved: Any, need_d_x: bool = True) -> Pulled:
-        """From the gradient for the output to those for the input (None unless needed) and for the parameters."""
+        """Gradients with respect to the input (None unless needed) and the parameters, given ``d_out``."""
         return self.backward(d_out), self.gradients()
 
     def __call__(self, x: Array) -> Array:
-        """Inference: ``apply`` with ``training=False``, keeping nothing for a backward pass."""
+        """Inference: ``apply`` with ``training=False``; stores nothing for a backward pass."""
         return self.apply(x, False)[0]
 
     def forward(self, x: Array, training: bool = True) -> Array:
-        """``apply``, keeping what ``backward`` needs; ``training`` is False in evaluation."""
+        """``apply``, and store what ``backward`` needs; ``training`` is False in evaluation."""
         out, saved = self._apply(x, training) if self.keeps_its_pass else self.apply(x, training)
         self._last = (saved,)
         return out
 
     def backward(self, d_out: Array) -> Array:
-        """``pullback`` for the last ``forward``: set the parameters' gradients, return the input's."""
+        """``pullback`` for the last ``forward``: store the parameter gradients and return d_x."""
         pullback = self._pullback if self.keeps_its_pass else self.pullback
         d_x, gradients = pullback(d_out, self._saved())
         self.set_gradients(gradients)
-        assert d_x is not None  # it was needed
+        assert d_x is not None  # need_d_x is True by default
         return d_x
 
     def backward_parameters(self, d_out: Array) -> None:
-        """Set the parameters' gradients only: enough for the first layer, whose input is not learned."""
+        """Store the parameter gradients only; the first layer of a network needs no d_x."""
         if self.keeps_its_pass:
             self.backward(d_out)
         else:
             self.set_gradients(self.pullback(d_out, self._saved(), need_d_x=False)[1])
 
     def gradients(self) -> Gradients:
-        """The gradient of each parameter, by the parameter's name."""
+        """The gradient of each parameter, by parameter name."""
         raise NotImplementedError
 
     def set_gradients(self, gradients: Mapping[str, Array]) -> None:
@@ -88,9 +88,9 @@ class Pass:
         raise NotImplementedError
 
     def _saved(self) -> Any:
-        """What the last ``forward`` saved; ConfigError if there was none."""
+        """The values saved in the last ``forward``; ConfigError if there was none."""
         if self._last is None:
             raise ConfigError(
-                f"{type(self).__name__}.backward expects a forward pass before it: call forward(x) first."
+                f"{type(self).__name__}.backward expects a preceding forward pass; call forward(x) first."
             )
         return self._last[0]

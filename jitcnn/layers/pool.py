@@ -1,4 +1,4 @@
-"""Pooling layers: keep the largest value of each window, or its mean, and forget where exactly it stood.
+"""Pooling layers: maximum or mean of each window, or of each channel.
 
 MaxPool2D: out[n, c, oh, ow] = max_{i, j} x[n, c, oh·s + i - p, ow·s + j - p]
 AvgPool2D: out[n, c, oh, ow] = Σ_{i, j} x[n, c, oh·s + i - p, ow·s + j - p] / (P_h·P_w)
@@ -23,7 +23,7 @@ from .passes import Pulled
 
 
 class _Pool2D(Layer):
-    """What pooling by windows has in common: the settings and the shapes."""
+    """Settings and shapes common to max and average pooling."""
 
     short_name = "pool"
     implementations = tuple(functional.POOL_IMPLEMENTATIONS)
@@ -57,25 +57,25 @@ class _Pool2D(Layer):
         return self.pool_size, self.stride
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """The pixels of the outputs' windows that lie in the image."""
+        """The image pixels in the windows of the outputs."""
         size = input_shape[1], input_shape[2]
         pad, _ = window_grid(size, self.pool_size, self.stride, self.padding)
         return [seen_through(*each) for each in zip(outputs, size, self.pool_size, self.stride, pad, strict=True)]
 
     @property
     def label(self) -> str:
-        """Window, such as ``MaxPool2D 2×2/2``."""
+        """Name and window, such as ``MaxPool2D 2×2/2``."""
         return f"{type(self).__name__} {window_label(self.window, self.padding)}"
 
 
 class MaxPool2D(_Pool2D):
-    """Two-dimensional max pooling.
+    """2D max pooling.
 
     Parameters
     ----------
     pool_size, stride : int or pair (height, width), in pixels
-    padding : int or pair, in pixels on each side (they never win), "valid" or "same"
-    impl : "auto", "naive", "loops", "im2col" or "direct"; "winograd" and "fused" are as "auto" here
+    padding : int or pair, pixels on each side, ignored in the maximum; or "valid" or "same"
+    impl : {"auto", "naive", "loops", "im2col", "direct"}; "winograd" and "fused" are treated as "auto"
 
     Raises
     ------
@@ -87,7 +87,7 @@ class MaxPool2D(_Pool2D):
     operation = "max_pool2d"
 
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[IntArray, Shape]]:
-        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the winners' positions: the gradient goes to them alone."""
+        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the positions of the maxima, which receive the gradient."""
         check_input("MaxPool2D", x.shape[1:], "C", "H", "W")
         out, max_indices = functional.max_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
         return out, (max_indices, x.shape)
@@ -102,13 +102,13 @@ class MaxPool2D(_Pool2D):
 
     @property
     def max_indices(self) -> IntArray:
-        """Row and column in x of each winner of the last forward pass, (N, C, H_out, W_out, 2)."""
+        """Row and column in x of each maximum of the last forward pass, (N, C, H_out, W_out, 2)."""
         max_indices, x_shape = self._saved()
         return np.stack(np.divmod(max_indices, x_shape[3]), axis=-1)
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Windows side by side, overlapping, and with equal numbers."""
+        """Adjacent windows, overlapping windows, and ties."""
         x = rng.standard_normal(IMAGES)
         yield "MaxPool2D 2×2, stride 2", cls(2, 2, impl=impl), x
         yield "MaxPool2D 3×3, stride 2, padding 1", cls(3, 2, 1, impl=impl), x
@@ -116,7 +116,7 @@ class MaxPool2D(_Pool2D):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """Of equal numbers the first gets the gradient; a pixel that wins twice gets both."""
+        """Of equal values the first gets the gradient; a maximum of two windows gets the sum of both gradients."""
         x, d_x = image([1, 1, 0, 2], [1, 1, 2, 0]), image([5, 0, 0, 7], [0, 0, 0, 0])
         yield from answers(cls(impl=impl), x, image([1, 2]), image([5, 7]), d_x)
         twice = cls((1, 2), 1, impl=impl)
@@ -128,13 +128,13 @@ class MaxPool2D(_Pool2D):
 
 
 class AvgPool2D(_Pool2D):
-    """Two-dimensional average pooling; padding counts as zeros, every sum is divided by the size of a whole window.
+    """2D average pooling; padding counts as zeros, and every sum is divided by the full window size.
 
     Parameters
     ----------
     pool_size, stride : int or pair (height, width), in pixels
-    padding : int or pair, in pixels of zeros on each side, "valid" or "same"
-    impl : "auto", "naive", "loops", "im2col" or "direct"; "winograd" and "fused" are as "auto" here
+    padding : int or pair, pixels of zero padding on each side; or "valid" or "same"
+    impl : {"auto", "naive", "loops", "im2col", "direct"}; "winograd" and "fused" are treated as "auto"
 
     Raises
     ------
@@ -146,7 +146,7 @@ class AvgPool2D(_Pool2D):
     operation = "avg_pool2d"
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
-        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape: the gradient does not depend on the values."""
+        """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape of x: the pass is linear."""
         check_input("AvgPool2D", x.shape[1:], "C", "H", "W")
         return functional.avg_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl), x.shape
 
@@ -157,7 +157,7 @@ class AvgPool2D(_Pool2D):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Windows side by side, and overlapping with padding."""
+        """Adjacent windows, and overlapping windows with padding."""
         x = rng.standard_normal(IMAGES)
         yield "AvgPool2D 2×2, stride 2", cls(2, 2, impl=impl), x
         yield "AvgPool2D 3×2, stride 2×3, padding 1×0", cls((3, 2), (2, 3), (1, 0), impl=impl), x
@@ -165,7 +165,7 @@ class AvgPool2D(_Pool2D):
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """The mean of four pixels; then a single pixel, which is a quarter of each window in its padding."""
+        """The mean of four pixels; then a single pixel with padding, where each window holds it and three zeros."""
         yield from answers(cls(impl=impl), image([1, 3], [5, 7]), image([4]), image([8]), image([2, 2], [2, 2]))
         padded = cls(2, 1, 1, impl=impl)
         yield from answers(padded, image([4]), image([1, 1], [1, 1]), image([1, 2], [3, 4]), image([2.5]))
@@ -176,15 +176,17 @@ class AvgPool2D(_Pool2D):
 
 
 class GlobalAvgPool2D(Layer):
-    """The mean of every plane, (N, C, H, W) -> (N, C): each channel says how much it found, not where.
+    """Mean of each channel over height and width, (N, C, H, W) -> (N, C).
 
+    References
+    ----------
     Lin, Chen and Yan (2014), "Network In Network", arXiv:1312.4400.
     """
 
     short_name = "pool"
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
-        """x (N, C, H, W) -> (N, C). Saves the shape, as AvgPool2D."""
+        """x (N, C, H, W) -> (N, C). Saves the shape of x: the pass is linear."""
         check_input("GlobalAvgPool2D", x.shape[1:], "C", "H", "W")
         return functional.global_avg_pool2d(x), x.shape
 
@@ -199,12 +201,12 @@ class GlobalAvgPool2D(Layer):
 
     @property
     def window(self) -> None:
-        """None: each output depends on a whole plane."""
+        """None: each output depends on a whole channel."""
         return None
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Images."""
+        """A batch of images."""
         yield "GlobalAvgPool2D", cls(), rng.standard_normal(IMAGES)
 
     @classmethod

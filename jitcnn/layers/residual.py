@@ -1,8 +1,8 @@
-"""Residual blocks: a few layers that learn what to add to their input, out = ReLU(branch(x) + shortcut(x)).
+"""Residual blocks: out = ReLU(branch(x) + shortcut(x)).
 
 He, Zhang, Ren and Sun (2016), "Deep Residual Learning for Image Recognition", arXiv:1512.03385. The shortcut is the
-input itself, or a 1×1 convolution where the shape changes; every convolution is followed by batch normalisation and has
-no bias of its own. Normalisation and ReLU, and normalisation, sum and ReLU at the end, run as one pass each.
+identity, or a 1×1 convolution where the shape changes. Every convolution has no bias and is followed by batch
+normalisation. Normalisation and ReLU are fused, and so are normalisation, sum and ReLU at the end.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from .passes import Gradients, Pulled
 
 
 class _Residual(Layer):
-    """What both blocks share: a branch of convolutions, each with its normalisation, and a shortcut."""
+    """Base of both blocks: a branch of convolutions with batch normalisation, and a shortcut."""
 
     short_name = "block"
     implementations = Conv2D.implementations
@@ -40,7 +40,7 @@ class _Residual(Layer):
         rng: np.random.Generator | None,
         dtype: Any,
     ) -> None:
-        """``branch``: kernel size and channels of each convolution; the one numbered ``striding`` takes the stride."""
+        """``branch``: kernel size and channels of each convolution; ``striding``: index of the one with the stride."""
         self.in_channels = check_count("in_channels", in_channels)
         self.out_channels = check_count("out_channels", out_channels)
         self.stride = check_count("stride", stride)
@@ -59,7 +59,7 @@ class _Residual(Layer):
         self.shortcut = pair(self.in_channels, self.out_channels, 1, self.stride) if changes else None
 
     def inner(self) -> dict[str, Layer]:
-        """conv1, norm1, conv2 …, and shortcut_conv, shortcut_norm where the shape changes."""
+        """conv1, norm1, conv2 …, and shortcut_conv and shortcut_norm if the shape changes."""
         layers: dict[str, Layer] = {}
         for k, (conv, norm) in enumerate(self.branch, start=1):
             layers |= {f"conv{k}": conv, f"norm{k}": norm}
@@ -68,7 +68,7 @@ class _Residual(Layer):
         return layers
 
     def apply(self, x: Array, training: bool) -> tuple[Array, dict[str, Any]]:
-        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves what each inner layer saved, by its name."""
+        """x (N, C_in, H, W) -> (N, C_out, H_out, W_out). Saves the saved values of each inner layer, by name."""
         check_input(type(self).__name__, x.shape[1:], self.in_channels, "H", "W")
         saved: dict[str, Any] = {}
         around = x
@@ -83,13 +83,13 @@ class _Residual(Layer):
         return x, saved
 
     def pullback(self, d_out: Array, saved: dict[str, Any], need_d_x: bool = True) -> Pulled:
-        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of all inner layers."""
+        """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the parameter gradients of all inner layers."""
         gradients: Gradients = {}
 
         def back(d: Array, name: str, layer: Layer) -> Array:
             d_x, found = layer.pullback(d, saved[name])
             gradients.update({f"{name}.{key}": gradient for key, gradient in found.items()})
-            assert d_x is not None  # it was needed
+            assert d_x is not None  # need_d_x is True by default
             return d_x
 
         last = len(self.branch)
@@ -100,7 +100,7 @@ class _Residual(Layer):
             if k < last:
                 d_branch = back(d_branch, f"norm{k}", norm)
             d_branch = back(d_branch, f"conv{k}", conv)
-        assert d_around is not None  # the sum had an addend
+        assert d_around is not None  # the forward pass had an addend
         if self.shortcut is not None:
             conv, norm = self.shortcut
             d_around = back(back(d_around, "shortcut_norm", norm), "shortcut_conv", conv)
@@ -115,7 +115,7 @@ class _Residual(Layer):
         return input_shape
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
-        """Those of its convolutions, as ``conv1.forward`` and so on."""
+        """The plans of the convolutions, as ``conv1.forward`` and so on."""
         found = {} if self.shortcut is None else _named("shortcut_conv", self.shortcut[0].plans(input_shape, images))
         for k, (conv, _) in enumerate(self.branch, start=1):
             found |= _named(f"conv{k}", conv.plans(input_shape, images))
@@ -123,7 +123,7 @@ class _Residual(Layer):
         return found
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """Those of its convolutions."""
+        """The multiply-adds of the convolutions."""
         total = self.shortcut[0].multiply_adds(input_shape) if self.shortcut is not None else 0
         for conv, _ in self.branch:
             total += conv.multiply_adds(input_shape)
@@ -131,7 +131,7 @@ class _Residual(Layer):
         return total
 
     def activations(self, input_shape: Shape) -> int:
-        """The outputs of its convolutions and normalisations."""
+        """The outputs of the convolutions and normalisations."""
         count = 2 * prod(self.output_shape(input_shape)) if self.shortcut is not None else 0
         for conv, _ in self.branch:
             input_shape = conv.output_shape(input_shape)
@@ -140,7 +140,7 @@ class _Residual(Layer):
 
     @property
     def window(self) -> tuple[Pair, Pair]:
-        """The window of the branch as a whole."""
+        """The combined window of the branch."""
         size, step = 1, 1
         for conv, _ in self.branch:
             size += (conv.kernel_size[0] - 1) * step
@@ -148,7 +148,7 @@ class _Residual(Layer):
         return (size, size), (step, step)
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """What the branch depends on, which contains what the shortcut depends on."""
+        """The inputs that the branch depends on, which include those of the shortcut."""
         shapes = [input_shape]
         for conv, _ in self.branch:
             shapes.append(conv.output_shape(shapes[-1]))
@@ -157,7 +157,7 @@ class _Residual(Layer):
         return outputs
 
     def torch_twin(self, torch: Any) -> Any:
-        """Convolutions, normalisations and ReLUs, and the sum in ``forward``."""
+        """A module of Conv2d, BatchNorm2d and ReLU, with the sum in ``forward``."""
         nn = torch.nn
         parts: list[Any] = []
         for conv, norm in self.branch:
@@ -176,26 +176,26 @@ class _Residual(Layer):
 
     @property
     def label(self) -> str:
-        """Channels and stride, such as ``ResidualBlock 64→128/2``."""
+        """Name, channels and stride, such as ``ResidualBlock 64→128/2``."""
         step = f"/{self.stride}" if self.stride > 1 else ""
         return f"{type(self).__name__} {self.in_channels}→{self.out_channels}{step}"
 
 
 def _named(inner: str, plans: dict[str, Plan]) -> dict[str, Plan]:
-    """The plans of an inner layer, under its name."""
+    """The plans of an inner layer, prefixed with its name."""
     return {f"{inner}.{name}": each for name, each in plans.items()}
 
 
 class ResidualBlock(_Residual):
-    """Two 3×3 convolutions around which the input goes: out = ReLU(norm(conv(ReLU(norm(conv(x))))) + shortcut(x)).
+    """Two 3×3 convolutions with a shortcut: out = ReLU(norm(conv(ReLU(norm(conv(x))))) + shortcut(x)).
 
     Parameters
     ----------
     in_channels, out_channels : int
-    stride : int, of the first convolution and of the shortcut
-    impl : as ``Conv2D``
-    rng : numpy random Generator for the He initialisation; a fresh one if not given
-    dtype : np.float32 (to train) or np.float64 (to check gradients)
+    stride : int, of the first convolution and the shortcut
+    impl : as for ``Conv2D``
+    rng : numpy random Generator for He initialisation; by default a new one
+    dtype : np.float32 (for training) or np.float64 (for gradient checks)
 
     Raises
     ------
@@ -220,14 +220,14 @@ class ResidualBlock(_Residual):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """With and without a convolution in the shortcut."""
+        """Identity shortcut, and projection shortcut with stride 2."""
         x = rng.standard_normal((2, 3, 5, 4))
         yield "ResidualBlock", as_if_trained(cls(3, 3, impl=impl, rng=rng), rng), x
         yield "ResidualBlock, stride 2", as_if_trained(cls(3, 4, 2, impl=impl, rng=rng), rng), x
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """If the last normalisation has a gamma of 0, the block is ReLU(x), and the gradient takes the shortcut alone."""
+        """If gamma of the last normalisation is 0, the block is ReLU(x); the gradient flows through the shortcut only."""
         block = cls(1, 1, impl=impl, dtype=np.float64)
         block.set_array("norm2.gamma", np.zeros(1))
         x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])
@@ -235,15 +235,16 @@ class ResidualBlock(_Residual):
 
 
 class BottleneckBlock(_Residual):
-    """1×1, 3×3 and 1×1 convolutions around which the input goes: narrow where the 3×3 works.
+    """1×1, 3×3 and 1×1 convolutions with a shortcut; the 3×3 convolution has fewer channels.
 
-    The stride is that of the 3×3 convolution, as in the variant that is in common use.
+    The 3×3 convolution has the stride (ResNet v1.5, as in torchvision); in the paper it is the first 1×1 convolution.
 
     Parameters
     ----------
-    in_channels, width : int, width are the channels of the 3×3 convolution
-    out_channels : int, four times as many by default
-    stride, impl, rng, dtype : as ``ResidualBlock``
+    in_channels : int
+    width : int, channels of the 3×3 convolution
+    out_channels : int, by default 4 · width
+    stride, impl, rng, dtype : as for ``ResidualBlock``
 
     Raises
     ------
@@ -271,14 +272,14 @@ class BottleneckBlock(_Residual):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Without a convolution in the shortcut, and with one and a stride."""
+        """Identity shortcut, and projection shortcut with stride 2."""
         x = rng.standard_normal((2, 3, 5, 4))
         yield "BottleneckBlock", as_if_trained(cls(3, 2, 3, impl=impl, rng=rng), rng), x
         yield "BottleneckBlock, stride 2", as_if_trained(cls(3, 2, 5, 2, impl=impl, rng=rng), rng), x
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """As ``ResidualBlock``: with a last gamma of 0 only the shortcut is left."""
+        """As for ``ResidualBlock``: if gamma of the last normalisation is 0, only the shortcut remains."""
         block = cls(1, 2, 1, impl=impl, dtype=np.float64)
         block.set_array("norm3.gamma", np.zeros(1))
         x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])

@@ -1,33 +1,32 @@
-"""The side of a watched training that learns: a process of its own, told what to do, telling how it goes."""
+"""A training in its own process, with progress reports to the page and orders from it."""
 
 import signal
-from collections.abc import Iterator
+import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from time import perf_counter
 
 import numpy as np
 
 from ..architecture import parse_net
-from ..arrays import Array, IntArray
-from ..data.batches import minibatches
+from ..arrays import Array
 from ..data.dataset import Dataset
+from ..errors import TrainingError
 from ..kernels import runtime
 from ..metrics import evaluate
 from ..model import CNN
 from ..optim import SGD
-from ..training import prepare, train_step
+from ..training import Callback, Trainer, TrainingSettings, prepare
 
 REPORT_SECONDS = 1.0
-PIECE_SECONDS = 0.1  # of training that one point of the loss curve stands for
-EVALUATED = 500  # test images, once a report
+PIECE_SECONDS = 0.1  # per point of the loss curve
+EVALUATED = 500  # test images, for each report
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be learnt: a net as TOML, with its weights or none to begin anew, and how."""
+    """What to train: a model as TOML, with its weights, or none to train from scratch, and how."""
 
     net: str
     arrays: dict[str, Array]
@@ -37,12 +36,12 @@ class Job:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     seed: int = 0
-    threads: int = field(default_factory=runtime.thread_count)  # those of the process that asks
+    threads: int = field(default_factory=runtime.thread_count)  # of the parent process
 
 
 @dataclass
 class Report:
-    """How a training stands: sent about once a second."""
+    """The state of a training, sent about once a second."""
 
     status: str  # "starting", "running", "paused", "stopped" or "failed"
     message: str = ""
@@ -58,101 +57,105 @@ class Report:
 
 
 def model_of(job: Job) -> CNN:
-    """The net that a job is about, with the weights it names."""
+    """The model of a job, with its weights."""
     model = CNN.from_toml(parse_net(job.net, "the net"), seed=job.seed, mean=job.mean, std=job.std)
     model.load_arrays(job.arrays)
     return model
 
 
 def learn(link: Connection, job: Job) -> None:
-    """Train until told to stop; orders come in through ``link``, reports go out.
+    """Train until stopped; receive orders through ``link`` and send reports.
 
     Orders are pairs: ("pause", None), ("resume", None), ("stop", None), ("learning_rate", number).
     """
-    with suppress(ValueError):  # in a thread, as in a test, there is no Ctrl-C to leave to the page's process
+    with suppress(ValueError):  # not the main thread, as in a test
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that breaks is told
-            _Learner(link, job).run()
-    except (EOFError, OSError):  # nobody listens any more
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is reported
+            _train(link, job)
+    except (EOFError, OSError):  # the page's process has ended
         return
+    except TrainingError as error:  # the page keeps the last good weights
+        link.send(Report("failed", str(error)))
     except Exception as error:
-        link.send(Report("failed", f"The training ended by an error: {error}"))
+        link.send(Report("failed", f"The training failed: {error}"))
         raise
 
 
-class _Learner:
-    def __init__(self, link: Connection, job: Job) -> None:
-        runtime.set_threads(job.threads)
-        self.link, self.data, self.batch_size = link, job.data, job.batch_size
-        self.model = model_of(job)
-        self.optimizer = SGD(job.learning_rate)
-        self.rng = np.random.default_rng(job.seed)
-        self.step, self.epoch, self.seen = 0, 1, 0
+def _train(link: Connection, job: Job) -> None:
+    runtime.set_threads(job.threads)
+    link.send(Report("starting", "Compiling kernels."))
+    model, data = model_of(job), job.data
+    prepare(model, job.batch_size)
+    data = replace(data, x_test=data.x_test[:EVALUATED], y_test=data.y_test[:EVALUATED])
+    optimizer = SGD(job.learning_rate)
+    settings = TrainingSettings(optimizer=optimizer, epochs=sys.maxsize, batch_size=job.batch_size, seed=job.seed)
+    Trainer(model, data, settings, [_Reporter(link)]).train()
+
+
+class _Reporter(Callback):
+    """Sends a report about once a second, and obeys the orders of the page."""
+
+    def __init__(self, link: Connection) -> None:
+        self.link = link
         self.points: list[tuple[int, float]] = []
-        self.paused = self.stopped = False
+        self.piece: list[float] = []  # losses since the last point
+        self.point_begun = self.reported = 0.0
+        self.batches_reported = 0
+        self.paused = False
 
-    def run(self) -> None:
-        self.link.send(Report("starting", "Getting the kernels ready."))
-        prepare(self.model, self.batch_size)
-        self._report("running")
-        reported = begun = perf_counter()
-        piece: list[float] = []
-        seen_before = self.seen
-        for x, y in self._batches():
-            loss = train_step(self.model, x, y, self.optimizer)
-            if not isfinite(loss):
-                self.link.send(
-                    Report("failed", "The loss is no finite number any more: begin anew with a lower learning rate.")
-                )
-                return  # and the page keeps the last weights that were good
-            self.step += 1
-            self.seen += len(y)
-            piece.append(loss)
-            now = perf_counter()
-            if now - begun >= PIECE_SECONDS:
-                self.points.append((self.step, float(np.mean(piece))))
-                piece, begun = [], now
-            if now - reported >= REPORT_SECONDS:
-                self._report("running", (self.seen - seen_before) / (now - reported))
-                reported, seen_before = perf_counter(), self.seen
-            if self.link.poll():
-                self._obey()
-                reported, seen_before = perf_counter(), self.seen
-            if self.stopped:
-                self._report("stopped")
-                return
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Send the first report."""
+        self._report(trainer, "running")
+        self._restart_clock(trainer)
 
-    def _batches(self) -> Iterator[tuple[Array, IntArray]]:
-        while True:
-            images = self.data.x_train, self.data.y_train
-            yield from minibatches(*images, self.batch_size, self.rng, mean=self.model.mean, std=self.model.std)
-            self.epoch += 1
+    def on_batch_end(self, trainer: Trainer) -> None:
+        """Extend the loss curve, send a report if one is due, and obey."""
+        self.piece.append(trainer.loss)
+        now = perf_counter()
+        if now - self.point_begun >= PIECE_SECONDS:
+            self.points.append((trainer.progress.batches, float(np.mean(self.piece))))
+            self.piece, self.point_begun = [], now
+        if now - self.reported >= REPORT_SECONDS:
+            steps = trainer.progress.batches - self.batches_reported
+            self._report(trainer, "running", steps * trainer.settings.batch_size / (now - self.reported))
+            self._restart_clock(trainer)
+        if self.link.poll():
+            self._obey(trainer)
+            self._restart_clock(trainer)
+        if trainer.stopped:
+            self._report(trainer, "stopped")
 
-    def _obey(self) -> None:
-        """Do what was ordered; while paused, wait for the next order."""
+    def _restart_clock(self, trainer: Trainer) -> None:
+        self.reported = self.point_begun = perf_counter()
+        self.batches_reported = trainer.progress.batches
+
+    def _obey(self, trainer: Trainer) -> None:
+        """Execute the orders received; while paused, wait for the next."""
         while self.link.poll(None if self.paused else 0):
             order, value = self.link.recv()
             if order == "learning_rate":
-                self.optimizer.learning_rate = value
+                trainer.optimizer.learning_rate = value
             self.paused = order == "pause" or (self.paused and order == "learning_rate")
-            self.stopped = order == "stop"
-            if self.stopped:
+            if order == "stop":
+                trainer.stop()
                 return
-            self._report("paused" if self.paused else "running")
+            self._report(trainer, "paused" if self.paused else "running")
 
-    def _report(self, status: str, images_per_second: float = 0.0) -> None:
-        result = evaluate(self.model, self.data.x_test[:EVALUATED], self.data.y_test[:EVALUATED])
+    def _report(self, trainer: Trainer, status: str, images_per_second: float = 0.0) -> None:
+        model, at = trainer.model, trainer.progress
+        accuracy = evaluate(model, trainer.data.x_test, trainer.data.y_test).accuracy
         gradients = {
             f"{position}.{name}": gradient
-            for position, layer in enumerate(self.model.layers)
+            for position, layer in enumerate(model.layers)
             for name, gradient in layer.gradients().items()
             if gradient.ndim == 4
         }
+        seen = (at.epoch - 1) * len(trainer.data.x_train) + at.seen
         self.link.send(
             Report(
-                status, "", self.step, self.epoch, self.seen, images_per_second, self.optimizer.learning_rate,
-                self.points, result.accuracy, self.model.named_arrays(), gradients,
+                status, "", at.batches, at.epoch, seen, images_per_second, trainer.optimizer.learning_rate,
+                self.points, accuracy, model.named_arrays(), gradients,
             )
         )  # fmt: skip
         self.points = []

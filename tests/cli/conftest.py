@@ -1,4 +1,4 @@
-"""What the tests of several commands share."""
+"""Fixtures shared by the command tests."""
 
 import json
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 @pytest.fixture
 def seven(tmp_path):
-    """A picture of a test digit, dark on light, four times its size."""
+    """An image of a test digit, dark on light, at four times its size."""
     from jitcnn import load_digits
 
     data = load_digits()
@@ -21,7 +21,7 @@ def seven(tmp_path):
 
 @pytest.fixture(scope="session")
 def run_folder(model_file):
-    """A folder as a training leaves it: the net, its history, and snapshots of its filters."""
+    """An output folder of `jitcnn train`: model file, history and filter snapshots."""
     from jitcnn import CNN
     from jitcnn.inspection import Snapshots
 

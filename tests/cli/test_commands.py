@@ -1,4 +1,4 @@
-"""Every other command: run, shown, refused; and every example in a help text tried."""
+"""All other commands: results, errors, and every example in the help texts."""
 
 import json
 import os
@@ -23,7 +23,7 @@ HELPS = [[command] for command in COMMANDS] + [[group, name] for group, names in
 
 
 @pytest.mark.parametrize("command", [[], *HELPS], ids=" ".join)
-def test_help_is_there(command, runner):
+def test_help_is_shown(command, runner):
     result = runner.invoke(cli, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
@@ -44,13 +44,13 @@ def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeyp
         assert "No MNIST mirror answered" in result.output
         return
     assert examples
-    monkeypatch.setattr("jitcnn.web.server.serve", lambda *_, **__: None)  # which would serve until Ctrl-C
+    monkeypatch.setattr("jitcnn.web.server.serve", lambda *_, **__: None)  # would serve until Ctrl-C
     for example in examples:
         result = runner.invoke(cli, shlex.split(example))
         assert result.exit_code == 0, result.output
 
 
-def test_options_name_what_the_library_has():
+def test_options_match_the_library():
     from jitcnn.data import DATASETS
     from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 
@@ -58,7 +58,7 @@ def test_options_name_what_the_library_has():
     assert options.DATASETS == DATASETS
 
 
-def test_the_help_names_every_recipe(runner):
+def test_help_lists_every_recipe(runner):
     from jitcnn.recipes import GROUPS, recipe_names
 
     for command in ("train", "race"):
@@ -75,7 +75,7 @@ def test_python_dash_m_works():
     assert done.stdout.startswith("jitcnn ")
 
 
-def test_an_output_that_knows_ascii_only_gets_question_marks():
+def test_ascii_output_replaces_other_characters():
     done = subprocess.run(
         [sys.executable, "-m", "jitcnn_cli", "summary"],
         env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=True,
@@ -83,13 +83,13 @@ def test_an_output_that_knows_ascii_only_gets_question_marks():
     assert "Conv2D 1?32 3?3" in done.stdout
 
 
-def test_an_unknown_command_is_told(runner):
+def test_unknown_command_fails(runner):
     result = runner.invoke(cli, ["fly"])
     assert result.exit_code == 2
     assert "No such command 'fly'" in result.output
 
 
-def test_a_saved_net_is_examined_on_what_it_learnt_from(runner, model_file, mnist_dir, monkeypatch, tmp_path):
+def test_evaluate_uses_the_data_set_of_the_recipe_by_default(runner, model_file, mnist_dir, monkeypatch, tmp_path):
     monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
     net = CNN.load(model_file)
     net.recipe = choose_recipe("standard", "digits").as_dict()
@@ -98,25 +98,25 @@ def test_a_saved_net_is_examined_on_what_it_learnt_from(runner, model_file, mnis
     assert "mnist-cnn on digits: " in shown
 
 
-def test_evaluate_counts_what_the_model_reads(runner, model_file, trained):
+def test_evaluate_counts_correct_predictions(runner, model_file, trained):
     result = runner.invoke(cli, ["evaluate", str(model_file), "--dataset", "digits", "--json"])
     models, data = trained
     correct = int((models["mnist-cnn"].predict(data.x_test) == data.y_test).sum())
     assert json.loads(result.output)["correct"] == correct
     shown = runner.invoke(cli, ["evaluate", str(model_file), "--dataset", "digits"]).output
-    assert f"{correct} of 360 correct" in shown
+    assert f"({correct} of 360 correct)" in shown
 
 
-def test_evaluate_shows_each_picture_and_its_mirror_image_if_asked(runner, model_file, trained):
+def test_evaluate_with_mirror_averages_two_views(runner, model_file, trained):
     arguments = ["evaluate", str(model_file), "--dataset", "digits", "--mirror"]
     models, data = trained
     expected = evaluate(models["mnist-cnn"], data.x_test, data.y_test, mirrored=True).correct
     found = json.loads(runner.invoke(cli, [*arguments, "--json"]).output)
     assert (found["correct"], found["mirrored"]) == (expected, True)
-    assert re.search(r", of each picture and its mirror\s+image", runner.invoke(cli, arguments).output)
+    assert re.search(r", averaged over\s+mirror\s+images", runner.invoke(cli, arguments).output)
 
 
-def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, seven):
+def test_predict_shows_class_and_probabilities(runner, model_file, seven):
     result = runner.invoke(cli, ["predict", str(model_file), str(seven)])
     assert re.search(r"7 \(\d+\.\d% confidence\)", result.output), result.output
     assert len(re.findall(r"│ \d +│ +\d+\.\d\d%", result.output)) == 10
@@ -131,27 +131,27 @@ def test_predict_reads_a_seven_and_shows_ten_probabilities(runner, model_file, s
     [
         (["evaluate", "none.npz"], "Expected a model file at none.npz, found none"),
         (["predict", "{model}", "none.png"], "none.png is not a readable image"),
-        (["predict", __file__, "none.png"], "is not a whole jitcnn model file"),
+        (["predict", __file__, "none.png"], "is not a valid jitcnn model file"),
         (["summary", "mnist_cnn"], "Unknown model 'mnist_cnn' (did you mean 'mnist-cnn'?): `jitcnn models`"),
         (["summary", "none.npz"], "Expected a model file at none.npz, found none"),
-        (["summary", "none.toml"], "Expected the description of a net at none.toml, found none"),
-        (["bench", "--plot", "x.txt"], "A picture is written as .png, .pdf or .svg, got 'x.txt'"),
+        (["summary", "none.toml"], "Expected an architecture file at none.toml, found none"),
+        (["bench", "--plot", "x.txt"], "Figures are saved as .png, .pdf or .svg, got 'x.txt'"),
         (["bench", "--model", "mnist"], "Unknown model 'mnist'"),
     ],
 )
-def test_bad_files_are_told_in_one_line(arguments, message, runner, model_file):
+def test_invalid_file_fails_with_one_line(arguments, message, runner, model_file):
     result = runner.invoke(cli, [argument.format(model=model_file) for argument in arguments])
     assert result.exit_code == 1
     assert message in result.output
     assert len(result.output.splitlines()) == 1
 
 
-def test_summary_shows_a_net_and_a_file(runner, model_file):
+def test_summary_of_a_net_and_a_file(runner, model_file):
     for model in ("mnist-cnn", str(model_file)):
         assert "mnist-cnn: 225,034 parameters" in runner.invoke(cli, ["summary", model]).output
 
 
-def test_summary_speaks_json_and_toml(runner, tmp_path):
+def test_summary_prints_json_and_toml(runner, tmp_path):
     told = json.loads(runner.invoke(cli, ["summary", "mnist-dense", "--json"]).output)
     assert (told["parameters"], told["multiply_adds"]) == (535_818, 535_040)
     text = runner.invoke(cli, ["summary", "mnist-cnn", "--toml"]).output
@@ -190,7 +190,7 @@ out_features = 4096
 
 
 @pytest.mark.parametrize("columns", [80, 100])
-def test_the_summary_of_a_deep_net_fits_the_screen(columns, runner, tmp_path, monkeypatch):
+def test_summary_of_a_deep_net_fits_the_screen(columns, runner, tmp_path, monkeypatch):
     from jitcnn_cli import console
 
     monkeypatch.setattr(console, "PLAIN_WIDTH", columns)
@@ -213,7 +213,7 @@ def test_models_lists_every_net(runner):
         assert {"year", "paper", "input_shape", "multiply_adds"} <= set(net)
 
 
-def test_bench_takes_a_net_of_ones_own(runner, tmp_path):
+def test_bench_accepts_a_user_defined_net(runner, tmp_path):
     path = tmp_path / "tiny.toml"
     path.write_text('input_shape = [1, 6, 5]\n[[layer]]\nkind = "Conv2D"\nout_channels = 2\nkernel_size = 3\n')
     arguments = ["--impl", "loops", "--rounds", "1", "--batch-size", "1", "--json", "-"]
@@ -221,7 +221,7 @@ def test_bench_takes_a_net_of_ones_own(runner, tmp_path):
     assert {timing["layer"] for timing in json.loads(result.stdout)["timings"]} == {"Conv2D 1→2 3×3"}
 
 
-def test_bench_measures_all_and_prints_json(runner):
+def test_bench_measures_all_implementations_and_prints_json(runner):
     result = runner.invoke(cli, ["bench", "--impl", "all", "--rounds", "1", "--batch-size", "2", "--json", "-"])
     timings = json.loads(result.stdout)["timings"]
     assert {t["impl"] for t in timings} == {"naive", "loops", "im2col", "direct", "winograd", "fused"}
@@ -229,7 +229,7 @@ def test_bench_measures_all_and_prints_json(runner):
     assert all(t["algorithm"].startswith(t["impl"]) for t in timings if t["direction"] != "backward")
 
 
-def test_bench_draws_and_writes_what_it_measured(runner, tmp_path):
+def test_bench_writes_plot_and_json(runner, tmp_path):
     picture, figures = tmp_path / "speed.png", tmp_path / "speed.json"
     arguments = [
         "--impl",
@@ -251,13 +251,13 @@ def test_bench_draws_and_writes_what_it_measured(runner, tmp_path):
     assert {t["impl"] for t in json.loads(figures.read_text())["timings"]} == {"loops"}
 
 
-def test_bench_of_the_zoo_does_not_wait_for_naive(runner):
+def test_bench_of_the_zoo_refuses_naive(runner):
     result = runner.invoke(cli, ["bench", "--shapes", "zoo", "--impl", "naive"])
     assert result.exit_code == 1
     assert "--shapes zoo expects --impl loops, im2col, direct, winograd or all, got naive" in result.output
 
 
-def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
+def test_bench_fails_when_implementations_disagree(runner, monkeypatch):
     from jitcnn.kernels.conv import im2col as conv_im2col
 
     monkeypatch.setattr(conv_im2col, "conv2d_forward", lambda *arguments: arguments[-1].fill(0))
@@ -266,25 +266,25 @@ def test_bench_refuses_implementations_that_disagree(runner, monkeypatch):
     assert "im2col (im2col) differs from loops by" in result.output
 
 
-def test_a_second_warmup_compiles_nothing(runner):
+def test_second_warmup_compiles_nothing(runner):
     runner.invoke(cli, ["warmup"])
     result = runner.invoke(cli, ["warmup"])
     assert result.exit_code == 0
-    assert "kernels are ready in" in result.output
+    assert "kernels cached in" in result.output
     assert "compiling" not in result.output
 
 
-def test_data_list_tells_where_each_set_is(runner, empty_cache, mnist_dir, monkeypatch):
+def test_data_list_shows_the_location_of_each_set(runner, empty_cache, mnist_dir, monkeypatch):
     nowhere = runner.invoke(cli, ["data", "list"]).output
     assert [name in nowhere for name in options.FETCHED] == [True] * 4
-    assert nowhere.count("not here: jitcnn data fetch") == 4
+    assert nowhere.count("missing: jitcnn data fetch") == 4
     monkeypatch.setenv("JITCNN_DATA_DIR", str(mnist_dir))
-    assert runner.invoke(cli, ["data", "list"]).output.count("not here: jitcnn data fetch") == 3
+    assert runner.invoke(cli, ["data", "list"]).output.count("missing: jitcnn data fetch") == 3
 
 
 @pytest.fixture
 def pets(tmp_path):
-    """A folder of blue cats and red dogs, and a net that tells them apart by their colour."""
+    """A folder of blue cats and red dogs, with a net that classifies them by colour."""
     folder = tmp_path / "pets"
     for name, colour in (("cat", "blue"), ("dog", "red")):
         (folder / name).mkdir(parents=True)
@@ -298,7 +298,7 @@ def pets(tmp_path):
     return folder
 
 
-def test_predict_needs_no_flags_and_tells_names(runner, pets):
+def test_predict_shows_class_names_without_options(runner, pets):
     result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "dog" / "0.png")])
     assert re.search(r"0.png: dog \(\d+\.\d% confidence\)", result.output), result.output
     result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "cat" / "0.png"), "--json"])
@@ -306,9 +306,9 @@ def test_predict_needs_no_flags_and_tells_names(runner, pets):
     assert (answer["prediction"], answer["class"]) == (0, "cat")
 
 
-def test_evaluate_brings_a_folder_to_the_nets_size_and_tells_names(runner, pets):
+def test_evaluate_resizes_a_folder_and_shows_class_names(runner, pets):
     result = runner.invoke(cli, ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)])
-    assert "colours on pets: 2 of 2 correct" in result.output
+    assert "colours on pets: accuracy 100.00% (2 of 2 correct)" in result.output
     assert re.search(r"│ cat +│ +1 │ +100.0% │", result.output), result.output
 
 
@@ -322,13 +322,13 @@ def test_evaluate_brings_a_folder_to_the_nets_size_and_tells_names(runner, pets)
         (["--dataset", "{pets}", "--test-share", "1"], 2, "1.0 is not in the range"),
     ],
 )
-def test_data_that_do_not_fit_are_told(arguments, code, message, runner, pets):
+def test_mismatched_data_fails(arguments, code, message, runner, pets):
     arguments = [argument.format(pets=pets) for argument in arguments]
     result = runner.invoke(cli, ["evaluate", str(pets.parent / "colours.npz"), *arguments])
     assert (result.exit_code, message in " ".join(result.output.split())) == (code, True), result.output
 
 
-def test_another_number_of_classes_is_told(runner, pets):
+def test_wrong_number_of_classes_fails(runner, pets):
     (pets / "eel").mkdir()
     for k in range(2):
         Image.new("RGB", (20, 30), "grey").save(pets / "eel" / f"{k}.png")
@@ -336,7 +336,7 @@ def test_another_number_of_classes_is_told(runner, pets):
     assert "colours has 2 classes, pets has 3; choose a matching model or data set" in result.output
 
 
-def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
+def test_train_with_mismatched_images_fails_before_compiling(runner, pets):
     arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--output", str(pets.parent / "out")]
     result = runner.invoke(cli, arguments)
     assert result.exit_code == 1
@@ -344,14 +344,14 @@ def test_train_refuses_pictures_that_the_net_does_not_take(runner, pets):
     assert "compiling" not in result.output
 
 
-def test_a_ready_made_net_takes_as_many_classes_as_the_pictures_have(runner, pets):
+def test_train_adapts_a_predefined_net_to_the_number_of_classes(runner, pets):
     arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--channels", "1", "--epochs", "1"]
     result = runner.invoke(cli, [*arguments, "--output", str(pets.parent / "out")])
     assert result.exit_code == 0, result.output
     assert CNN.load(pets.parent / "out" / "cnn_mnist_model.npz").num_classes == 2
 
 
-def test_a_broken_picture_is_skipped_with_the_flag_alone(runner, pets):
+def test_broken_image_is_skipped_only_with_skip_broken(runner, pets):
     (pets / "cat" / "3.png").write_text("hello")
     arguments = ["evaluate", str(pets.parent / "colours.npz"), "--dataset", str(pets)]
     assert "3.png is not a readable image" in runner.invoke(cli, arguments).output

@@ -4,7 +4,7 @@ from jitcnn_cli.console import Bar, working
 
 
 @pytest.mark.compiled
-def test_a_bar_says_that_it_compiles_only_while_it_does(monkeypatch, capsys):
+def test_progress_bar_reports_compilation_only_while_compiling(monkeypatch, capsys):
     import numba
 
     doubled, labels = numba.njit(lambda x: 2 * x), []
@@ -14,7 +14,7 @@ def test_a_bar_says_that_it_compiles_only_while_it_does(monkeypatch, capsys):
     assert labels == ["compiling kernels (first run only), 1: <lambda>", "drawing"]
     said = capsys.readouterr()
     assert said.err.startswith("compiling kernels (first run only): 1 kernel in ")
-    assert said.out == ""  # which may be JSON
+    assert said.out == ""  # stdout may be JSON
 
     with working("drawing"):
         assert doubled(3) == 6

@@ -1,4 +1,4 @@
-"""``jitcnn train --snapshots``: kept epoch by epoch, across interruptions, and never in the training's way."""
+"""``jitcnn train --snapshots``: one snapshot per epoch, resumed after interruptions; errors do not stop training."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def model():
     return CNN([Conv2D(1, 2, 3), Flatten()], input_shape=(1, 4, 4), name="tiny")
 
 
-def test_a_stopped_run_goes_on_with_what_was_kept(runner, tmp_path, monkeypatch):
+def test_resumed_run_continues_its_snapshots(runner, tmp_path, monkeypatch):
     take = Snapshots.take
 
     def stopped(self, net, epoch):
@@ -35,7 +35,7 @@ def test_a_stopped_run_goes_on_with_what_was_kept(runner, tmp_path, monkeypatch)
     monkeypatch.undo()
     result = runner.invoke(cli, ["train", "--resume", str(tmp_path / "checkpoint.npz")])
     assert result.exit_code == 0, result.output
-    assert f"{tmp_path / FILE}  filters epoch by epoch; try `jitcnn plot evolution` on it" in result.output
+    assert f"{tmp_path / FILE}  filters of each epoch; plot them with `jitcnn plot evolution`" in result.output
     kept = Snapshots.load(tmp_path / FILE).filters
     assert list(kept) == [0, 1, 2]
     np.testing.assert_array_equal(kept[0], mnist_cnn(seed=0).layers[0].weights)
@@ -43,8 +43,8 @@ def test_a_stopped_run_goes_on_with_what_was_kept(runner, tmp_path, monkeypatch)
     np.testing.assert_array_equal(kept[2], CNN.load(tmp_path / "cnn_mnist_model.npz").layers[0].weights)
 
 
-def test_a_future_that_did_not_come_is_dropped(model, tmp_path):
-    """Killed after epoch 2 was kept, going on from a checkpoint of epoch 1."""
+def test_snapshots_after_the_checkpoint_are_dropped(model, tmp_path):
+    """Killed after the snapshot of epoch 2, resumed from a checkpoint of epoch 1."""
     kept = KeptFilters(model, tmp_path, Console())
     kept.begin(model, None, 0)
     kept.take(model, 1)
@@ -54,7 +54,7 @@ def test_a_future_that_did_not_come_is_dropped(model, tmp_path):
     assert list(Snapshots.load(tmp_path / FILE).filters) == [0, 1]
 
 
-def test_a_run_whose_snapshots_are_gone_begins_anew(model, tmp_path):
+def test_missing_snapshots_start_a_new_file(model, tmp_path):
     kept = KeptFilters(model, tmp_path, Console())
     kept.begin(model, tmp_path / "checkpoint.npz", 1)
     assert not kept.is_written
@@ -62,7 +62,7 @@ def test_a_run_whose_snapshots_are_gone_begins_anew(model, tmp_path):
     assert list(Snapshots.load(tmp_path / FILE).filters) == [2]
 
 
-def test_a_snapshot_that_can_not_be_written_does_not_end_the_training(model, tmp_path, monkeypatch, capsys):
+def test_unwritable_snapshot_does_not_stop_training(model, tmp_path, monkeypatch, capsys):
     kept = KeptFilters(model, tmp_path, Console())
     kept.begin(model, None, 0)
 
@@ -77,7 +77,7 @@ def test_a_snapshot_that_can_not_be_written_does_not_end_the_training(model, tmp
     assert list(Snapshots.load(tmp_path / FILE).filters) == [0, 1, 2]
 
 
-def test_a_net_without_filters_is_told_before_anything_is_learnt(runner, tmp_path):
+def test_net_without_filters_fails_before_training(runner, tmp_path):
     result = runner.invoke(cli, [*TRAIN, "--model", "mnist-dense", "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert "Error: mnist-dense has no convolution, and so no filters: choose another net." in result.output

@@ -1,4 +1,4 @@
-"""``jitcnn train`` is stopped, goes on, and comes to the same."""
+"""``jitcnn train --resume``: a resumed run equals an uninterrupted one."""
 
 import json
 import os
@@ -8,11 +8,11 @@ import signal
 import pytest
 
 from jitcnn import CNN
-from jitcnn.resume import read_training
+from jitcnn.training.resume import read_training
 from jitcnn_cli.console import Bar
 from jitcnn_cli.main import cli
 
-OPTIONS = ["--dataset", "digits", "--epochs", "2", "--limit", "64", "--seed", "3"]  # 4 batches an epoch
+OPTIONS = ["--dataset", "digits", "--epochs", "2", "--limit", "64", "--seed", "3"]  # 4 batches per epoch
 KEPT = ["checkpoint.npz", "checkpoint-baseline.npz"]
 MODEL, HISTORY = "cnn_mnist_model.npz", "history.json"
 
@@ -23,7 +23,7 @@ def bits(path):
 
 @pytest.fixture
 def stop_at(monkeypatch):
-    """SIGTERM when the progress bar is drawn for the so-and-so-manieth time: three times an epoch."""
+    """Send SIGTERM when the progress bar is drawn for the ``count``-th time; it is drawn three times per epoch."""
 
     def stop(count, number=signal.SIGTERM):
         left = iter(range(count - 1))
@@ -39,7 +39,7 @@ def stop_at(monkeypatch):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Folder of a run that nobody stopped."""
+    """Output folder of an uninterrupted run."""
     from click.testing import CliRunner
 
     folder = tmp_path_factory.mktemp("whole")
@@ -49,20 +49,21 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize("count", [1, 4, 7], ids=["first epoch", "second epoch", "baseline"])
-def test_a_stopped_run_goes_on_to_the_same_bits(count, whole, stop_at, runner, tmp_path, monkeypatch):
+def test_resumed_run_is_bitwise_equal(count, whole, stop_at, runner, tmp_path, monkeypatch):
     stop_at(count)
     result = runner.invoke(cli, ["train", *OPTIONS, "--checkpoint-every", "1epoch", "--output", str(tmp_path)])
     assert result.exit_code == 130, result.output
-    assert f"stopped: what was learnt so far is kept\ngo on with: jitcnn train --resume {tmp_path}" in result.output
+    assert (
+        f"interrupted: saving the weights trained so far\nresume with: jitcnn train --resume {tmp_path}"
+        in result.output
+    )
     monkeypatch.undo()
     result = runner.invoke(cli, ["train", "--resume", str(tmp_path / KEPT[0])])
     assert result.exit_code == 0, result.output
-    place = (
-        f"going on in epoch {2 if count == 4 else 1} after 48 images"  # the third batch is the one that was not cut off
-    )
+    place = f"resuming epoch {2 if count == 4 else 1} after 32 images"  # stopped after the second batch
     assert (f"training mnist-cnn: {place}" in result.output) == (count < 7)
     assert (f"training mnist-dense: {place}" in result.output) == (count == 7)
-    assert ("training mnist-cnn: all of it done before" in result.output) == (count == 7)
+    assert ("training mnist-cnn: already finished" in result.output) == (count == 7)
     for file in (MODEL, *KEPT):
         assert bits(tmp_path / file) == bits(whole / file)
     mine, its = (json.loads((folder / HISTORY).read_text()) for folder in (tmp_path, whole))
@@ -71,7 +72,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(count, whole, stop_at, runner, t
     assert mine["settings"] == its["settings"]
 
 
-def test_a_checkpoint_is_examined_like_a_model(whole, runner):
+def test_evaluate_accepts_a_checkpoint(whole, runner):
     lines = [
         runner.invoke(cli, ["evaluate", str(whole / file), "--dataset", "digits", "--json"]).output
         for file in (KEPT[0], MODEL)
@@ -80,7 +81,7 @@ def test_a_checkpoint_is_examined_like_a_model(whole, runner):
     assert json.loads(lines[0])["model"] == "mnist-cnn"
 
 
-def test_a_baseline_of_an_earlier_run_is_trained_anew(whole, stop_at, runner, tmp_path, monkeypatch):
+def test_baseline_of_an_earlier_run_is_retrained(whole, stop_at, runner, tmp_path, monkeypatch):
     options = [*OPTIONS[:-1], "4", "--output", str(tmp_path)]
     shutil.copy(whole / KEPT[1], tmp_path)
     stop_at(2)
@@ -92,17 +93,17 @@ def test_a_baseline_of_an_earlier_run_is_trained_anew(whole, stop_at, runner, tm
     assert bits(tmp_path / KEPT[1]) != bits(whole / KEPT[1])
 
 
-def test_a_finished_run_is_told_and_stays_as_it_is(whole, runner):
+def test_resuming_a_finished_run_fails_and_changes_nothing(whole, runner):
     before = {path.name: path.read_bytes() for path in whole.iterdir()}
     result = runner.invoke(cli, ["train", "--resume", str(whole / KEPT[0])])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1].endswith(
-        "is the checkpoint of a finished run: nothing is left to resume; evaluate it with `jitcnn evaluate`, or train anew."
+        "is the checkpoint of a finished run: evaluate it with `jitcnn evaluate`, or start a new run without --resume."
     )
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 
 
-def test_a_run_that_was_killed_before_its_last_file_writes_its_files(whole, runner, tmp_path):
+def test_run_killed_before_its_last_file_writes_it_on_resume(whole, runner, tmp_path):
     shutil.copytree(whole, tmp_path / "copy")
     (tmp_path / "copy" / HISTORY).unlink()
     result = runner.invoke(cli, ["train", "--resume", str(tmp_path / "copy" / KEPT[0])])
@@ -113,19 +114,19 @@ def test_a_run_that_was_killed_before_its_last_file_writes_its_files(whole, runn
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--epochs", "3"], "Error: --epochs 3 is not what .* was begun with, 2: leave the option out, or train anew"),
-        (["--no-baseline"], "Error: --no-baseline True is not what .* was begun with, False"),
-        (["--channels", "3"], "Error: --channels 3 is not what .* was begun with, None"),
+        (["--epochs", "3"], "Error: --epochs 3 differs from 2 in .*: leave the option out, or start a new run"),
+        (["--no-baseline"], "Error: --no-baseline True differs from False in "),
+        (["--channels", "3"], "Error: --channels 3 differs from None in "),
         (["--checkpoint-every", "often"], "Error: Checkpoints are written every so many batches .* got 'often'"),
     ],
 )
-def test_other_options_are_told(options, message, whole, runner):
+def test_resume_with_other_options_fails(options, message, whole, runner):
     result = runner.invoke(cli, ["train", "--resume", str(whole / KEPT[0]), *options])
     assert result.exit_code == 1
     assert __import__("re").fullmatch(f"{message}.*", result.output.splitlines()[-1])
 
 
-def test_the_same_options_and_another_output_may_be_given(whole, stop_at, runner, tmp_path, monkeypatch):
+def test_resume_accepts_the_same_options_and_another_output(whole, stop_at, runner, tmp_path, monkeypatch):
     stop_at(2)
     runner.invoke(cli, ["train", *OPTIONS, "--checkpoint-every", "1epoch", "--no-baseline", "--output", str(tmp_path)])
     monkeypatch.undo()
@@ -145,7 +146,7 @@ def test_the_same_options_and_another_output_may_be_given(whole, stop_at, runner
     assert read_training(tmp_path / KEPT[0])[0].finished
 
 
-def test_what_is_no_checkpoint_of_a_run_is_told(whole, runner, tmp_path):
+def test_resume_from_another_file_fails(whole, runner, tmp_path):
     from jitcnn import fit, load_digits
     from jitcnn.models import mnist_dense
 
@@ -155,7 +156,10 @@ def test_what_is_no_checkpoint_of_a_run_is_told(whole, runner, tmp_path):
             whole / MODEL,
             "holds a net and no training: expected a checkpoint, as `jitcnn train --checkpoint-every` writes it.",
         ),
-        (tmp_path / "python.npz", "was not written by `jitcnn train`: resume it in Python, with the `fit` it is from."),
+        (
+            tmp_path / "python.npz",
+            "was not written by `jitcnn train`: resume it in Python with the `fit` call that wrote it.",
+        ),
         (tmp_path / "none.npz", "found none: train one with `jitcnn train`."),
     ):
         result = runner.invoke(cli, ["train", "--resume", str(path)])
@@ -163,7 +167,7 @@ def test_what_is_no_checkpoint_of_a_run_is_told(whole, runner, tmp_path):
         assert result.output.splitlines()[-1].endswith(message)
 
 
-def test_a_disk_that_is_full_is_told_and_the_last_checkpoint_kept(stop_at, runner, tmp_path, monkeypatch):
+def test_full_disk_fails_and_keeps_the_last_checkpoint(stop_at, runner, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -174,5 +178,5 @@ def test_a_disk_that_is_full_is_told_and_the_last_checkpoint_kept(stop_at, runne
     monkeypatch.setattr("jitcnn.files.os.fsync", full)
     result = runner.invoke(cli, ["train", "--resume", str(tmp_path / KEPT[0])])
     assert result.exit_code == 1
-    assert "No space left on device; make room or choose a folder that can be written" in result.output.splitlines()[-1]
+    assert "No space left on device; free disk space or choose a writable folder" in result.output.splitlines()[-1]
     assert (tmp_path / KEPT[0]).read_bytes() == before

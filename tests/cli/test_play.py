@@ -1,4 +1,4 @@
-"""``jitcnn play`` and ``jitcnn report``: what they take, and how they end."""
+"""``jitcnn play`` and ``jitcnn report``."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from jitcnn_cli.main import cli
 
 @pytest.fixture
 def served(monkeypatch):
-    """What would be served, instead of serving it."""
+    """Desks passed to ``serve``, which is replaced."""
     desks = []
     monkeypatch.setattr(
         "jitcnn.web.server.serve", lambda desk, *_, on_ready, **__: desks.append(desk) or on_ready("http://here/")
@@ -24,19 +24,19 @@ def served(monkeypatch):
     return desks
 
 
-def test_the_baseline_beside_is_taken(runner, served, model_file, trained, tmp_path):
+def test_baseline_in_the_folder_is_used(runner, served, model_file, trained, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "cnn_mnist_model.npz").write_bytes(model_file.read_bytes())
     trained[0]["mnist-dense"].save(folder / "rival_model.npz")
     result = runner.invoke(cli, ["play", str(folder / "cnn_mnist_model.npz"), "--dataset", "digits", "--no-browser"])
     assert result.exit_code == 0, result.output
-    assert "mnist-cnn against mnist-dense plays at http://here/" in result.output
+    assert "serving mnist-cnn with baseline mnist-dense at http://here/" in result.output
     (desk,) = served
     assert (desk.baseline.name, desk.data.name) == ("mnist-dense", "digits")
 
 
-def test_a_baseline_of_one_s_own_is_taken(runner, served, model_file, tmp_path):
+def test_baseline_option_is_used(runner, served, model_file, tmp_path):
     mnist_dense(seed=3).save(tmp_path / "mine.npz")
     result = runner.invoke(
         cli, ["play", str(model_file), "--baseline", str(tmp_path / "mine.npz"), "--dataset", "digits"]
@@ -46,25 +46,25 @@ def test_a_baseline_of_one_s_own_is_taken(runner, served, model_file, tmp_path):
 
 
 @pytest.mark.compiled
-def test_without_a_model_one_is_trained(runner, served, tmp_path, monkeypatch):
+def test_net_is_trained_when_no_model_is_given(runner, served, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jitcnn_cli.commands.play.BASELINE_EPOCHS", 1)
     result = runner.invoke(cli, ["play"])
     assert result.exit_code == 0, result.output
-    assert "training one on the embedded digits, for this page alone" in result.output
+    assert "training one on the embedded digits (not saved)" in result.output
     assert served[0].model.name == "mnist-cnn"
 
 
-def test_what_is_missing_is_told(runner, model_file, monkeypatch):
+def test_missing_dependency_is_reported(runner, model_file, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "jitcnn.web.server", raising=False)
     result = runner.invoke(cli, ["play", str(model_file)])
     assert result.exit_code == 1
-    assert "jitcnn play needs uvicorn, which is not installed: pip install 'jitcnn[play]'." in result.output
+    assert "jitcnn play requires uvicorn, which is not installed: run pip install 'jitcnn[play]'." in result.output
 
 
 @pytest.mark.compiled
-def test_it_serves_until_it_is_told_to_end(model_file):
+def test_server_runs_until_sigterm(model_file):
     command = [
         sys.executable,
         "-m",
@@ -86,7 +86,7 @@ def test_it_serves_until_it_is_told_to_end(model_file):
             assert "<title>jitcnn" in requests.get(address, timeout=30).text
             taken = second_server(address)
             assert taken.returncode == 1
-            assert "cannot be had: Address already in use; name another with --port." in taken.stderr
+            assert "is not available: Address already in use; choose another with --port." in taken.stderr
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
         finally:
@@ -95,7 +95,7 @@ def test_it_serves_until_it_is_told_to_end(model_file):
 
 
 def second_server(address):
-    """A second server on the same port, without a net to load."""
+    """Start a second server on the same port, without loading a net."""
     port = address.rstrip("/").rpartition(":")[2]
     text = (
         "from jitcnn.web.server import serve\nfrom jitcnn.errors import JitCNNError\nimport sys\n"
@@ -104,11 +104,11 @@ def second_server(address):
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_report_names_its_file(runner, model_file, tmp_path):
+def test_report_is_written_and_its_file_is_named(runner, model_file, tmp_path):
     page = tmp_path / "page.html"
     result = runner.invoke(
         cli, ["report", str(model_file), "-o", str(page), "--dataset", "digits", "--limit", "20", "--reach", "0"]
     )
     assert result.exit_code == 0, result.output
-    assert f"{page}: mnist-cnn on digits, one page of" in result.output.replace("\n", "")
+    assert f"MB) written to {page}" in result.output.replace("\n", "")
     assert page.read_text().startswith("<!doctype html>")

@@ -1,4 +1,4 @@
-"""The race: a target, an end, and a receipt."""
+"""``jitcnn race``: target, exit code and receipt."""
 
 import json
 
@@ -20,7 +20,7 @@ def raced(runner, tmp_path):
     return run
 
 
-def test_a_target_that_is_reached_ends_the_run(raced):
+def test_run_ends_when_the_target_is_reached(raced):
     result, receipt = raced("--target", "20")
     assert result.exit_code == 0, result.output
     assert "20 % after" in result.output
@@ -32,7 +32,7 @@ def test_a_target_that_is_reached_ends_the_run(raced):
     assert {"command", "date", "processor", "cores", "threads", "versions"} <= set(receipt)
 
 
-def test_a_target_out_of_reach_is_told_by_exit_code_and_screen(raced):
+def test_missed_target_fails(raced):
     result, receipt = raced("--target", "100")
     assert result.exit_code == 1
     assert "2 of 2 runs did not reach 100 %" in result.output
@@ -40,13 +40,13 @@ def test_a_target_out_of_reach_is_told_by_exit_code_and_screen(raced):
     assert [run["seconds"] for run in receipt["runs"]] == [None, None]
 
 
-def test_a_stranger_gets_the_same_weights(raced):
+def test_weights_are_reproducible_for_any_thread_count(raced):
     first, second = (raced("--target", "20", "--threads", threads)[1]["runs"] for threads in ("1", "2"))
     assert [run["weights_sha256"] for run in first] == [run["weights_sha256"] for run in second]
     assert first[0]["weights_sha256"] != first[1]["weights_sha256"]
 
 
-def test_the_net_takes_as_many_classes_as_the_pictures_have(runner, tmp_path):
+def test_net_is_adapted_to_the_number_of_classes(runner, tmp_path):
     for name, grey in (("dark", 30), ("light", 220)):
         (tmp_path / "two" / name).mkdir(parents=True)
         for k in range(5):

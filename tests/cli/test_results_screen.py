@@ -1,4 +1,4 @@
-"""What the screen says of a finished training."""
+"""Screen output after training."""
 
 import numpy as np
 from rich.console import Console
@@ -8,13 +8,16 @@ from jitcnn.shift import ShiftRow, ShiftTest
 from jitcnn_cli.results_screen import show_shifts
 
 
-def test_classes_are_called_by_their_names():
+def test_class_names_are_shown():
     pictures, labels = np.zeros((2, 3, 4, 4), np.uint8), np.array([0, 1])
     data = Dataset("pets", "here", pictures, labels, pictures, labels, ("cat", "dog"), examined_on="validation")
     shifts = ShiftTest(["net"], 1, 0, 2, [ShiftRow(0, [1], [0.9], [1.0]), ShiftRow(1, [0], [0.6], [0.5])])
     console = Console(record=True, width=110)
     show_shifts(console, shifts, data)
     told = console.export_text()
-    assert "shift test: an image of class dog, moved right and down, and 2 validation images" in told
+    assert (
+        "shift test: predictions for one image of class dog and accuracy on 2 validation images, shifted right and down"
+        in told
+    )
     assert "dog (90% confidence)" in told
     assert "cat (60% confidence)" in told

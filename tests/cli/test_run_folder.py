@@ -1,4 +1,4 @@
-"""The names of the files of a run."""
+"""File names in the output folder of a run."""
 
 import pytest
 
@@ -15,12 +15,12 @@ from jitcnn_cli.run_folder import BASELINE, baseline_beside, model_file
         ("my net/2", "my_net_2_model.npz"),
     ],
 )
-def test_a_model_file_carries_the_name_of_its_net(net, name):
+def test_model_file_contains_the_net_name(net, name):
     assert model_file(net) == name
 
 
 @pytest.mark.parametrize("name", [model_file(BASELINE), "rival_model.npz"])
-def test_a_baseline_is_found_under_its_name_and_its_old_name(name, tmp_path):
+def test_baseline_is_found_by_current_and_old_name(name, tmp_path):
     assert baseline_beside(tmp_path / "cnn_mnist_model.npz", mnist_cnn()) is None
     mnist_dense().save(tmp_path / name)
     assert baseline_beside(tmp_path / "cnn_mnist_model.npz", mnist_cnn()).name == "mnist-dense"

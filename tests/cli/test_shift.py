@@ -1,4 +1,4 @@
-"""``jitcnn shift``: trained, mapped, shown, kept, and stopped."""
+"""``jitcnn shift``: training, maps, output files and interruption."""
 
 import json
 
@@ -15,7 +15,7 @@ QUICK = ["shift", "--dataset", "digits", "--limit", "48", "--epochs", "1", "--re
 
 @pytest.fixture
 def shifted(runner, tmp_path):
-    """Run it into a folder of its own: result, and what is in the JSON file."""
+    """Run the command in its own folder; returns the result and the contents of the JSON file."""
 
     def run(*arguments):
         files = ["--json", str(tmp_path / "shift.json"), "-o", str(tmp_path / "shift.png")]
@@ -26,27 +26,27 @@ def shifted(runner, tmp_path):
     return run
 
 
-def test_every_net_can_be_chosen():
+def test_options_match_the_lab_nets():
     assert tuple(LAB_NETS) == shift.LAB_NETS
 
 
-def test_trained_mapped_shown_and_kept(shifted, tmp_path):
+def test_nets_are_trained_mapped_and_saved(shifted, tmp_path):
     result, record = shifted(*QUICK, "--nets", "dense", "--nets", "dense")
     assert result.exit_code == 0, result.output
-    assert "digits, 48 training images, 1 epochs each; maps of 20 test images, up to 1 pixels" in result.output
+    assert "digits: 48 training images, 1 epoch per model, 20 test images, shifts up to ±1 pixels" in result.output
     for net in record["nets"]:
-        how = "shifted" if net["augmented"] else "unmoved"
+        how = "shifted" if net["augmented"] else "unshifted"
         unmoved = f"{100 * net['accuracy'][1][1]:.1f}"
         assert any(
             "dense baseline" in line and how in line and "25,450" in line and unmoved in line and "–" in line
             for line in result.output.splitlines()
         )
-    assert result.output.count("images/s), map") == 2
+    assert result.output.count("images/s), evaluation") == 2
     assert {path.name for path in tmp_path.iterdir()} == {"shift.json", "shift.png", "shift_lines.png"}
     assert {"total_seconds", "conclusion", "processor"} <= set(record)
 
 
-def test_a_saved_net_is_mapped_and_nothing_is_trained(shifted, model_file, tmp_path, monkeypatch):
+def test_saved_net_is_mapped_without_training(shifted, model_file, tmp_path, monkeypatch):
     monkeypatch.setattr(lab_module, "fit", None)
     result, record = shifted(
         "shift", "--dataset", "digits", "--model", str(model_file), "--reach", "1", "--images", "30"
@@ -57,12 +57,12 @@ def test_a_saved_net_is_mapped_and_nothing_is_trained(shifted, model_file, tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {"shift.json", "shift.png"}
 
 
-def test_json_can_be_printed_alone(runner, tmp_path):
+def test_json_is_printed_to_stdout(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--nets", "dense", "--json", "-", "-o", str(tmp_path / "shift.png")])
     assert [net["name"] for net in json.loads(result.stdout)["nets"]] == ["dense", "dense"]
 
 
-def test_ctrl_c_shows_and_keeps_what_was_measured(shifted, monkeypatch, tmp_path):
+def test_ctrl_c_shows_and_saves_the_results_so_far(shifted, monkeypatch, tmp_path):
     trained = []
 
     def stopped_the_second_time(model, data, **how):
@@ -74,20 +74,20 @@ def test_ctrl_c_shows_and_keeps_what_was_measured(shifted, monkeypatch, tmp_path
     monkeypatch.setattr(lab_module, "fit", stopped_the_second_time)
     result, record = shifted(*QUICK, "--nets", "dense")
     assert result.exit_code == 130
-    assert "stopped: what was measured so far is shown and kept" in result.output
-    assert "unmoved images:" in result.output
+    assert "interrupted: showing and saving the results so far" in result.output
+    assert "unshifted images:" in result.output
     assert [net["augmented"] for net in record["nets"]] == [False]
     assert record["interrupted"] is True
     assert (tmp_path / "shift.png").exists()
 
 
-def test_a_model_that_is_not_to_be_trained_takes_no_epochs(runner, model_file):
+def test_model_with_epochs_or_nets_fails(runner, model_file):
     result = runner.invoke(cli, ["shift", "--model", str(model_file), "--epochs", "2", "--nets", "max"])
     assert result.exit_code == 2
-    assert "--model trains nothing: leave out --epochs and --nets." in result.output
+    assert "--model does not train: leave out --epochs and --nets." in result.output
 
 
-def test_a_picture_that_can_not_be_written_is_told_before_anything_is_trained(runner, tmp_path):
+def test_unwritable_output_fails_before_training(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "-o", str(tmp_path / "none" / "shift.png")])
     assert result.exit_code == 1
-    assert "cannot be written: there is no such folder" in result.output
+    assert "cannot be written: the folder does not exist" in result.output

@@ -1,4 +1,4 @@
-"""``jitcnn train`` from top to bottom, and where it must refuse."""
+"""``jitcnn train``: screen, files, options, errors and signals."""
 
 import json
 import os
@@ -27,7 +27,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Screen and folder of one short training."""
+    """Output and folder of a short training."""
     from click.testing import CliRunner
 
     folder = tmp_path_factory.mktemp("run")
@@ -36,7 +36,7 @@ def run(tmp_path_factory):
     return result.output, folder
 
 
-def test_the_screen_tells_everything_in_order(run):
+def test_screen_shows_all_parts_in_order(run):
     screen, _ = run
     parts = [
         "jitcnn 0.",
@@ -44,24 +44,24 @@ def test_the_screen_tells_everything_in_order(run):
         "mnist-cnn: 225,034 parameters",
         "Conv2D 32→64 3×3 + ReLU",
         "receptive field",
-        "for batches of 16",
+        "for batch size 16",
         "baseline mnist-dense (no convolution): 535,818 parameters",
-        "data: digits, 64 training and 64 test images",
+        "data set digits: 64 training and 64 test images",
         "recipe digits: textbook settings on the embedded digits (data set digits, model mnist-cnn)",
         "  optimizer  sgd, learning rate 0.01, momentum 0.9, nesterov off, weight decay 0, decoupled off",
         "  schedule   constant",
         "  run        epochs 1, batch size 16, label smoothing 0, average none, normalise off, baseline on",
         "  augment    none",
-        "  by option  epochs\n",
+        "  overrides  epochs\n",
         "He initialisation, pixels / 255, seed 0",
         "training mnist-cnn",
-        "epoch  1 of 1   train loss",
+        "epoch  1/1   train loss",
         "training mnist-dense",
-        "result: mnist-cnn reads",
-        "dense against CNN",
+        "result: mnist-cnn, test accuracy",
+        "comparison with the baseline",
         "learned filters",
         "shift test",
-        "images unmoved",
+        "accuracy unshifted",
         "files written",
     ]
     places = [screen.find(part) for part in parts]
@@ -69,7 +69,7 @@ def test_the_screen_tells_everything_in_order(run):
     assert places == sorted(places)
 
 
-def test_every_file_is_written_whole(run):
+def test_all_files_are_valid(run):
     _, folder = run
     assert sorted(p.name for p in folder.iterdir()) == FILES
     assert CNN.load(folder / FILES[0]).parameter_count == 225_034
@@ -78,15 +78,16 @@ def test_every_file_is_written_whole(run):
             opened.verify()
 
 
-def test_the_history_holds_the_figures_of_the_screen(run):
+def test_history_matches_the_screen(run):
     screen, folder = run
     history = json.loads((folder / "history.json").read_text())
     result = history["results"]["mnist-cnn"]
     assert (
-        f"reads {result['correct']:,} of {result['total']:,} test images correctly: {result['accuracy']:.2%}" in screen
+        f"test accuracy {result['accuracy']:.2%} ({result['correct']:,} of {result['total']:,} images correct)"
+        in screen
     )
     assert [len(h["epochs"]) for h in history["histories"].values()] == [1, 1]
-    assert [h["epochs"][0]["remarks"] for h in history["histories"].values()] == [[], []]  # all is well
+    assert [h["epochs"][0]["remarks"] for h in history["histories"].values()] == [[], []]  # no warnings
     assert len(history["shift_test"]["rows"]) == 6
     recipe = load_recipe("digits").changed(epochs=1)
     assert history["settings"] == {"recipe": recipe.as_dict(), "impl": "auto", "seed": 0, "validation": None}
@@ -94,14 +95,14 @@ def test_the_history_holds_the_figures_of_the_screen(run):
     assert {"processor", "cores", "threads", "versions"} <= set(history)
 
 
-def test_same_seed_same_model(run, runner, tmp_path):
+def test_same_seed_gives_the_same_model(run, runner, tmp_path):
     _, folder = run
     assert runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)]).exit_code == 0
     first, second = (CNN.load(place / FILES[0]) for place in (folder, tmp_path))
     assert [p.tobytes() for p in first.parameters()] == [p.tobytes() for p in second.parameters()]
 
 
-def test_the_dense_net_alone_has_no_baseline_and_no_filters(runner, tmp_path):
+def test_dense_net_has_no_baseline_and_no_filters(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--model", "mnist-dense", "--output", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "baseline mnist-dense" not in result.output
@@ -110,7 +111,7 @@ def test_the_dense_net_alone_has_no_baseline_and_no_filters(runner, tmp_path):
     assert not (tmp_path / FILES[2]).exists()
 
 
-def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(runner, tmp_path):
+def test_recipe_file_sets_data_set_and_net_and_options_override_it(runner, tmp_path):
     own = tmp_path / "own.toml"
     own.write_text(
         'dataset = "digits"\nmodel = "mnist-dense"\nepochs = 2\nbatch_size = 8\n[optimizer]\nkind = "adamw"\n'
@@ -119,19 +120,19 @@ def test_a_recipe_of_ones_own_decides_data_set_and_net_and_options_change_it(run
     train = ["train", "--recipe", str(own), "--limit", "64", "--output", str(tmp_path)]
     result = runner.invoke(cli, [*train, "--lr", "0.002", "--batch-size", "16"])
     assert result.exit_code == 0, result.output
-    assert "data: digits, 64 training" in result.output
+    assert "data set digits: 64 training" in result.output
     assert (
         "optimizer  adamw, learning rate 0.002, betas [0.9, 0.999], epsilon 1e-08, weight decay 0.01" in result.output
     )
     assert "epochs 2, batch size 16, label smoothing 0, average none, normalise off, baseline off" in result.output
-    assert "by option  batch size, learning rate\n" in result.output
+    assert "overrides  batch size, learning rate\n" in result.output
     assert CNN.load(tmp_path / "mnist-dense_model.npz").name == "mnist-dense"
     assert not (tmp_path / FILES[0]).exists()
     result = runner.invoke(cli, [*train, "--epochs", "1"])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == (
-        "Error: The schedule is longer than the run: its warm-up ends after 1 epochs, and the run has 1; "
-        "put it earlier or train for more epochs."
+        "Error: The schedule is longer than the run: its warm-up ends after 1 epochs, but the run has 1; "
+        "move it earlier or train for more epochs."
     )
 
 
@@ -163,12 +164,12 @@ def my_net(tmp_path):
     return write
 
 
-def test_a_net_of_ones_own_is_trained_and_kept(runner, tmp_path, my_net):
+def test_net_from_a_file_is_trained_and_saved(runner, tmp_path, my_net):
     arguments = [*QUICK, "--model", my_net(), "--seed", "3", "--impl", "im2col", "--output", str(tmp_path / "out")]
     result = runner.invoke(cli, arguments)
     assert result.exit_code == 0, result.output
     assert "mine: 500 parameters" in result.output
-    assert "mine reads" in result.output
+    assert "result: mine, test accuracy" in result.output
     assert "baseline mnist-dense" in result.output
     assert (
         CNN.load(tmp_path / "out" / "mine_model.npz").to_toml().startswith('name = "mine"\ninput_shape = [1, 28, 28]')
@@ -188,13 +189,13 @@ def test_a_net_of_ones_own_is_trained_and_kept(runner, tmp_path, my_net):
         ('"Flatten"', '"ReLU"', "my_net.toml, line 13: layer 3 of 3 (Dense) expects input of shape (N, in_features)"),
     ],
 )
-def test_a_net_that_does_not_fit_is_told_in_one_line(old, new, message, runner, tmp_path, my_net):
+def test_invalid_net_file_fails_with_one_line(old, new, message, runner, tmp_path, my_net):
     result = runner.invoke(cli, [*QUICK, "--model", my_net(MY_NET.replace(old, new)), "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert message in result.output.splitlines()[-1]
 
 
-def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, monkeypatch):
+def test_auto_without_mnist_prints_one_line(runner, tmp_path, empty_cache, monkeypatch):
     from jitcnn.data import idx_sets
 
     monkeypatch.setattr(idx_sets, "mirrors_that_answer", lambda urls, seconds: [])
@@ -202,13 +203,13 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
     lines = [line for line in result.output.splitlines() if "MNIST is not on disk" in line]
     assert len(lines) == 1
     assert "--data-dir" in lines[0]
-    assert "data: digits" in result.output
+    assert "data set digits: " in result.output
 
 
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--output", "/proc/none"], 1, "--output /proc/none cannot be written: .*; name another folder."),
+        (["--output", "/proc/none"], 1, "--output /proc/none cannot be written: .*; choose another folder."),
         (["--threads", "9999"], 1, "--threads must be at most"),
         (["--epochs", "0"], 2, "0 is not in the range"),
         (["--lr", "-1"], 2, "-1.0 is not in the range"),
@@ -221,23 +222,23 @@ def test_auto_without_mnist_says_so_in_one_line(runner, tmp_path, empty_cache, m
         ),
         (["--recipe", "none.toml"], 1, "The recipe none.toml cannot be read: No such file"),
         (["--model", "mnist-ccn"], 1, "Unknown model 'mnist-ccn' .did you mean 'mnist-cnn'"),
-        (["--model", "none.toml"], 1, "Expected the description of a net at none.toml, found none"),
+        (["--model", "none.toml"], 1, "Expected an architecture file at none.toml, found none"),
         (["--data-dir", "/none"], 2, "'/none' does not exist"),
     ],
 )
-def test_bad_options_are_told(options, code, message, runner, tmp_path):
+def test_invalid_options_fail(options, code, message, runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--output", str(tmp_path), *options])
     assert result.exit_code == code, result.output
     assert __import__("re").search(message, result.output)
 
 
-def test_a_folder_without_mnist_is_told(runner, tmp_path):
+def test_folder_without_mnist_fails(runner, tmp_path):
     result = runner.invoke(cli, ["train", "--data-dir", str(tmp_path), "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert "Error: Expected the four MNIST files" in result.output
 
 
-def test_a_disk_that_is_full_at_the_end_is_told(runner, tmp_path, monkeypatch):
+def test_full_disk_at_the_end_fails(runner, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -245,26 +246,26 @@ def test_a_disk_that_is_full_at_the_end_is_told(runner, tmp_path, monkeypatch):
     result = runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert "could not be written to" in result.output
-    assert "No space left on device; make room or name another --output" in result.output
+    assert "No space left on device; free disk space or choose another --output" in result.output
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
-def test_a_learning_rate_that_explodes_is_told(runner, tmp_path):
+def test_non_finite_loss_names_the_layer(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--epochs", "3", "--lr", "1e12", "--output", str(tmp_path)])
     assert result.exit_code == 1
     assert "The loss became" in result.output
     assert "not finite first: the output of" in result.output
 
 
-def test_a_learning_rate_that_is_too_high_is_remarked(runner, tmp_path):
+def test_too_high_learning_rate_prints_warnings(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--lr", "1e3", "--no-baseline", "--output", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    for remark in ("exploding gradients: a step", "worse than guessing: the loss is", "dead filters: "):
+    for remark in ("exploding gradients: a step", "worse than chance: the loss is", "dead filters: "):
         assert remark in result.output
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
-def test_ctrl_c_saves_what_was_learnt(tmp_path):
+def test_ctrl_c_saves_the_model(tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -288,7 +289,7 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path):
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "stopped: what was learnt so far is kept" in rest
+    assert "interrupted: saving the weights trained so far" in rest
     assert "Traceback" not in errors
     assert CNN.load(tmp_path / FILES[0]).parameter_count == 225_034
     assert json.loads((tmp_path / "history.json").read_text())["histories"]["mnist-cnn"]["interrupted"] is True
@@ -296,7 +297,7 @@ def test_ctrl_c_saves_what_was_learnt(tmp_path):
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_request_to_end_while_kernels_are_compiled_is_obeyed(number, tmp_path):
+def test_signal_during_compilation_stops_the_run(number, tmp_path):
     kernels, output = tmp_path / "kernels", tmp_path / "output"
     command = [sys.executable, "-m", "jitcnn_cli", "train", "--dataset", "digits", "--output", str(output)]
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(kernels)}
@@ -307,14 +308,14 @@ def test_a_request_to_end_while_kernels_are_compiled_is_obeyed(number, tmp_path)
             time.sleep(0.05)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    # A shell reports 130 for either; Python ends by the signal itself where the interrupt fell into an exec().
+    # A shell reports 130 for either; Python dies by the signal itself if the interrupt arrives during an exec().
     assert process.returncode in (130, -signal.SIGINT), errors
-    assert errors == "Stopped, as Ctrl-C or SIGTERM asked.\n"
+    assert errors == "Interrupted by Ctrl-C or SIGTERM.\n"
     assert os.listdir(output) == []
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
-def test_ctrl_c_while_the_model_is_saved_waits_until_it_is(runner, tmp_path, monkeypatch):
+def test_ctrl_c_while_saving_takes_effect_afterwards(runner, tmp_path, monkeypatch):
     def asked(descriptor):
         os.kill(os.getpid(), signal.SIGINT)
         os_fsync(descriptor)
@@ -327,22 +328,22 @@ def test_ctrl_c_while_the_model_is_saved_waits_until_it_is(runner, tmp_path, mon
     assert CNN.load(tmp_path / FILES[0]).parameter_count == 225_034
 
 
-def test_ctrl_c_during_the_last_examination_leaves_the_model(runner, tmp_path, monkeypatch):
+def test_ctrl_c_during_the_last_evaluation_keeps_the_model(runner, tmp_path, monkeypatch):
     monkeypatch.setattr(training_screen, "evaluate", MagicMock(side_effect=KeyboardInterrupt))
     result = runner.invoke(cli, [*QUICK, "--no-baseline", "--output", str(tmp_path)])
     assert result.exit_code == 130, result.output
     assert os.listdir(tmp_path) == [FILES[0]]
 
 
-def test_validation_images_are_examined_instead_of_the_test_images(runner, tmp_path):
+def test_validation_images_replace_the_test_images(runner, tmp_path):
     result = runner.invoke(cli, [*QUICK, "--validation", "16", "--no-baseline", "--output", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "data: digits, 48 training and 16 validation images" in result.output
+    assert "data set digits: 48 training and 16 validation images" in result.output
     record = json.loads((tmp_path / "history.json").read_text())
     assert (record["train_images"], record["test_images"], record["settings"]["validation"]) == (48, 16, 16)
     assert record["examined_on"] == "validation"
     told = result.output.replace("not on the test images", "")
     assert "validation loss" in told
-    assert "of 16 validation images correctly" in told
+    assert "validation accuracy" in told
     assert "test loss" not in told
     assert "test images" not in told

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from resume.trainings import BATCHES, EPOCHS, bits, figures, interrupted, net, train
 
-from jitcnn import CNN, SGD, Checkpoints
+from jitcnn import CNN, SGD, Callback, Checkpoints
 from jitcnn.errors import CheckpointError
-from jitcnn.resume import read_training
+from jitcnn.training.resume import read_training
 
 
 @pytest.mark.parametrize("every", [1, 4, "1epoch", "2epochs"])
@@ -75,11 +75,13 @@ def test_checkpoints_do_not_change_the_training(few, uninterrupted, tmp_path):
 def test_checkpoint_is_a_model_file(few, tmp_path):
     path, model = tmp_path / "checkpoint.npz", net()
 
-    def press(batch, *_):
-        if batch == 4:
-            raise KeyboardInterrupt
+    class StopAfterFour(Callback):
+        def on_batch_end(self, trainer):
+            if trainer.batch == 4:
+                trainer.stop()
 
-    train(model, few, checkpoint=Checkpoints(path, 4), on_batch=press)
+    history = train(model, few, checkpoint=Checkpoints(path, 4), callbacks=[StopAfterFour()])
+    assert (history.epochs, history.interrupted) == ([], False)
     loaded = CNN.load(path)
     assert bits(loaded) == bits(model)
     np.testing.assert_array_equal(loaded.predict_proba(few.x_test), model.predict_proba(few.x_test))

@@ -8,8 +8,8 @@ from resume.trainings import bits, net, train
 
 from jitcnn import SGD, Adam, Checkpoints, Recipe, fit_by
 from jitcnn.checkpoint import read_checkpoint, write_checkpoint
-from jitcnn.checkpointing import Every
 from jitcnn.errors import CheckpointError, ConfigError
+from jitcnn.training.checkpointing import Every
 
 
 def other_data(data):

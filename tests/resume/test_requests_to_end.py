@@ -6,8 +6,9 @@ import signal
 import pytest
 from resume.trainings import bits, figures, net, train
 
-from jitcnn import Checkpoints, files, training
+from jitcnn import Checkpoints, files
 from jitcnn.metrics import evaluate
+from jitcnn.training import trainer
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
@@ -24,7 +25,7 @@ def test_signal_during_training_writes_a_checkpoint(number, few, uninterrupted, 
     assert signal.getsignal(number) is before
     model, seen = net(), []
     train(model, few, resume=path, on_batch=lambda *batch: seen.append(batch[0]))
-    assert seen[0] == 5  # the training stopped after the fourth batch
+    assert seen[0] == 4  # the training stopped after the third batch
     assert bits(model) == bits(uninterrupted[0])
 
 
@@ -45,7 +46,7 @@ def test_signal_during_evaluation_takes_effect_afterwards(number, few, uninterru
         os.kill(os.getpid(), number)
         return evaluate(*arguments)
 
-    monkeypatch.setattr(training, "evaluate", asked)
+    monkeypatch.setattr(trainer, "evaluate", asked)
     history = train(net(), few, checkpoint=tmp_path / "checkpoint.npz")
     assert history.interrupted
     assert len(history.epochs) == 1
@@ -60,7 +61,7 @@ def test_ctrl_c_during_evaluation_keeps_the_weights(few, monkeypatch):
     def asked(*_):
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(training, "evaluate", asked)
+    monkeypatch.setattr(trainer, "evaluate", asked)
     model, learnt = net(), net()
     assert train(model, few, average=None).interrupted
     monkeypatch.undo()

@@ -1,17 +1,21 @@
 """When and where a training run writes its checkpoints."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .errors import CheckpointError, ConfigError
-from .files import remove_leftovers
-from .interrupts import HeldInterrupts
-from .resume import FilePath, Progress, Training
+from ..errors import CheckpointError, ConfigError
+from ..files import remove_leftovers
+from ..history import Epoch
+from ..interrupts import HeldInterrupts
+from .callbacks import Callback
+from .resume import FilePath, Progress
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
 
 UNITS = {"batch": "batches", "epoch": "epochs"}
 
@@ -38,8 +42,8 @@ class Every:
         return f"{self.count}{self.unit}"
 
 
-@dataclass(frozen=True)
-class Checkpoints:
+@dataclass
+class Checkpoints(Callback):
     """Where and how often a training is written, while it runs, at its end, and on Ctrl-C or SIGTERM.
 
     Parameters
@@ -59,10 +63,11 @@ class Checkpoints:
     path: FilePath
     every: Every | str | int = "1epoch"
     notes: Mapping[str, Any] = field(default_factory=dict)
+    _interrupts: HeldInterrupts = field(default_factory=HeldInterrupts, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.every, Every):
-            object.__setattr__(self, "every", Every.parse(self.every))
+            self.every = Every.parse(self.every)
         try:
             remove_leftovers(self.path)
             with TemporaryFile(dir=Path(self.path).parent):
@@ -72,17 +77,28 @@ class Checkpoints:
                 f"The checkpoint {self.path} cannot be written: {error.strerror or error}; name a folder that can."
             ) from error
 
-    @contextmanager
-    def keeping(self, training: Training) -> Iterator[Callable[[], None]]:
-        """What is to be called between batches and between epochs; Ctrl-C and SIGTERM are obeyed there alone."""
-        with HeldInterrupts() as interrupts:
+    def on_train_begin(self, trainer: "Trainer") -> None:
+        """Defer Ctrl-C and SIGTERM to the end of a batch or an epoch."""
+        trainer.record_settings()
+        self._interrupts = HeldInterrupts()
+        self._interrupts.__enter__()
 
-            def keep() -> None:
-                if interrupts.asked or self._is_due(training.progress):
-                    training.save(self.path, {**self.notes, "every": str(self.every)})
-                interrupts.obey()
+    def on_batch_end(self, trainer: "Trainer") -> None:
+        """Write if due or asked to stop."""
+        self._keep(trainer)
 
-            yield keep
+    def on_epoch_end(self, trainer: "Trainer", epoch: Epoch) -> None:
+        """Write if due or asked to stop."""
+        self._keep(trainer)
+
+    def on_train_end(self, trainer: "Trainer") -> None:
+        """Handle Ctrl-C and SIGTERM as before."""
+        self._interrupts.__exit__()
+
+    def _keep(self, trainer: "Trainer") -> None:
+        if self._interrupts.asked or self._is_due(trainer.progress):
+            trainer.state.save(self.path, {**self.notes, "every": str(self.every)})
+        self._interrupts.obey()
 
     def _is_due(self, at: Progress) -> bool:
         assert isinstance(self.every, Every)

@@ -1,0 +1,20 @@
+"""Training: the step, the ``Trainer`` with its callbacks, checkpoints and warnings, and ``fit``."""
+
+from .callbacks import Callback
+from .checkpointing import Checkpoints
+from .fitting import fit, fit_by, model_by, prepare
+from .settings import TrainingSettings
+from .step import train_step
+from .trainer import Trainer
+
+__all__ = [
+    "Callback",
+    "Checkpoints",
+    "Trainer",
+    "TrainingSettings",
+    "fit",
+    "fit_by",
+    "model_by",
+    "prepare",
+    "train_step",
+]

@@ -1,0 +1,91 @@
+"""Callbacks: what else happens during a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..functional.pixels import normalise
+from ..history import Epoch
+from .health import Watch, remarks
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+HEALTH_IMAGES = 256  # training images on which filters must be active to count as alive
+
+
+class Callback:
+    """Base of callbacks; override the methods you need.
+
+    During ``on_batch_end`` and ``on_epoch_end`` the model holds the weights of the last step. With weight averaging, use
+    ``trainer.averaged_weights()`` to see the weights that are evaluated.
+
+    Examples
+    --------
+    >>> from jitcnn import fit, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> class StopWhenGood(Callback):
+    ...     def on_epoch_end(self, trainer, epoch):
+    ...         if epoch.test_accuracy > 0.5:
+    ...             trainer.stop()
+    >>> len(fit(mnist_dense(), load_digits(), epochs=5, callbacks=[StopWhenGood()]).epochs)
+    1
+    """
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Called once, before the first batch, and after the state of a checkpoint was loaded."""
+
+    def on_batch_end(self, trainer: Trainer) -> None:
+        """Called after each update; ``trainer.batch``, ``trainer.loss`` and ``trainer.progress`` describe it."""
+
+    def warnings(self, trainer: Trainer, train_loss: float) -> Sequence[str]:
+        """Sentences for ``Epoch.remarks``; called at the end of an epoch, on the weights that are evaluated."""
+        return ()
+
+    def on_epoch_end(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Called after the evaluation that ends an epoch; ``trainer.history`` already contains it."""
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Called once, also if the training was stopped, interrupted or failed."""
+
+
+class Health(Callback):
+    """Warns of exploding gradients, dead filters and a loss above chance level."""
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+
+    def on_batch_end(self, trainer: Trainer) -> None:
+        """Record the size of the update."""
+        self._watch.look(trainer.batch, trainer.model, trainer.optimizer.learning_rate)
+
+    def warnings(self, trainer: Trainer, train_loss: float) -> Sequence[str]:
+        """The warnings of the epoch that ends."""
+        watch, self._watch = self._watch, Watch()
+        model = trainer.model
+        images = normalise(trainer.data.x_train[:HEALTH_IMAGES], model.mean, model.std)
+        return remarks(model, images, train_loss, watch)
+
+
+class BatchFunction(Callback):
+    """Calls a function with (batch number from 1, batches per epoch, images of this epoch so far)."""
+
+    def __init__(self, function: Callable[[int, int, int], object]) -> None:
+        self._function = function
+
+    def on_batch_end(self, trainer: Trainer) -> None:
+        """Call it."""
+        self._function(trainer.batch, trainer.batches, trainer.progress.seen)
+
+
+class EpochFunction(Callback):
+    """Calls a function with the Epoch just ended, while the model holds the weights that were evaluated."""
+
+    def __init__(self, function: Callable[[Epoch], object]) -> None:
+        self._function = function
+
+    def on_epoch_end(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Call it."""
+        with trainer.averaged_weights():
+            self._function(epoch)

@@ -1,0 +1,162 @@
+"""``fit`` and ``fit_by``: a training in one call."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import numpy as np
+
+from .. import compile_ahead
+from ..data.augment import Augmentation
+from ..data.batches import minibatches
+from ..data.dataset import Dataset
+from ..history import Epoch, History
+from ..model import CNN
+from ..models import find_net
+from ..optim import SGD, Optimizer, WeightAverage
+from ..recipes import Recipe
+from ..schedules import Schedule
+from .callbacks import BatchFunction, Callback, EpochFunction
+from .checkpointing import Checkpoints
+from .resume import FilePath
+from .settings import TrainingSettings, augmentation_of
+from .step import train_step
+from .trainer import Trainer
+
+OnBatch = Callable[[int, int, int], object]
+OnEpoch = Callable[[Epoch], object]
+
+
+def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto", num_classes: int | None = None) -> CNN:
+    """Build the model of a recipe; parameters and errors as for ``find_net``."""
+    return find_net(recipe.model, seed=seed, impl=impl, num_classes=num_classes)
+
+
+def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> None:
+    """Compile or load every kernel of a training by training a copy of the model on a batch of black images.
+
+    Parameters
+    ----------
+    model : CNN, unchanged
+    batch_size : int
+    recipe : Recipe whose optimizer, weight average and augmentation are compiled too; by default SGD alone
+    """
+    if model.input_shape is None:
+        return
+    black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
+    copy = deepcopy(model)
+    optimizer = SGD() if recipe is None else recipe.make_optimizer()
+    augmentation = None if recipe is None else augmentation_of(recipe)
+    rng = np.random.default_rng()
+    with compile_ahead.helper(model, batch_size) as helper:
+        for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
+            if helper is not None:
+                compile_ahead.rehearse_the_rest(copy, x, y, optimizer)
+                helper.wait()
+            train_step(copy, x, y, optimizer)
+    if recipe is not None and recipe.average:
+        WeightAverage(recipe.average).update(copy.arrays())
+
+
+def fit(
+    model: CNN,
+    data: Dataset,
+    *,
+    optimizer: Optimizer | None = None,
+    epochs: int = 10,
+    batch_size: int = 64,
+    seed: int = 0,
+    schedule: Schedule | None = None,
+    label_smoothing: float = 0.0,
+    average: WeightAverage | None = None,
+    until: float | None = None,
+    augmentation: Augmentation | None = None,
+    checkpoint: FilePath | Checkpoints | None = None,
+    resume: FilePath | None = None,
+    on_batch: OnBatch | None = None,
+    on_epoch: OnEpoch | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> History:
+    """Train a model and evaluate it on the test images after every epoch.
+
+    Parameters
+    ----------
+    model : CNN, modified in place; it takes the class names and the preparation of the data
+    data : Dataset
+    optimizer : Optimizer, by default SGD with learning rate 0.01 and momentum 0.9
+    epochs, batch_size : int, at least 1
+    seed : int, for the order of the images and the augmentation
+    schedule : learning rate as a function of training progress, 0 … 1; by default the optimizer's rate
+    label_smoothing : float, as for ``softmax_cross_entropy``; the training loss contains it, the test loss does not
+    average : WeightAverage of the weights after each step; those are evaluated, and remain in the model at the end
+    until : test accuracy, 0 … 1, that ends the training after the epoch that reaches it
+    augmentation : Augmentation of the training images
+    checkpoint : file written after every epoch, at the end, and on Ctrl-C or SIGTERM; ``Checkpoints`` sets another interval
+    resume : checkpoint of a training begun with the same arguments; the final weights are, bit for bit, those without the
+        interruption
+    on_batch : called with (batch number from 1, batches per epoch, images of this epoch so far)
+    on_epoch : called with the Epoch just ended, while the model holds the weights that were evaluated
+    callbacks : sequence of Callback
+
+    Returns
+    -------
+    History
+        Ctrl-C (KeyboardInterrupt) ends the training early: the model keeps what it learned, and ``interrupted`` is set.
+
+    Raises
+    ------
+    ConfigError
+        If epochs or batch_size is below 1, or label_smoothing out of range.
+    ShapeError, DataError
+        If the images or the number of classes do not fit the model.
+    TrainingError
+        If the loss becomes infinite or NaN.
+    CheckpointError
+        If ``resume`` is damaged, finished, or of another training; if ``checkpoint`` cannot be written.
+    """
+    settings = TrainingSettings(
+        optimizer=optimizer or SGD(), epochs=epochs, batch_size=batch_size, seed=seed, schedule=schedule,
+        label_smoothing=label_smoothing, average=average, until=until, augmentation=augmentation,
+    )  # fmt: skip
+    return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint), resume).train()
+
+
+def fit_by(
+    recipe: Recipe,
+    model: CNN,
+    data: Dataset,
+    *,
+    seed: int = 0,
+    until: float | None = None,
+    checkpoint: FilePath | Checkpoints | None = None,
+    resume: FilePath | None = None,
+    on_batch: OnBatch | None = None,
+    on_epoch: OnEpoch | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> History:
+    """``fit`` with the settings of a recipe, which the model then records; the other parameters, result and errors as there.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe has an unknown augmentation.
+    """
+    settings = TrainingSettings.from_recipe(recipe, seed=seed, until=until)
+    model.recipe = recipe.as_dict()
+    if recipe.normalise:
+        model.normalise_by(*data.statistics())
+    return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint), resume).train()
+
+
+def _all(
+    callbacks: Sequence[Callback],
+    on_batch: OnBatch | None,
+    on_epoch: OnEpoch | None,
+    checkpoint: FilePath | Checkpoints | None,
+) -> list[Callback]:
+    """All as callbacks; checkpoints are written last."""
+    every = [*callbacks]
+    every += [] if on_batch is None else [BatchFunction(on_batch)]
+    every += [] if on_epoch is None else [EpochFunction(on_epoch)]
+    if checkpoint is not None:
+        every.append(checkpoint if isinstance(checkpoint, Checkpoints) else Checkpoints(checkpoint))
+    return every

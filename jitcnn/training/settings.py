@@ -1,0 +1,80 @@
+"""The settings of a training."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..data.augment import Augmentation
+from ..data.dataset import Dataset
+from ..errors import ConfigError
+from ..model import CNN
+from ..optim import SGD, Optimizer, WeightAverage
+from ..recipes import Recipe
+from ..schedules import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    optimizer : Optimizer, by default SGD with learning rate 0.01 and momentum 0.9
+    epochs, batch_size : int, at least 1
+    seed : int, for the order of the images and the augmentation
+    schedule : learning rate as a function of training progress, 0 … 1; by default the optimizer's rate
+    label_smoothing : float, as for ``softmax_cross_entropy``
+    average : WeightAverage of the weights after each step, or None
+    until : test accuracy, 0 … 1, that ends the training after the epoch that reaches it, or None
+    augmentation : Augmentation, or None
+
+    Raises
+    ------
+    ConfigError
+        If epochs or batch_size is below 1.
+    """
+
+    optimizer: Optimizer = field(default_factory=SGD)
+    epochs: int = 10
+    batch_size: int = 64
+    seed: int = 0
+    schedule: Schedule | None = None
+    label_smoothing: float = 0.0
+    average: WeightAverage | None = None
+    until: float | None = None
+    augmentation: Augmentation | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ConfigError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}.")
+
+    @classmethod
+    def from_recipe(cls, recipe: Recipe, *, seed: int = 0, until: float | None = None) -> "TrainingSettings":
+        """The settings of a recipe; ConfigError if it has an unknown augmentation."""
+        return cls(
+            optimizer=recipe.make_optimizer(),
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            seed=seed,
+            schedule=recipe.make_schedule(),
+            label_smoothing=recipe.label_smoothing,
+            average=WeightAverage(recipe.average) if recipe.average else None,
+            until=until,
+            augmentation=augmentation_of(recipe),
+        )
+
+    def record(self, model: CNN, data: Dataset) -> dict[str, Any]:
+        """What must be the same when the training is resumed, as plain values."""
+        optimizer, recipe = self.optimizer, model.recipe or {}
+        return {
+            **data.identity(), "epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed,
+            "optimizer": optimizer.settings(),
+            "learning_rate": optimizer.learning_rate if self.schedule is None else None,
+            "label_smoothing": self.label_smoothing, "average": self.average and self.average.decay, "until": self.until,
+            "augmentation": self.augmentation and asdict(self.augmentation),
+            **{f"recipe's {key}": recipe.get(key) for key in ("optimizer", "schedule", "normalise")},
+        }  # fmt: skip
+
+
+def augmentation_of(recipe: Recipe) -> Augmentation | None:
+    """The augmentation of a recipe, if any."""
+    return Augmentation.from_mapping(recipe.augment) if recipe.augment else None

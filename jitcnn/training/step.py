@@ -1,0 +1,39 @@
+"""The training step."""
+
+from math import isfinite
+
+from ..arrays import Array, IntArray
+from ..losses import softmax_cross_entropy
+from ..model import CNN
+from ..optim import Optimizer
+
+
+def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float = 0.0) -> float:
+    """Train on one batch: forward pass, loss, backward pass, update.
+
+    Parameters
+    ----------
+    model : CNN
+    x : ndarray of shape (N, C, H, W), float, normalised
+    y : ndarray of shape (N,), integer labels
+    optimizer : Optimizer
+    label_smoothing : float, as for ``softmax_cross_entropy``
+
+    Returns
+    -------
+    float
+        Mean cross-entropy of the batch before the update. If it is NaN or infinite, the weights are not updated.
+    """
+    return step_with_logits(model, x, y, optimizer, label_smoothing)[0]
+
+
+def step_with_logits(
+    model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float
+) -> tuple[float, Array]:
+    """As ``train_step``, and return the logits (N, classes) too."""
+    logits = model.logits(x)
+    loss, d_logits = softmax_cross_entropy(logits, y, label_smoothing)
+    if isfinite(loss):
+        model.backward_logits(d_logits)
+        optimizer.step(model.parameters(), model.gradients())
+    return loss, logits

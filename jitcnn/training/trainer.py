@@ -1,0 +1,179 @@
+"""``Trainer``: the training loop."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..data.batches import minibatches
+from ..data.dataset import Dataset
+from ..errors import TrainingError
+from ..history import Epoch, History
+from ..metrics import evaluate
+from ..model import CNN
+from ..optim import Optimizer
+from .callbacks import Callback, Health
+from .health import first_break
+from .resume import FilePath, Progress, Training
+from .settings import TrainingSettings
+from .step import step_with_logits
+
+
+class Trainer:
+    """Trains a model, evaluates it on the test images after every epoch, and calls callbacks.
+
+    Parameters
+    ----------
+    model : CNN, modified in place; it takes the class names and the preparation of the data
+    data : Dataset
+    settings : TrainingSettings
+    callbacks : sequence of Callback, called in this order, after the built-in ``Health``
+    resume : path of a checkpoint of the same training, to continue it bit for bit, or None
+
+    Attributes
+    ----------
+    model, data, settings, optimizer
+    history : History, the epochs so far
+    progress : Progress, the epoch, and the images of it seen so far
+    batch, batches : int, number of the last batch from 1, and batches per epoch
+    loss : float, mean cross-entropy of the last batch
+
+    Raises
+    ------
+    ShapeError, DataError
+        If the images or the number of classes do not fit the model.
+    CheckpointError
+        If ``resume`` is damaged, finished, or of another training.
+    """
+
+    def __init__(
+        self,
+        model: CNN,
+        data: Dataset,
+        settings: TrainingSettings,
+        callbacks: Sequence[Callback] = (),
+        resume: FilePath | None = None,
+    ) -> None:
+        data.check_fit(model)
+        model.class_names, model.preparation = data.class_names, data.preparation
+        self.model, self.data, self.settings = model, data, settings
+        self.callbacks: list[Callback] = [Health(), *callbacks]
+        rng = np.random.default_rng(settings.seed)
+        self.state = Training(model, settings.optimizer, settings.average, rng)
+        if resume is not None:
+            self.record_settings()
+            self.state.load(resume)
+        self.batch, self.batches = 0, -(-len(data.x_train) // settings.batch_size)
+        self.loss = float("nan")
+        self.stopped = False
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, whose learning rate callbacks may change where there is no schedule."""
+        return self.state.optimizer
+
+    @property
+    def progress(self) -> Progress:
+        """The epoch, and the images of it seen so far."""
+        return self.state.progress
+
+    @property
+    def history(self) -> History:
+        """The epochs so far."""
+        return self.state.history
+
+    def averaged_weights(self) -> Any:
+        """Context in which the model holds the averaged weights; without weight averaging, nothing changes."""
+        return self.state.averaged()
+
+    def record_settings(self) -> None:
+        """Store in ``state`` what must be the same when the training is resumed; hashes the data, and only once."""
+        if not self.state.settings:
+            self.state.settings = self.settings.record(self.model, self.data)
+
+    def stop(self) -> None:
+        """End the training after the current callbacks: after this batch, or with this epoch."""
+        self.stopped = True
+        if self.progress.seen == 0:
+            self.progress.finished = True
+
+    def train(self) -> History:
+        """Train to the end, until ``stop``, or until Ctrl-C, which sets ``history.interrupted``; what was learned is kept.
+
+        Raises
+        ------
+        TrainingError
+            If the loss becomes infinite or NaN.
+        CheckpointError
+            If a checkpoint cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                for callback in self.callbacks:
+                    stack.callback(callback.on_train_end, self)
+                    callback.on_train_begin(self)
+                while not (self.progress.finished or self.stopped):
+                    self._train_epoch()
+                    if not self.stopped:
+                        self._end_epoch()
+            except KeyboardInterrupt:
+                self.history.interrupted = True
+        if self.settings.average is not None:
+            self.settings.average.put_into(self.model.arrays())
+        return self.history
+
+    def _train_epoch(self) -> None:
+        """All batches of the epoch that are left."""
+        model, data, at, settings = self.model, self.data, self.progress, self.settings
+        count = len(data.x_train)
+        self.batch = -(-at.seen // settings.batch_size)
+        start = perf_counter()
+        batches = minibatches(
+            data.x_train, data.y_train, settings.batch_size, self.state.rng, order=self.state.order(count)[at.seen :],
+            augmentation=settings.augmentation, mean=model.mean, std=model.std,
+        )  # fmt: skip
+        for x, y in batches:
+            self.batch += 1
+            if settings.schedule is not None:
+                self.optimizer.learning_rate = settings.schedule((at.epoch - 1 + at.seen / count) / settings.epochs)
+            self.loss, logits = step_with_logits(model, x, y, self.optimizer, settings.label_smoothing)
+            if not isfinite(self.loss):
+                raise self._failure(first_break(model, x, y))
+            if settings.average is not None:
+                settings.average.update(model.arrays())
+            at.total_loss += self.loss * len(y)
+            at.correct += int((logits.argmax(axis=1) == y).sum())
+            at.seen += len(y)
+            at.batches += 1
+            at.seconds += perf_counter() - start
+            for callback in self.callbacks:
+                callback.on_batch_end(self)
+            if self.stopped:
+                return
+            start = perf_counter()
+
+    def _end_epoch(self) -> None:
+        """Evaluate, record the epoch, and go to the first batch of the next."""
+        at, count, settings = self.progress, len(self.data.x_train), self.settings
+        train_loss = at.total_loss / count
+        with self.averaged_weights():
+            test = evaluate(self.model, self.data.x_test, self.data.y_test)
+            warnings = tuple(
+                sentence for callback in self.callbacks for sentence in callback.warnings(self, train_loss)
+            )
+        epoch = Epoch(
+            at.epoch, train_loss, at.correct / count, test.loss, test.accuracy, at.seconds, count / at.seconds, warnings
+        )
+        reached = settings.until is not None and test.accuracy >= settings.until
+        self.state.end_epoch(epoch, is_last=reached or at.epoch == settings.epochs)
+        for callback in self.callbacks:
+            callback.on_epoch_end(self, epoch)
+
+    def _failure(self, broken: str) -> TrainingError:
+        return TrainingError(
+            f"The loss became {self.loss} in epoch {self.progress.epoch}, batch {self.batch} of {self.batches}, learning rate "
+            f"{self.optimizer.learning_rate:g}; not finite first: {broken or 'unknown'}. Try a tenth of the learning rate."
+        )
