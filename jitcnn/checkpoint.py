@@ -76,7 +76,7 @@ class CheckpointFile:
     def read(self, names: Collection[str]) -> dict[str, NDArray[Any]]:
         """Read the named arrays; CheckpointError if the contents of the file do not match its SHA-256."""
         digest, arrays = hashlib.sha256(), {}
-        with _told(self.path):
+        with _as_checkpoint_error(self.path):
             for name, member in self._members.items():
                 contents = self._archive.read(member.info)
                 if name == CHECKSUM:
@@ -115,10 +115,10 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointFile]:
     """
     if not Path(path).is_file():
         raise CheckpointError(f"Expected a model file at {path}, found none: train one with `jitcnn train`.")
-    with _told(path):
+    with _as_checkpoint_error(path):
         archive = zipfile.ZipFile(path)
     with archive:
-        with _told(path):
+        with _as_checkpoint_error(path):
             file = CheckpointFile(path, archive)
         yield file
 
@@ -155,7 +155,7 @@ def write_checkpoint(
 
 
 @contextmanager
-def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+def _as_checkpoint_error(path: str | os.PathLike[str]) -> Iterator[None]:
     """Convert read errors to a CheckpointError."""
     try:
         yield

@@ -38,7 +38,7 @@ def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | N
             process.wait()
 
 
-def rehearse(model: CNN, batch_size: int) -> None:
+def warm_up_half(model: CNN, batch_size: int) -> None:
     """Run the kernels that the helper compiles."""
     shape = model.input_shape
     if shape is None:
@@ -47,16 +47,16 @@ def rehearse(model: CNN, batch_size: int) -> None:
     for step in model.steps():
         if isinstance(step, ConvReLUPool):
             x = np.zeros((batch_size, *shape), step.conv.weights.dtype)
-            step.backward_parameters(step.forward(x) if step in later else step.pretend(x))
+            step.backward_parameters(step.forward(x) if step in later else step.dry_run(x))
         for layer in layers_of(step):
             shape = layer.output_shape(shape)
 
 
-def rehearse_the_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -> None:
+def warm_up_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -> None:
     """Run the other kernels: a training step with zero gradients that skips the helper's kernels."""
     later = _later_blocks(model)
     for step in model.steps_to_logits():
-        x = step.pretend(x) if step in later else step.forward(x)
+        x = step.dry_run(x) if step in later else step.forward(x)
     _, d_out = softmax_cross_entropy(x, y)
     for step in reversed(model.steps_to_logits()):
         if isinstance(step, ConvReLUPool):
@@ -92,7 +92,7 @@ def main() -> None:
     """Compile the kernels for the model on the command line; if this fails, the main process compiles them."""
     text, batch_size = json.loads(sys.argv[1])
     try:
-        rehearse(CNN.from_toml(parse_net(text), seed=Blank()), batch_size)
+        warm_up_half(CNN.from_toml(parse_net(text), seed=Blank()), batch_size)
     except JitCNNError as error:
         sys.exit(str(error))
 

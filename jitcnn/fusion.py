@@ -13,7 +13,7 @@ from . import functional
 from .arrays import Array, IntArray
 from .functional.checks import FUSING
 from .functional.conv_setup import conv_relu_pool_plans
-from .kernels.engine.plan import Plan, fuses
+from .kernels.engine.plan import Plan, can_fuse
 from .kernels.types import Grid
 from .layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
 from .layers.norm import Saved
@@ -76,7 +76,7 @@ class ConvReLUPool(FusedBlock):
         (x, winners), conv = saved, self.conv
         return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
 
-    def pretend(self, x: Array) -> Array:
+    def dry_run(self, x: Array) -> Array:
         """Dry run of the forward pass: save x with no maximum in any window and return zeros, so ``backward`` can run."""
         shape = self.pool.output_shape(self.conv.output_shape(x.shape[1:]))
         self._last = ((x, np.full((len(x), *shape), -1, np.int32)),)
@@ -177,4 +177,4 @@ def _may_pool(conv: Conv2D, pool: MaxPool2D) -> bool:
     padding = (0, 0) if pool.padding == "valid" else pool.padding
     if isinstance(padding, str | int):
         return False
-    return fuses(Grid(dilation=conv.dilation), conv.groups, pool.pool_size, Grid(pool.stride, pad=padding))
+    return can_fuse(Grid(dilation=conv.dilation), conv.groups, pool.pool_size, Grid(pool.stride, pad=padding))

@@ -1,6 +1,6 @@
-"""Is the gradient right? Ask the function itself: nudge each number, and see how the output moves.
+"""Gradient check: compare ``backward`` with central differences.
 
-Central differences in float64 on Σ forward(x) · random, against what ``backward`` claims.
+Differences of the scalar Σ forward(x) · projection in float64, with a random projection.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ from .errors import ConfigError, GradientError
 from .layers import LAYERS, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
 from .model import CNN
 
-# Share of the numbers that may stand on kinks: where more do, too little was compared.
+# Largest share of values that may be skipped at kinks.
 MOST_SKIPPED = 1 / 3
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What a check found: the largest relative difference and where, and how many numbers were compared."""
+    """Result of a gradient check: the largest relative difference and its index, and the number of values compared."""
 
     largest: float
     where: str
@@ -30,20 +30,20 @@ class GradientReport:
     all_zero: bool
 
     def fault(self, tolerance: float) -> str:
-        """Why this proves no gradient right; empty if it does."""
+        """Why the check failed or is inconclusive; empty if it passed."""
         if self.compared == 0:
-            return "no number could be compared, which proves nothing; check with another x"
+            return "no value could be compared, so the check is inconclusive; try another x"
         if self.skipped > MOST_SKIPPED * (self.compared + self.skipped):
             return (
-                f"{self.skipped} of {self.compared + self.skipped} numbers stand on a kink and could not be compared, expected "
-                "at most a third; check with another x"
+                f"{self.skipped} of {self.compared + self.skipped} values are at a kink and could not be compared, "
+                "expected at most a third; try another x"
             )
         if self.all_zero:
-            return "every gradient compared is zero, which proves nothing; check with another x"
+            return "every gradient compared is zero, so the check is inconclusive; try another x"
         if not self.largest <= tolerance:
             return (
                 f"backward differs from the numeric gradient by {self.largest:.3g} at {self.where}, "
-                f"expected at most {tolerance:g}; look at the backward pass of that array"
+                f"expected at most {tolerance:g}; check the backward pass of that array"
             )
         return ""
 
@@ -51,28 +51,28 @@ class GradientReport:
 def gradient_check(
     layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
 ) -> float:
-    """Compare backward with central differences, for the input and every parameter.
+    """Compare ``backward`` with central differences, for the input and every parameter.
 
-    Works on a float64 copy; the layer itself is not touched.
+    The check uses a float64 copy; the layer is not modified.
 
     Parameters
     ----------
     layer : Layer or CNN
-    x : ndarray, an input for it
-    epsilon : float, how far each number is nudged, in the unit of x
-    tolerance : float, largest relative difference allowed
-    training : bool, as ``forward`` takes it; what is drawn at random is drawn alike in every pass
+    x : ndarray, an input batch
+    epsilon : float, step of the central difference, in the unit of x
+    tolerance : float, maximum relative difference
+    training : bool, as in ``forward``; every pass uses the same random numbers
 
     Returns
     -------
     float
-        Largest relative difference. Gradients below a thousandth of the largest of their array are
-        compared on that scale, where rounding would otherwise decide.
+        Largest relative difference. Gradients smaller than a thousandth of the largest in their array are compared relative
+        to that thousandth, to avoid false alarms from rounding.
 
     Raises
     ------
     GradientError
-        Above the tolerance; when everything compared is zero; when more than a third could not be compared.
+        If the difference exceeds ``tolerance``, all gradients are zero, or more than a third are at kinks.
     """
     report = compare_gradients(layer, x, epsilon, tolerance, training=training)
     fault = report.fault(tolerance)
@@ -85,17 +85,17 @@ def gradient_check(
 def compare_gradients(
     layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
 ) -> GradientReport:
-    """As ``gradient_check``, but report instead of raising.
+    """As ``gradient_check``, but return a report instead of raising.
 
-    A number that stands on a kink (a ReLU at 0, a tie in a window) has no gradient; it is recognised by
-    its slopes, which differ left and right however small the step, and is skipped and counted.
+    The gradient is undefined at a kink (a ReLU at 0, a tie in a pooling window). Such a value is detected by different left
+    and right slopes at any step size, skipped, and counted.
     """
     if not (epsilon > 0 and tolerance > 0):
         raise ConfigError(f"epsilon and tolerance must be positive, got {epsilon} and {tolerance}.")
     layer, x = _in_float64(layer), np.array(x, np.float64)
     seeds = [(generator, generator.bit_generator.state) for generator in layer.generators()]
     out, pullback = _recorded(layer, x, training)
-    # A seed that no one gives to x: projected on itself, a normalised x has hardly any gradient.
+    # An unusual seed: if x were drawn from the same one, projection = x and the gradient of a normalisation nearly vanishes.
     projection = np.random.default_rng(20_261_123).standard_normal(out.shape)
     pairs = [("x", x, pullback(projection))]
     for position, one in enumerate(layer.layers if isinstance(layer, CNN) else [layer]):
@@ -130,7 +130,7 @@ def compare_gradients(
 
 
 def _recorded(layer: Layer | CNN, x: Array, training: bool) -> tuple[Array, Callable[[Array], Any]]:
-    """The output, and the backward pass that belongs to it, which sets all gradients."""
+    """The output, and its backward pass, which stores all gradients."""
     if isinstance(layer, CNN):
         out, tape = layer.record(x, training)
         return out, tape.pullback
@@ -146,13 +146,13 @@ def _in_float64(layer: Layer | CNN) -> Layer | CNN:
 
 
 def _slope(value: Callable[[], float], array: Array, index: tuple[int, ...], epsilon: float) -> float:
-    """Central difference of ``value`` along one number of ``array``."""
+    """Central difference of ``value`` with respect to one element of ``array``."""
     right, left = _sides(value, array, index, epsilon)
     return (right - left) / (2 * epsilon)
 
 
 def _sides(value: Callable[[], float], array: Array, index: tuple[int, ...], epsilon: float) -> tuple[float, float]:
-    """``value`` with one number of ``array`` nudged up, and nudged down."""
+    """``value`` with one element of ``array`` increased, and decreased, by ``epsilon``."""
     before = array[index]
     array[index] = before + epsilon
     right = value()
@@ -163,7 +163,7 @@ def _sides(value: Callable[[], float], array: Array, index: tuple[int, ...], eps
 
 
 def _is_kink(value: Callable[[], float], array: Array, index: tuple[int, ...], epsilon: float, allowed: float) -> bool:
-    """Whether the slope jumps within ``epsilon``: a smooth bend shrinks with the step, a kink does not."""
+    """Whether the slope jumps within ``epsilon``; the slope change of a smooth function shrinks with the step."""
     here = value()
     jumps, slopes = [], []
     for step in (epsilon, epsilon / 2):
@@ -176,7 +176,7 @@ def _is_kink(value: Callable[[], float], array: Array, index: tuple[int, ...], e
 
 
 def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Array]]:
-    """The probes of every layer in ``LAYERS``, and a small net, each with a description and an input for ``gradient_check``.
+    """Yield a description, a layer and an input: the probes of every layer in ``LAYERS``, and a small network.
 
     Parameters
     ----------
@@ -200,6 +200,6 @@ def standard_checks(impl: str = "auto") -> Iterator[tuple[str, Layer | CNN, Arra
             Softmax(),
         ],
         input_shape=(1, 10, 10),
-        name="a whole small net",
+        name="small network",
     )
     yield net.name, net, rng.standard_normal((2, 1, 10, 10))

@@ -9,7 +9,7 @@ from .data.batches import minibatches
 from .errors import DataError
 from .losses import softmax_cross_entropy
 from .model import CNN
-from .renamed import alias
+from .renamed import keep_old_names
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,6 @@ class Evaluation:
     def accuracy(self) -> float:
         """Share of correct predictions, 0 … 1."""
         return self.correct / self.total
-
-    believed = alias("Evaluation.believed", "predicted")
 
     def as_dict(self) -> dict[str, float]:
         """The metrics as plain values, for a JSON file."""
@@ -82,7 +80,9 @@ class Mistake:
     predicted: int
     probability: float
 
-    believed = alias("Mistake.believed", "predicted")
+
+for _renamed in (Evaluation, Mistake):
+    keep_old_names(_renamed, {"believed": "predicted"}, ())
 
 
 def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) -> IntArray:

@@ -21,7 +21,7 @@ from .summary import Row, summary_rows, summary_text, total
 from .tape import Tape, check_shared
 
 PREPARATIONS = ("ink", "fill", "crop")
-AT_ONCE, EXAMINED_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
+EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
 
 
 class CNN(OldNames):
@@ -219,7 +219,7 @@ class CNN(OldNames):
         self.steps()  # resets the memory estimate if a layer was changed
         if self._image_bytes is None:
             self._image_bytes = total(self.summary_rows()).activation_bytes or 0
-        return min(AT_ONCE, max(1, EXAMINED_BYTES // self._image_bytes)) if self._image_bytes else AT_ONCE
+        return min(EVALUATION_BATCH, max(1, EVALUATION_BYTES // self._image_bytes)) if self._image_bytes else EVALUATION_BATCH
 
     def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
         """Probability of each class, in evaluation mode (running statistics, no dropout).

@@ -93,7 +93,7 @@ def test_helper_compiles_later_forward_blocks_and_all_filter_gradients(net, call
 def test_main_process_compiles_the_first_forward_block_and_the_input_gradients(net, called):
     x, y = np.ones((5, 1, 14, 14), np.float32), np.zeros(5, np.int64)
     optimizer = SGD()
-    compile_ahead.rehearse_the_rest(net, x, y, optimizer)
+    compile_ahead.warm_up_rest(net, x, y, optimizer)
     assert called == ["conv2d_relu_pool_forward", "add_winners_to_windows"]
     assert optimizer.steps == 1
 

@@ -60,7 +60,7 @@ def test_kinks_are_skipped_and_counted():
 
 
 def test_input_with_only_kinks_raises():
-    with pytest.raises(GradientError, match="no number could be compared"):
+    with pytest.raises(GradientError, match="no value could be compared"):
         gradient_check(ReLU(), np.zeros((2, 2)))
 
 
@@ -88,7 +88,7 @@ def test_settings_out_of_range_raise(bad):
 def test_up_to_a_third_of_kinks_is_skipped():
     two_of_six, three_of_six = (np.array([[0.0] * kinks + [1.0] * (6 - kinks)]) for kinks in (2, 3))
     assert gradient_check(ReLU(), two_of_six) < 1e-8
-    with pytest.raises(GradientError, match=r"3 of 6 numbers stand on a kink .*, expected at most a third; check with"):
+    with pytest.raises(GradientError, match=r"3 of 6 values are at a kink .*, expected at most a third; try"):
         gradient_check(ReLU(), three_of_six)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
-from jitcnn.training.health import Watch, dead_filters, first_break, remarks
+from jitcnn.training.health import Watch, dead_filters, first_non_finite, remarks
 
 LABELS = np.array([0, 1, 2])
 
@@ -24,20 +24,20 @@ def images():
 
 
 def test_healthy_net_has_no_break(images):
-    assert first_break(net(), images, LABELS) == ""
+    assert first_non_finite(net(), images, LABELS) == ""
 
 
 def test_non_finite_parameter_is_named(images):
     model = net()
     model.layers[4].bias[1] = np.nan
-    assert first_break(model, images, LABELS) == "the bias of Dense 32→5, after the last update"
+    assert first_non_finite(model, images, LABELS) == "the bias of Dense 32→5, after the last update"
 
 
 def test_overflowing_output_is_named(images):
     model = net()
     model.layers[0].weights[:] = 1e20
     model.layers[4].weights[:] = 1e20
-    assert first_break(model, images, LABELS) == "the output of Dense 32→5 + ReLU"
+    assert first_non_finite(model, images, LABELS) == "the output of Dense 32→5 + ReLU"
 
 
 def test_overflowing_gradient_is_named(images):
@@ -46,7 +46,7 @@ def test_overflowing_gradient_is_named(images):
     model.layers[4].weights[:] = 0
     model.layers[4].bias[:] = 1e10
     model.layers[6].weights[:] = np.array([1, -1, 0]) * 1e10
-    assert first_break(model, images, LABELS) == "the gradient of Dense 32→5 + ReLU"
+    assert first_non_finite(model, images, LABELS) == "the gradient of Dense 32→5 + ReLU"
 
 
 def test_dead_filters_are_counted(images):
@@ -61,7 +61,7 @@ def test_dead_filters_are_counted(images):
 
 
 def test_filter_active_on_one_image_is_not_dead_for_any_batch_size(images, monkeypatch):
-    monkeypatch.setattr("jitcnn.model.EXAMINED_BYTES", 1)
+    monkeypatch.setattr("jitcnn.model.EVALUATION_BYTES", 1)
     model = net()
     model.layers[0].weights[1], model.layers[0].bias[1] = 0, -1
     model.layers[0].weights[1, 0, 1, 1] = 1

@@ -58,9 +58,10 @@ def test_mismatched_predictions_raise():
         confusion_matrix(np.array([1]), np.array([4]), 4)
 
 
-def test_old_name_of_the_predicted_class_warns():
-    found = Evaluation(0.5, 1, 2, np.array([1, 0]))
-    with pytest.warns(DeprecationWarning, match="Evaluation.believed is now called predicted"):
-        np.testing.assert_array_equal(found.believed, [1, 0])
-    with pytest.warns(DeprecationWarning, match="Mistake.believed is now called predicted"):
-        assert Mistake(3, 1, 0, 0.75).believed == 0
+@pytest.mark.parametrize(
+    "found", [Evaluation(0.5, 1, 2, np.array([1, 0])), Mistake(3, 1, np.array([1, 0]), 0.75)], ids=repr
+)
+def test_old_name_of_the_predicted_class_warns(found):
+    old = "believed"
+    with pytest.warns(DeprecationWarning, match=f"{type(found).__name__}: {old} is now called predicted"):
+        np.testing.assert_array_equal(getattr(found, old), [1, 0])

@@ -157,7 +157,7 @@ def test_changed_returns_a_modified_copy():
         before.epochs = 3
 
 
-def test_old_recipe_key_rival_warns_and_loads():
+def test_old_name_of_the_baseline_warns_and_loads():
     with pytest.warns(DeprecationWarning, match="recipe key rival is now called baseline"):
         old = Recipe.from_dict(
             {"epochs": 1, "batch_size": 8, "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "rival": False}

@@ -1,1 +1,1 @@
-"""The command line of jitcnn."""
+"""Command-line interface of jitcnn."""

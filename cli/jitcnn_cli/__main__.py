@@ -1,4 +1,4 @@
-"""``python -m jitcnn_cli``."""
+"""Runs the CLI with ``python -m jitcnn_cli``."""
 
 from jitcnn_cli.main import cli
 

@@ -1,4 +1,4 @@
-"""The screen of ``jitcnn bench``: one table for each question."""
+"""Run ``jitcnn bench`` and print its tables."""
 
 import json
 from dataclasses import asdict
@@ -45,14 +45,16 @@ def run(
     json_file: str | None,
     plot: str | None,
 ) -> None:
-    """Everything ``jitcnn bench`` does, settings as its options."""
+    """Run ``jitcnn bench`` with these option values."""
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
     request = Request("jitcnn", "zoo" if shapes == "zoo" else "model", model_name, batch_size, dtype, threads)
     record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
-    with Bar("measuring", None, TextColumn("{task.fields[note]}")) as bar:
+    with Bar("benchmarking", None, TextColumn("{task.fields[note]}")) as bar:
         if against:
             if against == "c" and impl not in ("loops", "all"):
-                raise ConfigError(f"--against c expects --impl loops, the nests that C has too, got {impl}.")
+                raise ConfigError(
+                    f"--against c expects --impl loops, the only implementation also written in C, got {impl}."
+                )
             duels = (against_c if against == "c" else against_torch)(
                 request,
                 rounds=min(rounds, PEER_ROUNDS),
@@ -74,7 +76,7 @@ def run(
         what = "zoo" if shapes == "zoo" else f"{model_name}, batch {batch_size}"
         console.print(
             f"{what}, {dtype}, {runtime.thread_count()} threads, {machine.processor}, {8 * HOST.vector_bytes}-bit vectors; "
-            f"matrix product at best {machine.matmul_gflops:,.0f} GFLOP/s, copying {machine.copy_gigabytes:,.0f} GB/s",
+            f"peak matmul {machine.matmul_gflops:,.0f} GFLOP/s, memory copy {machine.copy_gigabytes:,.0f} GB/s",
             soft_wrap=True,
         )
         _show_timings(console, timings, machine)
@@ -84,13 +86,13 @@ def run(
             from jitcnn.plots import roofline_figure, save_figure
 
             save_figure(roofline_figure(timings, machine), plot)
-            console.print(f"picture: {plot}", soft_wrap=True)
+            console.print(f"plot written to {plot}", soft_wrap=True)
     if json_file == "-":
         click.echo(json.dumps(record, indent=2))
     elif json_file:
         with atomic_write(json_file) as file:
             file.write(json.dumps(record, indent=2).encode())
-        console.print(f"every figure: {json_file}", soft_wrap=True)
+        console.print(f"results written to {json_file}", soft_wrap=True)
 
 
 def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> list[Timing]:
@@ -98,8 +100,8 @@ def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> l
     if request.cases == "zoo":
         if impl not in (*ZOO_IMPLEMENTATIONS, "all"):
             raise ConfigError(
-                f"--shapes zoo expects --impl {', '.join(ZOO_IMPLEMENTATIONS)} or all, got {impl}: naive would take "
-                "minutes a layer, and there is nothing to fuse with."
+                f"--shapes zoo expects --impl {', '.join(ZOO_IMPLEMENTATIONS)} or all, got {impl}: naive takes minutes per "
+                "layer, and single layers cannot be fused."
             )
         contests = zoo_contests(ZOO, ZOO_IMPLEMENTATIONS, seed=seed, dtype=number)
     else:
@@ -111,10 +113,10 @@ def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> l
 
 
 def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> None:
-    """One table for each layer, narrow enough for any screen."""
+    """Print one table per layer, each narrow enough for a terminal."""
     zoo = not any(timing.speedup for timing in timings)
     im2col = {(t.layer, t.direction): t.milliseconds for t in timings if t.impl == "im2col"}
-    columns = ["ms", "GFLOP/s", "of product", "columns", "difference", "im2col / this" if zoo else "naive / this"]
+    columns = ["ms", "GFLOP/s", "of peak", "buffer", "max diff", "vs im2col" if zoo else "vs naive"]
     for label, of_layer in groupby(timings, key=lambda timing: timing.layer):
         shown = table(label, "pass", "impl", *columns, left=2)
         previous = ""
@@ -133,8 +135,9 @@ def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> 
             previous = timing.direction
         console.print(shown)
     console.print(
-        "ms: median for the whole batch. GFLOP/s count the arithmetic of the whole layer, also where a fused pass needs "
-        "less; of product: share of the machine's own matrix product; columns: im2col's copies at one time; difference: to the first of them.",
+        "ms: median per batch; GFLOP/s: all operations of the layer, even if a fused pass skips some; of peak: relative to "
+        "matmul; buffer: im2col columns in memory at once; max diff: from the first implementation; "
+        f"vs {'im2col' if zoo else 'naive'}: speedup.",
         soft_wrap=True,
     )
 
@@ -142,13 +145,13 @@ def _show_timings(console: Console, timings: list[Timing], machine: Machine) -> 
 def _show_duels(console: Console, request: Request, against: str, duels: list[Duel]) -> None:
     other = "C" if against == "c" else "torch"
     console.print(
-        "impl loops, float32: jitcnn against the same nests in C, each side in a process of its own, in turn"
+        "impl loops, float32: jitcnn against the same loops in C, alternating, in separate processes"
         if against == "c"
-        else f"{request.model if request.cases == 'model' else 'zoo'}, {request.dtype}: jitcnn against torch in its best "
-        "layout, each side in a process of its own, in turn",
+        else f"{request.model if request.cases == 'model' else 'zoo'}, {request.dtype}: jitcnn against torch in its fastest "
+        "memory layout, alternating, in separate processes",
         soft_wrap=True,
     )
-    shown = table(None, "case", "jitcnn ms", f"{other} ms", "times as fast", "smallest", "largest")
+    shown = table(None, "case", "jitcnn ms", f"{other} ms", "speedup", "min", "max")
     for duel in duels:
         shown.add_row(
             duel.case,
@@ -161,12 +164,12 @@ def _show_duels(console: Console, request: Request, against: str, duels: list[Du
     console.print(shown)
     if against == "c":
         ratios = [duel.ratio for duel in duels]
-        console.print(f"loops at {median(ratios):.2f} of C's speed in the middle, {min(ratios):.2f} at least")
+        console.print(f"speed relative to C: median {median(ratios):.2f}, minimum {min(ratios):.2f}")
 
 
 def _show_scaling(console: Console, scalings: list[Scaling]) -> None:
     if scalings:
-        shown = table("training step by threads", "threads", "images/s", "times as fast")
+        shown = table("training step", "threads", "images/s", "speedup")
         for each in scalings:
             shown.add_row(str(each.threads), f"{each.images_per_second:,.0f}", f"{each.speedup:.2f}")
         console.print(shown)
@@ -174,7 +177,7 @@ def _show_scaling(console: Console, scalings: list[Scaling]) -> None:
 
 def _show_starts(console: Console, starts: list[Start], timings: list[Timing]) -> None:
     if starts:
-        shown = table("start of a process", "impl", "kernels", "first s", "from cache s", "forward of all layers ms")
+        shown = table("startup time", "impl", "kernels", "cold start s", "cached start s", "forward pass ms")
         for each in starts:
             run = sum(t.milliseconds for t in timings if t.impl == each.impl and t.direction == "forward")
             shown.add_row(

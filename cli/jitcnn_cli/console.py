@@ -1,4 +1,4 @@
-"""What the commands draw with: tables, progress bars, and plain lines where the output is no terminal."""
+"""Console output: tables and progress bars; plain lines if the output is not a terminal."""
 
 import sys
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ PLAIN_WIDTH = 110
 
 
 def stdout() -> Console:
-    """For results; wide enough that a pipe gets whole lines."""
+    """Console for results; in a pipe, wide enough for unbroken tables."""
     return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
 
 
 def headline(console: Console, bold: str, rest: str) -> None:
-    """A line that begins in bold."""
+    """Print a line that starts in bold."""
     console.print(Text.assemble((bold, "bold"), rest), soft_wrap=True)
 
 
 def machine_line() -> str:
-    """What computes here: threads, the layer that brings them, the processor."""
+    """Describe the hardware: threads, threading layer, processor."""
     from jitcnn.benchmark.machine import processor
     from jitcnn.kernels import runtime
     from jitcnn.kernels.simd.machine import HOST
@@ -36,7 +36,7 @@ def machine_line() -> str:
 
 
 def table(title: str | None, *columns: str, left: int = 1) -> Table:
-    """An empty table; all but the first ``left`` columns are numbers, and stand on the right."""
+    """Create an empty table; all but the first ``left`` columns are right-aligned numbers."""
     drawn = Table(title=title, box=box.ROUNDED, title_justify="left", title_style="bold")
     for position, column in enumerate(columns):
         drawn.add_column(column, justify="left" if position < left else "right", no_wrap=True)
@@ -44,10 +44,10 @@ def table(title: str | None, *columns: str, left: int = 1) -> Table:
 
 
 def model_table(model: Any, batch_size: int = 64) -> Table:
-    """The architecture: one row per layer, and the algorithm for batches of so many images."""
+    """Tabulate the architecture: one row per layer, with its algorithm for this batch size."""
     from jitcnn.summary import HEAD, LEGEND, cells, total_cells
 
-    # No upright lines, and headers of two lines: whole on 80 columns; of a deep net the long labels are folded.
+    # No vertical lines and two-line headers, to fit 80 columns; long labels of deep models are folded.
     drawn = Table(
         title=f"{model.name}: {model.parameter_count:,} parameters", title_justify="left", title_style="bold",
         caption=LEGEND.format(batch_size=batch_size), caption_justify="left",
@@ -57,7 +57,8 @@ def model_table(model: Any, batch_size: int = 64) -> Table:
     for position, (name, last) in enumerate(zip(HEAD, total_cells(rows), strict=True)):
         drawn.add_column(
             name.replace("-", "-\n").replace(" ", "\n"), last,
-            justify="left" if position in (0, 1, len(HEAD) - 1) else "right", no_wrap=0 < position < len(HEAD) - 1, vertical="top",
+            justify="left" if position in (0, 1, len(HEAD) - 1) else "right",
+            no_wrap=0 < position < len(HEAD) - 1, vertical="top",
         )  # fmt: skip
     for row in rows:
         drawn.add_row(*cells(row))
@@ -65,7 +66,7 @@ def model_table(model: Any, batch_size: int = 64) -> Table:
 
 
 class Bar:
-    """A progress bar on stderr while it lasts; where stderr is no terminal, nothing."""
+    """A transient progress bar on stderr; hidden if stderr is not a terminal."""
 
     def __init__(self, label: str, total: float | None, *columns: Any) -> None:
         console = Console(stderr=True)
@@ -83,16 +84,16 @@ class Bar:
         self._progress.stop()
 
     def show(self, done: float, note: str = "") -> None:
-        """Move the bar to ``done``."""
+        """Set the progress to ``done``."""
         self._progress.update(self._task, completed=done, note=note)
 
     def label(self, label: str) -> None:
-        """Say what is being done."""
+        """Change the label."""
         self._progress.update(self._task, description=label)
 
 
 def batch_bar(label: str, batches: int) -> Bar:
-    """The bar of one epoch: batch i of n, images per second, time left."""
+    """Progress bar of one epoch: batch i of n, images per second, time left."""
     return Bar(
         label,
         batches,
@@ -103,12 +104,12 @@ def batch_bar(label: str, batches: int) -> Bar:
 
 
 def epoch_bar(label: str, epochs: int) -> Bar:
-    """The bar of a whole training: epoch i of n, time left."""
+    """Progress bar of a training run: epoch i of n, time left."""
     return Bar(label, epochs, TextColumn("epoch {task.completed:.0f} of {task.total:.0f}"), TimeRemainingColumn())
 
 
 class DownloadBar:
-    """What a download reports its progress to, file by file."""
+    """Progress bar for downloads, one file at a time."""
 
     def __init__(self) -> None:
         self._done = 0.0
@@ -124,21 +125,21 @@ class DownloadBar:
     def total(self, value: float) -> None:
         self._total = value
         self.close()
-        self._bar = Bar("fetching", value, DownloadColumn())
+        self._bar = Bar("downloading", value, DownloadColumn())
         self._bar.__enter__()
 
     def update(self, amount: int) -> None:
-        """``amount`` more bytes are here."""
+        """Add ``amount`` received bytes."""
         self._done += amount
         if self._bar is not None:
             self._bar.show(self._done)
 
     def reset(self) -> None:
-        """Begin again at zero."""
+        """Reset the progress to 0."""
         self._done = 0.0
 
     def close(self) -> None:
-        """The file is whole."""
+        """Close the bar of the current file."""
         if self._bar is not None:
             self._bar.__exit__()
             self._bar = None
@@ -146,7 +147,7 @@ class DownloadBar:
 
 @contextmanager
 def working(label: str, total: float | None = None, *columns: Any) -> Iterator[Bar]:
-    """A bar that says what is being done, and while a kernel is compiled, which is on the first run only, says that."""
+    """Show a bar with a label, and instead of the label the kernel being compiled (first run only)."""
     from jitcnn.kernels import runtime
 
     compiling = "compiling kernels (first run only)"
@@ -157,7 +158,7 @@ def working(label: str, total: float | None = None, *columns: Any) -> Iterator[B
         )
         with watch:
             yield bar
-    if watch.kernels:  # not among the results, which may be JSON
+    if watch.kernels:  # on stderr, as stdout may be JSON
         kernels = f"{watch.kernels} kernel{'s' * (watch.kernels > 1)}"
-        said = f"{compiling}: {kernels} in {watch.seconds:.1f} s, kept for the next run"
+        said = f"{compiling}: {kernels} in {watch.seconds:.1f} s, cached for later runs"
         Console(stderr=True, highlight=False).print(said, soft_wrap=True)

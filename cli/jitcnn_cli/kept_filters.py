@@ -1,4 +1,4 @@
-"""The snapshots of ``jitcnn train --snapshots``: one file, rewritten after each epoch."""
+"""Filter snapshots of ``jitcnn train --snapshots``: one file, rewritten after each epoch."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FILE = "snapshots.npz"
 
 
 class KeptFilters:
-    """Where the filters of a net are kept while it learns; ConfigError if it has no convolution."""
+    """Saves the filters of a model during training; ConfigError if it has no convolution."""
 
     def __init__(self, model: CNN, folder: Path, console: Console) -> None:
         self.path = folder / FILE
@@ -21,12 +21,12 @@ class KeptFilters:
         self._snapshots = Snapshots.of(model)
 
     def begin(self, model: CNN, resume: Path | None, finished: int) -> None:
-        """Keep the filters before the first epoch; where a training goes on, take what was kept up to its checkpoint.
+        """Save the filters before the first epoch; on resume, load the snapshots up to the checkpoint.
 
         Raises
         ------
         CheckpointError
-            If what was kept is damaged, or nothing can be kept: told before the training, not after.
+            If the snapshots are damaged or cannot be written; raised before the training, not after.
         """
         if resume is None:
             self._snapshots.take(model, 0)
@@ -38,7 +38,7 @@ class KeptFilters:
             self.is_written = True
 
     def take(self, model: CNN, epoch: int) -> None:
-        """Keep the filters after an epoch; if they cannot be written, say so, and let the training go on."""
+        """Save the filters after an epoch; if that fails, print a warning and continue."""
         self._snapshots.take(model, epoch)
         try:
             self._snapshots.save(self.path)

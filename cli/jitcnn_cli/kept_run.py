@@ -1,4 +1,4 @@
-"""The checkpoints of ``jitcnn train``: a file for the net and one for its baseline, and the options they were begun with."""
+"""Checkpoints of ``jitcnn train``: one file each for model and baseline, with the options of the run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,19 +9,20 @@ import click
 from click.core import ParameterSource
 
 from jitcnn.checkpoint import open_checkpoint
-from jitcnn.checkpointing import Checkpoints, Every
 from jitcnn.errors import CheckpointError, ConfigError
 from jitcnn.history import History
 from jitcnn.model import CNN
-from jitcnn.resume import FinishedError, read_training, training_in
+from jitcnn.training.checkpointing import Checkpoints, Every
+from jitcnn.training.resume import FinishedError, read_training, training_in
+from jitcnn_cli.run_folder import OLD_BASELINE
 
 FILE = "checkpoint.npz"
-MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # the bits do not hang on them
+MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # these do not affect the result
 
 
 @dataclass(frozen=True)
 class KeptRun:
-    """Where the nets of one run are kept, if they are, and whether they are there already."""
+    """Checkpoint settings of one run: path, interval, options, and whether the run resumes."""
 
     path: Path | None = None
     every: Every | None = None
@@ -29,16 +30,16 @@ class KeptRun:
     resumes: bool = False
 
     def file(self, is_baseline: bool) -> Path | None:
-        """The net's checkpoint, or its baseline's beside it; one that an earlier version named ``…-rival`` keeps its name."""
+        """The checkpoint of the model, or of its baseline; a file of an earlier version keeps its name."""
         if self.path is None or not is_baseline:
             return self.path
-        named = {
-            name: self.path.with_name(f"{self.path.stem}-{name}{self.path.suffix}") for name in ("baseline", "rival")
-        }
-        return named["rival"] if named["rival"].is_file() and not named["baseline"].is_file() else named["baseline"]
+        current, old = (
+            self.path.with_name(f"{self.path.stem}-{name}{self.path.suffix}") for name in ("baseline", OLD_BASELINE)
+        )
+        return old if old.is_file() and not current.is_file() else current
 
     def check_unfinished(self, last_file: Path, has_baseline: bool) -> None:
-        """CheckpointError if nothing is left to do: every net is trained, and the run's last file was written after that."""
+        """CheckpointError if the run is finished: all models are trained, and ``last_file`` is newer than the checkpoints."""
         if not self.resumes or not last_file.is_file():
             return
         for file in [self.file(False)] + [self.file(True)] * has_baseline:
@@ -47,14 +48,14 @@ class KeptRun:
             if not read_training(file)[0].finished:
                 return
         raise CheckpointError(
-            f"{self.path} is the checkpoint of a finished run: nothing is left to resume; evaluate it with "
-            "`jitcnn evaluate`, or train anew."
+            f"{self.path} is the checkpoint of a finished run: evaluate it with `jitcnn evaluate`, or start a new run "
+            "without --resume."
         )
 
     def train(self, net: CNN, is_baseline: bool, train: Callable[..., History]) -> tuple[CNN, History]:
-        """Begin, go on with, or, if it is finished, fetch a net's training: the net and its history.
+        """Start or resume the training of a model, or load it if finished; return the model and its history.
 
-        ``train`` takes ``checkpoint`` and ``resume`` as ``fit`` does.
+        ``train`` takes ``checkpoint`` and ``resume`` like ``fit``.
         """
         path = self.file(is_baseline)
         if path is None or self.every is None or self.options is None:
@@ -67,7 +68,7 @@ class KeptRun:
             return CNN.load(path, impl=self.options["impl"]), read_training(path)[1]
 
     def _is_of_this_run(self, path: Path) -> bool:
-        """Whether a file is there, and was begun with the same options: it may be left from an earlier run."""
+        """Whether the file exists and has the options of this run; it may be left over from an earlier one."""
         try:
             return _notes(path).get("options") == self.options
         except CheckpointError:
@@ -75,19 +76,19 @@ class KeptRun:
 
 
 def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str, Any], KeptRun]:
-    """The settings of a run, those of an interrupted one where it is to go on, and how it is kept.
+    """Return the settings of a run, restored from the checkpoint on ``--resume``, and its checkpoint settings.
 
     Parameters
     ----------
-    context : of the command, which knows which options were given
-    settings : all its options
+    context : click.Context of the command, with the source of each option
+    settings : dict, all options of the command
 
     Raises
     ------
     CheckpointError
-        If what is to go on is no checkpoint that the command wrote.
+        If the file to resume was not written by ``jitcnn train``.
     ConfigError
-        If an option was given that it was not begun with, or ``--checkpoint-every`` says nothing.
+        If a given option differs from the checkpoint, or ``--checkpoint-every`` cannot be parsed.
     """
     text, resume = settings.pop("checkpoint_every"), settings.pop("resume")
     every = None if text is None else Every.parse(text)
@@ -98,7 +99,7 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     begun = notes.get("options")
     if not isinstance(begun, dict):
         raise CheckpointError(
-            f"{resume} was not written by `jitcnn train`: resume it in Python, with the `fit` it is from."
+            f"{resume} was not written by `jitcnn train`: resume it in Python with the `fit` call that wrote it."
         )
     known = {param.name: param for param in context.command.params if param.name not in MAY_DIFFER}
     begun = {name: known[name].type_cast_value(context, value) for name, value in begun.items() if name in known}
@@ -107,8 +108,8 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     for name in sorted(given & set(begun)):
         if asked[name] != begun[name]:
             raise ConfigError(
-                f"{known[name].opts[0]} {asked[name]} is not what {resume} was begun with, {begun[name]}: leave the option "
-                "out, or train anew without --resume."
+                f"{known[name].opts[0]} {asked[name]} differs from {begun[name]} in {resume}: leave the option out, or start "
+                "a new run without --resume."
             )
     if "output" not in given:
         settings["output"] = str(Path(resume).parent)
@@ -125,6 +126,6 @@ def _notes(path: str | Path) -> dict[str, Any]:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """The options that decide a training, by name."""
+    """Return the options that affect the result, by name."""
     flat = {**settings, **settings["pictures"]}
     return {name: value for name, value in flat.items() if name not in (*MAY_DIFFER, "pictures")}

@@ -1,4 +1,4 @@
-"""The ``jitcnn`` command: its group, its version, and the one place where errors become messages."""
+"""The ``jitcnn`` command group; turns every JitCNNError into a one-line message."""
 
 import importlib
 import io
@@ -11,28 +11,28 @@ from jitcnn.errors import JitCNNError
 from jitcnn.interrupts import sigterm_as_ctrl_c
 
 COMMANDS = {
-    "train": "Train a net, with every step on the screen.",
-    "evaluate": "Evaluate a saved net on test images.",
-    "predict": "Tell what picture files show.",
-    "play": "Draw, move and look inside, in a page on this machine.",
-    "report": "Write all about a net into one page to keep.",
-    "summary": "Show a net layer by layer.",
-    "plot": "Draw what goes on inside a net.",
-    "models": "List the ready-made nets.",
-    "bench": "Time the implementations against each other.",
-    "shift": "Move images, and see which nets still read them.",
-    "race": "Train to a target, and tell how long it took.",
-    "check": "Check this installation: is every figure right?",
-    "warmup": "Compile the kernels ahead.",
-    "data": "List and fetch data sets.",
+    "train": "Train a model.",
+    "evaluate": "Evaluate a saved model on test images.",
+    "predict": "Classify image files.",
+    "play": "Explore a model interactively in the browser.",
+    "report": "Write an HTML report on a model.",
+    "summary": "Show the layers of a model.",
+    "plot": "Plot filters, feature maps, saliency, training curves and more.",
+    "models": "List the built-in models.",
+    "bench": "Benchmark the implementations layer by layer.",
+    "shift": "Measure accuracy on shifted images.",
+    "race": "Measure the training time to a target accuracy.",
+    "check": "Verify this installation.",
+    "warmup": "Compile the kernels ahead of time.",
+    "data": "List and download data sets.",
 }
 
 
-INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 class LazyGroup(click.Group):
-    """Imports a command's file when that command is asked for, so that --help is quick."""
+    """Imports a command only when it is used, to keep --help fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         except JitCNNError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("Stopped, as Ctrl-C or SIGTERM asked.", err=True)
+            click.echo("Interrupted by Ctrl-C or SIGTERM.", err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -68,13 +68,18 @@ def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
 )
 def cli() -> None:
-    """A convolutional neural network from scratch: explicit loops, compiled.
+    """Convolutional neural networks from scratch: explicit loops, compiled by Numba.
 
-    Begin with `jitcnn train`.
+    Get started with `jitcnn train`.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where "×" cannot be shown, a "?" does
+            stream.reconfigure(errors="replace")  # prints "?" where the encoding has no "×"

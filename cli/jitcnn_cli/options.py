@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean to the library."""
+"""Options shared by several commands, and the data set they select."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from jitcnn.data import Dataset
     from jitcnn.model import CNN
 
-# As in jitcnn.kernels.engine.plan, which loads too slowly for --help; a test holds the two together.
+# Copy of jitcnn.kernels.engine.plan.IMPLEMENTATIONS, whose import is too slow for --help; a test compares the two.
 IMPLEMENTATIONS = ("auto", "naive", "loops", "im2col", "direct", "winograd", "fused")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -21,14 +21,14 @@ FETCHED = DATASETS[1:-1]
 
 
 def dataset_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """A data set's name or a folder, as it was given; a usage error for anything else."""
+    """Return the data set name or folder unchanged; BadParameter for anything else."""
     if value is not None and value not in DATASETS and not Path(value).is_dir():
-        raise click.BadParameter(f"{value!r} is neither one of {', '.join(DATASETS)} nor a folder of pictures.")
+        raise click.BadParameter(f"{value!r} is neither one of {', '.join(DATASETS)} nor an existing folder.")
     return value
 
 
 def with_options(command: Command, *parts: Callable[[Any], Any]) -> Command:
-    """The command with options and arguments, in the order in which its help shows them."""
+    """Add options and arguments to a command, in the order of its help."""
     decorated: Any = command
     for part in reversed(parts):
         decorated = part(decorated)
@@ -36,39 +36,40 @@ def with_options(command: Command, *parts: Callable[[Any], Any]) -> Command:
 
 
 def model_option(default: str | None) -> Callable[[Command], Command]:
-    """``--model``; by default the recipe's net where there is none."""
+    """``--model``; without a default, the recipe decides."""
     return click.option(
-        "--model", "model_name", metavar="NET", default=default, show_default=default or "the recipe's",
-        help="A name that `jitcnn models` lists, or the path of a net of your own, ending in .toml.",
+        "--model", "model_name", metavar="NAME|FILE.toml", default=default,
+        show_default=default is not None or "from the recipe",
+        help="Built-in model (see `jitcnn models`), or a .toml file that defines one.",
     )  # fmt: skip
 
 
 dataset_option = click.option(
     "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=dataset_name, default="auto", show_default=True,
-    help="auto: what a saved net learnt from, else MNIST if it is on disk or can be fetched, else the embedded digits. A folder: your own pictures, "
-    "with one sub-folder for each class.",
+    help="auto: the data set that a saved model was trained on, else MNIST if it is on disk or can be downloaded, else the "
+    "embedded digits. FOLDER: your own images, one subfolder per class.",
 )  # fmt: skip
 data_dir_option = click.option(
     "--data-dir", type=click.Path(exists=True, file_okay=False),
-    help="Folder that holds the data files; without it $JITCNN_DATA_DIR and the user's cache are looked into.",
+    help="Folder with the data files.  [default: $JITCNN_DATA_DIR, then the user cache]",
 )  # fmt: skip
 _PICTURE_OPTIONS = {
     "image_size": click.option(
-        "--image-size", type=click.IntRange(min=1), help="Side of the pictures of a folder, in pixels, once scaled and cut square."
+        "--image-size", type=click.IntRange(min=1), help="Resize and centre-crop the images of FOLDER to this size, in pixels."
     ),
     "channels": click.option(
-        "--channels", type=click.IntRange(1, 3), help="Take the pictures of a folder as grey (1) or as colour (3)."
+        "--channels", type=click.IntRange(1, 3), help="Load the images of FOLDER in greyscale (1) or colour (3)."
     ),
     "test_share": click.option(
         "--test-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2, show_default=True,
-        help="Share of a folder's pictures, in each class, to be evaluated on; --seed decides which.",
+        help="Fraction of the images of FOLDER, per class, used for testing; --seed selects them.",
     ),
-    "skip_broken": click.option("--skip-broken", is_flag=True, help="Go on without pictures of a folder that cannot be read."),
+    "skip_broken": click.option("--skip-broken", is_flag=True, help="Skip images of FOLDER that cannot be read."),
 }  # fmt: skip
 
 
 def picture_options(command: Command) -> Command:
-    """The options of a folder of pictures, handed to the command in one: ``pictures``, the settings of ``load_folder``."""
+    """Options for an image folder, passed to the command as one dict ``pictures``: the settings of ``load_folder``."""
 
     @wraps(command)
     def bundled(*arguments: Any, **settings: Any) -> Any:
@@ -81,22 +82,23 @@ def picture_options(command: Command) -> Command:
 
 impl_option = click.option(
     "--impl", type=click.Choice(IMPLEMENTATIONS), default="auto", show_default=True,
-    help="The algorithm of convolution and pooling: auto takes the fastest for each layer, see `jitcnn summary`; what an "
-    "algorithm cannot compute, a convolution runs as direct and any other layer as auto.",
+    help="Algorithm for convolution and pooling; auto selects the fastest for each layer (see `jitcnn summary`). Unsupported "
+    "layers fall back: convolutions to direct, others to auto.",
 )  # fmt: skip
 
 
 def recipe_option(default: str) -> Callable[[Command], Command]:
-    """How to train, and on what if that is left open."""
+    """``--recipe``: the hyperparameters, and the data set unless --dataset is given."""
     return click.option(
         "--recipe", default=default, show_default=True, metavar="NAME|FILE.toml",
-        help="standard or fast, which depend on the data set (fast: few epochs, in which the learning rate rises to a peak "
-        "and falls to nothing), or one by name: cifar-fast, cifar-resnet20, cifar-vgg, digits, digits-fast, fashion, lenet5, mnist-best, mnist-cnn, mnist-fast, or a file of your own.",
+        help="Hyperparameters: standard or fast (few epochs, one-cycle learning rate), chosen for the data set; one of "
+        "cifar-fast, cifar-resnet20, cifar-vgg, digits, digits-fast, fashion, lenet5, mnist-best, mnist-cnn, "
+        "mnist-fast; or a .toml file.",
     )  # fmt: skip
 
 
 def dataset_for(dataset: str, recipe: str) -> str:
-    """The data set to load: where it is left to ``auto``, the one that a recipe asks for by its own name is for."""
+    """Return the data set to load: for ``auto`` with a recipe given by name or file, that recipe's first data set."""
     from jitcnn.recipes import GROUPS, load_recipe
 
     if dataset != "auto" or recipe in GROUPS:
@@ -107,9 +109,9 @@ def dataset_for(dataset: str, recipe: str) -> str:
 def data_for(
     net: "CNN", dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int
 ) -> "tuple[Dataset, str]":
-    """The data set as a net takes it, and a note on it: the pictures of a folder come in its size and channels.
+    """Load the data set for a model; images of a folder get the model's input size and channels. Also returns a note.
 
-    Where it is left to ``auto``, the one that the net learnt from comes first, if it is on disk.
+    ``auto`` prefers the data set that the model was trained on, if it is on disk.
     """
     from jitcnn.data import fitting_dataset, load_dataset
     from jitcnn_cli.console import DownloadBar
@@ -125,7 +127,7 @@ def data_for(
 
 
 def picture_path(_ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
-    """The file of a picture to be written; ConfigError for a suffix of no such format, before anything is computed."""
+    """Return the path of a plot; ConfigError for an unsupported suffix, before anything is computed."""
     if path is not None:
         from jitcnn.plots import picture_format
 
@@ -134,14 +136,12 @@ def picture_path(_ctx: click.Context, _param: click.Parameter, path: str | None)
 
 
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), help="Take only the first so many images of each half."
+    "--limit", type=click.IntRange(min=1), help="Use at most this many training and test images."
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides all that is random."
-)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), callback=lambda _ctx, _param, count: _set_threads(count),
-    help="Threads to compute on.  [default: one per core]",
+    help="Number of threads.  [default: one per core]",
 )  # fmt: skip
 
 

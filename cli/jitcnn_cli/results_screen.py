@@ -1,4 +1,4 @@
-"""What a training came to: its tables on the screen, its pictures and figures in files."""
+"""Results of a training run: printed tables, and files with plots and metrics."""
 
 import json
 from pathlib import Path
@@ -21,24 +21,24 @@ def show_results(
     models: dict[str, CNN],
     histories: dict[str, History],
     results: dict[str, Evaluation],
-    examined_on: str,
+    evaluated_on: str,
 ) -> None:
-    """Right answers, and the net beside its baseline."""
+    """Print the accuracy, and a comparison with the baseline."""
     name, result = next(iter(results.items()))
     headline(
         console,
         "result",
-        f": {name} reads {result.correct:,} of {result.total:,} {examined_on} images correctly: {result.accuracy:.2%}\n",
+        f": {name}, {evaluated_on} accuracy {result.accuracy:.2%} ({result.correct:,} of {result.total:,} images correct)\n",
     )
     if len(results) > 1:
-        headline(console, "dense against CNN", ", same images, same recipe, this run")
+        headline(console, "comparison with the baseline", " (same data, same recipe)")
         compared = table(
             None,
-            "net",
+            "model",
             "parameters",
-            f"{examined_on} accuracy",
-            "wrong",
-            "training",
+            f"{evaluated_on} accuracy",
+            "errors",
+            "training time",
         )
         for name in reversed(results):
             result = results[name]
@@ -50,16 +50,16 @@ def show_results(
 
 
 def save_filters(model: CNN, path: Path) -> None:
-    """Draw the filters of the first layer."""
+    """Plot the filters of the first layer."""
     from jitcnn.plots import filters_figure, save_figure
 
     save_figure(
-        filters_figure(model.layers[0].parameters()["weights"], f"What the first layer of {model.name} looks for"), path
+        filters_figure(model.layers[0].parameters()["weights"], f"Filters of the first layer of {model.name}"), path
     )
 
 
 def save_curves(histories: dict[str, History], path: Path) -> bool:
-    """Draw the curves, if an epoch was finished at all."""
+    """Plot the training curves; False if no epoch was finished."""
     from jitcnn.plots import curves_figure, save_figure
 
     finished = {name: history.epochs for name, history in histories.items() if history.epochs}
@@ -69,14 +69,15 @@ def save_curves(histories: dict[str, History], path: Path) -> bool:
 
 
 def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
-    """The shift test as a table, and what it shows."""
-    columns = [f"{name} {what}" for what in ("reads", "accuracy") for name in shifts.names]
+    """Print the shift test as a table, and its conclusion."""
+    columns = [f"{name} {what}" for what in ("prediction", "accuracy") for name in shifts.names]
     headline(
         console,
         "shift test",
-        f": an image of class {data.class_names[shifts.label]}, moved right and down, and {shifts.image_count:,} {data.examined_on} images",
+        f": predictions for one image of class {data.class_names[shifts.label]} and accuracy on {shifts.image_count:,} "
+        f"{data.evaluated_on} images, shifted right and down",
     )
-    shown = table(None, "pixels", *columns)
+    shown = table(None, "shift", *columns)
     for row in shifts.rows:
         reads = [
             f"{data.class_names[label]} ({confidence:.0%} confidence)"
@@ -95,12 +96,12 @@ def save_history(
     results: dict[str, Evaluation],
     shifts: ShiftTest | None,
 ) -> None:
-    """Write every figure of a run as JSON."""
+    """Write the settings and metrics of a run as JSON."""
     record = {
         "dataset": data.name,
         "train_images": len(data.x_train),
         "test_images": len(data.x_test),
-        "examined_on": data.examined_on,
+        "evaluated_on": data.evaluated_on,
         "settings": settings,
         **environment(),
         "results": {name: result.as_dict() for name, result in results.items()},
@@ -112,7 +113,7 @@ def save_history(
 
 
 def show_files(console: Console, folder: Path, files: dict[str, str]) -> None:
-    """Which files were written, and what they are."""
+    """List the files written, with a description of each."""
     console.print("files written:", style="bold")
     for name, meaning in files.items():
         console.print(f"  {folder / name}  {meaning}", soft_wrap=True)

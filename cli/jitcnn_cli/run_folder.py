@@ -1,4 +1,4 @@
-"""What ``jitcnn train`` leaves in its folder, by name, and how other commands find it."""
+"""Names of the files that ``jitcnn train`` writes, and how other commands find them."""
 
 import re
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 from jitcnn.model import CNN
 
 HISTORY_FILE = "history.json"
-BASELINE = "mnist-dense"  # the baseline that is trained beside mnist-cnn
-OLD_BASELINE_FILE = "rival_model.npz"  # as earlier versions named it
+BASELINE = "mnist-dense"  # trained along with mnist-cnn
+OLD_BASELINE = "rival"  # in file names of earlier versions
 
 
 def model_file(name: str) -> str:
-    """The file name of a trained net: ``cnn_mnist_model.npz`` for mnist-cnn, ``NAME_model.npz`` for any other."""
+    """Return the file name of a trained model: ``cnn_mnist_model.npz`` for mnist-cnn, else ``NAME_model.npz``."""
     plain = re.sub(r"[^\w.-]+", "_", name)
     return "cnn_mnist_model.npz" if name == "mnist-cnn" else f"{plain}_model.npz"
 
 
 def baseline_beside(path: str | Path, net: CNN) -> CNN | None:
-    """The baseline in the folder of a net's file; None if there is none, or it is for other images or classes."""
+    """Load the baseline next to a model file; None if it is missing or has another input shape or class count."""
     file = Path(path).with_name(model_file(BASELINE))
     if not file.is_file():
-        file = Path(path).with_name(OLD_BASELINE_FILE)
+        file = Path(path).with_name(f"{OLD_BASELINE}_model.npz")
     if not file.is_file():
         return None
     baseline = CNN.load(file)
@@ -32,6 +32,6 @@ def baseline_beside(path: str | Path, net: CNN) -> CNN | None:
 
 
 def history_beside(path: str | Path) -> Path | None:
-    """The history of the run in the folder of a net's file, if there is one."""
+    """Return the history file next to a model file, or None."""
     file = Path(path).with_name(HISTORY_FILE)
     return file if file.is_file() else None

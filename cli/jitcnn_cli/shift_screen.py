@@ -1,4 +1,4 @@
-"""The screen of ``jitcnn shift``: a line for each training, one table, what it shows, and the pictures."""
+"""Run ``jitcnn shift``: print its progress, table and conclusion, and write its plots."""
 
 import json
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def run(
     json_file: str | None,
     output: str,
 ) -> bool:
-    """Everything ``jitcnn shift`` does, settings as its options; False if Ctrl-C ended it early."""
+    """Run ``jitcnn shift`` with these option values; False if it was interrupted."""
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
     _check_writable(output)
     data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed)
@@ -54,7 +54,7 @@ def run(
         lab = _train_all(console, data, epochs, seed, images, reach, tuple(dict.fromkeys(nets)) or tuple(LAB_NETS))
         record, interrupted = _show_lab(console, lab, output), lab.interrupted
     seconds = perf_counter() - start
-    console.print(f"{seconds:.0f} s in all, on {runtime.thread_count()} threads, {processor()}", soft_wrap=True)
+    console.print(f"total time {seconds:.0f} s, {runtime.thread_count()} threads, {processor()}", soft_wrap=True)
     if json_file is not None:
         record = {**record, "total_seconds": seconds, **environment()}
         text = json.dumps(record, indent=2)
@@ -63,23 +63,25 @@ def run(
         else:
             with atomic_write(json_file) as file:
                 file.write(text.encode())
-            console.print(f"every figure: {json_file}", soft_wrap=True)
+            console.print(f"results written to {json_file}", soft_wrap=True)
     return not interrupted
 
 
 def _check_writable(output: str) -> None:
-    """Refused now rather than after the trainings."""
+    """ConfigError if the output folder is missing; raised before the training, not after."""
     if not Path(output).absolute().parent.is_dir():
-        raise ConfigError(f"--output {output} cannot be written: there is no such folder; make it or name another.")
+        raise ConfigError(
+            f"--output {output} cannot be written: the folder does not exist; create it or choose another."
+        )
 
 
 def _train_all(
     console: Console, data: Dataset, epochs: int, seed: int, images: int, reach: int, nets: tuple[str, ...]
 ) -> Lab:
-    """The lab, with a line for each net as it is measured."""
+    """Train and measure the models; print one line for each."""
     console.print(
-        f"data: {data.name}, {len(data.x_train):,} training images, {epochs} epochs each; maps of "
-        f"{min(images, len(data.x_test)):,} test images, up to {reach} pixels ({data.source})\n",
+        f"data set {data.name}: {len(data.x_train):,} training images, {epochs} epoch{'s' * (epochs > 1)} per model, "
+        f"{min(images, len(data.x_test)):,} test images, shifts up to ±{reach} pixels ({data.source})\n",
         soft_wrap=True,
     )
     doing = ""
@@ -93,12 +95,12 @@ def _train_all(
         shifts, seconds = (2 * net.shifts.reach + 1) ** 2, max(net.map_seconds, 1e-9)
         console.print(
             f"{net.title:<22} on {_trained(net.augmented)} images: {net.seconds:5.1f} s "
-            f"({epochs * len(data.x_train) / net.seconds:7,.0f} images/s), map {seconds:5.1f} s "
+            f"({epochs * len(data.x_train) / net.seconds:7,.0f} images/s), evaluation {seconds:5.1f} s "
             f"({shifts * net.shifts.image_count / seconds:7,.0f} images/s)",
             soft_wrap=True,
         )
 
-    with working("training and mapping", None, TextColumn("{task.fields[note]}")) as bar:
+    with working("training and evaluating", None, TextColumn("{task.fields[note]}")) as bar:
         lab = translation_lab(
             data, epochs, seed, images, reach, nets, on_start=on_start, on_net=on_net,
             on_batch=lambda batch, batches, _: bar.show(batch, f"{doing}: batch {batch} of {batches}"),
@@ -106,24 +108,24 @@ def _train_all(
         )  # fmt: skip
     console.print()
     if lab.interrupted:
-        console.print("stopped: what was measured so far is shown and kept\n")
+        console.print("interrupted: showing and saving the results so far\n")
     return lab
 
 
 def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
-    """Table, sentences and pictures; everything as plain values."""
+    """Print the table and conclusion, write the plots; return everything as plain values."""
     if lab.nets:
         headline(
             console,
             "translation lab",
-            f": {lab.dataset}, {lab.test_images:,} test images, one training of each with seed {lab.seed}",
+            f": {lab.dataset}, {lab.test_images:,} test images, one run per model, seed {lab.seed}",
         )
         _show_table(console, [(net.title, _trained(net.augmented), net.parameters, net.shifts) for net in lab.nets])
         console.print(conclude(lab) + "\n", soft_wrap=True)
         maps: dict[str, list[tuple[str, ShiftMap]]] = {}
         for net in lab.nets:
             maps.setdefault(net.title, []).append((f"trained on {_trained(net.augmented)} images", net.shifts))
-        title = f"What nets of one budget read when the images move ({lab.dataset})"
+        title = f"Accuracy on shifted images, models with equal parameter count ({lab.dataset})"
         _save(console, shift_maps_figure([*maps.items()], title), Path(output))
         if len(lab.nets) > 1:
             path = Path(output)
@@ -132,23 +134,23 @@ def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
 
 
 def _map_one(console: Console, model: CNN, data: Dataset, images: int, reach: int, output: str) -> dict[str, Any]:
-    """The map of a saved net."""
+    """Measure a saved model; print the table and write the plot."""
     data.check_fit(model)
     tested, labels = data.x_test[:images], data.y_test[:images]
-    with working("mapping", (2 * reach + 1) ** 2) as bar:
+    with working("evaluating", (2 * reach + 1) ** 2) as bar:
         shifts = shift_map(model, tested, labels, reach, on_shift=lambda shift, _: bar.show(shift))
     headline(console, model.name, f": {data.name}, {len(tested):,} test images ({data.source})")
     _show_table(console, [(model.name, "as saved", model.parameter_count, shifts)])
-    title = f"What {model.name} reads when the images move ({data.name})"
+    title = f"Accuracy of {model.name} on shifted images ({data.name})"
     _save(console, shift_maps_figure([(model.name, [("", shifts)])], title), Path(output))
     return {"dataset": data.name, "model": model.name, "parameters": model.parameter_count, **shifts.as_dict()}
 
 
 def _show_table(console: Console, rows: Sequence[tuple[str, str, int, ShiftMap]]) -> None:
-    columns = [f"read\nat {ACCURACY_AT[0]}", *(f"\nat {distance}" for distance in ACCURACY_AT[1:])]
+    columns = [f"acc.\nat {ACCURACY_AT[0]}", *(f"\nat {distance}" for distance in ACCURACY_AT[1:])]
     columns += [f"same\nat {AGREEMENT_AT[0]}", *(f"\nat {distance}" for distance in AGREEMENT_AT[1:])]
-    shown = table(None, "net", "trained\non", "para-\nmeters", *columns, left=2)
-    shown.box, shown.padding, shown.pad_edge = box.HORIZONTALS, 0, False  # whole on 80 columns
+    shown = table(None, "model", "trained\non", "para-\nmeters", *columns, left=2)
+    shown.box, shown.padding, shown.pad_edge = box.HORIZONTALS, 0, False  # fits 80 columns
     for name, how, parameters, shifts in rows:
         shares = [shifts.accuracy_at(d) for d in ACCURACY_AT] + [shifts.agreement_at(d) for d in AGREEMENT_AT]
         shown.add_row(
@@ -156,8 +158,8 @@ def _show_table(console: Console, rows: Sequence[tuple[str, str, int, ShiftMap]]
         )
     console.print(shown)
     console.print(
-        "read: images read correctly, in per cent, moved by so many pixels, the mean of all shifts whose larger part it is; "
-        "same: images that get the same answer as unmoved.\n",
+        "acc. at d: accuracy in percent, averaged over all shifts with max(|dx|, |dy|) = d pixels; same at d: images with the "
+        "same prediction as unshifted, in percent.\n",
         soft_wrap=True,
     )
 
@@ -166,9 +168,9 @@ def _save(console: Console, figure: Any, path: Path) -> None:
     try:
         save_figure(figure, path)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; name another --output.") from error
-    console.print(f"picture: {path}", soft_wrap=True)
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; choose another --output.") from error
+    console.print(f"plot written to {path}", soft_wrap=True)
 
 
 def _trained(augmented: bool) -> str:
-    return "shifted" if augmented else "unmoved"
+    return "shifted" if augmented else "unshifted"

@@ -1,4 +1,4 @@
-"""The screen of ``jitcnn train``, from top to bottom."""
+"""Run ``jitcnn train`` and print its output."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 
-from jitcnn.checkpointing import Checkpoints
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
 from jitcnn.history import Epoch, History
@@ -20,9 +19,10 @@ from jitcnn.metrics import evaluate
 from jitcnn.model import CNN
 from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
-from jitcnn.resume import Progress, read_training
 from jitcnn.shift import shift_test
 from jitcnn.training import fit_by, model_by, prepare
+from jitcnn.training.checkpointing import Checkpoints
+from jitcnn.training.resume import Progress, read_training
 from jitcnn_cli import options
 from jitcnn_cli.console import DownloadBar, batch_bar, headline, machine_line, model_table, stdout, working
 from jitcnn_cli.kept_filters import KeptFilters
@@ -54,7 +54,7 @@ def run(
     snapshots: bool,
     kept: KeptRun,
 ) -> bool:
-    """Everything ``jitcnn train`` does, settings as its options; False if Ctrl-C ended the training early."""
+    """Run ``jitcnn train`` with these option values; False if the training was interrupted."""
     console = stdout()
     folder = _writable_folder(output)
     _show_what_runs(console, impl)
@@ -78,18 +78,18 @@ def run(
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     console.print(
-        f"data: {data.name}, {len(data.x_train):,} training and {len(data.x_test):,} {data.examined_on} images "
+        f"data set {data.name}: {len(data.x_train):,} training and {len(data.x_test):,} {data.evaluated_on} images "
         f"({data.source})",
         soft_wrap=True,
     )
     console.print("\n".join(chosen.lines()), soft_wrap=True)
     changes = [name.replace("_", " ") for name, value in given.items() if value is not None]
     if changes:
-        console.print(f"  by option  {', '.join(changes)}", soft_wrap=True)
-    centred = ", then by mean and deviation of the training images" if chosen.normalise else ""
-    console.print(f"  also       He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
+        console.print(f"  overrides  {', '.join(changes)}", soft_wrap=True)
+    centred = ", normalised by mean and std of the training images" if chosen.normalise else ""
+    console.print(f"  other      He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
 
-    with working("making ready"):
+    with working("preparing"):
         prepare(model, chosen.batch_size, chosen)
     settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed, "validation": validation}
     histories: dict[str, History] = {}
@@ -102,60 +102,59 @@ def run(
     model = models[model.name]
     stopped = any(history.interrupted for history in histories.values())
     if stopped:
-        console.print("stopped: what was learnt so far is kept")
+        console.print("interrupted: saving the weights trained so far")
         if kept.path is not None:
-            console.print(f"go on with: jitcnn train --resume {kept.path}", soft_wrap=True)
+            console.print(f"resume with: jitcnn train --resume {kept.path}", soft_wrap=True)
         console.print()
 
-    with _writing(folder), HeldInterrupts() as held:  # what comes now may be cut off: what was learnt is not lost by it
+    with _writing(folder), HeldInterrupts() as held:  # an interrupt during the evaluation must not lose the weights
         model.save(folder / model_file(model.name))
         if len(histories) > 1:
             models[BASELINE].save(folder / model_file(BASELINE))
     held.obey()
     results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
-    show_results(console, models, histories, results, data.examined_on)
+    show_results(console, models, histories, results, data.evaluated_on)
 
     files: dict[str, str] = {}
     if kept.path is not None and kept.path.parent == folder:
-        files[kept.path.name] = "the training as it stands, for --resume"
-    files[model_file(model.name)] = (
-        "architecture and weights; try `jitcnn play`, `jitcnn report` and `jitcnn predict` on it"
-    )
+        files[kept.path.name] = "checkpoint for --resume"
+    files[model_file(model.name)] = "the model; use it with `jitcnn play`, `jitcnn report` or `jitcnn predict`"
     if len(histories) > 1:
-        files[model_file(BASELINE)] = "the baseline's"
+        files[model_file(BASELINE)] = "the baseline model"
     if kept_filters is not None and kept_filters.is_written:
-        files[kept_filters.path.name] = "filters epoch by epoch; try `jitcnn plot evolution` on it"
+        files[kept_filters.path.name] = "filters of each epoch; plot them with `jitcnn plot evolution`"
     with _writing(folder):
         first = model.layers[0]
         if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:
             save_filters(model, folder / FILTERS_FILE)
             console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
-            files[FILTERS_FILE] = "what the first layer looks for"
+            files[FILTERS_FILE] = "filters of the first layer"
         shifts = None
         if not stopped:
             shifts = shift_test(models, data.x_test, data.y_test)
             show_shifts(console, shifts, data)
         if save_curves(histories, folder / CURVES_FILE):
-            files[CURVES_FILE] = "loss and accuracy over the epochs"
+            files[CURVES_FILE] = "loss and accuracy per epoch"
         save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
-        files[HISTORY_FILE] = "every figure of this run"
+        files[HISTORY_FILE] = "settings and metrics of this run"
         show_files(console, folder, files)
     return not stopped
 
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Tell in one sentence what kept a file from being written; older files are then as they were."""
+    """Turn a write error into a ConfigError; existing files stay unchanged."""
     try:
         yield
     except OSError as error:
         raise ConfigError(
-            f"The files could not be written to {folder}: {error.strerror or error}; make room or name another --output."
+            f"The files could not be written to {folder}: {error.strerror or error}; free disk space or choose another "
+            "--output."
         ) from error
 
 
 def _writable_folder(output: str) -> Path:
-    """The folder, made if need be; refused now rather than after the training."""
+    """Create the output folder; fails before the training, not after it."""
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +162,7 @@ def _writable_folder(output: str) -> Path:
             return folder
     except OSError as error:
         raise ConfigError(
-            f"--output {output} cannot be written: {error.strerror or error}; name another folder."
+            f"--output {output} cannot be written: {error.strerror or error}; choose another folder."
         ) from error
 
 
@@ -186,14 +185,14 @@ def _train(
     checkpoint: Checkpoints | None,
     resume: Path | None,
 ) -> History:
-    """Fit one net, an epoch a line."""
+    """Train one model; print one line per epoch."""
     at = Progress() if resume is None else read_training(resume)[0]
-    place = "all of it done before" if at.finished else f"going on in epoch {at.epoch} after {at.seen:,} images"
+    place = "already finished" if at.finished else f"resuming epoch {at.epoch} after {at.seen:,} images"
     headline(console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
     if kept_filters is not None:
         kept_filters.begin(net, resume, at.epoch - 1)
     batches = -(-len(data.x_train) // recipe.batch_size)
-    begun: tuple[float, int] | None = None  # when, and with how many images of the epoch seen
+    begun: tuple[float, int] | None = None  # start time, and images of the epoch seen by then
     bar = batch_bar(f"epoch {at.epoch}", batches)
 
     def on_batch(batch: int, _: int, seen: int) -> None:
@@ -208,8 +207,9 @@ def _train(
         begun = None
         bar.__exit__()
         console.print(
-            f"epoch {epoch.epoch:>2} of {recipe.epochs}   train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:7.2%}   "
-            f"{data.examined_on} loss {epoch.test_loss:.4f} accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
+            f"epoch {epoch.epoch:>2}/{recipe.epochs}   "
+            f"train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:7.2%}   "
+            f"{data.evaluated_on} loss {epoch.test_loss:.4f}, accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
             soft_wrap=True,
         )
         for remark in epoch.remarks:

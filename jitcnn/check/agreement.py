@@ -1,4 +1,4 @@
-"""Every implementation against the naive one, on random odd shapes: another order of sums, the same answer."""
+"""Compare every implementation with the naive one on random shapes; they differ only in the order of summation."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -29,27 +29,27 @@ from .outcome import Check, Outcome, finite
 
 Rng = np.random.Generator
 Case = tuple[list[Layer], tuple[int, ...]]
-"""Layers, and the shape of an input for them."""
+"""Layers, and an input shape."""
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-# Shapes drawn for each, beside the corners.
+# Random cases for each, in addition to CORNERS.
 DRAWN = 6
-# (C_in, C_out) and settings that must be among the cases.
+# C_in, C_out and settings of cases that are always included.
 CORNERS: list[tuple[int, int, dict[str, Any]]] = [
     (3, 5, {"kernel_size": 7, "stride": 3, "padding": 2}),
     (2, 3, {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 2)}),
     (16, 19, {"kernel_size": 3, "padding": 1}),
     (4, 3, {"kernel_size": 1, "stride": 2, "use_bias": False}),
 ]
-# The same, for convolutions that run on their own or with a ReLU.
+# The same with dilation or groups, for convolutions without pooling.
 APART: list[tuple[int, int, dict[str, Any]]] = [
     (2, 5, {"kernel_size": (3, 2), "padding": 2, "dilation": (2, 3)}),
     (6, 9, {"kernel_size": 3, "stride": 2, "padding": "same", "dilation": 2, "groups": 3}),
     (5, 5, {"kernel_size": 3, "padding": 1, "groups": 5}),
 ]
-# Channels of a group that are drawn: on both sides of where the lanes of a vector run over channels.
+# Random channels per group: on both sides of the threshold above which vector lanes run over channels.
 CHANNELS = (1, 2, 3, 5, 6, 12, 13, 17)
-# Channels and settings of 3×3 convolutions for Winograd's algorithm.
+# C_in, C_out and settings of 3×3 convolutions with Winograd.
 WINOGRAD: list[tuple[int, int, dict[str, Any]]] = [
     (3, 5, {}),
     (16, 64, {"padding": 1}),
@@ -60,7 +60,7 @@ WINOGRAD: list[tuple[int, int, dict[str, Any]]] = [
 
 
 def checks(seed: int = 0) -> Iterator[Check]:
-    """Layer by layer, implementation by implementation, in float32 and float64; ``seed`` decides the shapes."""
+    """Every layer and implementation, in float32 and float64; ``seed`` determines the random shapes."""
     both = FLOAT32, FLOAT64
     contests: list[tuple[Callable[[Rng], Iterator[Case]], tuple[str, ...], tuple[Any, ...]]] = [
         (_convolutions, ("loops", "im2col", "direct"), both),
@@ -91,7 +91,7 @@ def checks(seed: int = 0) -> Iterator[Check]:
 
 
 def _as_planned(batch_size: int, seed: int) -> Outcome:
-    """Every layer and block of the default net, on a batch as it is used, by the very algorithms that ``auto`` takes."""
+    """Every layer and block of the default network, on batches of typical size, with the algorithms that ``auto`` selects."""
     found: dict[str, float] = {}
     for contest in model_contests(find_net("mnist-cnn"), ["auto"], batch_size=batch_size, seed=seed):
         algorithms = contest.algorithms("auto")
@@ -103,7 +103,7 @@ def _as_planned(batch_size: int, seed: int) -> Outcome:
 
 
 def _contest(cases: Callable[[Rng], Iterator[Case]], impl: str, dtype: Any, seed: int) -> Outcome:
-    """``impl`` and naive on every case."""
+    """Compare ``impl`` with naive on every case."""
     rng = np.random.default_rng(seed)
     largest, where, count = 0.0, "", 0
     for layers, shape in cases(rng):
@@ -114,9 +114,9 @@ def _contest(cases: Callable[[Rng], Iterator[Case]], impl: str, dtype: Any, seed
                 layer.set_array(name, np.abs(drawn) + 1 if "running_var" in name else drawn)
         x = draw(rng, shape, dtype)
         if isinstance(layers[0], MaxPool2D):
-            x = np.round(2 * x) / 2  # so that there are ties
+            x = np.round(2 * x) / 2  # creates ties
         draw_d_out = partial(draw, np.random.default_rng([seed, count]), dtype=dtype)
-        # The reference runs layer by layer, as a textbook writes it.
+        # The reference is not fused.
         expected = _run(layers, "naive", list, x, draw_d_out)
         draw_d_out = partial(draw, np.random.default_rng([seed, count]), dtype=dtype)
         came = _run(layers, impl, fuse, x, draw_d_out)
@@ -140,7 +140,7 @@ def _run(
     x: Array,
     draw_d_out: Callable[[tuple[int, ...]], Array],
 ) -> dict[str, Array]:
-    """Output and every gradient."""
+    """Output and all gradients."""
     layers = deepcopy(layers)
     for layer in layers:
         for one in (layer, *layer.inner().values()):
@@ -161,7 +161,7 @@ def _any(rng: Rng, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def _whole(rng: Rng, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Small whole numbers, whose sums are exact in any order: rounding decides no tie, and no ReLU at 0."""
+    """Small integers: their sums are exact in any order, so rounding affects neither ties nor the sign before a ReLU."""
     return rng.integers(-4, 5, shape).astype(dtype)
 
 
@@ -169,7 +169,7 @@ def _whole(rng: Rng, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def _image(rng: Rng, channels: int) -> tuple[int, ...]:
-    """A small batch of images whose sides are whatever they are."""
+    """Shape of a small batch of images of random size."""
     return (int(rng.integers(1, 4)), channels, int(rng.integers(11, 20)), int(rng.integers(11, 20)))
 
 
@@ -178,7 +178,7 @@ def _conv(rng: Rng, C_in: int, C_out: int, **settings: Any) -> Conv2D:
 
 
 def _drawn_convolutions(rng: Rng, apart: bool) -> Iterator[Conv2D]:
-    """The corners, then convolutions of any settings; ``apart`` with dilation and groups."""
+    """CORNERS, then convolutions with random settings; ``apart`` adds dilation and groups."""
     for C_in, C_out, settings in CORNERS + APART * apart:
         yield _conv(rng, C_in, C_out, **settings)
     for _ in range(DRAWN):
@@ -198,7 +198,7 @@ def _convolutions(rng: Rng) -> Iterator[Case]:
 
 
 def _convolutions_3x3(rng: Rng) -> Iterator[Case]:
-    """What Winograd's algorithm serves: channels below, at and above whole vectors, planes of odd and even sides."""
+    """Cases for Winograd: channel counts below, at and above multiples of the vector length, odd and even image sizes."""
     for C_in, C_out, settings in WINOGRAD:
         yield [_conv(rng, C_in, C_out, kernel_size=3, **settings)], _image(rng, C_in)
     for _ in range(DRAWN):
@@ -207,7 +207,7 @@ def _convolutions_3x3(rng: Rng) -> Iterator[Case]:
 
 
 def _with_relu_3x3(rng: Rng) -> Iterator[Case]:
-    """On both sides of where ``auto`` takes Winograd's algorithm, with ReLU in the same pass."""
+    """Cases on both sides of the threshold at which ``auto`` selects Winograd, with a fused ReLU."""
     for C_in, C_out in ((32, 32), (48, 33), (31, 40), (32, 31)):
         yield [_conv(rng, C_in, C_out, kernel_size=3, padding=1), ReLU()], _image(rng, C_in)
 
@@ -218,7 +218,7 @@ def _with_relu(rng: Rng) -> Iterator[Case]:
 
 
 def _with_relu_and_pool(rng: Rng) -> Iterator[Case]:
-    # The first has windows enough for Winograd's sums.
+    # The first case has enough windows for Winograd.
     yield [_conv(rng, 16, 17, kernel_size=3, padding=1), ReLU(), MaxPool2D()], (3, 16, 18, 19)
     for conv in _drawn_convolutions(rng, apart=False):
         shape = _image(rng, conv.in_channels)
@@ -237,7 +237,7 @@ def _pools(kind: type[MaxPool2D] | type[AvgPool2D], rng: Rng) -> Iterator[Case]:
 
 
 def _blurs(rng: Rng) -> Iterator[Case]:
-    yield [BlurPool2D(7, 2)], (2, 3, 4, 5)  # as far as planes of this size can be mirrored
+    yield [BlurPool2D(7, 2)], (2, 3, 4, 5)  # the largest reflection that this image size allows
     for _ in range(DRAWN):
         yield [BlurPool2D(int(rng.integers(2, 8)), _pair(rng, 1, 3))], _image(rng, int(rng.integers(1, 6)))
 

@@ -1,4 +1,4 @@
-"""Every backward pass, the loss and whole nets against numeric gradients in float64."""
+"""Compare every backward pass, the loss and small networks with numerical gradients in float64."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,14 +21,14 @@ Probe = tuple[Layer | CNN, Array]
 
 
 class LossLayer(Layer):
-    """A loss as the last layer of a net, so that its gradient is checked as any other: scores (N, classes) -> (1, 1)."""
+    """A loss as the last layer of a network, to check its gradient: scores (N, classes) -> (1, 1)."""
 
     def __init__(self, loss: Loss, y: IntArray) -> None:
         self.loss = loss
         self.y = y
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
-        """The loss; its gradient is kept, as the two are computed together."""
+        """The loss. Saves its gradient, which is computed with it."""
         loss, d_scores = self.loss(x, self.y)
         return np.array([[loss]]), d_scores
 
@@ -43,7 +43,7 @@ class LossLayer(Layer):
 
 
 def checks() -> Iterator[Check]:
-    """Every layer of ``LAYERS`` by every implementation, the loss in its three forms, and nets with a loss on top."""
+    """Every layer in ``LAYERS`` with every implementation, three variants of the loss, and networks with a loss on top."""
     yield Check("every layer has a gradient check", tuple(LAYERS), _every_layer_is_there)
     for impl in IMPLEMENTATIONS[:-1]:
         probes: dict[str, list[Probe]] = {}
@@ -57,7 +57,7 @@ def checks() -> Iterator[Check]:
         yield _check(name, ("loss",), [_loss_probe(loss)])
     for impl in IMPLEMENTATIONS:
         topics = ("net", "fused") if impl == "auto" else ("net",)
-        yield _check(f"a whole net with its loss, {impl}", topics, _nets(impl))
+        yield _check(f"networks with loss, {impl}", topics, _nets(impl))
 
 
 def _check(name: str, topics: tuple[str, ...], probes: list[Probe]) -> Check:
@@ -65,10 +65,10 @@ def _check(name: str, topics: tuple[str, ...], probes: list[Probe]) -> Check:
 
 
 def _examine(probes: list[Probe]) -> Outcome:
-    """All of one kind; in evaluation too where that is another computation."""
+    """Check all probes of one layer; also in evaluation if it differs from training."""
     worst, compared, skipped, evaluated = GradientReport(0.0, "", 1, 0, False), 0, 0, False
     for layer, x in probes:
-        # Only what draws at random or keeps statistics computes something else in evaluation.
+        # Evaluation differs only for layers with random numbers or running statistics.
         differs = bool(layer.generators() or layer.buffers())
         evaluated = evaluated or differs
         for training in (True, False) if differs else (True,):
@@ -81,7 +81,7 @@ def _examine(probes: list[Probe]) -> Outcome:
         if worst.fault(TOLERANCE):
             break
     fault = worst.fault(TOLERANCE)
-    figure = f"{compared:,} compared, {skipped} on kinks skipped, "
+    figure = f"{compared:,} compared, {skipped} skipped at kinks, "
     figure += fault or f"largest difference {worst.largest:.1e} at {worst.where}"
     figure += "; training and evaluation" if evaluated and not fault else ""
     numbers = {
@@ -98,14 +98,14 @@ def _every_layer_is_there() -> Outcome:
 
 
 def _losses() -> dict[str, Loss]:
-    """The loss in its three forms."""
+    """The three variants of the loss."""
 
     def of_beliefs(predictions: Array, y: IntArray) -> tuple[float, Array]:
         return cross_entropy_loss(predictions, y), cross_entropy_gradient(predictions, y)
 
     return {
         "loss": softmax_cross_entropy,
-        "loss, labels smoothed by 0.2": partial(softmax_cross_entropy, label_smoothing=0.2),
+        "loss, label smoothing 0.2": partial(softmax_cross_entropy, label_smoothing=0.2),
         "loss of probabilities": of_beliefs,
     }
 
@@ -116,7 +116,7 @@ def _loss_probe(loss: Loss) -> Probe:
 
 
 def _nets(impl: str) -> list[Probe]:
-    """Two small nets with the loss on top: between them they hold every block that runs as one."""
+    """Two small networks with a loss on top; together they contain every fused block."""
     rng = np.random.default_rng(1)
     loss = LossLayer(partial(softmax_cross_entropy, label_smoothing=0.1), np.array([2, 0, 1]))
     pooled: list[Layer] = [

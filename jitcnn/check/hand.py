@@ -1,4 +1,4 @@
-"""Answers worked by hand: small enough to follow with a pencil, and for every implementation."""
+"""Examples worked out by hand, checked with every implementation."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,7 +21,7 @@ IMPLEMENTATIONS = ("naive", "loops", "im2col", "direct", "winograd", "auto")
 
 
 def checks() -> Iterator[Check]:
-    """The worked example of each layer in ``LAYERS``, with each of its implementations, and those of everything else."""
+    """Worked examples of each layer in ``LAYERS`` with each implementation, of a fused block, the loss and the optimisers."""
     for name, kind in LAYERS.items():
         for impl in (*kind.implementations, "auto") if kind.implementations else ("",):
             yield _check(f"{name}, {impl}" if impl else name, (name,), partial(_example, kind, impl or "auto"))
@@ -40,7 +40,7 @@ def _check(name: str, topics: tuple[str, ...], work: Callable[[], list[Pair]]) -
 
 
 def _there_and_back(layers: list[Layer], x: Array, d_out: Array) -> tuple[Array, Array]:
-    """Output and d_x, the layers run as a net would run them."""
+    """Output and d_x of the layers, fused as in a network."""
     steps = fuse(layers)
     for step in steps:
         x = step.forward(x)
@@ -50,7 +50,7 @@ def _there_and_back(layers: list[Layer], x: Array, d_out: Array) -> tuple[Array,
 
 
 def _conv_relu_pool(impl: str) -> list[Pair]:
-    """2·x - 13 for pixels 1 … 16: the first window stays silent, the last pixel of each other one wins."""
+    """2·x - 13 for pixels 1 … 16: the first window is 0 after ReLU; in the others the last pixel is the maximum."""
     conv = Conv2D(1, 1, 1, impl=impl, dtype=np.float64)
     conv.weights[:], conv.bias = 2.0, np.array([-13.0])
     x = np.arange(1.0, 17).reshape(1, 1, 4, 4)
@@ -64,7 +64,7 @@ def _conv_relu_pool(impl: str) -> list[Pair]:
 
 
 def _loss() -> list[Pair]:
-    """Logits ln 3 and 0 are beliefs of 3/4 and 1/4; with 0.2 smoothed the targets are 0.9 and 0.1."""
+    """Logits ln 3 and 0 give probabilities 3/4 and 1/4; with label smoothing 0.2 the targets are 0.9 and 0.1."""
     logits, y = np.array([[log(3), 0.0], [0, 0]]), np.array([0, 1])
     loss, d_logits = softmax_cross_entropy(logits, y)
     smoothed, d_smoothed = softmax_cross_entropy(logits[:1], y[:1], label_smoothing=0.2)
@@ -72,16 +72,16 @@ def _loss() -> list[Pair]:
     pairs: list[tuple[str, Any, Any]] = [
         ("loss", loss, (log(4 / 3) + log(2)) / 2),
         ("d_logits", d_logits, [[-0.125, 0.125], [0.25, -0.25]]),
-        ("loss smoothed", smoothed, -0.9 * log(0.75) - 0.1 * log(0.25)),
-        ("d_logits smoothed", d_smoothed, [[0.75 - 0.9, 0.25 - 0.1]]),
-        ("loss of beliefs", cross_entropy_loss(beliefs, y), (log(4) + log(2)) / 2),
-        ("d_beliefs", cross_entropy_gradient(beliefs, y), [[-2, 0], [0, -1]]),
+        ("loss with label smoothing", smoothed, -0.9 * log(0.75) - 0.1 * log(0.25)),
+        ("d_logits with label smoothing", d_smoothed, [[0.75 - 0.9, 0.25 - 0.1]]),
+        ("loss of probabilities", cross_entropy_loss(beliefs, y), (log(4) + log(2)) / 2),
+        ("d_probabilities", cross_entropy_gradient(beliefs, y), [[-2, 0], [0, -1]]),
     ]
     return pairs
 
 
 def _optimisers() -> list[Pair]:
-    """Two steps of each on one weight of 10.
+    """Two steps of each optimiser on a single weight of 10.
 
     SGD: v = 1, then 0.5·1 + 1 = 1.5. Nesterov: the steps are 1 + 0.5·1 = 1.5 and 1 + 0.5·1.5 = 1.75. Adam with betas
     1/2 and 3/4 and gradients 2 and -2: m̂ = 2 and -2/3, v̂ = 4 both times, so the steps are 1 and -1/3.

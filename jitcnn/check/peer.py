@@ -1,6 +1,6 @@
-"""Parity with torch, where it is installed: ``python -m jitcnn.check.peer [BUG]``.
+"""Comparison with torch, if installed: ``python -m jitcnn.check.peer [BUG]``.
 
-A process of its own: two thread pools in one process disturb each other, and torch takes a second to load.
+Runs in a separate process: two thread pools in one process disturb each other, and torch takes a second to import.
 """
 
 import sys
@@ -31,9 +31,9 @@ EXACT = TOLERANCE[np.dtype(np.float64)]
 
 
 def checks(bug: str | None = None) -> Iterator[Check]:
-    """Layers, loss and training; one process answers all, with ``bug`` planted. Without torch one line says so."""
+    """Layers, loss and training in one process, with ``bug`` planted. Without torch, a single check reports that."""
     if find_spec("torch") is None:
-        yield Check("torch", ("torch",), lambda: Outcome(True, "not installed, so nothing was compared with it"))
+        yield Check("torch", ("torch",), lambda: Outcome(True, "not installed, comparison skipped"))
         return
     answers = cache(lambda: ask("jitcnn.check.peer", *([bug] if bug else [])))
     for name in PARITIES:
@@ -41,16 +41,16 @@ def checks(bug: str | None = None) -> Iterator[Check]:
 
 
 def _layers(torch: Any) -> Outcome:
-    """Every layer that torch has a twin of: output, and the gradients for the input and every parameter."""
+    """Output, d_x and parameter gradients of every layer with an equivalent in torch."""
     pairs: list[Pair] = []
     count = 0
     for label, layer, x in standard_checks():
         settings = getattr(layer, "padding", 0)
         if not isinstance(layer, Layer) or settings == "same" or layer.generators():
-            continue  # torch pads "same" with stride 1 only, and draws other masks
+            continue  # torch supports "same" with stride 1 only, and its dropout masks differ
         try:
             twin = torch_twin(torch, [layer]).double()
-        except TypeError:  # no twin
+        except TypeError:  # no equivalent
             continue
         for name, array in (layer.parameters() | layer.buffers()).items():
             layer.set_array(name, array.astype(np.float64))
@@ -65,7 +65,7 @@ def _layers(torch: Any) -> Outcome:
 
 
 def _beside(mine: dict[str, Any], its: list[Any], label: str) -> list[Pair]:
-    """Arrays in one order; a matrix is a dense layer's, which torch keeps the other way round."""
+    """Pairs of arrays in the same order; matrices are dense weights, which torch stores transposed."""
     return [
         (label + name, array, other.detach().numpy().T if array.ndim == 2 else other.detach().numpy())
         for (name, array), other in zip(mine.items(), its, strict=True)
@@ -73,7 +73,7 @@ def _beside(mine: dict[str, Any], its: list[Any], label: str) -> list[Pair]:
 
 
 def _loss(torch: Any) -> Outcome:
-    """Cross-entropy and its gradient, plain and smoothed."""
+    """Cross-entropy and its gradient, with and without label smoothing."""
     rng = np.random.default_rng(0)
     logits, y = 3 * rng.standard_normal((6, 5)), rng.integers(0, 5, 6)
     pairs: list[Pair] = []
@@ -82,13 +82,13 @@ def _loss(torch: Any) -> Outcome:
         theirs = torch.from_numpy(logits.copy()).requires_grad_()
         its_loss = torch.nn.functional.cross_entropy(theirs, torch.from_numpy(y), label_smoothing=smoothing)
         its_loss.backward()
-        label = f"smoothed by {smoothing} "
+        label = f"label smoothing {smoothing}, "
         pairs += [(label + "loss", loss, its_loss.item()), (label + "d_logits", d_logits, theirs.grad.numpy())]
-    return agree(pairs, EXACT, "plain and smoothed")
+    return agree(pairs, EXACT, "with and without label smoothing")
 
 
 def _training(torch: Any) -> Outcome:
-    """Ten steps of SGD with momentum from equal weights on equal batches: equal weights again."""
+    """Weights after ten steps of SGD with momentum from the same initial weights on the same batch."""
     model, (x, y), optimizer = find_net("mnist-cnn"), first_batch(), SGD(0.01, momentum=0.9)
     twin = torch_twin(torch, model.layers[:-1])
     its_optimizer = torch.optim.SGD(twin.parameters(), lr=0.01, momentum=0.9)
@@ -105,7 +105,7 @@ PARITIES: dict[str, Callable[[Any], Outcome]] = {"layers": _layers, "loss": _los
 
 
 def main(bug: str | None) -> None:
-    """Answer every parity, each beside the failures of the others."""
+    """Run every comparison; an exception in one does not affect the others."""
     torch = import_module("torch")
     torch.set_num_threads(1)
     outcomes: dict[str, Outcome] = {}

@@ -114,7 +114,7 @@ def load_cifar10(data_dir: str | os.PathLike[str] | None = None, progress: Progr
 
 
 def _contents(path: Path) -> bytes:
-    """The bytes of one file; DataError unless they are as many as they should be."""
+    """The bytes of one file; DataError if it cannot be read or has the wrong size."""
     try:
         contents = path.read_bytes()
     except OSError as error:

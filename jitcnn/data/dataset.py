@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import IntArray
 from ..errors import ConfigError, DataError, ShapeError
 from ..model import CNN
+from ..renamed import keep_old_names
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Dataset:
     y_train, y_test : ndarray of shape (N,), int64
     class_names : names of classes 0, 1, …; by default "0", "1", … up to the largest label
     preparation : how an image file is preprocessed to match, see ``data.images.read_for``
-    examined_on : "test", or "validation" if x_test and y_test are held out from the training images
+    evaluated_on : "test", or "validation" if x_test and y_test are held out from the training images
 
     Raises
     ------
@@ -38,7 +39,7 @@ class Dataset:
     y_test: IntArray
     class_names: tuple[str, ...] = ()
     preparation: str = ""
-    examined_on: str = "test"
+    evaluated_on: str = "test"
 
     def __post_init__(self) -> None:
         for half, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
@@ -150,9 +151,12 @@ class Dataset:
             y_train=self.y_train[learnt],
             x_test=self.x_train[held],
             y_test=self.y_train[held],
-            examined_on="validation",
+            evaluated_on="validation",
         )
 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
+
+
+keep_old_names(Dataset, {"examined_on": "evaluated_on"}, ())

@@ -45,7 +45,7 @@ def call(operation: str, problem: Problem, plan: Plan, kernel: Callable[..., obj
     print(f"jitcnn {operation} {shown(problem)}: {plan}, {plan.reason}, {milliseconds:.3f} ms", file=sys.stderr)
 
 
-def call_the_only_form(operation: str, x: Array, kernel: Callable[..., object], *arguments: object) -> None:
+def call_single(operation: str, x: Array, kernel: Callable[..., object], *arguments: object) -> None:
     """``call`` for an operation with a single implementation, whose output is as large as its input x (N, …)."""
     if not VERBOSE:
         kernel(*arguments)

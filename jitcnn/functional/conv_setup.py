@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ConfigError
-from ..kernels.engine.plan import Plan, Problem, fuses, plan
+from ..kernels.engine.plan import Plan, Problem, can_fuse, plan
 from ..kernels.types import DType, Grid
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, window_grid
 from .checks import check_groups, check_impl, float_arrays, has_shape
@@ -83,7 +83,7 @@ def _prepare(
 
 def _check_pool(grid: Grid, size_conv: Pair, pool: Pair) -> None:
     """Raise ConfigError unless this pool size can run fused."""
-    if not fuses(grid, 1, pool, Grid(pool)):
+    if not can_fuse(grid, 1, pool, Grid(pool)):
         raise ConfigError(f"pool_size {pool} is too large to fuse: call conv2d, relu and max_pool2d instead.")
     if pool[0] > size_conv[0] or pool[1] > size_conv[1]:
         raise ConfigError(f"pool_size {pool} exceeds the convolution's output size {size_conv}.")

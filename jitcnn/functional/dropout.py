@@ -8,7 +8,7 @@ from ..arrays import Array
 from ..errors import DTypeError, ShapeError
 from ..kernels.elementwise import dropout as kernels
 from ..kernels.memory import empty
-from .calls import call_the_only_form
+from .calls import call_single
 from .checks import float_arrays
 
 
@@ -40,10 +40,10 @@ def dropout(x: Array, kept: NDArray[Any], rate: float) -> Array:
     out = empty(x.shape, x.dtype)
     scale = x.dtype.type(1 / (1 - rate))
     if kept.shape == x.shape:
-        call_the_only_form("dropout", x, kernels.drop, x.reshape(-1), kept.reshape(-1), scale, out.reshape(-1))
+        call_single("dropout", x, kernels.drop, x.reshape(-1), kept.reshape(-1), scale, out.reshape(-1))
     elif kept.shape == x.shape[:2]:
         planes = kept.size, x.size // max(1, kept.size)
-        call_the_only_form(
+        call_single(
             "dropout", x, kernels.drop_planes, x.reshape(planes), kept.reshape(-1), scale, out.reshape(planes)
         )
     else:

@@ -1,4 +1,4 @@
-"""Batch normalisation of images, alone or with a shortcut added and ReLU in the same pass."""
+"""Batch normalisation of images, optionally fused with an addend and ReLU."""
 
 from types import ModuleType
 from typing import NamedTuple
@@ -16,7 +16,7 @@ NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
 
 
 class Statistics(NamedTuple):
-    """Mean and variance of each channel (C,), and whether they are this batch's own."""
+    """Mean and variance of each channel (C,), and whether they are those of the current batch."""
 
     mean: Array
     variance: Array
@@ -40,22 +40,22 @@ def batch_norm2d(
     ----------
     x : ndarray of shape (N, C, H, W), float32 or float64
     scale, shift : ndarray of shape (C,)
-    running : Statistics to normalise by; by default the batch's own
+    running : Statistics, running statistics for evaluation; by default those of the batch are used
     epsilon : float, > 0, added to the variance
-    addend : ndarray of x's shape, or None
-    relu : bool, whether what is negative becomes zero
-    impl : "auto", "naive" or "loops"; the other names are as "auto" here
+    addend : ndarray of the shape of x, or None
+    relu : bool, whether to apply ReLU to the output
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
 
     Returns
     -------
-    out : ndarray of x's shape
+    out : ndarray of the shape of x
     statistics : Statistics
-        Those used; the variance is the biased one, as the formula has it.
+        The statistics used, with the biased variance.
 
     Raises
     ------
     ShapeError, DTypeError, ConfigError
-        If the arrays do not fit together, a channel of the batch has a single number, or epsilon is not positive.
+        If the array shapes do not match, a channel of the batch has a single value, or epsilon is not positive.
 
     References
     ----------
@@ -72,8 +72,8 @@ def batch_norm2d(
     if running is None:
         if x.size == x.shape[1]:
             raise ShapeError(
-                f"batch_norm2d expects more than one number in each channel to train on, got x of shape {x.shape}: "
-                "a batch of one 1×1 image has no variance; use a larger batch."
+                f"batch_norm2d expects more than one value per channel in training, got x of shape {x.shape}: "
+                "a single value has no variance; use a larger batch."
             )
         running = Statistics(np.empty(len(scale), x.dtype), np.empty(len(scale), x.dtype), of_batch=True)
     out = empty(x.shape, x.dtype)
@@ -101,22 +101,22 @@ def batch_norm2d_backward(
 
     Parameters
     ----------
-    d_out, x, out : ndarray of shape (N, C, H, W), float32 or float64; out as ``batch_norm2d`` returned it
+    d_out, x, out : ndarray of shape (N, C, H, W), float32 or float64; out as returned by ``batch_norm2d``
     scale : ndarray of shape (C,)
-    statistics : as ``batch_norm2d`` returned them; the batch's own depend on x, and that is counted in
-    epsilon, relu, impl : as they went into ``batch_norm2d``
-    added : whether there was an addend
+    statistics : as returned by ``batch_norm2d``; the gradient includes the dependence of batch statistics on x
+    epsilon, relu, impl : as passed to ``batch_norm2d``
+    added : bool, whether there was an addend
 
     Returns
     -------
-    d_x : ndarray of x's shape
-    d_addend : ndarray of x's shape, or None without an addend
+    d_x : ndarray of the shape of x
+    d_addend : ndarray of the shape of x, or None without an addend
     d_scale, d_shift : ndarray of shape (C,)
 
     Raises
     ------
     ShapeError, DTypeError
-        If the arrays do not fit together.
+        If the array shapes do not match, or an array is not a float array.
     """
     d_out, x, out, scale = float_arrays("batch_norm2d_backward", d_out=d_out, x=x, out=out, scale=scale)
     has_shape("batch_norm2d_backward", "x", x, "N", len(scale), "H", "W")
@@ -124,7 +124,7 @@ def batch_norm2d_backward(
     has_shape("batch_norm2d_backward", "out", out, *x.shape)
     d_x, d_addend = empty(x.shape, x.dtype), empty(x.shape if added else (0, 0, 0, 0), x.dtype)
     d_scale, d_shift = np.empty_like(scale), np.empty_like(scale)
-    settings = groups.Settings(scale, scale, epsilon, statistics.of_batch, relu)  # no gradient asks for the shift
+    settings = groups.Settings(scale, scale, epsilon, statistics.of_batch, relu)  # the shift is not needed
     found, gradients = groups.Statistics(*statistics[:2]), groups.Gradients(d_x, d_addend, d_scale, d_shift)
     windows, arguments = Windows((x.shape[2], x.shape[3])), (d_out, x, out, settings, found, gradients)
     name = "batch_norm2d_backward"

@@ -11,7 +11,7 @@ from ..kernels.memory import empty
 from ..kernels.pool import im2col, loops, naive, plane_means
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
-from .calls import Windows, call_on_planes, call_the_only_form
+from .calls import Windows, call_on_planes, call_single
 from .checks import float_arrays, has_shape
 
 POOL_IMPLEMENTATIONS: dict[str, ModuleType] = {"direct": pooling, "naive": naive, "loops": loops, "im2col": im2col}
@@ -186,7 +186,7 @@ def global_avg_pool2d(x: Array) -> Array:
         raise ShapeError(f"global_avg_pool2d expects at least one pixel per channel, got x of shape {x.shape}.")
     out = empty((N, C), x.dtype)
     planes = x.reshape(N * C, H * W), out.reshape(-1)
-    call_the_only_form("global_avg_pool2d", x, plane_means.mean_of_planes, *planes)
+    call_single("global_avg_pool2d", x, plane_means.mean_of_planes, *planes)
     return out
 
 
@@ -197,7 +197,7 @@ def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
     has_shape("global_avg_pool2d_backward", "d_out", d_out, *x_shape[:2])
     d_x = empty(x_shape, d_out.dtype)
     planes = d_out.reshape(-1), d_x.reshape(d_out.size, x_shape[2] * x_shape[3])
-    call_the_only_form("global_avg_pool2d_backward", d_x, plane_means.share_among_planes, *planes)
+    call_single("global_avg_pool2d_backward", d_x, plane_means.share_among_planes, *planes)
     return d_x
 
 

@@ -153,7 +153,7 @@ def check_count(name: str, value: object) -> int:
 def check_fraction(name: str, value: object) -> float:
     """``value`` as a float in [0, 1); ConfigError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-        raise ConfigError(f"{name} must be a number in [0, 1), got {value!r}.")
+        raise ConfigError(f"{name} must be a number of at least 0 and below 1, got {value!r}.")
     return float(value)
 
 

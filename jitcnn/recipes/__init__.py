@@ -45,9 +45,10 @@ from ..losses import check_label_smoothing
 from ..optim import OPTIMIZERS, Optimizer, WeightAverage
 from ..renamed import warn_renamed
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
-from .keys import IN_EPOCHS, Table, check_keys, check_type, is_number, spoken, whole_optimizer, whole_schedule
+from .keys import IN_EPOCHS, Table, check_keys, check_type, format_settings, is_number, whole_optimizer, whole_schedule
 
 # Purpose -> data set -> recipe.
+OLD_KEYS = {"rival": "baseline"}  # accepted until version 1.0
 GROUPS: dict[str, dict[str, str]] = {
     "standard": {"mnist": "mnist-cnn", "digits": "digits", "fashion-mnist": "fashion", "cifar10": "cifar-vgg"},
     "fast": {"mnist": "mnist-fast", "digits": "digits-fast", "cifar10": "cifar-fast"},
@@ -167,9 +168,9 @@ class Recipe:
     def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
         """Build from plain values, from ``as_dict`` or a TOML file; errors as in the constructor."""
         known = [each.name for each in fields(cls)]
-        if "rival" in settings:
-            warn_renamed("the recipe key rival", "baseline")
-            settings = {"baseline" if key == "rival" else key: value for key, value in settings.items()}
+        for old in OLD_KEYS.keys() & settings.keys():
+            warn_renamed(f"the recipe key {old}", OLD_KEYS[old])
+            settings = {OLD_KEYS.get(key, key): value for key, value in settings.items()}
         check_keys("a recipe", settings, known)
         missing = [key for key in ("epochs", "batch_size", "optimizer") if key not in settings]
         if missing:
@@ -183,10 +184,10 @@ class Recipe:
         title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
         return [
             f"{title} (data set {', '.join(self.dataset) or 'any'}, model {self.model})",
-            f"  optimizer  {spoken(self.optimizer)}",
-            f"  schedule   {spoken(self.schedule)}",
-            f"  run        {spoken(run)}",
-            f"  augment    {spoken(self.augment) or 'none'}",
+            f"  optimizer  {format_settings(self.optimizer)}",
+            f"  schedule   {format_settings(self.schedule)}",
+            f"  run        {format_settings(run)}",
+            f"  augment    {format_settings(self.augment) or 'none'}",
         ]
 
 

@@ -109,7 +109,7 @@ def whole_schedule(given: Table) -> Table:
     return {"kind": kind, **filled, **given}
 
 
-def spoken(settings: Mapping[str, Any]) -> str:
+def format_settings(settings: Mapping[str, Any]) -> str:
     """Format settings for display: ``sgd, learning rate 0.01, nesterov off``."""
     said = []
     for key, value in settings.items():

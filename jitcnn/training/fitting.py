@@ -50,7 +50,7 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     with compile_ahead.helper(model, batch_size) as helper:
         for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
             if helper is not None:
-                compile_ahead.rehearse_the_rest(copy, x, y, optimizer)
+                compile_ahead.warm_up_rest(copy, x, y, optimizer)
                 helper.wait()
             train_step(copy, x, y, optimizer)
     if recipe is not None and recipe.average:

@@ -20,7 +20,7 @@ DEAD = 0.5
 WORSE = 1.5
 
 
-def first_break(model: CNN, x: Array, y: IntArray) -> str:
+def first_non_finite(model: CNN, x: Array, y: IntArray) -> str:
     """First parameter, output or gradient that is NaN or infinite in a forward and backward pass.
 
     Parameters

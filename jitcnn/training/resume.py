@@ -117,10 +117,10 @@ class Training:
         with open_checkpoint(path) as file:
             kept, said = CNN.from_file(file), training_in(file)
             self._check_same(file, kept, said)
-            with _told(path):
+            with _as_checkpoint_error(path):
                 names = self._check_arrays(file, said)
             arrays = file.read(names)
-        with _told(path):
+        with _as_checkpoint_error(path):
             progress, history = _progress(said)
             states = self._checked_states(said["generators"], progress)
             memories = {
@@ -210,7 +210,7 @@ def training_in(file: CheckpointFile) -> dict[str, Any]:
 
 def read_training(path: FilePath) -> tuple[Progress, History]:
     """Where the training in a checkpoint stands, and its epochs so far; CheckpointError if there is none."""
-    with open_checkpoint(path) as file, _told(path):
+    with open_checkpoint(path) as file, _as_checkpoint_error(path):
         return _progress(training_in(file))
 
 
@@ -233,7 +233,7 @@ def _switched_on(setting: Any) -> Any:
 
 
 @contextmanager
-def _told(path: FilePath) -> Iterator[None]:
+def _as_checkpoint_error(path: FilePath) -> Iterator[None]:
     """What a file says of a training and cannot mean, in one sentence."""
     try:
         yield

@@ -16,7 +16,7 @@ from ..metrics import evaluate
 from ..model import CNN
 from ..optim import Optimizer
 from .callbacks import Callback, Health
-from .health import first_break
+from .health import first_non_finite
 from .resume import FilePath, Progress, Training
 from .settings import TrainingSettings
 from .step import step_with_logits
@@ -141,7 +141,7 @@ class Trainer:
                 self.optimizer.learning_rate = settings.schedule((at.epoch - 1 + at.seen / count) / settings.epochs)
             self.loss, logits = step_with_logits(model, x, y, self.optimizer, settings.label_smoothing)
             if not isfinite(self.loss):
-                raise self._failure(first_break(model, x, y))
+                raise self._failure(first_non_finite(model, x, y))
             if settings.average is not None:
                 settings.average.update(model.arrays())
             at.total_loss += self.loss * len(y)

@@ -83,7 +83,7 @@ def test_all_zero_gradients_fail():
 def test_kinks_are_counted_and_only_kinks_fail():
     outcome = gradients._examine([(ReLU(), np.array([[0.0, 1.0, -1.0]]))])
     assert outcome.ok
-    assert outcome.figure.startswith("2 compared, 1 on kinks skipped")
+    assert outcome.figure.startswith("2 compared, 1 skipped at kinks")
     assert not gradients._examine([(ReLU(), np.zeros((1, 2)))]).ok
 
 

@@ -10,7 +10,7 @@ from jitcnn_cli.results_screen import show_shifts
 
 def test_class_names_are_shown():
     pictures, labels = np.zeros((2, 3, 4, 4), np.uint8), np.array([0, 1])
-    data = Dataset("pets", "here", pictures, labels, pictures, labels, ("cat", "dog"), examined_on="validation")
+    data = Dataset("pets", "here", pictures, labels, pictures, labels, ("cat", "dog"), evaluated_on="validation")
     shifts = ShiftTest(["net"], 1, 0, 2, [ShiftRow(0, [1], [0.9], [1.0]), ShiftRow(1, [0], [0.6], [0.5])])
     console = Console(record=True, width=110)
     show_shifts(console, shifts, data)

@@ -341,7 +341,7 @@ def test_validation_images_replace_the_test_images(runner, tmp_path):
     assert "data set digits: 48 training and 16 validation images" in result.output
     record = json.loads((tmp_path / "history.json").read_text())
     assert (record["train_images"], record["test_images"], record["settings"]["validation"]) == (48, 16, 16)
-    assert record["examined_on"] == "validation"
+    assert record["evaluated_on"] == "validation"
     told = result.output.replace("not on the test images", "")
     assert "validation loss" in told
     assert "validation accuracy" in told

@@ -6,7 +6,7 @@ from compare import assert_close
 
 from jitcnn.functional import CONV_IMPLEMENTATIONS
 from jitcnn.kernels.conv import naive
-from jitcnn.kernels.engine.plan import THRESHOLDS, Problem, direct_variant, plan, winograd_refuses
+from jitcnn.kernels.engine.plan import THRESHOLDS, Problem, direct_variant, plan, winograd_unsupported
 from jitcnn.kernels.types import Grid
 from jitcnn.shapes import window_grid
 
@@ -55,7 +55,7 @@ def kernels_of(algorithm, x, weights, grid):
     """The module that ``plan`` selects for an algorithm: ``direct`` where Winograd cannot compute the problem."""
     problem = Problem(len(x), x.shape[1], len(weights), kernel_size=weights.shape[2:], grid=grid)
     runs = plan("conv2d", problem, algorithm).algorithm
-    assert (runs == algorithm) == (algorithm != "winograd" or not winograd_refuses(problem))
+    assert (runs == algorithm) == (algorithm != "winograd" or not winograd_unsupported(problem))
     assert runs in (algorithm, "direct")
     return CONV_IMPLEMENTATIONS[runs]
 

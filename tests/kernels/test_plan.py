@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, fuses, plan
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, can_fuse, plan
 from jitcnn.kernels.simd.machine import Machine
 from jitcnn.kernels.types import Grid
 
@@ -88,12 +88,12 @@ def test_fused_block_uses_direct_or_winograd(problem, machine, variant):
 
 
 def test_blocks_are_fused_only_with_supported_windows():
-    assert fuses(Grid(), 1, (32, 32), Grid((32, 32)))
-    assert not fuses(Grid(), 1, (32, 33), Grid((32, 33)))
-    assert not fuses(Grid(dilation=(2, 1)), 1, (2, 2), Grid((2, 2)))
-    assert not fuses(Grid(), 2, (2, 2), Grid((2, 2)))
-    assert not fuses(Grid(), 1, (2, 2), Grid((2, 1)))
-    assert not fuses(Grid(), 1, (2, 2), Grid((2, 2), pad=(0, 1)))
+    assert can_fuse(Grid(), 1, (32, 32), Grid((32, 32)))
+    assert not can_fuse(Grid(), 1, (32, 33), Grid((32, 33)))
+    assert not can_fuse(Grid(dilation=(2, 1)), 1, (2, 2), Grid((2, 2)))
+    assert not can_fuse(Grid(), 2, (2, 2), Grid((2, 2)))
+    assert not can_fuse(Grid(), 1, (2, 2), Grid((2, 1)))
+    assert not can_fuse(Grid(), 1, (2, 2), Grid((2, 2), pad=(0, 1)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Conv2D: with and without a bias, dilated, in groups, and beside torch's."""
+"""Conv2D: bias, dilation, groups, and comparison with torch."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def net_without_bias(rng=None):
 
 
 @IMPLS
-def test_without_bias_nothing_is_added_and_nothing_of_it_is_learnt(impl, dtype, rng):
+def test_without_bias_equals_zero_bias_and_has_no_bias_parameter(impl, dtype, rng):
     layer = Conv2D(2, 5, 3, 2, 1, use_bias=False, impl=impl, rng=rng, dtype=dtype)
     x = rng.standard_normal((2, 2, 7, 6)).astype(dtype)
     with_zeros = Conv2D(2, 5, 3, 2, 1, impl=impl, dtype=dtype)
@@ -35,18 +35,18 @@ def test_without_bias_nothing_is_added_and_nothing_of_it_is_learnt(impl, dtype, 
 
 
 @IMPLS
-def test_backward_without_bias_is_the_gradient_of_forward(impl, rng):
+def test_gradient_without_bias(impl, rng):
     layer = Conv2D(2, 3, 3, padding=1, use_bias=False, impl=impl, rng=rng)
     assert gradient_check(layer, rng.standard_normal((2, 2, 5, 4))) < 1e-5
 
 
-def test_without_bias_the_layers_still_run_as_one(rng):
+def test_without_bias_layers_are_fused(rng):
     net = net_without_bias(rng)
     assert isinstance(fuse(net.layers)[0], ConvReLUPool)
     assert gradient_check(net, rng.standard_normal((2, 1, 6, 6))) < 1e-5
 
 
-def test_without_bias_the_count_of_parameters_is_exact_and_all_of_them_learn(rng):
+def test_without_bias_parameter_count_is_exact_and_all_parameters_train(rng):
     net = net_without_bias(rng)
     assert net.parameter_count == 27 + 12 * 3 + 3
     x, y = rng.random((4, 1, 6, 6), np.float32), np.array([0, 1, 2, 1])
@@ -56,7 +56,7 @@ def test_without_bias_the_count_of_parameters_is_exact_and_all_of_them_learn(rng
     assert all((array != old).any() for array, old in zip(net.parameters(), before, strict=True))
 
 
-def test_without_bias_the_file_holds_none_and_comes_back(rng, tmp_path):
+def test_without_bias_save_and_load_round_trip(rng, tmp_path):
     net = net_without_bias(rng)
     net.save(tmp_path / "net.npz")
     assert set(read_checkpoint(tmp_path / "net.npz")[1]) == {"0.weights", "4.weights", "4.bias"}
@@ -66,7 +66,7 @@ def test_without_bias_the_file_holds_none_and_comes_back(rng, tmp_path):
     np.testing.assert_array_equal(loaded.forward(x), net.forward(x))
 
 
-def test_a_file_that_knows_only_the_first_settings_still_loads(rng, tmp_path):
+def test_file_with_only_the_original_settings_loads(rng, tmp_path):
     net = CNN([Conv2D(2, 3, (3, 2), rng=rng)])
     first = {
         "layer": "Conv2D",
@@ -85,7 +85,7 @@ def test_a_file_that_knows_only_the_first_settings_still_loads(rng, tmp_path):
 
 
 @pytest.mark.parametrize("use_bias", [0, None, "no"])
-def test_a_use_bias_that_is_no_truth_value_is_told(use_bias):
+def test_use_bias_that_is_not_a_bool_raises(use_bias):
     with pytest.raises(ConfigError, match=f"use_bias must be True or False, got {use_bias!r}"):
         Conv2D(1, 1, 3, use_bias=use_bias)
 
@@ -103,7 +103,7 @@ GRIDS = [
 
 @IMPLS
 @pytest.mark.parametrize("settings", GRIDS, ids=str)
-def test_backward_is_the_gradient_of_forward_dilated_and_in_groups(impl, settings, rng):
+def test_gradient_with_dilation_and_groups(impl, settings, rng):
     layer = Conv2D(4, 4, **settings, impl=impl, rng=rng)
     assert gradient_check(layer, rng.standard_normal((2, 4, 7, 6))) < 1e-5
 
@@ -134,7 +134,7 @@ def test_equals_torch(impl, settings, C_in, C_out, dtype, rng):
 
 
 @pytest.mark.parametrize("settings", GRIDS, ids=str)
-def test_output_shape_and_multiply_adds_are_those_of_the_loops(settings, rng):
+def test_output_shape_and_multiply_adds_match_the_formula(settings, rng):
     layer = Conv2D(4, 8, **settings, rng=rng)
     shape = layer.output_shape((4, 9, 8))
     assert layer.forward(np.zeros((1, 4, 9, 8), np.float32)).shape == (1, *shape)
@@ -143,7 +143,7 @@ def test_output_shape_and_multiply_adds_are_those_of_the_loops(settings, rng):
     assert layer.multiply_adds((4, 9, 8)) == np.prod(shape) * (4 // layer.groups) * K_h * K_w
 
 
-def test_dilated_and_grouped_convolutions_run_as_one_with_relu_but_not_with_the_pool(rng):
+def test_dilated_and_grouped_convolutions_are_fused_with_relu_but_not_with_pooling(rng):
     for settings in ({"dilation": 2}, {"groups": 2}):
         layers = [Conv2D(2, 4, 3, **settings, rng=rng), ReLU(), MaxPool2D(), Flatten()]
         steps = fuse(layers)
@@ -151,7 +151,7 @@ def test_dilated_and_grouped_convolutions_run_as_one_with_relu_but_not_with_the_
         assert gradient_check(CNN(layers), rng.standard_normal((2, 2, 8, 8))) < 1e-5
 
 
-def test_dilation_and_groups_come_back_from_the_file(rng, tmp_path):
+def test_dilation_and_groups_save_and_load_round_trip(rng, tmp_path):
     net = CNN([Conv2D(4, 6, 3, 2, "same", dilation=(2, 3), groups=2, rng=rng)])
     net.save(tmp_path / "net.npz")
     loaded = CNN.load(tmp_path / "net.npz")
@@ -160,7 +160,7 @@ def test_dilation_and_groups_come_back_from_the_file(rng, tmp_path):
     np.testing.assert_array_equal(loaded.forward(x), net.forward(x))
 
 
-def test_im2col_of_a_dilated_layer_is_its_windows(rng):
+def test_im2col_and_col2im_with_dilation(rng):
     layer = Conv2D(3, 4, (3, 2), 2, 1, dilation=(2, 3), rng=rng)
     x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
     col = layer.im2col(x)
@@ -171,14 +171,14 @@ def test_im2col_of_a_dilated_layer_is_its_windows(rng):
     assert_close(layer.col2im(d_col, x.shape), layer.backward(d_out))
 
 
-def test_the_receptive_field_counts_the_dilation():
+def test_receptive_field_includes_dilation():
     layers = [Conv2D(1, 1, 3, dilation=2), Conv2D(1, 1, (3, 2), 2, dilation=(4, 3))]
     assert [layer.window for layer in layers] == [((5, 5), (1, 1)), ((9, 4), (2, 2))]
     net = CNN(layers, input_shape=(1, 20, 20))
     assert [row.receptive_field for row in net.summary_rows()] == [(5, 5), (13, 8)]
 
 
-def test_labels_tell_dilation_and_groups():
+def test_label_shows_dilation_and_groups():
     assert Conv2D(32, 64, 3, 2, 2, dilation=2, groups=32).label == "Conv2D 32→64 3×3/2 pad 2 dil 2 groups 32"
     assert Conv2D(1, 1, 3, dilation=(1, 2)).label == "Conv2D 1→1 3×3 dil 1×2"
 
@@ -195,17 +195,17 @@ def test_labels_tell_dilation_and_groups():
     ],
     ids=str,
 )
-def test_dilation_and_groups_out_of_range_are_told(settings, message):
+def test_dilation_and_groups_out_of_range_raise(settings, message):
     with pytest.raises(ConfigError, match=message):
         Conv2D(3, 6, 3, **settings)
 
 
-def test_a_dilated_kernel_larger_than_the_image_is_told():
+def test_dilated_kernel_larger_than_the_image_raises():
     with pytest.raises(ShapeError, match=r"kernel of size 9 \(3 dilated by 4\) does not fit into 8 pixels padded to 8"):
         Conv2D(1, 1, 3, dilation=4).output_shape((1, 9, 8))
 
 
-def test_weights_of_the_wrong_group_shape_are_told():
+def test_weights_of_the_wrong_group_shape_raise():
     layer = Conv2D(4, 6, 3, groups=2)
     layer.weights = np.zeros((6, 4, 3, 3), np.float32)
     with pytest.raises(ShapeError, match=r"expects weights of shape \(C_out, 2, K_h, K_w\), got \(6, 4, 3, 3\)"):

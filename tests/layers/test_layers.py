@@ -1,4 +1,4 @@
-"""Every layer: exact gradients, shapes told and shapes refused."""
+"""Every layer: gradients, output shapes, labels and errors."""
 
 import numpy as np
 import pytest
@@ -35,16 +35,16 @@ SINGLE = [check for check in CHECKS if isinstance(check[2], Layer)]
 
 
 @pytest.mark.parametrize(("impl", "name", "layer", "x"), CHECKS, ids=[f"{c[0]}-{c[1]}" for c in CHECKS])
-def test_backward_is_the_gradient_of_forward(impl, name, layer, x):
+def test_gradient(impl, name, layer, x):
     assert gradient_check(layer, x) < 1e-5
 
 
 @pytest.mark.parametrize(("impl", "name", "layer", "x"), SINGLE, ids=[f"{c[0]}-{c[1]}" for c in SINGLE])
-def test_backward_is_the_gradient_of_forward_in_evaluation(impl, name, layer, x):
+def test_gradient_in_evaluation(impl, name, layer, x):
     assert gradient_check(layer, x, training=False) < 1e-5
 
 
-def test_every_registered_layer_is_checked_and_has_a_name_in_the_package():
+def test_every_registered_layer_is_checked_and_exported():
     for kind in LAYERS.values():
         assert any(type(layer) is kind for _, _, layer, _ in CHECKS), kind
         assert getattr(jitcnn, kind.__name__) is kind
@@ -77,7 +77,7 @@ def test_every_registered_layer_is_checked_and_has_a_name_in_the_package():
     ],
     ids=repr,
 )
-def test_output_shape_foretells_what_forward_returns(layer, input_shape, rng):
+def test_output_shape_matches_forward(layer, input_shape, rng):
     x = rng.standard_normal((2, *input_shape)).astype(np.float32)
     out = layer.forward(x)
     assert out.shape == (2, *layer.output_shape(input_shape))
@@ -85,7 +85,7 @@ def test_output_shape_foretells_what_forward_returns(layer, input_shape, rng):
     assert layer.backward(np.ones_like(out)).shape == x.shape
 
 
-def test_max_indices_are_row_and_column_of_each_winner(rng):
+def test_max_indices_are_row_and_column_of_each_maximum(rng):
     x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
     pool = MaxPool2D(3, 2)
     out = pool.forward(x)
@@ -95,7 +95,7 @@ def test_max_indices_are_row_and_column_of_each_winner(rng):
         assert x[n, c, row, column] == out[n, c, oh, ow]
 
 
-def test_conv_layer_speaks_im2col(rng):
+def test_im2col_and_col2im_equal_forward_and_backward(rng):
     layer = Conv2D(3, 4, (3, 2), stride=2, padding=1)
     x = rng.standard_normal((2, 3, 7, 6)).astype(np.float32)
     col = layer.im2col(x)
@@ -107,7 +107,7 @@ def test_conv_layer_speaks_im2col(rng):
     assert_close(layer.col2im(d_col, x.shape), layer.backward(d_out))
 
 
-def test_weights_may_be_assigned(rng):
+def test_weights_can_be_assigned(rng):
     layer = Conv2D(1, 1, 2)
     layer.weights = np.full((1, 1, 2, 2), 2.0)
     layer.bias = np.array([1.0])
@@ -127,7 +127,7 @@ def test_backward_overwrites_gradients(rng):
     np.testing.assert_array_equal(layer.d_weights, once)
 
 
-def test_same_generator_same_weights():
+def test_same_seed_gives_the_same_weights():
     first, second = (Conv2D(2, 3, 3, rng=np.random.default_rng(4)).weights for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
@@ -158,7 +158,7 @@ def test_same_generator_same_weights():
         (lambda: Dense(True, 1), ConfigError, "in_features must be"),
     ],
 )
-def test_settings_out_of_range_are_told(build, error, message):
+def test_settings_out_of_range_raise(build, error, message):
     with pytest.raises(error, match=message):
         build()
 
@@ -180,7 +180,7 @@ def test_settings_out_of_range_are_told(build, error, message):
     ],
     ids=repr,
 )
-def test_inputs_of_the_wrong_shape_are_told(layer, shape, message):
+def test_inputs_of_the_wrong_shape_raise(layer, shape, message):
     with pytest.raises(ShapeError, match=message):
         layer.forward(np.zeros(shape, np.float32))
 
@@ -190,7 +190,7 @@ def test_inputs_of_the_wrong_shape_are_told(layer, shape, message):
     [Conv2D(3, 4, 3), MaxPool2D(), AvgPool2D(), BlurPool2D(), GlobalAvgPool2D(), Dense(3, 2), ReLU(), Softmax()],
     ids=repr,
 )
-def test_integers_are_refused(layer):
+def test_integer_inputs_raise(layer):
     shape = (2, 3) if isinstance(layer, Dense | Softmax) else (2, 3, 6, 6)
     with pytest.raises(DTypeError, match="float32 or float64, got int64"):
         layer.forward(np.zeros(shape, np.int64))
@@ -214,8 +214,8 @@ def test_integers_are_refused(layer):
     ],
     ids=repr,
 )
-def test_backward_without_forward_is_told(layer, d_out):
-    with pytest.raises(ConfigError, match="expects a forward pass before it"):
+def test_backward_without_forward_raises(layer, d_out):
+    with pytest.raises(ConfigError, match="expects a preceding forward pass"):
         layer.backward(np.zeros(d_out, np.float32))
 
 
@@ -236,13 +236,13 @@ def test_backward_without_forward_is_told(layer, d_out):
     ],
     ids=repr,
 )
-def test_gradients_of_the_wrong_shape_are_told(layer, x, d_out):
+def test_gradients_of_the_wrong_shape_raise(layer, x, d_out):
     layer.forward(np.zeros(x, np.float32))
     with pytest.raises(ShapeError, match="expects"):
         layer.backward(np.zeros(d_out, np.float32))
 
 
-def test_labels_tell_kernel_stride_and_padding():
+def test_label_shows_kernel_stride_and_padding():
     assert Conv2D(1, 32, 3).label == "Conv2D 1→32 3×3"
     assert Conv2D(3, 64, 7, 2, 3).label == "Conv2D 3→64 7×7/2 pad 3"
     assert Conv2D(3, 64, (1, 7), (1, 2), "same").label == "Conv2D 3→64 1×7/1×2 pad same"
@@ -251,7 +251,7 @@ def test_labels_tell_kernel_stride_and_padding():
     assert BlurPool2D(4, (2, 1)).label == "BlurPool2D 4×4/2×1"
 
 
-def test_a_blur_is_built_again_from_its_settings():
+def test_blur_pool_is_rebuilt_from_its_config():
     assert BlurPool2D(**BlurPool2D(4, (2, 1)).config()).window == ((4, 4), (2, 1))
 
 
@@ -259,5 +259,5 @@ def test_calling_a_layer_is_inference(rng):
     x = rng.standard_normal((2, 3, 4, 5)).astype(np.float32)
     layer = Dropout(0.5)
     np.testing.assert_array_equal(layer(x), x)
-    with pytest.raises(ConfigError, match="expects a forward pass before it"):
+    with pytest.raises(ConfigError, match="expects a preceding forward pass"):
         layer.backward(x)

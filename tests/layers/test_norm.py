@@ -1,4 +1,4 @@
-"""BatchNorm2D and the residual blocks that are made with it."""
+"""BatchNorm2D and the residual blocks."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ BLOCKS = pytest.mark.parametrize(
 
 
 def awake(layer, rng):
-    """The layer, its normalisations with statistics, gamma and beta that are not their first ones."""
+    """The layer, with random gamma, beta and running statistics in every normalisation."""
     for one in [layer, *layer.inner().values()]:
         if isinstance(one, BatchNorm2D):
             for name in ("gamma", "beta", "running_mean"):
@@ -35,20 +35,20 @@ def awake(layer, rng):
 
 
 @MODES
-def test_the_gradient_of_a_normalisation_is_right(training, rng):
+def test_batch_norm_gradient(training, rng):
     layer = awake(BatchNorm2D(3), rng)
     assert gradient_check(layer, rng.standard_normal((4, 3, 3, 2)), training=training) < 1e-5
 
 
 @MODES
 @BLOCKS
-def test_the_gradient_of_a_residual_block_is_right(block, training, rng):
+def test_residual_block_gradient(block, training, rng):
     layer = awake(block(rng=rng), rng)
     x = rng.standard_normal((2, layer.in_channels, 4, 4))
     assert gradient_check(layer, x, training=training) < 1e-5
 
 
-def test_a_batch_comes_out_with_mean_shift_and_deviation_scale(rng):
+def test_output_has_mean_beta_and_standard_deviation_gamma(rng):
     layer = BatchNorm2D(2, dtype=np.float64)
     layer.gamma[:], layer.beta[:] = (2, 3), (5, -1)
     out = layer.forward(7 + 4 * rng.standard_normal((8, 2, 5, 5)))
@@ -56,7 +56,7 @@ def test_a_batch_comes_out_with_mean_shift_and_deviation_scale(rng):
     np.testing.assert_allclose(out.std(axis=(0, 2, 3)), [2, 3], rtol=1e-5)
 
 
-def test_running_statistics_follow_the_batches_and_serve_in_evaluation(rng):
+def test_running_statistics_are_updated_in_training_and_used_in_evaluation(rng):
     layer = BatchNorm2D(1, momentum=0.25, dtype=np.float64)
     x = 3 + rng.standard_normal((4, 1, 2, 2))
     layer.forward(x)
@@ -69,7 +69,7 @@ def test_running_statistics_follow_the_batches_and_serve_in_evaluation(rng):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_normalisation_and_a_relu_run_as_one_and_give_the_same(training, dtype, rng):
+def test_fused_batch_norm_and_relu_equal_separate_layers(training, dtype, rng):
     layers = [awake(BatchNorm2D(3, dtype=dtype), rng), ReLU()]
     for name, array in (layers[0].parameters() | layers[0].buffers()).items():
         layers[0].set_array(name, array.astype(dtype))
@@ -87,7 +87,7 @@ def test_a_normalisation_and_a_relu_run_as_one_and_give_the_same(training, dtype
         assert_close(result, wanted)
 
 
-def test_the_statistics_are_in_the_checkpoint(tmp_path, rng):
+def test_running_statistics_are_in_the_checkpoint(tmp_path, rng):
     net = CNN([ResidualBlock(2, 3, 2, rng=rng), BatchNorm2D(3)], input_shape=(2, 6, 6))
     x = rng.standard_normal((4, 2, 6, 6)).astype(np.float32)
     net.forward(x)
@@ -95,26 +95,24 @@ def test_the_statistics_are_in_the_checkpoint(tmp_path, rng):
     np.testing.assert_array_equal(CNN.load(tmp_path / "net.npz").forward(x, False), net.forward(x, False))
 
 
-def test_one_number_to_a_channel_can_not_be_trained_on():
-    with pytest.raises(
-        ShapeError, match=r"more than one number in each channel to train on, got x of shape \(1, 2, 1, 1\)"
-    ):
+def test_single_value_per_channel_raises_in_training():
+    with pytest.raises(ShapeError, match=r"more than one value per channel in training, got x of shape \(1, 2, 1, 1\)"):
         BatchNorm2D(2).forward(np.zeros((1, 2, 1, 1), np.float32))
     BatchNorm2D(2).forward(np.zeros((1, 2, 1, 1), np.float32), training=False)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"eps": 0}, "eps must be a positive"), ({"momentum": 1.5}, "momentum must lie between 0 and 1, got 1.5")],
+    [({"eps": 0}, "eps must be a positive"), ({"momentum": 1.5}, "momentum must be between 0 and 1, got 1.5")],
 )
-def test_bad_settings_are_told(settings, message):
+def test_settings_out_of_range_raise(settings, message):
     with pytest.raises(ConfigError, match=message):
         BatchNorm2D(3, **settings)
 
 
 @pytest.mark.torch
 @MODES
-def test_a_normalisation_equals_torchs(training, rng):
+def test_batch_norm_equals_torch(training, rng):
     torch = pytest.importorskip("torch")
     layer = awake(BatchNorm2D(3, dtype=np.float64), rng)
     twin = torch.nn.BatchNorm2d(3, dtype=torch.float64).train(training)
@@ -137,7 +135,7 @@ def test_a_normalisation_equals_torchs(training, rng):
     assert_close(layer.running_var, twin.running_var.numpy())
 
 
-def test_old_names_work_and_warn_of_the_new_ones():
+def test_old_names_work_with_a_deprecation_warning():
     with pytest.warns(DeprecationWarning, match="BatchNorm2D: (channels|epsilon) is now called (num_features|eps); "):
         layer = BatchNorm2D(channels=3, epsilon=1e-3)
     assert (layer.num_features, layer.eps) == (3, 1e-3)
@@ -152,11 +150,11 @@ def test_old_names_work_and_warn_of_the_new_ones():
     np.testing.assert_array_equal(layer.gamma, 4)
 
 
-def test_a_file_with_the_old_names_is_read():
+def test_file_with_old_names_loads():
     net = CNN.load(Path(__file__).parents[1] / "files" / "net_format_3.npz")
     norm = net.layers[1]
     assert (norm.num_features, norm.eps, norm.momentum) == (2, 1e-3, 0.2)
     np.testing.assert_array_equal(norm.gamma, np.array([1.5, 0.5], np.float32))
     image = np.linspace(0, 1, 72, dtype=np.float32).reshape(1, 1, 9, 8)
-    expected = [[0.2306722, 0.25761348, 0.26917937, 0.24253492]]  # printed by the version that wrote the file
+    expected = [[0.2306722, 0.25761348, 0.26917937, 0.24253492]]  # output of the version that wrote the file
     np.testing.assert_allclose(net.predict_proba(image), expected, rtol=1e-5)

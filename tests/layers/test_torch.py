@@ -1,4 +1,4 @@
-"""Every layer of the registry against its torch twin, forward and backward, where torch is installed."""
+"""Compare every registered layer with its torch equivalent, forward and backward, if torch is installed."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.torch, pytest.mark.skipif(torch is None, reason="torch
 
 
 def comparable(layer):
-    """torch pads "same" with stride 1 only, and draws other masks."""
+    """False where torch differs: "same" with a stride above 1 is not supported, and dropout masks differ."""
     return isinstance(layer, Layer) and getattr(layer, "padding", 0) != "same" and not layer.generators()
 
 
@@ -38,7 +38,7 @@ def with_dtype(layer, dtype):
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("probe", PROBES)
-def test_a_layer_and_its_twin_agree(probe, training, dtype):
+def test_layer_equals_torch(probe, training, dtype):
     layer, x = PROBES[probe]
     layer, x = with_dtype(layer, dtype), x.astype(dtype)
     twin = torch_twin(torch, [layer]).train(training)
@@ -53,12 +53,12 @@ def test_a_layer_and_its_twin_agree(probe, training, dtype):
         assert_close(gradient, its_gradient.T if gradient.ndim == 2 else its_gradient)
 
 
-def test_every_layer_has_a_twin():
+def test_every_layer_has_a_torch_equivalent():
     compared = {type(layer) for layer, _ in PROBES.values()}
     assert compared | {Dropout, Dropout2D} == set(LAYERS.values())
 
 
-def test_a_layer_without_a_twin_is_refused():
+def test_layer_without_torch_equivalent_raises():
     class Doubled(Layer):
         def output_shape(self, input_shape):
             return input_shape
@@ -68,7 +68,7 @@ def test_a_layer_without_a_twin_is_refused():
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.3), Dropout2D(0.3)], ids=repr)
-def test_dropout_scales_what_it_keeps_as_torch_does(layer):
+def test_dropout_scaling_equals_torch(layer):
     x = np.ones((20, 30, 2, 2), np.float32)
     assert_close(np.unique(layer.forward(x)), np.unique(torch_twin(torch, [layer])(torch.tensor(x)).numpy()))
     np.testing.assert_array_equal(

@@ -1,1 +1,1 @@
-"""One file per command: parse, call the library, show."""
+"""One module per command: parse options, call the library, print results."""

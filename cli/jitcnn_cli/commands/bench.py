@@ -1,4 +1,4 @@
-"""``jitcnn bench``: the implementations race, after it is seen that they agree."""
+"""``jitcnn bench``: check that the implementations agree, then time them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from jitcnn_cli import options
     type=click.Choice(["naive", "loops", "im2col", "direct", "winograd", "fused", "auto", "all"]),
     default="all",
     show_default=True,
-    help="Which to time; all shows each algorithm where it runs.",
+    help="Implementation to time; all times each of them on the layers it supports.",
 )
 @options.model_option("mnist-cnn")
 @click.option(
@@ -21,24 +21,27 @@ from jitcnn_cli import options
     type=click.Choice(["model", "zoo"]),
     default="model",
     show_default=True,
-    help="zoo: layers of LeNet-5, AlexNet, VGG and ResNet instead, each with its own batch.",
+    help="zoo: layers of LeNet-5, AlexNet, VGG and ResNet at fixed batch sizes, instead of --model.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images at once.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images per batch.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Turns each takes; medians are shown."
+    "--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Timed rounds; the median is reported."
 )
 @options.seed_option
 @options.threads_option
 @click.option(
     "--against",
     type=click.Choice(["torch", "c"]),
-    help="Race torch case by case, or with --impl loops the same nests in C, each side in its own process.",
+    help="Compare with torch or, for --impl loops, with the same loops in C, in separate processes.",
 )
-@click.option("--scaling", is_flag=True, help="Also a training step on 1, 2 and 4 threads.")
-@click.option("--start", is_flag=True, help="Also what compiling costs, and what loading from the cache.")
+@click.option("--scaling", is_flag=True, help="Also time a training step on 1, 2 and 4 threads.")
+@click.option("--start", is_flag=True, help="Also time the startup with and without cached kernels.")
 @click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Write every figure; - prints it."
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the results as JSON to FILE, or to stdout if FILE is -.",
 )
 @click.option(
     "--plot",
@@ -46,13 +49,13 @@ from jitcnn_cli import options
     is_flag=False,
     flag_value="bench.png",
     callback=options.picture_path,
-    help="Draw speed against arithmetic per byte, below the machine's own limits.  [file, if none is named: bench.png]",
+    help="Write a roofline plot: throughput against arithmetic intensity.  [FILE if omitted: bench.png]",
 )
 def command(**settings: Any) -> None:
-    """Time every pass of every layer, and of the blocks that run fused.
+    """Benchmark the forward and backward pass of every layer and every fused block.
 
-    All implementations must first agree on the batch that is timed; the largest difference found is shown, relative to the
-    largest number of the channel. The naive form is checked and timed on one image, and its time is scaled up.
+    The implementations must first agree on the timed batch. The largest difference is shown, relative to the largest
+    value of its channel. naive is checked and timed on one image; its time is scaled to the batch size.
 
     \b
     Example:

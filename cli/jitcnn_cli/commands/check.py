@@ -1,4 +1,4 @@
-"""``jitcnn check``: whether this installation is right, on this machine."""
+"""``jitcnn check``: verify this installation."""
 
 import click
 
@@ -7,26 +7,32 @@ ANY_BUG = "any"
 
 @click.command("check")
 @click.option(
-    "--only", "topic", metavar="TOPIC", help="A layer, such as Conv2D, or fused, loss, optimiser, net, threads, torch."
+    "--only",
+    "topic",
+    metavar="TOPIC",
+    help="Run the checks of one topic: a layer such as Conv2D, or fused, loss, optimiser, net, threads, torch.",
 )
 @click.option(
     "--plant-bug", "bug", metavar="[NAME]", is_flag=False, flag_value=ANY_BUG,
-    help="Make a mistake on purpose, which the check must find: one drawn at random, or the one named; a name that there is "
-    "not lists all.",
+    help="Introduce a bug that the checks must find: NAME, or a random one if NAME is omitted. An unknown NAME lists all "
+    "bugs.",
 )  # fmt: skip
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=None, show_default="0, and a bug that is drawn anew every time",
-    help="Decides the random shapes, and which bug is planted.",
+    "--seed", type=click.IntRange(min=0), default=None, show_default="0; without a seed, --plant-bug picks a new bug each time",
+    help="Random seed of the tested shapes and of --plant-bug.",
 )  # fmt: skip
 @click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Write every finding; - prints it."
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the results as JSON to FILE, or to stdout if FILE is -.",
 )
 def command(topic: str | None, bug: str | None, seed: int | None, json_file: str | None) -> None:
-    """Check this installation on this machine, from single answers to a net that learns.
+    """Verify this installation on this machine.
 
-    Answers worked by hand; every implementation against the naive one on random odd shapes; every backward pass, the
-    loss and whole nets against numeric gradients; the first loss, one batch overfitted, every parameter moved;
-    equal bits on 1, 2 and 4 threads; and torch, where it is installed. Exit code 1 if one of them fails.
+    Checks hand-worked examples; every implementation against naive on random shapes; numerical gradients of every
+    backward pass, the loss and whole models; the initial loss, overfitting of one batch and an update of every parameter;
+    bit-identical results on 1, 2 and 4 threads; and agreement with torch, if installed. Exits with code 1 on failure.
 
     \b
     Example:
@@ -53,11 +59,11 @@ def command(topic: str | None, bug: str | None, seed: int | None, json_file: str
     planted = None if bug is None else find_bug(bug)
     console.print(f"checking on {machine_line()}", soft_wrap=True)
     if planted:
-        console.print(f"planted: {planted.name}, {planted.what}", style="yellow", soft_wrap=True)
+        console.print(f"planted bug: {planted.name}, {planted.what}", style="yellow", soft_wrap=True)
 
     def compiling(_name: str, count: int) -> None:
         if count == 0:
-            click.echo("compiling kernels (first run only), which takes a minute or two", err=True)
+            click.echo("compiling kernels (first run only): this takes one to two minutes", err=True)
 
     start, findings = perf_counter(), list[Finding]()
     with runtime.CompileClock(on_kernel=compiling):
@@ -84,6 +90,6 @@ def command(topic: str | None, bug: str | None, seed: int | None, json_file: str
         else:
             with atomic_write(json_file) as file:
                 file.write(text.encode())
-            console.print(f"every finding: {json_file}", soft_wrap=True)
+            console.print(f"results written to {json_file}", soft_wrap=True)
     if failed:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""``jitcnn data``: what there is to learn from."""
+"""``jitcnn data``: list and download data sets."""
 
 import click
 
@@ -7,12 +7,12 @@ from jitcnn_cli import options
 
 @click.group("data")
 def command() -> None:
-    """List and fetch data sets."""
+    """List and download data sets."""
 
 
 @command.command("list")
 def list_datasets() -> None:
-    """Show the data sets, and which are on this machine.
+    """List the data sets and where they are stored.
 
     \b
     Example:
@@ -22,19 +22,21 @@ def list_datasets() -> None:
     from jitcnn_cli.console import stdout, table
 
     shown = table(None, "name", "training", "test", "image", "classes", left=1)
-    shown.add_column("where", overflow="fold")
-    shown.add_row("digits", "1,437", "360", "1×28×28", "10", "inside the package")
+    shown.add_column("location", overflow="fold")
+    shown.add_row("digits", "1,437", "360", "1×28×28", "10", "embedded in the package")
     for name in options.FETCHED:
         folder = find_dataset(name)
         counts = ("50,000", "10,000", "3×32×32") if name == "cifar10" else ("60,000", "10,000", "1×28×28")
-        shown.add_row(name, *counts, "10", str(folder) if folder else f"not here: jitcnn data fetch {name}")
+        shown.add_row(name, *counts, "10", str(folder) if folder else f"missing: jitcnn data fetch {name}")
     stdout().print(shown)
 
 
 @command.command("fetch")
 @click.argument("name", type=click.Choice(options.FETCHED), default="mnist")
 def fetch(name: str) -> None:
-    """Bring a data set into the user's cache folder, checked; files already there are kept.
+    """Download and verify a data set.
+
+    Files go to the user cache; existing files are kept.
 
     \b
     Example:
@@ -43,4 +45,4 @@ def fetch(name: str) -> None:
     from jitcnn.data import fetch_dataset
     from jitcnn_cli.console import DownloadBar
 
-    click.echo(f"{name} is complete in {fetch_dataset(name, DownloadBar())}")
+    click.echo(f"{name} is available in {fetch_dataset(name, DownloadBar())}")

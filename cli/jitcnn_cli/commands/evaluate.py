@@ -1,4 +1,4 @@
-"""``jitcnn evaluate``: evaluate a saved net."""
+"""``jitcnn evaluate``: evaluate a saved model."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ from jitcnn_cli import options
 @options.impl_option
 @options.limit_option
 @options.threads_option
-@click.option("--mirror", is_flag=True, help="Show each picture as it is and left to right; the mean answers count.")
+@click.option("--mirror", is_flag=True, help="Average the predictions for each image and its mirror image.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     model: str,
@@ -31,11 +31,11 @@ def command(
     mirror: bool,
     as_json: bool,
 ) -> None:
-    """Evaluate the net in the file MODEL on test images, class by class.
+    """Evaluate the saved model MODEL on test images, overall and per class.
 
-    The pictures of a folder become what the net takes; give --seed and --test-share as in the training, so that
-    it is evaluated on pictures that it did not learn from. --mirror helps where a picture's mirror image is of the same
-    class: photographs, but not digits.
+    Images of a folder are resized to the input of the model; use the --seed and --test-share of the training to keep
+    test and training images apart. --mirror suits images whose mirror image has the same class: photographs, but not
+    digits.
 
     \b
     Example:
@@ -53,17 +53,17 @@ def command(
     data = data if limit is None else data.limited(limit)
     if note and not as_json:
         console.print(note, style="yellow", soft_wrap=True)
-    with working("reading the test images"):
+    with working("evaluating"):
         result = evaluate(net, data.x_test, data.y_test, mirrored=mirror)
     if as_json:
         click.echo(json.dumps({"model": net.name, "dataset": data.name, "mirrored": mirror, **result.as_dict()}))
         return
-    views = ", of each picture and its mirror image" if mirror else ""
+    views = ", averaged over mirror images" if mirror else ""
     console.print(
-        f"{net.name} on {data.name}: {result.correct:,} of {result.total:,} correct, {result.accuracy:.2%}, "
+        f"{net.name} on {data.name}: accuracy {result.accuracy:.2%} ({result.correct:,} of {result.total:,} correct), "
         f"loss {result.loss:.4f}{views}"
     )
-    shown = table(None, "class", "images", "correct", "most often taken for")
+    shown = table(None, "class", "images", "accuracy", "most confused with")
     for label in np.unique(data.y_test):
         given = result.predicted[data.y_test == label]
         wrong = given[given != label]

@@ -1,4 +1,4 @@
-"""``jitcnn models``: which nets there are."""
+"""``jitcnn models``: list the built-in models."""
 
 import json
 from dataclasses import asdict
@@ -7,9 +7,9 @@ import click
 
 
 @click.command("models")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per net.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 def command(as_json: bool) -> None:
-    """List the ready-made nets, each with its paper, and what one image costs.
+    """List the built-in models: paper, input shape, parameters, and multiply-adds per image.
 
     \b
     Example:
@@ -25,7 +25,7 @@ def command(as_json: bool) -> None:
             del record["factory"]
             click.echo(json.dumps(record))
         return
-    shown = table(None, "net", "year", "paper", "input", "parameters", "mult-adds", left=4)
+    shown = table(None, "model", "year", "paper", "input", "parameters", "mult-adds", left=4)
     shown.columns[2].no_wrap = False
     for net in MODELS.values():
         shown.add_row(
@@ -38,4 +38,4 @@ def command(as_json: bool) -> None:
         )
     console = stdout()
     console.print(shown)
-    console.print("`jitcnn summary NET` shows the layers of one.", soft_wrap=True)
+    console.print("Run `jitcnn summary MODEL` to show the layers of a model.", soft_wrap=True)

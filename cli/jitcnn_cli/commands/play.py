@@ -1,4 +1,4 @@
-"""``jitcnn play``: a page on which a person plays with the net."""
+"""``jitcnn play``: an interactive web page for a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,31 +20,35 @@ BASELINE_EPOCHS = 5
     "--baseline",
     type=click.Path(),
     metavar="FILE",
-    help="A net to compare with.  [default: mnist-dense_model.npz in the folder of MODEL, if it fits]",
+    help="Model to compare with.  [default: mnist-dense_model.npz next to MODEL, if compatible]",
 )
-@click.option("--rival", type=click.Path(), hidden=True)  # old name of --baseline
+@click.option("--rival", "old_baseline", type=click.Path(), hidden=True)
 @click.option(
     "--dataset",
     callback=options.dataset_name,
     metavar=f"[{'|'.join(options.DATASETS)}|FOLDER]",
-    help="Images to be evaluated on and to learn from.  [default: those it learnt from, where they are on disk]",
+    help="Data set for evaluation and training.  [default: that of MODEL, if on disk]",
 )
 @options.data_dir_option
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port of the server; 0 selects a free one.",
 )
-@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @options.threads_option
 def command(
-    model: str | None, baseline: str | None, rival: str | None, dataset: str | None, data_dir: str | None, port: int,
+    model: str | None, baseline: str | None, old_baseline: str | None, dataset: str | None, data_dir: str | None, port: int,
     no_browser: bool, threads: int | None,
 ) -> None:  # fmt: skip
-    """Draw, move and look inside, in a page on this machine; MODEL is a file of `jitcnn train`.
+    """Explore the saved model MODEL in the browser.
 
-    A net reads what you draw while you draw it. Every layer's feature maps are live; in the microscope every number of a convolution,
-    a pooling and their gradients can be taken apart; a training can be started, watched and steered. Without MODEL it is
-    output/cnn_mnist_model.npz, or where there is none a small net and its baseline, trained on the embedded digits in some seconds. Needs
-    `pip install 'jitcnn[play]'`; Ctrl-C ends it.
+    The page classifies what you draw as you draw, shows the feature maps of every layer live, explains each value of a
+    convolution, a pooling and their gradients in the microscope, and can train the model. MODEL defaults to
+    output/cnn_mnist_model.npz; if that does not exist, a model and its baseline are trained on the embedded digits in a
+    few seconds. The page is served on this machine only. Requires `pip install 'jitcnn[play]'`; stop with Ctrl-C.
 
     \b
     Example:
@@ -56,7 +60,7 @@ def command(
         from jitcnn.web.server import serve
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"jitcnn play needs {error.name}, which is not installed: pip install 'jitcnn[play]'."
+            f"jitcnn play requires {error.name}, which is not installed: run pip install 'jitcnn[play]'."
         ) from error
     from jitcnn.data import fitting_dataset
     from jitcnn.model import CNN
@@ -65,7 +69,7 @@ def command(
     from jitcnn_cli.run_folder import baseline_beside, model_file
 
     console = stdout()
-    baseline = baseline or rival
+    baseline = baseline or old_baseline
     default = Path("output") / model_file("mnist-cnn")
     beside: CNN | None
     data: Dataset | None
@@ -75,25 +79,25 @@ def command(
         path = Path(model or default)
         net = CNN.load(path)
         beside = CNN.load(baseline) if baseline is not None else baseline_beside(path, net)
-        as_it_takes = {"channels": None, "image_size": None}  # of the pictures of a folder: what the net says
+        as_it_takes = {"channels": None, "image_size": None}  # for an image folder: as the model requires
         is_named = dataset is not None or data_dir is not None
         data = (
             options.data_for(net, dataset or "auto", data_dir, as_it_takes, 0)[0] if is_named else fitting_dataset(net)
         )
     desk = Desk(net, beside, data)
-    with working("making ready"):
+    with working("preparing"):
         desk.warm_up()
 
     def on_ready(address: str) -> None:
-        against = f" against {beside.name}" if beside is not None else ""
-        console.print(f"{net.name}{against} plays at {address}   (Ctrl-C ends it)", soft_wrap=True)
-        console.file.flush()  # whoever reads it through a pipe waits for the address
+        against = f" with baseline {beside.name}" if beside is not None else ""
+        console.print(f"serving {net.name}{against} at {address} (press Ctrl-C to stop)", soft_wrap=True)
+        console.file.flush()  # a reader of the pipe waits for the address
 
     serve(desk, port, on_ready=on_ready, opens_browser=not no_browser)
 
 
 def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":
-    """The first net and its baseline after a few epochs on the embedded digits."""
+    """Train mnist-cnn and its baseline for a few epochs on the embedded digits."""
     from jitcnn.data import load_dataset
     from jitcnn.recipes import choose_recipe
     from jitcnn.training import fit_by, model_by, prepare
@@ -102,12 +106,12 @@ def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":
     data, _ = load_dataset("digits")
     recipe = choose_recipe("standard", "digits").changed(epochs=BASELINE_EPOCHS)
     stdout().print(
-        "no model is named and none in output: training one on the embedded digits, for this page alone;\n"
-        "it knows 8×8 pixels and sevens with a bar: `jitcnn train` on MNIST makes a better one"
+        "no MODEL given and none found in output: training one on the embedded digits (not saved)\n"
+        "these digits have 8×8 pixels and sevens with a bar; `jitcnn train` on MNIST gives a better model"
     )
     nets = [model_by(recipe), model_by(recipe.changed(model="mnist-dense"))]
     for net in nets:
-        with working("making ready"):
+        with working("preparing"):
             prepare(net, recipe.batch_size, recipe)
         with epoch_bar(f"training {net.name}", recipe.epochs) as bar:
             fit_by(recipe, net, data, on_epoch=lambda epoch: bar.show(epoch.epoch))

@@ -1,4 +1,4 @@
-"""``jitcnn plot``: pictures of what goes on inside a net."""
+"""``jitcnn plot``: plots of a model and its training."""
 
 import click
 
@@ -11,7 +11,7 @@ KINDS = (
 
 
 class InOrder(click.Group):
-    """Lists the kinds as they stand, not by the alphabet."""
+    """Lists the commands in the order of definition, not alphabetically."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -19,7 +19,7 @@ class InOrder(click.Group):
 
 @click.group("plot", cls=InOrder)
 def command() -> None:
-    """Draw what goes on inside a net, as PNG, PDF or SVG."""
+    """Plot filters, feature maps, saliency, training curves and more as PNG, PDF or SVG."""
 
 
 for kind in KINDS:

@@ -1,4 +1,4 @@
-"""``jitcnn predict``: tell what picture files show."""
+"""``jitcnn predict``: classify image files."""
 
 import json
 
@@ -13,10 +13,10 @@ from jitcnn_cli import options
 @options.impl_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image.")
 def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> None:
-    """Tell what each picture shows with the net in the file MODEL, which knows how to prepare it.
+    """Classify image files with the saved model MODEL.
 
-    A picture may be PNG, JPEG or the like, of any size. A digit, dark on light or light on dark, is cut out, fitted
-    and centred by its mass, as MNIST's digits were; other pictures are scaled and cut to the middle square.
+    Images can be PNG, JPEG or similar, of any size; the model determines the preprocessing. Digits, dark on light or
+    light on dark, are cropped, resized and centred by mass, as in MNIST. Other images are resized and centre-cropped.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> No
     console = stdout()
     for path in images:
         picture = read_for(net, path)
-        with working(f"reading {path}"):
+        with working(f"predicting {path}"):
             probabilities = net.predict_proba(picture)[0]
         names = net.class_names or tuple(map(str, range(len(probabilities))))
         best = int(probabilities.argmax())

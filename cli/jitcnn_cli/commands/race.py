@@ -1,4 +1,4 @@
-"""``jitcnn race``: seconds until the target, and a receipt."""
+"""``jitcnn race``: training time to a target accuracy, with a JSON record."""
 
 from typing import Any
 
@@ -13,9 +13,11 @@ from jitcnn_cli import options
     type=click.FloatRange(0, 100, min_open=True),
     default=99.0,
     show_default=True,
-    help="Test accuracy to reach, in per cent.",
+    help="Test accuracy to reach, in percent.",
 )
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs, with seeds 0, 1, 2, …")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Number of runs, with seeds 0, 1, 2, …"
+)
 @options.recipe_option("fast")
 @options.dataset_option
 @options.data_dir_option
@@ -28,7 +30,7 @@ from jitcnn_cli import options
     type=click.Path(dir_okay=False),
     default="race.json",
     show_default=True,
-    help="File that says what ran, on what, and what came out.",
+    help="JSON file for the command, environment, settings and results.",
 )
 def command(
     target: float,
@@ -42,10 +44,10 @@ def command(
     limit: int | None,
     receipt: str,
 ) -> None:
-    """Train until a target is reached, several times, and tell how long it took.
+    """Train to a target accuracy with several seeds, and report the training time.
 
-    Compiling and the evaluation after each epoch are not counted. Exit code 1 if a run ends without
-    reaching the target.
+    The time excludes compilation and the evaluation after each epoch. Exits with code 1 if a run does not reach the
+    target.
 
     \b
     Example:
@@ -70,10 +72,11 @@ def command(
     data = data if limit is None else data.limited(limit)
     chosen = choose_recipe(recipe, data.name, data.channels)
     console.print(
-        f"race to {target:g} % on {data.name}: {impl}, {runtime.thread_count()} threads, {processor()}", soft_wrap=True
+        f"target {target:g} % test accuracy on {data.name}: {impl}, {runtime.thread_count()} threads, {processor()}",
+        soft_wrap=True,
     )
     console.print("\n".join(chosen.lines()), soft_wrap=True)
-    with working("racing"):
+    with working("training"):
         runs = races.race(
             data, chosen, target=target / 100, seeds=seeds, impl=impl,
             on_epoch=lambda seed, epoch: console.print(
@@ -89,14 +92,15 @@ def command(
     found = races.summary(runs)
     if found:
         console.print(
-            f"{target:g} % after {found[0]:.2f} s of training (mean of {len(runs)}, standard deviation {found[1]:.2f} s)"
+            f"{target:g} % after {found[0]:.2f} s of training "
+            f"(mean of {len(runs)} run{'s' * (len(runs) > 1)}, std {found[1]:.2f} s)"
         )
     else:
         console.print(f"{sum(run.seconds is None for run in runs)} of {len(runs)} runs did not reach {target:g} %")
     line = " ".join(["jitcnn", *sys.argv[1:]])
     with atomic_write(receipt) as file:
         file.write(json.dumps(races.receipt(line, data, chosen, target / 100, runs), indent=2).encode())
-    console.print(f"receipt: {receipt}", soft_wrap=True)
+    console.print(f"receipt written to {receipt}", soft_wrap=True)
     if runs[-1].interrupted:
         click.get_current_context().exit(INTERRUPTED)
     if not found:

@@ -1,4 +1,4 @@
-"""``jitcnn report``: one file to keep, all about a net."""
+"""``jitcnn report``: an HTML report on a model."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from jitcnn_cli import options
     type=click.Path(dir_okay=False),
     default="report.html",
     show_default=True,
-    help="File of the page.",
+    help="HTML file to write.",
 )
 @options.dataset_option
 @options.data_dir_option
@@ -27,20 +27,21 @@ from jitcnn_cli import options
     "--history",
     type=click.Path(),
     metavar="FILE",
-    help="history.json or a checkpoint, for the curves.  [default: history.json in the folder of MODEL, where there is one]",
+    help="history.json or checkpoint with the training curves.  [default: history.json next to MODEL, if it exists]",
 )
 @click.option(
-    "--reach", type=click.IntRange(0, 14), default=8, show_default=True, help="Pixels by which images are moved."
+    "--reach", type=click.IntRange(0, 14), default=8, show_default=True, help="Largest image shift, in pixels."
 )
 @options.threads_option
 def command(
     model: str, output: str, dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int, limit: int | None,
     history: str | None, reach: int, threads: int | None,
 ) -> None:  # fmt: skip
-    """Write all about the net in the file MODEL into one page that needs no network.
+    """Write a self-contained HTML report on the saved model MODEL.
 
-    Architecture, curves, filters, confusion matrix, the worst mistakes, what a shift of the images does, and a microscope for three of
-    them: the one read most firmly, the one read least firmly, and the firmest mistake.
+    It shows the architecture, training curves, filters, confusion matrix, misclassified images, accuracy on shifted
+    images, and the microscope for three images: the correct prediction with the highest confidence, the prediction with
+    the lowest, and the misclassification with the highest.
 
     \b
     Example:
@@ -60,12 +61,10 @@ def command(
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     kept = history or history_beside(model)
-    with working("writing the page", None, TextColumn("{task.fields[note]}")) as bar:
+    with working("writing the report", None, TextColumn("{task.fields[note]}")) as bar:
         write_report(
             output, net, data if limit is None else data.limited(limit), baseline=baseline_beside(model, net),
             histories=None if kept is None else read_histories(kept), reach=reach, on_part=lambda part: bar.show(0, part),
         )  # fmt: skip
     size = Path(output).stat().st_size / 1e6
-    console.print(
-        f"{output}: {net.name} on {data.name}, one page of {size:.1f} MB; open it in a browser", soft_wrap=True
-    )
+    console.print(f"report on {net.name} ({data.name}, {size:.1f} MB) written to {output}", soft_wrap=True)

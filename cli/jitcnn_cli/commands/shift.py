@@ -1,4 +1,4 @@
-"""``jitcnn shift``: the translation lab."""
+"""``jitcnn shift``: the translation lab, accuracy on shifted images."""
 
 from typing import Any
 
@@ -14,38 +14,37 @@ LAB_NETS = ("max", "average", "strided", "blurred", "global", "dense")
 @options.data_dir_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20_000, show_default=True,
-    help="Take only the first so many images of each half.",
+    help="Use at most this many training and test images.",
 )  # fmt: skip
-@click.option(
-    "--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Passes over the training images."
-)
+@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True, help="Number of epochs.")
 @options.seed_option
 @options.threads_option
 @click.option(
-    "--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images that the maps are of."
+    "--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Number of test images to shift."
+)
+@click.option("--reach", type=click.IntRange(min=0), default=8, show_default=True, help="Largest shift, in pixels.")
+@click.option(
+    "--nets", type=click.Choice(LAB_NETS), multiple=True, help="Model to train; repeat for several.  [default: all six]"
 )
 @click.option(
-    "--reach", type=click.IntRange(min=0), default=8, show_default=True, help="Largest shift of the maps, in pixels."
+    "--model", "model_file", type=click.Path(), metavar="MODEL", help="Evaluate this saved model instead of training."
 )
 @click.option(
-    "--nets", type=click.Choice(LAB_NETS), multiple=True, help="Only this net; may be given again.  [default: all six]"
-)
-@click.option(
-    "--model", "model_file", type=click.Path(), metavar="MODEL", help="Map this saved net, and train nothing."
-)
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, allow_dash=True), help="Write every figure; - prints it."
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the results as JSON to FILE, or to stdout if FILE is -.",
 )
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), default="shift.png", show_default=True, metavar="PNG",
-    help="Picture of the maps; beside it, of several nets, their accuracy over the distance.",
+    help="Heat maps of the accuracy; with several models, also *_lines.png with accuracy against distance.",
 )  # fmt: skip
 def command(**settings: Any) -> None:
-    """Move images by -8 to 8 pixels in both directions, and see which nets still read them.
+    """Measure the accuracy on images shifted by -8 to 8 pixels in both directions.
 
-    Six nets of the same number of parameters are trained, each without and with training images moved at random: halved
-    by max pooling, average pooling, strided convolution or blurred pooling, with global average pooling, and dense
-    throughout. What the numbers show is said under them.
+    Trains six models with the same number of parameters, each without and with randomly shifted training images. They
+    downsample by max pooling, average pooling, strided convolution or blur pooling, use global average pooling, or are
+    fully dense. Prints a table and a conclusion.
 
     \b
     Example:
@@ -57,7 +56,7 @@ def command(**settings: Any) -> None:
     context = click.get_current_context()
     trains = [name for name in ("epochs", "nets") if _is_given(context, name)]
     if settings["model_file"] is not None and trains:
-        raise click.UsageError(f"--model trains nothing: leave out --{' and --'.join(trains)}.")
+        raise click.UsageError(f"--model does not train: leave out --{' and --'.join(trains)}.")
     if not run(**settings):
         context.exit(INTERRUPTED)
 

@@ -1,4 +1,4 @@
-"""``jitcnn summary``: a net layer by layer."""
+"""``jitcnn summary``: the layers of a model."""
 
 import json
 from pathlib import Path
@@ -9,19 +9,18 @@ import click
 @click.command("summary")
 @click.argument("model", default="mnist-cnn")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--toml", "as_toml", is_flag=True, help="Print the net's description, to begin one of your own with.")
+@click.option("--toml", "as_toml", is_flag=True, help="Print the model as TOML, a starting point for your own.")
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     default=64,
     show_default=True,
-    help="Images at once: the algorithm that runs may depend on it.",
+    help="Images per batch; may change the selected algorithms.",
 )
 def command(model: str, as_json: bool, as_toml: bool, batch_size: int) -> None:
-    """Show the layers of MODEL, the name of a net, a saved file, or a description that ends in .toml.
+    """Show the layers of MODEL: a built-in model, a saved model or a .toml file.
 
-    For each layer: its output, parameters, multiplications with a weight, memory of the output, how much of the
-    input a unit sees, and how it runs.
+    For each layer: output shape, parameters, multiply-adds, output memory, receptive field and algorithm.
 
     \b
     Example:

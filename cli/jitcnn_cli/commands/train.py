@@ -1,4 +1,4 @@
-"""``jitcnn train``: the main job, from nothing to a trained net and what it learnt."""
+"""``jitcnn train``: train a model; save it with its metrics and plots."""
 
 from typing import Any
 
@@ -17,20 +17,20 @@ from jitcnn_cli import options
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    help="Passes over the training images.  [default: the recipe's: 10, 15 on digits; fast: 2, 8 on digits]",
+    help="Number of epochs.  [default: from the recipe; standard: 10, digits 15; fast: 2, digits 8]",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), help="Images per update.  [default: the recipe's: 64, 16 on digits]"
+    "--batch-size", type=click.IntRange(min=1), help="Images per batch.  [default: from the recipe; 64, digits 16]"
 )
 @click.option(
     "--lr",
     type=click.FloatRange(min=0, min_open=True),
-    help="Learning rate, or its peak.  [default: the recipe's: 0.01; fast: 0.1, 0.05 on digits]",
+    help="Initial or peak learning rate.  [default: from the recipe; standard: 0.01; fast: 0.1, digits 0.05]",
 )
 @click.option(
     "--momentum",
     type=click.FloatRange(0, 1, max_open=True),
-    help="Share of the last step kept.  [default: the recipe's: 0.9]",
+    help="Momentum of the optimizer.  [default: from the recipe; 0.9]",
 )
 @options.seed_option
 @options.threads_option
@@ -39,40 +39,40 @@ from jitcnn_cli import options
     type=click.Path(file_okay=False),
     default="output",
     show_default=True,
-    help="Folder for the files; those of an earlier run in it are replaced.",
+    help="Output folder; files of an earlier run are overwritten.",
 )
 @options.limit_option
 @click.option(
     "--validation",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Hold back N training images and evaluate on them instead of the test images: to choose a recipe.",
+    help="Hold out N training images and evaluate on them instead of the test images.",
 )
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense baseline.")
 @click.option(
     "--snapshots",
     is_flag=True,
-    help="Keep the first convolution's filters, before the training and after each epoch, in snapshots.npz in the folder; "
-    "`jitcnn plot evolution` draws them.",
+    help="Save the filters of the first convolution before training and after each epoch to snapshots.npz, for "
+    "`jitcnn plot evolution`.",
 )
 @click.option(
     "--checkpoint-every",
     metavar="COUNT[batches|epochs]",
-    help="Write the training as it stands to checkpoint.npz in the folder, such as every 500batches or 2epochs; also at "
-    "its end, and on Ctrl-C or SIGTERM.  [default: never]",
+    help="Write checkpoint.npz to the output folder at this interval, such as 500batches or 2epochs, at the end, and on "
+    "Ctrl-C or SIGTERM.  [default: never]",
 )
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False),
     metavar="CHECKPOINT",
-    help="Go on with an interrupted training, to the same bits; its options are in the file, and need not be given again.",
+    help="Resume an interrupted run with its saved options; the result is bit-identical to an uninterrupted run.",
 )
 def command(**settings: Any) -> None:
-    """Train a net, with every step on the screen.
+    """Train a model and save it with its metrics and plots.
 
-    Begins with the defaults: the standard recipe, which is mnist-cnn on MNIST, or on the embedded digits where MNIST cannot be had;
-    its baseline without convolutions is trained on the same images, so that the two can be compared. A training with
-    --checkpoint-every 500batches may be stopped, or killed, and goes on with --resume output/checkpoint.npz.
+    By default, trains mnist-cnn on MNIST, or on the embedded digits if MNIST is not available, and the dense baseline (no
+    convolutions) on the same images for comparison. To survive interruptions, train with --checkpoint-every 500batches
+    and continue with --resume output/checkpoint.npz.
 
     \b
     Example:

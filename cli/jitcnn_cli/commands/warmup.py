@@ -1,11 +1,11 @@
-"""``jitcnn warmup``: compile now, so that nothing compiles later."""
+"""``jitcnn warmup``: compile the kernels ahead of time."""
 
 import click
 
 
 @click.command("warmup")
 def command() -> None:
-    """Compile the kernels ahead of the first training, and keep them in the user's cache folder.
+    """Compile the kernels ahead of time and store them in the user cache.
 
     \b
     Example:
@@ -16,7 +16,7 @@ def command() -> None:
     from jitcnn.training import prepare
     from jitcnn_cli.console import stdout, working
 
-    with working("making ready"):
+    with working("preparing"):
         for impl in ("auto", "loops"):
             prepare(mnist_cnn(impl=impl))
-    stdout().print(f"kernels are ready in {runtime.cache_folder()}", soft_wrap=True)
+    stdout().print(f"kernels cached in {runtime.cache_folder()}", soft_wrap=True)

@@ -1,1 +1,1 @@
-"""The kinds of picture that ``jitcnn plot`` draws."""
+"""Subcommands of ``jitcnn plot``."""

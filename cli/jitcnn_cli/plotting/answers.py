@@ -1,4 +1,4 @@
-"""Pictures of what a net answers on test images: which classes it mixes up, and on which images."""
+"""Plots of predictions on test images: confusion matrix and misclassified images."""
 
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _examined(command: Command) -> Command:
-    """The options of an evaluation; the command gets ``data``, ``probabilities`` and ``title``."""
+    """Add the options of an evaluation; the command receives ``data``, ``probabilities`` and ``title``."""
 
     @wraps(command)
     def prepared(
@@ -36,7 +36,7 @@ def _examined(command: Command) -> Command:
         if note:
             click.echo(note, err=True)
         data = data if limit is None else data.limited(limit)
-        with working("reading the test images"):
+        with working("evaluating"):
             probabilities = net.predict_proba(data.x_test)
         command(data=data, probabilities=probabilities, title=f"{net.name} on {data.name}", **settings)
 
@@ -51,7 +51,7 @@ def _examined(command: Command) -> Command:
 @_examined
 @output_option("confusion.png")
 def confusion(data: "Dataset", probabilities: Any, title: str, output: str) -> None:
-    """Draw which classes the net in the file MODEL takes for which, on test images.
+    """Plot the confusion matrix of MODEL on test images.
 
     \b
     Example:
@@ -68,15 +68,17 @@ def confusion(data: "Dataset", probabilities: Any, title: str, output: str) -> N
 @_examined
 @output_option("mistakes.png")
 def mistakes(data: "Dataset", probabilities: Any, title: str, output: str) -> None:
-    """Draw the test images that the net in the file MODEL misreads, and what it predicted; the firmest mistakes first.
+    """Plot the misclassified test images of MODEL.
+
+    Shows label and prediction of each image, highest confidence first.
 
     \b
     Example:
       jitcnn plot mistakes output/cnn_mnist_model.npz --dataset digits
     """
-    from jitcnn.metrics import mistakes as misread
+    from jitcnn.metrics import mistakes as misclassified
     from jitcnn.plots import mistakes_figure
 
-    found = misread(probabilities, data.y_test)
+    found = misclassified(probabilities, data.y_test)
     figure = mistakes_figure(data.x_test, found, data.class_names, title)
-    write(figure, output, f"{len(found):,} of {len(data.y_test):,} test images misread by {title}")
+    write(figure, output, f"{len(found):,} of {len(data.y_test):,} test images misclassified by {title}")

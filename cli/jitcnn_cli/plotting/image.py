@@ -1,4 +1,4 @@
-"""Pictures of one image in a net: what the layers make of it, what a unit sees of it, what the answer hangs on."""
+"""Plots for one image: feature maps, receptive fields and explanations of a prediction."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jitcnn.arrays import Array, IntArray
     from jitcnn.model import CNN
 
-MOST_MAPS = 64  # of one layer alone
+MOST_MAPS = 64  # with --layer
 
 
 @click.command("maps")
@@ -28,9 +28,9 @@ MOST_MAPS = 64  # of one layer alone
 @layer_option
 @output_option("maps.png")
 def maps(net: "CNN", x: "IntArray", name: str, layer: str | None, output: str) -> None:
-    """Draw what each layer of the net in the file MODEL makes of an image: its feature maps.
+    """Plot the feature maps of every layer for an image.
 
-    The image is the picture file IMAGE, or else a test image. With --layer, more maps of that layer alone.
+    Runs MODEL on the image file IMAGE or, without IMAGE, on a test image. --layer plots more maps of one layer.
 
     \b
     Example:
@@ -54,15 +54,15 @@ def maps(net: "CNN", x: "IntArray", name: str, layer: str | None, output: str) -
 @layer_option
 @click.option(
     "--unit", metavar="ROW,COLUMN", callback=parse_unit,
-    help="Unit in the planes of the layer; where it has none, its number.  [default: the middle one]",
+    help="Unit by row and column of the feature map, or by number if the layer has none.  [default: the centre]",
 )  # fmt: skip
 @output_option("receptive.png")
 def receptive(
     net: "CNN", x: "IntArray", name: str, layer: str | None, unit: tuple[int, ...] | None, output: str
 ) -> None:
-    """Draw what one unit of the net in the file MODEL sees of an image: its receptive field.
+    """Plot the receptive field of a unit on an image.
 
-    The image is the picture file IMAGE, or else a test image. Without --layer, a unit of the last layer that has planes.
+    Uses the image file IMAGE or, without IMAGE, a test image. --layer defaults to the last layer with feature maps.
 
     \b
     Example:
@@ -77,9 +77,9 @@ def receptive(
     place = (
         f"unit {', '.join(map(str, unit))} of {layer_names(net)[position]} ({net.layers[position].label}) of {net.name}"
     )
-    figure = receptive_figure(x[0], box.rows, box.columns, f"What {place} sees\n{name}")
+    figure = receptive_figure(x[0], box.rows, box.columns, f"Receptive field of {place}\n{name}")
     rows, columns = (f"{first} to {behind - 1}" for first, behind in (box.rows, box.columns))
-    write(figure, output, f"{place} sees rows {rows}, columns {columns}")
+    write(figure, output, f"receptive field of {place}: rows {rows}, columns {columns}")
 
 
 @click.command("saliency")
@@ -87,9 +87,9 @@ def receptive(
 @class_option
 @output_option("saliency.png")
 def saliency(net: "CNN", x: "IntArray", name: str, class_name: str | None, output: str) -> None:
-    """Draw how steeply the score of a class changes with each pixel of an image.
+    """Plot the gradient of a class score by pixel.
 
-    The image is the picture file IMAGE, or else a test image (Simonyan et al., 2013).
+    Uses the image file IMAGE or, without IMAGE, a test image. Method: Simonyan et al., 2013.
 
     \b
     Example:
@@ -98,7 +98,7 @@ def saliency(net: "CNN", x: "IntArray", name: str, class_name: str | None, outpu
     from jitcnn.inspection import saliency as asked
 
     _explain(
-        net, x, name, class_name, output, "Saliency", "slope of the score, |d score / d pixel|",
+        net, x, name, class_name, output, "Saliency", "gradient magnitude, |d score / d pixel|",
         lambda index: asked(net, x, index)[0],
     )  # fmt: skip
 
@@ -107,18 +107,26 @@ def saliency(net: "CNN", x: "IntArray", name: str, class_name: str | None, outpu
 @image_options
 @class_option
 @click.option(
-    "--patch", type=click.IntRange(min=1), default=5, show_default=True, help="Side of what covers, in pixels."
+    "--patch",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Side length of the occluding patch, in pixels.",
 )
 @click.option(
-    "--stride", type=click.IntRange(min=1), default=1, show_default=True, help="Pixels from one place to the next."
+    "--stride",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Step between patch positions, in pixels.",
 )
 @output_option("occlusion.png")
 def occlusion(
     net: "CNN", x: "IntArray", name: str, class_name: str | None, patch: int, stride: int, output: str
 ) -> None:
-    """Draw how much the score of a class falls when a patch of an image is covered.
+    """Plot how occluding a patch lowers a class score.
 
-    The image is the picture file IMAGE, or else a test image (Zeiler and Fergus, 2013).
+    Uses the image file IMAGE or, without IMAGE, a test image. Method: Zeiler and Fergus, 2013.
 
     \b
     Example:
@@ -127,7 +135,7 @@ def occlusion(
     from jitcnn.inspection import occlusion_map
 
     _explain(
-        net, x, name, class_name, output, f"Occlusion by {patch} × {patch} pixels", "fall of the score when covered",
+        net, x, name, class_name, output, f"Occlusion ({patch}×{patch} patch)", "drop of the score when occluded",
         lambda index: occlusion_map(net, x, index, patch, stride),
     )  # fmt: skip
 
@@ -138,10 +146,10 @@ def occlusion(
 @layer_option
 @output_option("gradcam.png")
 def gradcam(net: "CNN", x: "IntArray", name: str, class_name: str | None, layer: str | None, output: str) -> None:
-    """Draw where a layer finds what speaks for a class: Grad-CAM.
+    """Plot the Grad-CAM map of a layer for a class.
 
-    The image is the picture file IMAGE, or else a test image (Selvaraju et al., 2017). Without --layer, the last layer
-    that has planes.
+    Uses the image file IMAGE or, without IMAGE, a test image. --layer defaults to the last layer with feature maps.
+    Method: Selvaraju et al., 2017.
 
     \b
     Example:
@@ -151,7 +159,7 @@ def gradcam(net: "CNN", x: "IntArray", name: str, class_name: str | None, layer:
 
     position = last_planes(net) if layer is None else find_layer(net, layer)
     _explain(
-        net, x, name, class_name, output, f"Grad-CAM at {layer_names(net)[position]}", "how much speaks for the class",
+        net, x, name, class_name, output, f"Grad-CAM at {layer_names(net)[position]}", "contribution to the class score",
         lambda index: grad_cam(net, x, index, position)[0],
     )  # fmt: skip
 
@@ -166,7 +174,7 @@ def _explain(
     label: str,
     ask: "Callable[[int], Array]",
 ) -> None:
-    """Ask about a class, draw the answer, and tell what was predicted."""
+    """Plot the attribution map of a class; title and output include the prediction."""
     from jitcnn.plots import attribution_figure, sureness
 
     probabilities: Any = net.predict_proba(x)[0]
@@ -174,6 +182,6 @@ def _explain(
     predicted = int(probabilities.argmax())
     asked = class_index(net, classes, class_name)
     asked = predicted if asked is None else asked
-    read = f"read as {classes[predicted]}, {sureness(float(probabilities[predicted]))}"
-    what = f"{method}: why {net.name} may say {classes[asked]}"
+    read = f"predicted as {classes[predicted]}, {sureness(float(probabilities[predicted]))}"
+    what = f"{method} of {net.name} for class {classes[asked]}"
     write(attribution_figure(x[0], ask(asked), f"{what}\n{name}, {read}", label), output, f"{what}; {name}, {read}")

@@ -1,4 +1,4 @@
-"""Pictures of what a training left: its filters, its curves, its snapshots."""
+"""Plots of the files of a training run: filters, curves and snapshots."""
 
 import click
 
@@ -10,9 +10,9 @@ from jitcnn_cli.plotting.shared import layer_option, model_argument, output_opti
 @layer_option
 @output_option("filters.png")
 def filters(model: str, layer: str | None, output: str) -> None:
-    """Draw the filters of a convolution of the net in the file MODEL, by default of the first.
+    """Plot the filters of a convolution of MODEL.
 
-    Those of many channels get a row each, with a slice for each channel.
+    --layer defaults to the first convolution. A filter with many input channels takes one row, with one slice per channel.
 
     \b
     Example:
@@ -33,7 +33,9 @@ def filters(model: str, layer: str | None, output: str) -> None:
 @click.argument("file", type=click.Path())
 @output_option("curves.png")
 def curves(file: str, output: str) -> None:
-    """Draw loss and accuracy over the epochs, out of FILE: a history.json, or the checkpoint of a training.
+    """Plot loss and accuracy per epoch.
+
+    FILE is a history.json or a training checkpoint.
 
     \b
     Example:
@@ -50,7 +52,9 @@ def curves(file: str, output: str) -> None:
 @click.argument("file", type=click.Path())
 @output_option("evolution.png")
 def evolution(file: str, output: str) -> None:
-    """Draw how the first filters came about, epoch by epoch, out of the FILE that `jitcnn train --snapshots` keeps.
+    """Plot the first filters epoch by epoch.
+
+    FILE is the snapshots.npz of `jitcnn train --snapshots`.
 
     \b
     Example:
@@ -60,5 +64,5 @@ def evolution(file: str, output: str) -> None:
     from jitcnn.plots import evolution_figure
 
     kept = Snapshots.load(file)
-    title = f"How the filters of {kept.layer} of {kept.net} came about"
+    title = f"Filters of {kept.layer} of {kept.net} during training"
     write(evolution_figure(kept.filters, title), output, f"{len(kept.filters)} snapshots of {kept.layer} of {kept.net}")

@@ -1,4 +1,4 @@
-"""What the kinds of picture share: their options, the image that is looked into, and the file that is written."""
+"""Shared by the plot commands: options, loading of the image, writing of the file."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 model_argument = click.argument("model", type=click.Path())
 layer_option = click.option(
-    "--layer", metavar="NAME", help="A layer by kind and number, such as conv2 or block1.conv2, or its place from 0."
+    "--layer", metavar="NAME", help="Layer by kind and number, such as conv2 or block1.conv2, or by index from 0."
 )
 class_option = click.option(
-    "--class", "class_name", metavar="NAME", help="Class to ask about, by name or number.  [default: the predicted one]"
+    "--class", "class_name", metavar="NAME", help="Class to explain, by name or number.  [default: the predicted class]"
 )
 
 
 def output_option(default: str) -> Callable[[Command], Command]:
-    """``--output``; the suffix is looked at before anything is computed."""
+    """``--output``; the suffix is checked before anything is computed."""
     return click.option(
         "-o", "--output", type=click.Path(dir_okay=False), default=default, show_default=True,
-        callback=options.picture_path, help="File of the picture: .png, .pdf or .svg.",
+        callback=options.picture_path, help="Output file: .png, .pdf or .svg.",
     )  # fmt: skip
 
 
 def image_options(command: Command) -> Command:
-    """MODEL and IMAGE, handed to the command as ``net``, ``x`` (1, C, H, W) of bytes, and ``name``, what x is."""
+    """Add MODEL and IMAGE; the command receives ``net``, ``x`` (1, C, H, W) uint8, and ``name``, a description of x."""
 
     @wraps(command)
     def prepared(
@@ -60,13 +60,15 @@ def image_options(command: Command) -> Command:
             x, name = _test_image(net, dataset, data_dir, pictures, seed, index or 0)
         else:
             x, name = read_for(net, image), image
-        with working("drawing"):
+        with working("plotting"):
             command(net=net, x=x, name=name, **settings)
 
     parts = (
         model_argument,
         click.argument("image", type=click.Path(), required=False),
-        click.option("--index", type=click.IntRange(min=0), help="Without IMAGE: which test image.  [default: 0]"),
+        click.option(
+            "--index", type=click.IntRange(min=0), help="Index of the test image if IMAGE is omitted.  [default: 0]"
+        ),
         options.dataset_option,
         options.data_dir_option,
         options.picture_options,
@@ -85,18 +87,18 @@ def _test_image(
     if note:
         click.echo(note, err=True)
     if index >= len(data.x_test):
-        raise ConfigError(f"{data.name} has the test images 0 to {len(data.x_test) - 1}, got --index {index}.")
+        raise ConfigError(f"--index must be 0 to {len(data.x_test) - 1}, the test images of {data.name}, got {index}.")
     label = data.class_names[data.y_test[index]]
-    return data.x_test[index : index + 1], f"test image {index} of {data.name}, class {label}"
+    return data.x_test[index : index + 1], f"test image {index} of {data.name}, label {label}"
 
 
 def classes_of(net: "CNN", count: int) -> Sequence[str]:
-    """What a net's classes are called: their numbers, as long as nobody said."""
+    """Return the class names of a model; by default their numbers."""
     return net.class_names or tuple(map(str, range(count)))
 
 
 def class_index(net: "CNN", names: Sequence[str], asked: str | None) -> int | None:
-    """The class that ``--class`` means; ConfigError if there is none."""
+    """Return the class index for ``--class``; ConfigError if there is no such class."""
     from jitcnn.errors import ConfigError, did_you_mean
 
     if asked is None:
@@ -112,7 +114,7 @@ def class_index(net: "CNN", names: Sequence[str], asked: str | None) -> int | No
 
 
 def parse_unit(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Read "3,4" as row and column, "7" as the number of a unit."""
+    """Parse "3,4" as row and column, "7" as the number of a unit."""
     if value is None:
         return None
     if not re.fullmatch(r"\d{1,9}( *, *\d{1,9})?", value):
@@ -121,7 +123,7 @@ def parse_unit(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
 
 def write(figure: "Figure", output: str, what: str) -> None:
-    """Write the picture, and say so; ConfigError if that cannot be done."""
+    """Write a plot and print its path; ConfigError if it cannot be written."""
     from jitcnn.errors import ConfigError
     from jitcnn.plots import save_figure
 
@@ -129,6 +131,6 @@ def write(figure: "Figure", output: str, what: str) -> None:
         save_figure(figure, output)
     except OSError as error:
         raise ConfigError(
-            f"--output {output} cannot be written: {error.strerror or error}; name another file."
+            f"--output {output} cannot be written: {error.strerror or error}; choose another file."
         ) from error
     click.echo(f"{output}: {what}")

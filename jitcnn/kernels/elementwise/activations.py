@@ -1,4 +1,4 @@
-"""ReLU and LeakyReLU, and the gradients of tanh and sigmoid, in one pass over memory on all threads."""
+"""ReLU, LeakyReLU, and the gradients of tanh and sigmoid: one pass over memory on all threads."""
 
 import numpy as np
 from numba import prange
@@ -6,7 +6,7 @@ from numba import prange
 from ..runtime import kernel, parallel_kernel
 from ..types import Array
 
-# Numbers that one job works on.
+# Elements per job.
 CHUNK = 1 << 14
 
 
@@ -19,7 +19,7 @@ def _relu(x: Array, first: int, last: int, out: Array) -> None:
 
 @parallel_kernel
 def relu_forward(x: Array, out: Array) -> None:
-    """x (S,) -> out (S,), max(x, 0); a NaN stays NaN."""
+    """x (S,) -> out (S,): max(x, 0); NaN propagates."""
     for job in prange((len(x) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _relu(x, first, min(len(x), first + CHUNK), out)
@@ -34,7 +34,7 @@ def _relu_backward(d_out: Array, out: Array, first: int, last: int, d_x: Array) 
 
 @parallel_kernel
 def relu_backward(d_out: Array, out: Array, d_x: Array) -> None:
-    """d_out, out (S,) -> d_x (S,): d_out where out is positive, else 0."""
+    """d_out, out (S,) -> d_x (S,): d_out where out > 0, else 0."""
     for job in prange((len(out) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _relu_backward(d_out, out, first, min(len(out), first + CHUNK), d_x)
@@ -49,7 +49,7 @@ def _leaky_relu(x: Array, slope: float, first: int, last: int, out: Array) -> No
 
 @parallel_kernel
 def leaky_relu_forward(x: Array, slope: float, out: Array) -> None:
-    """x (S,) -> out (S,), x where it is positive, else slope · x; slope a number of its dtype."""
+    """x (S,) -> out (S,): x where x > 0, else slope · x; slope has the dtype of x."""
     for job in prange((len(x) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _leaky_relu(x, slope, first, min(len(x), first + CHUNK), out)
@@ -64,7 +64,7 @@ def _leaky_relu_backward(d_out: Array, out: Array, slope: float, first: int, las
 
 @parallel_kernel
 def leaky_relu_backward(d_out: Array, out: Array, slope: float, d_x: Array) -> None:
-    """d_out, out (S,) -> d_x (S,): d_out where out is positive, else slope · d_out."""
+    """d_out, out (S,) -> d_x (S,): d_out where out > 0, else slope · d_out."""
     for job in prange((len(out) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _leaky_relu_backward(d_out, out, slope, first, min(len(out), first + CHUNK), d_x)
@@ -79,7 +79,7 @@ def _tanh_backward(d_out: Array, out: Array, first: int, last: int, d_x: Array) 
 
 @parallel_kernel
 def tanh_backward(d_out: Array, out: Array, d_x: Array) -> None:
-    """d_out, out (S,) -> d_x (S,), d_out · (1 - out²)."""
+    """d_out, out (S,) -> d_x (S,): d_out · (1 - out²)."""
     for job in prange((len(out) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _tanh_backward(d_out, out, first, min(len(out), first + CHUNK), d_x)
@@ -94,7 +94,7 @@ def _sigmoid_backward(d_out: Array, out: Array, first: int, last: int, d_x: Arra
 
 @parallel_kernel
 def sigmoid_backward(d_out: Array, out: Array, d_x: Array) -> None:
-    """d_out, out (S,) -> d_x (S,), d_out · out · (1 - out)."""
+    """d_out, out (S,) -> d_x (S,): d_out · out · (1 - out)."""
     for job in prange((len(out) + CHUNK - 1) // CHUNK):
         first = np.intp(job * CHUNK)
         _sigmoid_backward(d_out, out, first, min(len(out), first + CHUNK), d_x)

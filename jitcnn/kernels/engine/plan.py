@@ -130,7 +130,7 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
     if inward:
         summed, lanes = lanes, summed
     direct = direct_variant(lanes, problem.groups)
-    unable = winograd_refuses(problem)
+    unable = winograd_unsupported(problem)
     if impl == "direct":
         return Plan("direct", "requested", direct)
     if impl in ("naive", "loops", "im2col"):
@@ -146,7 +146,7 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
     return Plan("winograd", f"4 instead of 9 multiplications: {summed} and {lanes} channels, {tiles:,} tiles")
 
 
-def winograd_refuses(problem: Problem) -> str:
+def winograd_unsupported(problem: Problem) -> str:
     """Why Winograd's algorithm F(2×2, 3×3) does not support a convolution; empty if it does."""
     stride, dilation, pad = problem.grid
     if problem.kernel_size != (3, 3):
@@ -184,7 +184,7 @@ def direct_variant(lanes: int, groups: int) -> str:
     return "over_pixels" if groups == 1 else "depthwise"
 
 
-def fuses(grid: Grid, groups: int, pool: Pair, pool_grid: Grid) -> bool:
+def can_fuse(grid: Grid, groups: int, pool: Pair, pool_grid: Grid) -> bool:
     """Whether Conv2D → ReLU → MaxPool2D can run fused: pooling windows without overlap or padding, of limited size."""
     plain = grid.dilation == (1, 1) and groups == 1
     apart = pool_grid.stride == pool and pool_grid.pad == (0, 0)
@@ -194,7 +194,7 @@ def fuses(grid: Grid, groups: int, pool: Pair, pool_grid: Grid) -> bool:
 def _fused(operation: str, problem: Problem, impl: str, machine: Machine) -> Plan:
     if operation != "conv2d_relu_pool":
         return Plan("fused", "only the maxima of ReLU and max pooling have a gradient", "winners")
-    unable = winograd_refuses(problem) or ("" if problem.pool == (2, 2) else "pool is not 2×2")
+    unable = winograd_unsupported(problem) or ("" if problem.pool == (2, 2) else "pool is not 2×2")
     if impl == "direct":
         return Plan("fused", "requested", "direct")
     if impl == "winograd":

@@ -1,1 +1,1 @@
-"""Batch normalisation: the blackboard form and the compiled loops."""
+"""Batch normalisation kernels: naive and compiled loops."""

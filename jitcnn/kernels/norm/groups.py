@@ -1,4 +1,4 @@
-"""What batch normalisation takes and gives, under one name each."""
+"""Grouped arguments and results of the batch normalisation kernels."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from ..types import Array
 
 
 class Settings(NamedTuple):
-    """scale and shift (C,), epsilon above 0; ``training`` by the batch's own statistics, ``relu`` in the same pass."""
+    """scale and shift (C,), epsilon > 0; ``training``: use the batch statistics; ``relu``: apply ReLU to the output."""
 
     scale: Array
     shift: Array
@@ -16,14 +16,14 @@ class Settings(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """mean and variance (C,): set in training, and taken as they are else."""
+    """mean and variance (C,): written in training, read in evaluation."""
 
     mean: Array
     variance: Array
 
 
 class Gradients(NamedTuple):
-    """d_x (N, C, H, W), d_addend of that shape or empty, d_scale and d_shift (C,)."""
+    """d_x (N, C, H, W), d_addend of the same shape or empty, d_scale and d_shift (C,)."""
 
     d_x: Array
     d_addend: Array

@@ -1,7 +1,7 @@
-"""Batch normalisation, with the addition of a shortcut and ReLU in the same pass, channel by channel.
+"""Batch normalisation with optional addend and ReLU in the same pass, parallel over channels.
 
-A channel of the whole batch is a few hundred kilobytes: its statistics are found and it is normalised while it is in
-the cache. Sums run over a plane in the arrays' own precision, and over planes in double precision.
+A channel of the whole batch is a few hundred kilobytes, so it stays in the cache between computing its statistics and
+normalising it. Sums over an image are in the dtype of x, sums over the batch in double precision.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def _channel_variance(x: Array, c: int, mean: float) -> float:
 
 @kernel
 def _normalise(x: Array, c: int, factor: float, offset: float, addend: Array, relu: bool, out: Array) -> None:
-    """out[:, c] = factor · x[:, c] + offset (+ addend[:, c]), not less than zero where ``relu``."""
+    """out[:, c] = factor · x[:, c] + offset (+ addend[:, c]), then ReLU if ``relu``."""
     N, C, H, W = x.shape
     flat, more, to, plane = x.ravel(), addend.ravel(), out.ravel(), np.uintp(H * W)
     number = x.dtype.type
@@ -73,7 +73,7 @@ def _forward_channel(x: Array, addend: Array, settings: Settings, c: int, statis
 
 @parallel_kernel
 def batch_norm_forward(x: Array, addend: Array, settings: Settings, statistics: Statistics, out: Array) -> None:
-    """x (N, C, H, W) -> out; addend as x, or empty."""
+    """x (N, C, H, W) -> out; addend of the same shape, or empty."""
     for c in prange(x.shape[1]):
         _forward_channel(x, addend, settings, np.intp(c), statistics, out)
 
@@ -96,7 +96,7 @@ def _backward_channel(
         first = np.uintp((n * C + c) * H * W)
         part_sum, part_product = zero, zero
         for p in range(first, first + plane):
-            # Where ReLU let nothing through, no gradient comes back.
+            # The gradient of ReLU is 0 where its output is 0.
             g = d_flat[p] if not relu or kept[p] > zero else zero
             part_sum += g
             part_product += g * ((flat[p] - centre) * slope)
@@ -104,7 +104,7 @@ def _backward_channel(
         d_product += part_product
     d_scale[c] = d_product
     d_shift[c] = d_sum
-    # Mean and variance depend on x as well: what all pixels have in common, and what grows with x, cancels.
+    # In training, mean and variance depend on x: subtract the mean of g, and its component along the normalised x.
     common, along = number(d_sum / count if training else 0), number(d_product / count if training else 0)
     factor = number(scale[c]) * slope
     for n in range(N):

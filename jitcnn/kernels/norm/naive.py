@@ -1,7 +1,7 @@
-"""Batch normalisation as it stands in the paper: the oracle for the fast form.
+"""Naive batch normalisation: the reference for ``loops``.
 
-Ioffe and Szegedy (2015), arXiv:1502.03167. Each channel is brought to mean 0 and variance 1 over the batch, then scaled
-and shifted; ``addend`` (a shortcut) is added, and what is negative becomes zero where ``relu`` says so.
+Ioffe and Szegedy (2015), arXiv:1502.03167. Each channel is normalised to mean 0 and variance 1 over the batch, then scaled
+and shifted. ``addend`` (a shortcut) is added, and ReLU is applied if ``relu``.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from .groups import Gradients, Settings, Statistics
 
 
 def batch_norm_forward(x: Array, addend: Array, settings: Settings, statistics: Statistics, out: Array) -> None:
-    """x (N, C, H, W) -> out; addend as x, or empty."""
+    """x (N, C, H, W) -> out; addend of the same shape, or empty."""
     scale, shift, epsilon, training, relu = settings
     mean, variance = statistics
     for c in range(x.shape[1]):
@@ -41,6 +41,6 @@ def batch_norm_backward(
         d_scale[c] = (d_sum[:, c] * normalised).sum()
         d_shift[c] = d_sum[:, c].sum()
         d_normalised = d_sum[:, c] * scale[c]
-        if training:  # mean and variance depend on x as well
+        if training:  # mean and variance depend on x
             d_normalised = d_normalised - d_normalised.mean() - normalised * (d_normalised * normalised).mean()
         d_x[:, c] = d_normalised / deviation
