@@ -14,9 +14,8 @@ from jitcnn.history import History
 from jitcnn.model import CNN
 from jitcnn.training.checkpointing import Checkpoints, Every
 from jitcnn.training.resume import FinishedError, read_training, training_in
-from jitcnn_cli.run_folder import OLD_BASELINE
+from jitcnn_cli.run_folder import OLD_BASELINE, RunFolder
 
-FILE = "checkpoint.npz"
 MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # these do not affect the result
 
 
@@ -93,7 +92,7 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     text, resume = settings.pop("checkpoint_every"), settings.pop("resume")
     every = None if text is None else Every.parse(text)
     if resume is None:
-        run = KeptRun() if every is None else KeptRun(Path(settings["output"]) / FILE, every, _flat(settings))
+        run = KeptRun() if every is None else KeptRun(RunFolder(settings["output"]).checkpoint, every, _flat(settings))
         return settings, run
     notes = _notes(resume)
     begun = notes.get("options")

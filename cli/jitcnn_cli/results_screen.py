@@ -112,8 +112,8 @@ def save_history(
         file.write(json.dumps(record, indent=2).encode())
 
 
-def show_files(console: Console, folder: Path, files: dict[str, str]) -> None:
+def show_files(console: Console, files: dict[Path, str]) -> None:
     """List the files written, with a description of each."""
     console.print("files written:", style="bold")
-    for name, meaning in files.items():
-        console.print(f"  {folder / name}  {meaning}", soft_wrap=True)
+    for file, meaning in files.items():
+        console.print(f"  {file}  {meaning}", soft_wrap=True)

@@ -1,18 +1,14 @@
 """Run ``jitcnn train`` and print its output."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
-from time import perf_counter
 from typing import Any
 
 from rich.console import Console
 
 from jitcnn.data import Dataset, load_dataset
-from jitcnn.errors import ConfigError
-from jitcnn.history import Epoch, History
+from jitcnn.history import History
 from jitcnn.interrupts import HeldInterrupts
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import evaluate
@@ -20,153 +16,108 @@ from jitcnn.model import CNN
 from jitcnn.models import MODELS
 from jitcnn.recipes import Recipe, choose_recipe
 from jitcnn.shift import shift_test
-from jitcnn.training import fit_by, model_by, prepare
-from jitcnn.training.checkpointing import Checkpoints
+from jitcnn.training import Checkpoints, fit_by, model_by, prepare
 from jitcnn.training.resume import Progress, read_training
-from jitcnn_cli import options
-from jitcnn_cli.console import DownloadBar, batch_bar, headline, machine_line, model_table, stdout, working
+from jitcnn_cli import options as cli_options
+from jitcnn_cli.console import DownloadBar, headline, machine_line, model_table, stdout, working
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
-from jitcnn_cli.run_folder import BASELINE, HISTORY_FILE, model_file
+from jitcnn_cli.run_folder import BASELINE, RunFolder
+from jitcnn_cli.training_progress import EpochLines
 
-FILTERS_FILE, CURVES_FILE = "learned_filters_conv1.png", "training_curves.png"
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """The options of ``jitcnn train``, except those of checkpoints."""
+
+    dataset: str
+    data_dir: str | None
+    pictures: dict[str, Any]
+    model_name: str | None
+    impl: str
+    recipe: str
+    epochs: int | None
+    batch_size: int | None
+    lr: float | None
+    momentum: float | None
+    seed: int
+    threads: int | None
+    output: str
+    limit: int | None
+    validation: int | None
+    no_baseline: bool
+    snapshots: bool
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The settings of the recipe that options replace."""
+        given = {
+            "model": self.model_name, "epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.lr,
+            "momentum": self.momentum,
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value is not None}
 
 
-def run(
-    *,
-    dataset: str,
-    data_dir: str | None,
-    pictures: dict[str, Any],
-    model_name: str | None,
-    impl: str,
-    recipe: str,
-    epochs: int | None,
-    batch_size: int | None,
-    lr: float | None,
-    momentum: float | None,
-    seed: int,
-    threads: int | None,
-    output: str,
-    limit: int | None,
-    validation: int | None,
-    no_baseline: bool,
-    snapshots: bool,
-    kept: KeptRun,
-) -> bool:
-    """Run ``jitcnn train`` with these option values; False if the training was interrupted."""
+@dataclass
+class Run:
+    """What a run trains, and its results so far; ``models`` are the model and, with a baseline, the baseline."""
+
+    console: Console
+    options: TrainOptions
+    folder: RunFolder
+    kept: KeptRun
+    data: Dataset
+    recipe: Recipe
+    models: dict[str, CNN]
+    histories: dict[str, History] = field(default_factory=dict)
+
+    @property
+    def model(self) -> CNN:
+        """The model, not the baseline."""
+        return next(iter(self.models.values()))
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C or SIGTERM ended a training."""
+        return any(history.interrupted for history in self.histories.values())
+
+
+def run(options: TrainOptions, kept: KeptRun) -> bool:
+    """Train, evaluate, and write all files; False if the training was interrupted."""
     console = stdout()
-    folder = _writable_folder(output)
-    _show_what_runs(console, impl)
-
-    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar(), seed=seed, **pictures)
-    data = data if limit is None else data.limited(limit)
-    data = data if validation is None else data.validation(validation)
-    given = {"model": model_name, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum}
-    chosen = choose_recipe(recipe, data.name, data.channels).changed(**given)
-    model = model_by(chosen, seed=seed, impl=impl, num_classes=data.num_classes)
-    if no_baseline or model.name == BASELINE or model.input_shape != MODELS[BASELINE].input_shape:
-        chosen = chosen.changed(baseline=False)
-    models = {model.name: model}
-    kept_filters = KeptFilters(model, folder, console) if snapshots else None
-    console.print(model_table(model, chosen.batch_size))
-    if chosen.baseline:
-        models[BASELINE] = model_by(chosen.changed(model=BASELINE), seed=seed, impl=impl, num_classes=data.num_classes)
-        console.print(f"baseline {BASELINE} (no convolution): {models[BASELINE].parameter_count:,} parameters\n")
-    for net in models.values():
-        data.check_fit(net)
-    if note:
-        console.print(note, style="yellow", soft_wrap=True)
-    console.print(
-        f"data set {data.name}: {len(data.x_train):,} training and {len(data.x_test):,} {data.evaluated_on} images "
-        f"({data.source})",
-        soft_wrap=True,
-    )
-    console.print("\n".join(chosen.lines()), soft_wrap=True)
-    changes = [name.replace("_", " ") for name, value in given.items() if value is not None]
-    if changes:
-        console.print(f"  overrides  {', '.join(changes)}", soft_wrap=True)
-    centred = ", normalised by mean and std of the training images" if chosen.normalise else ""
-    console.print(f"  other      He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
-
+    folder = RunFolder.create(options.output)
+    _show_header(console, options.impl)
+    data, note = _load_data(options)
+    current = _new_run(console, options, folder, kept, data)
+    filters = KeptFilters(current.model, folder, console) if options.snapshots else None
+    _show_plan(current, note)
     with working("preparing"):
-        prepare(model, chosen.batch_size, chosen)
-    settings = {"recipe": chosen.as_dict(), "impl": impl, "seed": seed, "validation": validation}
-    histories: dict[str, History] = {}
-    kept.check_unfinished(folder / HISTORY_FILE, len(models) > 1)
-    for name, net in [*models.items()]:
-        train = partial(_train, console, net, data, chosen, seed, kept_filters if net is model else None)
-        models[name], histories[name] = kept.train(net, name != model.name, train)
-        if histories[name].interrupted:
-            break
-    model = models[model.name]
-    stopped = any(history.interrupted for history in histories.values())
-    if stopped:
-        console.print("interrupted: saving the weights trained so far")
-        if kept.path is not None:
-            console.print(f"resume with: jitcnn train --resume {kept.path}", soft_wrap=True)
-        console.print()
-
-    with _writing(folder), HeldInterrupts() as held:  # an interrupt during the evaluation must not lose the weights
-        model.save(folder / model_file(model.name))
-        if len(histories) > 1:
-            models[BASELINE].save(folder / model_file(BASELINE))
-    held.obey()
-    results = {name: evaluate(models[name], data.x_test, data.y_test) for name in histories}
-    show_results(console, models, histories, results, data.evaluated_on)
-
-    files: dict[str, str] = {}
-    if kept.path is not None and kept.path.parent == folder:
-        files[kept.path.name] = "checkpoint for --resume"
-    files[model_file(model.name)] = "the model; use it with `jitcnn play`, `jitcnn report` or `jitcnn predict`"
-    if len(histories) > 1:
-        files[model_file(BASELINE)] = "the baseline model"
-    if kept_filters is not None and kept_filters.is_written:
-        files[kept_filters.path.name] = "filters of each epoch; plot them with `jitcnn plot evolution`"
-    with _writing(folder):
-        first = model.layers[0]
-        if isinstance(first, Conv2D) and first.in_channels in (1, 3) and not stopped:
-            save_filters(model, folder / FILTERS_FILE)
-            console.print(f"learned filters of the first layer: {folder / FILTERS_FILE}\n", soft_wrap=True)
-            files[FILTERS_FILE] = "filters of the first layer"
+        prepare(current.model, current.recipe.batch_size, current.recipe)
+    kept.check_unfinished(folder.history, len(current.models) > 1)
+    _train_all(current, filters)
+    _save_models(current)
+    results = {name: evaluate(current.models[name], data.x_test, data.y_test) for name in current.histories}
+    show_results(console, current.models, current.histories, results, data.evaluated_on)
+    files = _files_so_far(current, filters)
+    with folder.writing():
+        files |= _save_pictures(current)
         shifts = None
-        if not stopped:
-            shifts = shift_test(models, data.x_test, data.y_test)
+        if not current.interrupted:
+            shifts = shift_test(current.models, data.x_test, data.y_test)
             show_shifts(console, shifts, data)
-        if save_curves(histories, folder / CURVES_FILE):
-            files[CURVES_FILE] = "loss and accuracy per epoch"
-        save_history(folder / HISTORY_FILE, data, settings, histories, results, shifts)
-        files[HISTORY_FILE] = "settings and metrics of this run"
-        show_files(console, folder, files)
-    return not stopped
+        if save_curves(current.histories, folder.curves):
+            files[folder.curves] = "loss and accuracy per epoch"
+        settings = {
+            "recipe": current.recipe.as_dict(), "impl": options.impl, "seed": options.seed, "validation": options.validation,
+        }  # fmt: skip
+        save_history(folder.history, data, settings, current.histories, results, shifts)
+        files[folder.history] = "settings and metrics of this run"
+        show_files(console, files)
+    return not current.interrupted
 
 
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn a write error into a ConfigError; existing files stay unchanged."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(
-            f"The files could not be written to {folder}: {error.strerror or error}; free disk space or choose another "
-            "--output."
-        ) from error
-
-
-def _writable_folder(output: str) -> Path:
-    """Create the output folder; fails before the training, not after it."""
-    folder = Path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise ConfigError(
-            f"--output {output} cannot be written: {error.strerror or error}; choose another folder."
-        ) from error
-
-
-def _show_what_runs(console: Console, impl: str) -> None:
+def _show_header(console: Console, impl: str) -> None:
     import jitcnn
 
     chosen = "auto (the fastest algorithm for each layer)" if impl == "auto" else impl
@@ -174,57 +125,111 @@ def _show_what_runs(console: Console, impl: str) -> None:
     console.print(f"implementation {chosen} · {machine_line()}\n", soft_wrap=True)
 
 
+def _load_data(options: TrainOptions) -> tuple[Dataset, str]:
+    """The data set, and a note to print, such as why another one is used."""
+    wanted = cli_options.dataset_for(options.dataset, options.recipe)
+    data, note = load_dataset(wanted, options.data_dir, DownloadBar(), seed=options.seed, **options.pictures)
+    data = data if options.limit is None else data.limited(options.limit)
+    return data if options.validation is None else data.validation(options.validation), note
+
+
+def _new_run(console: Console, options: TrainOptions, folder: RunFolder, kept: KeptRun, data: Dataset) -> Run:
+    """Choose the recipe, and build the model and its baseline."""
+    recipe = choose_recipe(options.recipe, data.name, data.channels).changed(**options.overrides)
+    build = partial(model_by, seed=options.seed, impl=options.impl, num_classes=data.num_classes)
+    model = build(recipe)
+    if options.no_baseline or model.name == BASELINE or model.input_shape != MODELS[BASELINE].input_shape:
+        recipe = recipe.changed(baseline=False)
+    models = {model.name: model}
+    if recipe.baseline:
+        models[BASELINE] = build(recipe.changed(model=BASELINE))
+    for net in models.values():
+        data.check_fit(net)
+    return Run(console, options, folder, kept, data, recipe, models)
+
+
+def _show_plan(current: Run, note: str) -> None:
+    """Print the model, the data and the recipe."""
+    console, data, recipe = current.console, current.data, current.recipe
+    console.print(model_table(current.model, recipe.batch_size))
+    if recipe.baseline:
+        parameters = current.models[BASELINE].parameter_count
+        console.print(f"baseline {BASELINE} (no convolution): {parameters:,} parameters\n")
+    if note:
+        console.print(note, style="yellow", soft_wrap=True)
+    console.print(
+        f"data set {data.name}: {len(data.x_train):,} training and {len(data.x_test):,} {data.evaluated_on} images "
+        f"({data.source})",
+        soft_wrap=True,
+    )
+    console.print("\n".join(recipe.lines()), soft_wrap=True)
+    changes = [name.replace("_", " ") for name in current.options.overrides]
+    if changes:
+        console.print(f"  overrides  {', '.join(changes)}", soft_wrap=True)
+    centred = ", normalised by mean and std of the training images" if recipe.normalise else ""
+    seed = current.options.seed
+    console.print(f"  other      He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
+
+
+def _train_all(current: Run, filters: KeptFilters | None) -> None:
+    """Train the model, then the baseline, unless interrupted; then say how to resume."""
+    model, console, kept = current.model, current.console, current.kept
+    for name, net in [*current.models.items()]:
+        train = partial(_train, current, net, filters if net is model else None)
+        current.models[name], current.histories[name] = kept.train(net, net is not model, train)
+        if current.interrupted:
+            console.print("interrupted: saving the weights trained so far")
+            if kept.path is not None:
+                console.print(f"resume with: jitcnn train --resume {kept.path}", soft_wrap=True)
+            console.print()
+            return
+
+
 def _train(
-    console: Console,
-    net: CNN,
-    data: Dataset,
-    recipe: Recipe,
-    seed: int,
-    kept_filters: KeptFilters | None,
-    *,
-    checkpoint: Checkpoints | None,
-    resume: Path | None,
+    current: Run, net: CNN, filters: KeptFilters | None, *, checkpoint: Checkpoints | None, resume: Path | None
 ) -> History:
     """Train one model; print one line per epoch."""
     at = Progress() if resume is None else read_training(resume)[0]
     place = "already finished" if at.finished else f"resuming epoch {at.epoch} after {at.seen:,} images"
-    headline(console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
-    if kept_filters is not None:
-        kept_filters.begin(net, resume, at.epoch - 1)
-    batches = -(-len(data.x_train) // recipe.batch_size)
-    begun: tuple[float, int] | None = None  # start time, and images of the epoch seen by then
-    bar = batch_bar(f"epoch {at.epoch}", batches)
+    headline(current.console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
+    callbacks = [EpochLines(current.console), *([] if filters is None else [filters])]
+    if filters is not None:
+        filters.resume = resume
+    return fit_by(
+        current.recipe, net, current.data, seed=current.options.seed, checkpoint=checkpoint, resume=resume,
+        callbacks=callbacks,
+    )  # fmt: skip
 
-    def on_batch(batch: int, _: int, seen: int) -> None:
-        nonlocal begun
-        if begun is None:
-            begun = perf_counter(), seen
-        else:
-            bar.show(batch, f"{(seen - begun[1]) / (perf_counter() - begun[0]):,.0f} images/s")
 
-    def on_epoch(epoch: Epoch) -> None:
-        nonlocal bar, begun
-        begun = None
-        bar.__exit__()
-        console.print(
-            f"epoch {epoch.epoch:>2}/{recipe.epochs}   "
-            f"train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:7.2%}   "
-            f"{data.evaluated_on} loss {epoch.test_loss:.4f}, accuracy {epoch.test_accuracy:7.2%}   {epoch.seconds:5.1f} s",
-            soft_wrap=True,
-        )
-        for remark in epoch.remarks:
-            console.print(f"  {remark}", style="yellow", soft_wrap=True)
-        if kept_filters is not None:
-            kept_filters.take(net, epoch.epoch)
-        bar = batch_bar(f"epoch {epoch.epoch + 1}", batches)
-        if epoch.epoch < recipe.epochs:
-            bar.__enter__()
+def _save_models(current: Run) -> None:
+    """Write the models; an interrupt from here to the end of the evaluation does not lose the weights."""
+    with current.folder.writing(), HeldInterrupts() as held:
+        for name in current.histories:
+            current.models[name].save(current.folder.model(name))
+    held.obey()
 
-    try:
-        bar.__enter__()
-        return fit_by(
-            recipe, net, data, seed=seed, checkpoint=checkpoint, resume=resume, on_batch=on_batch, on_epoch=on_epoch
-        )
-    finally:
-        bar.__exit__()
-        console.print()
+
+def _files_so_far(current: Run, filters: KeptFilters | None) -> dict[Path, str]:
+    """The files written until the evaluation, and what they are for."""
+    folder, kept = current.folder, current.kept
+    files: dict[Path, str] = {}
+    if kept.path is not None and kept.path.parent == folder.path:
+        files[kept.path] = "checkpoint for --resume"
+    files[folder.model(current.model.name)] = (
+        "the model; use it with `jitcnn play`, `jitcnn report` or `jitcnn predict`"
+    )
+    if len(current.histories) > 1:
+        files[folder.model(BASELINE)] = "the baseline model"
+    if filters is not None and filters.is_written:
+        files[filters.path] = "filters of each epoch; plot them with `jitcnn plot evolution`"
+    return files
+
+
+def _save_pictures(current: Run) -> dict[Path, str]:
+    """Plot the filters of the first layer, if it is a convolution on images."""
+    first, file = current.model.layers[0], current.folder.filters
+    if not isinstance(first, Conv2D) or first.in_channels not in (1, 3) or current.interrupted:
+        return {}
+    save_filters(current.model, file)
+    current.console.print(f"learned filters of the first layer: {file}\n", soft_wrap=True)
+    return {file: "filters of the first layer"}

@@ -85,7 +85,8 @@ def _examine(probes: list[Probe]) -> Outcome:
     figure += fault or f"largest difference {worst.largest:.1e} at {worst.where}"
     figure += "; training and evaluation" if evaluated and not fault else ""
     numbers = {
-        "compared": compared, "skipped": skipped, "difference": finite(worst.largest), "where": worst.where, "tolerance": TOLERANCE,
+        "compared": compared, "skipped": skipped, "difference": finite(worst.largest), "where": worst.where,
+        "tolerance": TOLERANCE,
     }  # fmt: skip
     return Outcome(not fault, figure, numbers)
 

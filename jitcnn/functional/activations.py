@@ -22,9 +22,7 @@ def relu_backward(d_out: Array, out: Array) -> Array:
     d_out, out = float_arrays("relu_backward", d_out=d_out, out=out)
     has_shape("relu_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
-    call_single(
-        "relu_backward", out, activations.relu_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1)
-    )
+    call_single("relu_backward", out, activations.relu_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
     return d_x
 
 
@@ -32,9 +30,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """x where x > 0, else slope · x, elementwise, for an array of any shape; slope in [0, 1]."""
     (x,) = float_arrays("leaky_relu", x=x)
     out = empty(x.shape, x.dtype)
-    call_single(
-        "leaky_relu", out, activations.leaky_relu_forward, x.reshape(-1), x.dtype.type(slope), out.reshape(-1)
-    )
+    call_single("leaky_relu", out, activations.leaky_relu_forward, x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
     return out
 
 
@@ -72,9 +68,7 @@ def tanh_backward(d_out: Array, out: Array) -> Array:
     d_out, out = float_arrays("tanh_backward", d_out=d_out, out=out)
     has_shape("tanh_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
-    call_single(
-        "tanh_backward", out, activations.tanh_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1)
-    )
+    call_single("tanh_backward", out, activations.tanh_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1))
     return d_x
 
 

@@ -1,8 +1,8 @@
 """Forward and backward passes of a layer: the stateless pair ``apply`` and ``pullback``, and stateful wrappers.
 
 ``apply(x, training) -> (out, saved)`` computes the output and returns what the backward pass needs.
-``pullback(d_out, saved) -> (d_x, gradients)`` is the backward pass. Neither stores state of the pass on the layer, so a layer can
-be used twice in a network, by several threads, or for a prediction between a forward pass and its backward pass.
+``pullback(d_out, saved) -> (d_x, gradients)`` is the backward pass. Neither stores state on the layer, so a layer can be used
+twice in a network, by several threads, or for a prediction between a forward pass and its backward pass.
 
 ``forward(x)`` and ``backward(d_out)`` are thin wrappers that store ``saved`` of the last forward pass on the layer.
 """

@@ -9,6 +9,7 @@ from jitcnn.inspection import Snapshots
 from jitcnn.models import mnist_cnn
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.main import cli
+from jitcnn_cli.run_folder import RunFolder
 
 TRAIN = ["train", "--dataset", "digits", "--epochs", "2", "--limit", "16", "--no-baseline", "--snapshots"]
 FILE = "snapshots.npz"
@@ -45,26 +46,26 @@ def test_resumed_run_continues_its_snapshots(runner, tmp_path, monkeypatch):
 
 def test_snapshots_after_the_checkpoint_are_dropped(model, tmp_path):
     """Killed after the snapshot of epoch 2, resumed from a checkpoint of epoch 1."""
-    kept = KeptFilters(model, tmp_path, Console())
-    kept.begin(model, None, 0)
+    kept = KeptFilters(model, RunFolder(tmp_path), Console())
+    kept.begin(model, 0)
     kept.take(model, 1)
     kept.take(model, 2)
-    again = KeptFilters(model, tmp_path, Console())
-    again.begin(model, tmp_path / "checkpoint.npz", 1)
+    again = KeptFilters(model, RunFolder(tmp_path), Console(), tmp_path / "checkpoint.npz")
+    again.begin(model, 1)
     assert list(Snapshots.load(tmp_path / FILE).filters) == [0, 1]
 
 
 def test_missing_snapshots_start_a_new_file(model, tmp_path):
-    kept = KeptFilters(model, tmp_path, Console())
-    kept.begin(model, tmp_path / "checkpoint.npz", 1)
+    kept = KeptFilters(model, RunFolder(tmp_path), Console(), tmp_path / "checkpoint.npz")
+    kept.begin(model, 1)
     assert not kept.is_written
     kept.take(model, 2)
     assert list(Snapshots.load(tmp_path / FILE).filters) == [2]
 
 
 def test_unwritable_snapshot_does_not_stop_training(model, tmp_path, monkeypatch, capsys):
-    kept = KeptFilters(model, tmp_path, Console())
-    kept.begin(model, None, 0)
+    kept = KeptFilters(model, RunFolder(tmp_path), Console())
+    kept.begin(model, 0)
 
     def full(*_):
         raise CheckpointError("The disk is full.")

@@ -80,9 +80,9 @@ def command(**settings: Any) -> None:
     """
     from jitcnn_cli.kept_run import kept_run
     from jitcnn_cli.main import INTERRUPTED
-    from jitcnn_cli.training_screen import run
+    from jitcnn_cli.training_screen import TrainOptions, run
 
     context = click.get_current_context()
     settings, kept = kept_run(context, settings)
-    if not run(**settings, kept=kept):
+    if not run(TrainOptions(**settings), kept):
         context.exit(INTERRUPTED)
