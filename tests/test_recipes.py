@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from jitcnn import recipes
-from jitcnn.data import DATASETS
+from jitcnn.data import DATASETS, choose_recipe
 from jitcnn.errors import ConfigError
 from jitcnn.models import MODELS
 from jitcnn.optim import SGD, Adam, AdamW
-from jitcnn.recipes import GROUPS, Recipe, choose_recipe, load_recipe, recipe_names
+from jitcnn.recipes import PURPOSES, Recipe, load_recipe, recipe_names
 
 SGD_TABLE = {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}
 
@@ -67,12 +67,13 @@ def test_built_in_recipes_name_existing_models_and_data_sets(name):
     assert set(it.dataset) <= set(DATASETS)
 
 
-def test_each_group_selects_the_recipe_of_the_data_set():
-    for kind, by_dataset in GROUPS.items():
-        assert set(by_dataset) >= {"mnist", "digits", "cifar10"}
-        for dataset, name in by_dataset.items():
-            assert choose_recipe(kind, dataset) == load_recipe(name)
-            assert load_recipe(name).dataset == (dataset,)
+def test_each_purpose_selects_the_recipe_of_the_data_set():
+    for source in DATASETS.values():
+        for purpose, name in source.recipes.items():
+            assert purpose in PURPOSES
+            assert choose_recipe(purpose, source.name) == load_recipe(name)
+            assert load_recipe(name).dataset == (source.name,)
+    assert choose_recipe("fast", "kmnist") == choose_recipe("fast", "fashion-mnist") == load_recipe("mnist-fast")
 
 
 def test_recipe_chosen_by_name_ignores_the_data_set():

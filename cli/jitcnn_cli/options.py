@@ -99,9 +99,9 @@ def recipe_option(default: str) -> Callable[[Command], Command]:
 
 def dataset_for(dataset: str, recipe: str) -> str:
     """Return the data set to load: for ``auto`` with a recipe given by name or file, that recipe's first data set."""
-    from jitcnn.recipes import GROUPS, load_recipe
+    from jitcnn.recipes import PURPOSES, load_recipe
 
-    if dataset != "auto" or recipe in GROUPS:
+    if dataset != "auto" or recipe in PURPOSES:
         return dataset
     return next(iter(load_recipe(recipe).dataset), dataset)
 

@@ -7,21 +7,21 @@ from typing import Any
 from ..errors import ConfigError, DataError, JitCNNError
 from ..model import CNN
 from .augment import Augmentation
-from .cifar10 import fetch_cifar10, find_cifar10, load_cifar10
 from .dataset import Dataset
 from .digits import load_digits
 from .fetch import ProgressBar
 from .folder import load_folder
-from .idx_sets import IDX_SETS, MNIST
+from .idx_sets import MNIST
 from .mnist import find_mnist, load_mnist
-
-DATASETS = ("auto", *IDX_SETS, "cifar10", "digits")
+from .registry import DATASETS, DataSource, choose_recipe
 
 __all__ = [
     "DATASETS",
     "Augmentation",
+    "DataSource",
     "Dataset",
     "ProgressBar",
+    "choose_recipe",
     "fetch_dataset",
     "find_dataset",
     "find_mnist",
@@ -60,19 +60,15 @@ def load_dataset(
     ConfigError, DataError
         If the name is unknown; if the data is not available or is damaged.
     """
-    if name not in DATASETS:
+    if name in DATASETS:
+        return DATASETS[str(name)].load(data_dir, progress), ""
+    if name != "auto":
         if not Path(name).is_dir():
             raise ConfigError(
-                f"dataset must be one of {', '.join(DATASETS)}, or a folder with one subfolder of images per class, "
-                f"got {str(name)!r}."
+                f"dataset must be one of {', '.join(['auto', *DATASETS])}, or a folder with one subfolder of images per "
+                f"class, got {str(name)!r}."
             )
         return load_folder(name, **settings)
-    if name == "digits":
-        return load_digits(), ""
-    if name == "cifar10":
-        return load_cifar10(data_dir, progress), ""
-    if name != "auto":
-        return IDX_SETS[str(name)].load(data_dir, progress), ""
     if data_dir is not None or find_mnist() is not None:
         return MNIST.load(data_dir, progress), ""
     try:
@@ -87,7 +83,8 @@ def load_dataset(
 
 def find_dataset(name: str) -> Path | None:
     """Find the folder on disk that contains a named data set, without network access; None if not found."""
-    return find_cifar10() if name == "cifar10" else IDX_SETS[name].find()
+    find = DATASETS[name].find
+    return None if find is None else find(None)
 
 
 def fitting_dataset(model: CNN) -> Dataset | None:
@@ -96,10 +93,10 @@ def fitting_dataset(model: CNN) -> Dataset | None:
     If the recipe names no data set, MNIST is tried before the embedded digits. Nothing is downloaded; None if no data
     set on disk fits.
     """
-    learnt = [name for name in (model.recipe or {}).get("dataset", ()) if name in DATASETS[1:]]
-    for name in dict.fromkeys([*learnt, "mnist", "cifar10", "digits", *IDX_SETS]):
-        folder = None if name == "digits" else find_dataset(name)
-        if folder is None and name != "digits":
+    trained_on = [name for name in (model.recipe or {}).get("dataset", ()) if name in DATASETS]
+    for name in dict.fromkeys([*trained_on, "mnist", "cifar10", "digits", *DATASETS]):
+        folder = find_dataset(name)
+        if folder is None and DATASETS[name].find is not None:
             continue
         try:
             data, _ = load_dataset(name, folder)
@@ -111,5 +108,16 @@ def fitting_dataset(model: CNN) -> Dataset | None:
 
 
 def fetch_dataset(name: str, progress: ProgressBar | None = None) -> Path:
-    """Download and verify a named data set into the user cache and return its folder; DataError on failure."""
-    return fetch_cifar10(progress) if name == "cifar10" else IDX_SETS[name].fetch(progress)
+    """Download and verify a named data set into the user cache and return its folder.
+
+    Raises
+    ------
+    DataError
+        If the download fails.
+    ConfigError
+        If the data set is embedded in the package.
+    """
+    fetch = DATASETS[name].fetch
+    if fetch is None:
+        raise ConfigError(f"{name} is embedded in the package: there is nothing to download.")
+    return fetch(progress)

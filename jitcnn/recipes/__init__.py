@@ -47,14 +47,8 @@ from ..renamed import warn_renamed
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
 from .keys import IN_EPOCHS, Table, check_keys, check_type, format_settings, is_number, whole_optimizer, whole_schedule
 
-# Purpose -> data set -> recipe.
+PURPOSES = ("standard", "fast")  # names that select a recipe for the data set, see ``data.choose_recipe``
 OLD_KEYS = {"rival": "baseline"}  # accepted until version 1.0
-GROUPS: dict[str, dict[str, str]] = {
-    "standard": {"mnist": "mnist-cnn", "digits": "digits", "fashion-mnist": "fashion", "cifar10": "cifar-vgg"},
-    "fast": {"mnist": "mnist-fast", "digits": "digits-fast", "cifar10": "cifar-fast"},
-}
-# Other data sets use the recipe of this data set, by number of channels.
-_ALIKE = {1: "mnist", 3: "cifar10"}
 
 
 @dataclass(frozen=True)
@@ -214,7 +208,7 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
     elif source in recipe_names():
         file = files(__name__).joinpath(f"{source}.toml")
     else:
-        known = ", ".join([*GROUPS, *recipe_names()])
+        known = ", ".join([*PURPOSES, *recipe_names()])
         raise ConfigError(f"Unknown recipe {source!r}: choose one of {known}, or pass a .toml file.")
     try:
         settings = tomllib.loads(file.read_text("utf-8"))
@@ -226,14 +220,3 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
         return Recipe.from_dict({"name": Path(source).stem, **settings})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
-
-
-def choose_recipe(name_or_path: str, dataset: str, channels: int = 1) -> Recipe:
-    """As ``load_recipe``, but "standard" and "fast" select the recipe of that group for the data set.
-
-    Data sets without a recipe use that of MNIST for greyscale images, and of CIFAR-10 for three channels.
-    """
-    if name_or_path not in GROUPS:
-        return load_recipe(name_or_path)
-    by_dataset = GROUPS[name_or_path]
-    return load_recipe(by_dataset.get(dataset) or by_dataset[_ALIKE.get(channels, "mnist")])

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from jitcnn import CNN, Dense, Flatten, fit, load_dataset
+from jitcnn.data import choose_recipe
 from jitcnn.metrics import evaluate
 from jitcnn.models import MODELS, mnist_cnn, mnist_dense
-from jitcnn.recipes import choose_recipe
 from jitcnn_cli import options
 from jitcnn_cli.commands import plot
 from jitcnn_cli.main import COMMANDS, cli
@@ -55,15 +55,16 @@ def test_options_match_the_library():
     from jitcnn.kernels.engine.plan import IMPLEMENTATIONS
 
     assert options.IMPLEMENTATIONS == IMPLEMENTATIONS
-    assert options.DATASETS == DATASETS
+    assert ("auto", *DATASETS) == options.DATASETS
+    assert tuple(name for name, source in DATASETS.items() if source.fetch) == options.FETCHED
 
 
 def test_help_lists_every_recipe(runner):
-    from jitcnn.recipes import GROUPS, recipe_names
+    from jitcnn.recipes import PURPOSES, recipe_names
 
     for command in ("train", "race"):
         text = " ".join(runner.invoke(cli, [command, "--help"]).output.split()).replace("- ", "-")
-        assert all(name in text for name in [*GROUPS, *recipe_names()])
+        assert all(name in text for name in [*PURPOSES, *recipe_names()])
 
 
 def test_version(runner):

@@ -18,16 +18,18 @@ def list_datasets() -> None:
     Example:
       jitcnn data list
     """
-    from jitcnn.data import find_dataset
+    from jitcnn.data import DATASETS, find_dataset
+    from jitcnn.summary import times
     from jitcnn_cli.console import stdout, table
 
     shown = table(None, "name", "training", "test", "image", "classes", left=1)
     shown.add_column("location", overflow="fold")
-    shown.add_row("digits", "1,437", "360", "1×28×28", "10", "embedded in the package")
-    for name in options.FETCHED:
-        folder = find_dataset(name)
-        counts = ("50,000", "10,000", "3×32×32") if name == "cifar10" else ("60,000", "10,000", "1×28×28")
-        shown.add_row(name, *counts, "10", str(folder) if folder else f"missing: jitcnn data fetch {name}")
+    for name, source in DATASETS.items():
+        location = "embedded in the package"
+        if source.find is not None:
+            location = str(find_dataset(name) or f"missing: jitcnn data fetch {name}")
+        sizes = f"{source.train:,}", f"{source.test:,}", times(source.image_shape), str(source.classes)
+        shown.add_row(name, *sizes, location)
     stdout().print(shown)
 
 

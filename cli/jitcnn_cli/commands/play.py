@@ -98,8 +98,7 @@ def command(
 
 def _trained_on_digits() -> "tuple[CNN, CNN, Dataset]":
     """Train mnist-cnn and its baseline for a few epochs on the embedded digits."""
-    from jitcnn.data import load_dataset
-    from jitcnn.recipes import choose_recipe
+    from jitcnn.data import choose_recipe, load_dataset
     from jitcnn.training import fit_by, model_by, prepare
     from jitcnn_cli.console import epoch_bar, stdout, working
 

@@ -58,10 +58,9 @@ def command(
 
     from jitcnn.benchmark import race as races
     from jitcnn.benchmark.machine import processor
-    from jitcnn.data import load_dataset
+    from jitcnn.data import choose_recipe, load_dataset
     from jitcnn.files import atomic_write
     from jitcnn.kernels import runtime
-    from jitcnn.recipes import choose_recipe
     from jitcnn_cli.console import DownloadBar, stdout, table, working
     from jitcnn_cli.main import INTERRUPTED
 
