@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .architecture import NetDescription, parse_net
     from .data import Augmentation, Dataset, load_dataset, load_digits, load_mnist
     from .errors import (
         CheckpointError,
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
     from .layers import *
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
-    from .model import CNN
     from .models import MODELS, find_net
+    from .net.architecture import NetDescription, parse_net
+    from .net.model import CNN
     from .optim import SGD, Adam, AdamW, Lion, Optimizer, WeightAverage
     from .recipes import Recipe, load_recipe, recipe_names
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .training import Callback, Checkpoints, Trainer, TrainingSettings, fit, fit_by, train_step
 
 _HOMES = {
-    "architecture": ("NetDescription", "parse_net"),
+    "net.architecture": ("NetDescription", "parse_net"),
     "data": ("Augmentation", "Dataset", "load_dataset", "load_digits", "load_mnist"),
     "errors": (
         "CheckpointError",
@@ -55,7 +55,7 @@ _HOMES = {
     "gradcheck": ("gradient_check",),
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
-    "model": ("CNN",),
+    "net.model": ("CNN",),
     "models": ("MODELS", "find_net"),
     "optim": ("SGD", "Adam", "AdamW", "Lion", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),

@@ -15,15 +15,15 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .architecture import parse_net
-from .arrays import Array, IntArray
 from .errors import JitCNNError
-from .fusion import ConvReLUPool, layers_of
 from .initializers import Blank
 from .kernels import runtime
 from .losses import softmax_cross_entropy
-from .model import CNN
+from .net.architecture import parse_net
+from .net.fusion import ConvReLUPool, layers_of
+from .net.model import CNN
 from .optim import Optimizer
+from .support.arrays import Array, IntArray
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
 from .errors import ConfigError, GradientError
 from .layers import LAYERS, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Softmax
-from .model import CNN
+from .net.model import CNN
+from .support.arrays import Array
 
 # Largest share of values that may be skipped at kinks.
 MOST_SKIPPED = 1 / 3

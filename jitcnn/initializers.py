@@ -4,8 +4,8 @@ from math import prod
 
 import numpy as np
 
-from .arrays import Array
 from .errors import ConfigError
+from .support.arrays import Array
 
 Seed = int | np.random.Generator
 MOST_WEIGHTS = 1 << 28  # per array: 1 GiB in float32; the largest array of VGG-19 has 102,760,448

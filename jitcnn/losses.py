@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .arrays import Array, IntArray
 from .errors import ConfigError, DataError, DTypeError, ShapeError
 from .functional.checks import float_arrays, has_shape
 from .kernels.elementwise import losses as kernels
+from .support.arrays import Array, IntArray
 
 
 def cross_entropy_loss(predictions: Array, y: IntArray) -> float:

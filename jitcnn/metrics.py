@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import Array, IntArray
 from .data.batches import minibatches
 from .errors import DataError
 from .losses import softmax_cross_entropy
-from .model import CNN
-from .renamed import keep_old_names
+from .net.model import CNN
+from .support.arrays import Array, IntArray
+from .support.renamed import keep_old_names
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jitcnn import CNN, BlurPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU, architecture
-from jitcnn.architecture import describe, parse_net, read_net
+from jitcnn import CNN, BlurPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from jitcnn.errors import ConfigError, DTypeError, JitCNNError, ShapeError
 from jitcnn.initializers import Blank
 from jitcnn.layers import LAYERS, Layer
 from jitcnn.models import mnist_cnn
+from jitcnn.net import architecture
+from jitcnn.net.architecture import parse_net, read_net, to_toml
 
 ROOT = Path(__file__).parents[1]
 MY_NET = """\
@@ -88,7 +89,7 @@ LAYER_LISTS = [
 
 @pytest.mark.parametrize("layers", LAYER_LISTS)
 def test_without_input_shape_every_setting_is_written(layers):
-    text = describe("open", None, layers)
+    text = to_toml("open", None, layers)
     assert "input_shape" not in text
     assert "classes" not in text
     net = build(text)
@@ -98,7 +99,7 @@ def test_without_input_shape_every_setting_is_written(layers):
 
 @pytest.mark.parametrize("name", ["", "é → ∞ 🙂", 'quote " and \\', "line\nbreak\x7f\x00", "'''"])
 def test_name_round_trip(name):
-    assert parse_net(describe(name, None, [ReLU()])).name == name
+    assert parse_net(to_toml(name, None, [ReLU()])).name == name
 
 
 class Exotic(Layer):
@@ -138,14 +139,14 @@ def exotic(monkeypatch):
 @pytest.mark.parametrize("rate", [1e-05, 0.1, np.float64(0.1), -1e300, float("-inf"), np.int64(1)])
 def test_settings_round_trip(rate, exotic):
     layer = Exotic(7, rate, ("a", "b"), False, (2, 2))
-    (back,) = build(describe("net", (7,), [layer])).layers
+    (back,) = build(to_toml("net", (7,), [layer])).layers
     assert (back.features, back.rate, tuple(back.names), back.on) == (7, rate, ("a", "b"), False)
     assert (tuple(back.size), back.nothing) == ((2, 2), None)
 
 
 def test_setting_without_toml_type_raises():
     with pytest.raises(ConfigError, match="written as TOML, got <object"):
-        describe("net", (7,), [Exotic(7, 0.1, on=object())])
+        to_toml("net", (7,), [Exotic(7, 0.1, on=object())])
 
 
 def test_constructor_error_names_the_layer_and_settings(exotic):
@@ -220,7 +221,12 @@ def test_composite_layer_is_one_table_and_one_summary_row(monkeypatch, tmp_path)
 
 CHANGES = [
     ("[1, 9, 8]", "[1, 9, 8", ConfigError, r"my_net.toml is not valid TOML: Unclosed array \(at line 3, column 1\)"),
-    ("classes = 4", "clases = 4", ConfigError, r"my_net.toml: unknown key 'clases'; valid keys above the \[\[layer\]\] tables"),
+    (
+        "classes = 4",
+        "clases = 4",
+        ConfigError,
+        r"my_net.toml: unknown key 'clases'; valid keys above the \[\[layer\]\] tables",
+    ),
     ("[1, 9, 8]", "28", ConfigError, r"input_shape must be a list such as \[1, 28, 28\], got 28"),
     ("[1, 9, 8]", "[]", ConfigError, r"input_shape must be a list such as \[1, 28, 28\], got \[\]"),
     ("[1, 9, 8]", "[1, true, 8]", ConfigError, "every size in input_shape must be an integer .* got True"),
@@ -242,10 +248,20 @@ CHANGES = [
         ConfigError,
         r"line 20: layer 5 of 5 \(Dense\): unknown key .*; valid keys are out_features",
     ),
-    ("kernel_size", "kernelsize", ConfigError, "'kernelsize' .did you mean 'kernel_size'..; valid keys are out_channels, k"),
+    (
+        "kernel_size",
+        "kernelsize",
+        ConfigError,
+        "'kernelsize' .did you mean 'kernel_size'..; valid keys are out_channels, k",
+    ),
     ('"ReLU"', '"ReLU"\nslope = 1', ConfigError, "unknown key 'slope'; this layer has no keys"),
     ('"ReLU"', '"ReLU"\nimpl = "auto"', ConfigError, "unknown key 'impl'"),
-    ("out_features = 4\n", "", ConfigError, r"layer 5 of 5 \(Dense\): out_features is missing; valid keys are out_features"),
+    (
+        "out_features = 4\n",
+        "",
+        ConfigError,
+        r"layer 5 of 5 \(Dense\): out_features is missing; valid keys are out_features",
+    ),
     ("out_features = 4", "out_features = 0", ConfigError, r"layer 5 of 5 \(Dense\): out_features must be an integer"),
     ("[4, 2]", '"big"', ConfigError, r"line 5: layer 1 of 5 \(Conv2D\): kernel_size must be an integer"),
     ("[4, 2]", "2020-01-01", ConfigError, "kernel_size must be an integer"),
@@ -368,7 +384,5 @@ def test_any_text_builds_a_net_or_raises_a_project_error(text):
 
 
 def test_too_long_name_raises():
-    with pytest.raises(
-        ConfigError, match="is too long: an architecture has at most 65,536 characters, 1,000 per line"
-    ):
-        describe("n" * 1000, None, [ReLU()])
+    with pytest.raises(ConfigError, match="is too long: an architecture has at most 65,536 characters, 1,000 per line"):
+        to_toml("n" * 1000, None, [ReLU()])

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from jitcnn import CNN, BatchNorm2D, Conv2D, Dense, Dropout, Flatten, ReLU, ResidualBlock
-from jitcnn.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError
+from jitcnn.net.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
 
 MUTATIONS = 2000
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jitcnn import CNN, SGD, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
-from jitcnn.architecture import parse_net
 from jitcnn.kernels import runtime
 from jitcnn.kernels.engine import fused
 from jitcnn.models import mnist_cnn
+from jitcnn.net.architecture import parse_net
 
 
 @pytest.fixture

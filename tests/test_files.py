@@ -2,7 +2,7 @@
 
 import pytest
 
-from jitcnn.files import atomic_write, remove_leftovers
+from jitcnn.support.files import atomic_write, remove_leftovers
 
 
 def test_new_file_replaces_the_old_one(tmp_path):

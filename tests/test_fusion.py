@@ -5,8 +5,8 @@ import pytest
 
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, gradient_check, train_step
 from jitcnn.errors import ConfigError
-from jitcnn.fusion import ConvReLUPool, WithReLU, fuse
 from jitcnn.models import mnist_cnn
+from jitcnn.net.fusion import ConvReLUPool, WithReLU, fuse
 
 
 class MyConv(Conv2D):

@@ -38,7 +38,5 @@ def test_blank_seed_draws_zeros(draw):
 )
 def test_too_many_weights_raise_before_they_are_drawn(rng, most):
     for draw in (lambda: he_normal((10**6, 10**6), 3, rng), lambda: xavier_uniform((10**6, 10**6), 3, 2, rng)):
-        with pytest.raises(
-            ConfigError, match=f"at most {most} weights, got shape .1000000, 1000000.: use fewer"
-        ):
+        with pytest.raises(ConfigError, match=f"at most {most} weights, got shape .1000000, 1000000.: use fewer"):
             draw()

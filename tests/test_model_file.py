@@ -9,9 +9,9 @@ import pytest
 from nets import small_net, varied_net
 
 from jitcnn import CNN, SGD, train_step
-from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError
 from jitcnn.models import mnist_dense
+from jitcnn.net.checkpoint import read_checkpoint, write_checkpoint
 
 Y = np.array([0, 1, 2, 1])
 
@@ -166,14 +166,20 @@ DAMAGES = [
         "its architecture needs arrays",
     ),
     (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(4)})), "its architecture needs arrays"),
-    (rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})), "array 0.bias has dtype int64, expected"),
+    (
+        rewritten(lambda header, arrays: arrays.update({"0.bias": np.zeros(3, int)})),
+        "array 0.bias has dtype int64, expected",
+    ),
     (rewritten(lambda header, arrays: header.update(format=99)), "its format is 99, expected 1 to 4"),
     (
         rewritten(lambda header, arrays: header["architecture"]["layers"][1].update(layer="Evil")),
         "unknown layer 'Evil'",
     ),
     (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(stride=0)), "stride must be"),
-    (rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)), "is not a model file for this version"),
+    (
+        rewritten(lambda header, arrays: header["architecture"]["layers"][0].update(colour=1)),
+        "is not a model file for this version",
+    ),
     (rewritten(lambda header, arrays: header.pop("architecture")), "is not a model file for this version"),
     (rewritten(lambda header, arrays: header.update(recipe="fast")), "its recipe must be a table, got 'fast'"),
     (rewritten(lambda header, arrays: header.update(input={"std": [0]})), "with std > 0"),

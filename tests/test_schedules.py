@@ -46,7 +46,10 @@ def test_warm_up_precedes_the_schedule():
         (lambda: stepwise(0.1, [0.5], factor=0), "factor must be above 0 and at most 1, got 0"),
         (lambda: cosine(0.1, floor=0.2), "floor must lie between 0 and the learning rate, 0.1, got 0.2"),
         (lambda: cosine(0.1, floor=nan), "floor must lie between"),
-        (lambda: share_of_run("warm-up ends", 0, 5), "The schedule's warm-up ends after 0 epochs, expected more than 0"),
+        (
+            lambda: share_of_run("warm-up ends", 0, 5),
+            "The schedule's warm-up ends after 0 epochs, expected more than 0",
+        ),
         (
             lambda: share_of_run("warm-up ends", 5, 5),
             "schedule is longer than the run: its warm-up ends after 5 epochs, but the run has 5; move it earlier",

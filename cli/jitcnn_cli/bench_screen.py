@@ -18,10 +18,10 @@ from jitcnn.benchmark.machine import Machine, measure_machine
 from jitcnn.benchmark.side import Request
 from jitcnn.benchmark.zoo import ZOO
 from jitcnn.errors import ConfigError
-from jitcnn.files import atomic_write
 from jitcnn.kernels import runtime
 from jitcnn.kernels.simd.machine import HOST
 from jitcnn.models import find_net
+from jitcnn.support.files import atomic_write
 from jitcnn_cli.console import Bar, stdout, table
 
 COMPILED = ("loops", "auto")

@@ -45,7 +45,7 @@ def table(title: str | None, *columns: str, left: int = 1) -> Table:
 
 def model_table(model: Any, batch_size: int = 64) -> Table:
     """Tabulate the architecture: one row per layer, with its algorithm for this batch size."""
-    from jitcnn.summary import HEAD, LEGEND, cells, total_cells
+    from jitcnn.net.summary import HEAD, LEGEND, cells, total_cells
 
     # No vertical lines and two-line headers, to fit 80 columns; long labels of deep models are folded.
     drawn = Table(

@@ -7,7 +7,7 @@ from rich.console import Console
 from jitcnn.errors import CheckpointError
 from jitcnn.history import Epoch
 from jitcnn.inspection import Snapshots
-from jitcnn.model import CNN
+from jitcnn.net.model import CNN
 from jitcnn.training import Callback, Trainer
 from jitcnn_cli.run_folder import RunFolder
 

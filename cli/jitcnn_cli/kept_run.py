@@ -8,10 +8,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from jitcnn.checkpoint import open_checkpoint
 from jitcnn.errors import CheckpointError, ConfigError
 from jitcnn.history import History
-from jitcnn.model import CNN
+from jitcnn.net.checkpoint import open_checkpoint
+from jitcnn.net.model import CNN
 from jitcnn.training.checkpointing import Checkpoints, Every
 from jitcnn.training.resume import FinishedError, read_training, training_in
 from jitcnn_cli.run_folder import OLD_BASELINE, RunFolder

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jitcnn.errors import JitCNNError
-from jitcnn.interrupts import sigterm_as_ctrl_c
+from jitcnn.support.interrupts import sigterm_as_ctrl_c
 
 COMMANDS = {
     "train": "Train a model.",

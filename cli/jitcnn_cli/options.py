@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from jitcnn.data import Dataset
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
 
 # Copy of jitcnn.kernels.engine.plan.IMPLEMENTATIONS, whose import is too slow for --help; a test compares the two.
 IMPLEMENTATIONS = ("auto", "naive", "loops", "im2col", "direct", "winograd", "fused")

@@ -8,11 +8,11 @@ from rich.console import Console
 
 from jitcnn.benchmark.machine import environment
 from jitcnn.data import Dataset
-from jitcnn.files import atomic_write
 from jitcnn.history import History
 from jitcnn.metrics import Evaluation
-from jitcnn.model import CNN
+from jitcnn.net.model import CNN
 from jitcnn.shift import ShiftTest
+from jitcnn.support.files import atomic_write
 from jitcnn_cli.console import headline, table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from jitcnn.errors import ConfigError
-from jitcnn.model import CNN
+from jitcnn.net.model import CNN
 
 BASELINE = "mnist-dense"  # trained along with mnist-cnn
 OLD_BASELINE = "rival"  # in file names of earlier versions

@@ -15,11 +15,11 @@ from rich.progress import TextColumn
 from jitcnn.benchmark.machine import environment, processor
 from jitcnn.data import Dataset, load_dataset
 from jitcnn.errors import ConfigError
-from jitcnn.files import atomic_write
 from jitcnn.kernels import runtime
-from jitcnn.model import CNN
+from jitcnn.net.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
 from jitcnn.shift import LAB_NETS, Lab, LabNet, ShiftMap, conclude, shift_map, translation_lab
+from jitcnn.support.files import atomic_write
 from jitcnn_cli.console import DownloadBar, headline, stdout, table, working
 
 ACCURACY_AT, AGREEMENT_AT = (0, 2, 4, 8), (1, 2, 4)

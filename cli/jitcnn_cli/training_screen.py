@@ -9,13 +9,13 @@ from rich.console import Console
 
 from jitcnn.data import Dataset, choose_recipe, load_dataset
 from jitcnn.history import History
-from jitcnn.interrupts import HeldInterrupts
 from jitcnn.layers import Conv2D
 from jitcnn.metrics import evaluate
-from jitcnn.model import CNN
 from jitcnn.models import MODELS
+from jitcnn.net.model import CNN
 from jitcnn.recipes import Recipe
 from jitcnn.shift import shift_test
+from jitcnn.support.interrupts import HeldInterrupts
 from jitcnn.training import Checkpoints, fit_by, model_by, prepare
 from jitcnn.training.resume import Progress, read_training
 from jitcnn_cli import options as cli_options

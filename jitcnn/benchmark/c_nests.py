@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, DisagreementError
 from ..kernels.conv import loops
 from ..kernels.types import Grid
+from ..support.arrays import Array
 from .tolerance import TOLERANCE, differences
 
 # N, C_in, H = W and C_out of 3×3 convolutions; output feature maps of 11², 32² and 56² pixels.

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, DisagreementError
-from ..fusion import FusedBlock, Step, block_label, fuse, layers_of
 from ..layers import Conv2D, Dense, Layer
-from ..model import CNN
+from ..net.fusion import FusedBlock, Step, block_label, fuse, layers_of
+from ..net.model import CNN
+from ..support.arrays import Array
 from .tolerance import TOLERANCE, differences
 from .zoo import ZooLayer
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..kernels import runtime
 from ..kernels.simd.machine import HOST
-from ..versions import versions
+from ..support.versions import versions
 
 ROUNDS = 5
 

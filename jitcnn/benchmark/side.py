@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import IntArray
-from ..fusion import block_label, fuse
 from ..layers import Conv2D, Layer, MaxPool2D, ReLU, Softmax
-from ..model import CNN
 from ..models import find_net
+from ..net.fusion import block_label, fuse
+from ..net.model import CNN
+from ..support.arrays import IntArray
 from ..training import train_step
 from . import c_nests
 from .torch_twin import torch_twin

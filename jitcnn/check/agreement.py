@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..benchmark.contests import compare, model_contests
 from ..benchmark.tolerance import TOLERANCE
-from ..fusion import Step, fuse
 from ..layers import (
+    LAYERS,
     AvgPool2D,
     BatchNorm2D,
     BlurPool2D,
@@ -24,6 +23,8 @@ from ..layers import (
     ResidualBlock,
 )
 from ..models import find_net
+from ..net.fusion import Step, fuse
+from ..support.arrays import Array
 from .compare import largest_difference
 from .outcome import Check, Outcome, finite
 
@@ -76,6 +77,10 @@ def checks(seed: int = 0) -> Iterator[Check]:
         (_dense_with_relu, ("fused",), both),
         (_residual_blocks, ("loops", "im2col", "direct", "winograd"), (FLOAT64,)),
     ]
+    # Every other layer that has implementations, on its own probes.
+    drawn = {type(layer) for cases, _, _ in contests for layer in next(cases(np.random.default_rng(seed)))[0]}
+    for kind in (kind for kind in LAYERS.values() if kind not in drawn | {BottleneckBlock}):
+        contests.append((partial(_probes, kind), tuple(impl for impl in kind.implementations if impl != "naive"), both))
     for cases, impls, dtypes in contests:
         kinds = [type(layer).__name__ for layer in next(cases(np.random.default_rng(seed)))[0]]
         reference = "naive" if kinds[0] != "Dense" else "layer by layer"
@@ -257,6 +262,11 @@ def _dense_with_relu(rng: Rng) -> Iterator[Case]:
     for _ in range(DRAWN):
         rows, inside, outside = (int(rng.integers(1, 40)) for _ in range(3))
         yield [Dense(inside, outside, rng=rng), ReLU()], (rows, inside)
+
+
+def _probes(kind: type[Layer], rng: Rng) -> Iterator[Case]:
+    for _, layer, x in kind.probes("auto", rng):
+        yield [layer], x.shape
 
 
 def _residual_blocks(rng: Rng) -> Iterator[Case]:

@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..gradcheck import GradientReport, compare_gradients, standard_checks
 from ..layers import LAYERS, BatchNorm2D, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from ..layers.passes import Pulled
 from ..losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
-from ..model import CNN
+from ..net.model import CNN
 from ..shapes import Shape
+from ..support.arrays import Array, IntArray
 from .hand import IMPLEMENTATIONS
 from .outcome import Check, Outcome, finite
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
-from ..fusion import fuse
 from ..layers import LAYERS, Conv2D, Layer, MaxPool2D, ReLU
 from ..layers.facts import image
 from ..losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
+from ..net.fusion import fuse
 from ..optim import SGD, Adam
+from ..support.arrays import Array
 from .compare import Pair, agree
 from .outcome import Check
 

@@ -7,14 +7,14 @@ from math import log
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..data import load_digits
 from ..data.batches import minibatches
 from ..layers import BatchNorm2D, BottleneckBlock, Conv2D, Dense, GlobalAvgPool2D, ReLU, ResidualBlock
 from ..losses import softmax_cross_entropy
-from ..model import CNN
 from ..models import find_net
+from ..net.model import CNN
 from ..optim import SGD
+from ..support.arrays import Array, IntArray
 from ..training import train_step
 from .outcome import Check, Outcome
 

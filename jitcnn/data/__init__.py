@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, DataError, JitCNNError
-from ..model import CNN
+from ..net.model import CNN
 from .augment import Augmentation
 from .dataset import Dataset
 from .digits import load_digits

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..kernels.elementwise.augment import cut, resample
+from ..support.arrays import Array, IntArray
 
 CELLS = 4  # of the control-point grid along each axis; on 28 pixels as smooth as Simard's Gaussian of 4 pixels
 GRID = CELLS + 3

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..functional.pixels import normalise
+from ..support.arrays import Array, IntArray
 from .augment import Augmentation
 
 

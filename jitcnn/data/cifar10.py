@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from ..files import atomic_write
+from ..support.files import atomic_write
 from .dataset import Dataset
 from .fetch import ProgressBar, fetch_file, mirrors_that_answer
 from .places import cache_folder, places

@@ -6,10 +6,10 @@ from zlib import crc32
 
 import numpy as np
 
-from ..arrays import IntArray
 from ..errors import ConfigError, DataError, ShapeError
-from ..model import CNN
-from ..renamed import keep_old_names
+from ..net.model import CNN
+from ..support.arrays import IntArray
+from ..support.renamed import keep_old_names
 
 
 @dataclass(frozen=True)

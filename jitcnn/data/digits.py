@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ..arrays import Array, IntArray
+from ..support.arrays import Array, IntArray
 from .dataset import Dataset
 
 TRAIN_COUNT = 1437  # four fifths

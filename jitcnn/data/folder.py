@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..arrays import IntArray
 from ..errors import ConfigError, DataError
+from ..support.arrays import IntArray
 from .dataset import Dataset
 from .images import read_picture
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import IntArray
 from ..errors import DataError
+from ..support.arrays import IntArray
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 8

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import IntArray
 from ..errors import DataError
+from ..support.arrays import IntArray
 from .dataset import Dataset
 from .fetch import ProgressBar, fetch_file, mirrors_that_answer
 from .idx import parse_idx, unpacked_bytes

@@ -10,9 +10,9 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..arrays import Array, IntArray
 from ..errors import DataError, ShapeError
-from ..model import CNN
+from ..net.model import CNN
+from ..support.arrays import Array, IntArray
 
 LARGEST = 50_000_000  # pixels; limits decompression bombs, as a file header may claim any size
 DIGIT_SHARE = 20 / 28  # longer side of the digit / side of the image

@@ -2,7 +2,7 @@
 
 import os
 
-from ..arrays import IntArray
+from ..support.arrays import IntArray
 from .idx_sets import MNIST
 
 find_mnist = MNIST.find

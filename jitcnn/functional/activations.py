@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..arrays import Array
 from ..kernels.elementwise import activations
 from ..kernels.memory import empty
+from ..support.arrays import Array
 from .calls import call_single
 from .checks import float_arrays, has_shape
 

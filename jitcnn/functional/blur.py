@@ -5,12 +5,12 @@ from types import ModuleType
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 from ..kernels.blur import loops, naive
 from ..kernels.memory import empty
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Pair, pair
+from ..support.arrays import Array
 from .calls import Windows, call_on_planes
 from .checks import float_arrays, has_shape
 

@@ -13,10 +13,10 @@ from time import perf_counter
 from types import ModuleType
 from typing import NamedTuple
 
-from ..arrays import Array
 from ..kernels.engine.plan import Plan, Problem, plan
 from ..kernels.types import DType, Grid, Pair
 from ..shapes import Shape
+from ..support.arrays import Array
 from .checks import check_impl
 
 Forms = Mapping[str, ModuleType]

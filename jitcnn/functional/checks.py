@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..kernels.engine.plan import IMPLEMENTATIONS
 from ..shapes import Shape
+from ..support.arrays import Array
 
 FUSING = ("auto", "fused")  # values of ``impl`` that allow layer fusion
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

@@ -1,10 +1,10 @@
 """im2col, and its adjoint col2im."""
 
-from ..arrays import Array
 from ..kernels.conv import im2col as columns
 from ..kernels.memory import empty
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, Shape, pair, window_grid
+from ..support.arrays import Array
 from .checks import float_arrays, has_shape
 
 

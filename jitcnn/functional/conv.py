@@ -5,11 +5,11 @@ from types import ModuleType
 
 import numpy as np
 
-from ..arrays import Array
 from ..kernels.conv import im2col, loops, naive
 from ..kernels.engine import direct, winograd
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding
+from ..support.arrays import Array
 from .calls import call
 from .checks import float_arrays, has_shape
 from .conv_setup import Prepared, Settings, conv_arrays, prepare

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.engine.plan import Plan, Problem, can_fuse, plan
 from ..kernels.types import DType, Grid
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, window_grid
+from ..support.arrays import Array
 from .checks import check_groups, check_impl, float_arrays, has_shape
 
 Settings = tuple[IntOrPair, Padding, IntOrPair, int]

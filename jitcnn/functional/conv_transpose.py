@@ -9,12 +9,12 @@ So each pass runs the kernels of another pass of ``conv2d``, in any of its imple
 
 from functools import lru_cache
 
-from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.engine.plan import Plan
 from ..kernels.memory import empty
 from ..kernels.types import DType
 from ..shapes import IntOrPair, Pair, Shape, pair, span
+from ..support.arrays import Array
 from .calls import call
 from .checks import check_groups, float_arrays, has_shape
 from .conv import CONV_IMPLEMENTATIONS, conv2d, conv2d_backward_weights

@@ -4,12 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..arrays import Array
 from ..kernels.engine.matmul import matmul, multiply_and_add
 from ..kernels.engine.plan import Plan, Problem, plan
 from ..kernels.memory import empty
 from ..kernels.types import DType
 from ..shapes import Shape
+from ..support.arrays import Array
 from .calls import call
 from .checks import float_arrays, has_shape
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..arrays import Array
 from ..errors import DTypeError, ShapeError
 from ..kernels.elementwise import dropout as kernels
 from ..kernels.memory import empty
+from ..support.arrays import Array
 from .calls import call_single
 from .checks import float_arrays
 
@@ -43,9 +43,7 @@ def dropout(x: Array, kept: NDArray[Any], rate: float) -> Array:
         call_single("dropout", x, kernels.drop, x.reshape(-1), kept.reshape(-1), scale, out.reshape(-1))
     elif kept.shape == x.shape[:2]:
         planes = kept.size, x.size // max(1, kept.size)
-        call_single(
-            "dropout", x, kernels.drop_planes, x.reshape(planes), kept.reshape(-1), scale, out.reshape(planes)
-        )
+        call_single("dropout", x, kernels.drop_planes, x.reshape(planes), kept.reshape(-1), scale, out.reshape(planes))
     else:
         raise ShapeError(f"dropout expects kept of shape {x.shape} or {x.shape[:2]}, got {kept.shape}.")
     return out

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..kernels.engine import fused, winograd_pool
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding, pair
+from ..support.arrays import Array, IntArray
 from .calls import call
 from .checks import float_arrays, has_shape
 from .conv_setup import conv_arrays, prepare

@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from ..arrays import Array
 from ..kernels.gelu import loops, naive
 from ..kernels.memory import empty
+from ..support.arrays import Array
 from .calls import call_elementwise
 from .checks import float_arrays, has_shape
 

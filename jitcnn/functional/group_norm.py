@@ -4,10 +4,10 @@ from types import ModuleType
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.group_norm import loops, naive
 from ..kernels.memory import empty
+from ..support.arrays import Array
 from .calls import Windows, call_on_planes
 from .checks import float_arrays, has_shape
 

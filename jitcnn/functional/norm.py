@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 from ..kernels.memory import empty
 from ..kernels.norm import groups, loops, naive
+from ..support.arrays import Array
 from .calls import Windows, call_on_planes
 from .checks import float_arrays, has_shape
 

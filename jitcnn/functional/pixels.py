@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import DTypeError, ShapeError
 from ..kernels.elementwise.batches import gather
 from ..kernels.memory import empty
+from ..support.arrays import Array, IntArray
 
 PIXEL_SCALE = np.float32(1 / 255)
 

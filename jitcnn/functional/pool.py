@@ -4,13 +4,13 @@ from types import ModuleType
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError, ShapeError
 from ..kernels.engine import pooling
 from ..kernels.memory import empty
 from ..kernels.pool import im2col, loops, naive, plane_means
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, pair, window_grid
+from ..support.arrays import Array, IntArray
 from .calls import Windows, call_on_planes, call_single
 from .checks import float_arrays, has_shape
 

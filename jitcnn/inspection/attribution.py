@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError, ShapeError
-from ..model import CNN
+from ..net.model import CNN
+from ..support.arrays import Array, IntArray
 from .trace import Stage, trace
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..arrays import Array
 from ..layers import BottleneckBlock, Layer, ResidualBlock
+from ..support.arrays import Array
 from .trace import Stage
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..history import Epoch
-from ..model import CNN
+from ..net.model import CNN
 from ..training.resume import read_training
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError
 from ..functional import max_pool2d
 from ..layers import LAYERS, Dense, Flatten, Layer
-from ..model import CNN
+from ..net.model import CNN
 from ..shapes import Pair, window_grid
+from ..support.arrays import Array, IntArray
 from .blocks import inside
 from .trace import Stage
 

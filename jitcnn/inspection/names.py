@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ..errors import ConfigError, did_you_mean
 from ..layers import Conv2D, Layer
-from ..model import CNN
+from ..net.model import CNN
 from ..shapes import Shape
 
 

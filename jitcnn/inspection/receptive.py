@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError, ShapeError
 from ..layers import Layer
-from ..model import CNN
+from ..net.model import CNN
 from ..shapes import Pair, Shape
 
 

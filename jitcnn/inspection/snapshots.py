@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..arrays import Array
-from ..checkpoint import read_checkpoint, write_checkpoint
 from ..errors import CheckpointError
-from ..model import CNN
+from ..net.checkpoint import read_checkpoint, write_checkpoint
+from ..net.model import CNN
+from ..support.arrays import Array
 from .names import convolutions, find_convolution
 
 FORMAT = "snapshots 1"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError, ShapeError
 from ..layers import Layer, Softmax
 from ..losses import softmax_cross_entropy
-from ..model import CNN
+from ..net.model import CNN
+from ..support.arrays import Array, IntArray
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Array
-
 LINE = 64  # bytes per cache line; a vector that crosses two lines is read twice
 SMALL = 1 << 16  # bytes below which the system's allocator is as fast
 MOST_IDLE = 1 << 27  # maximum bytes of unused blocks kept
@@ -24,7 +22,7 @@ _lock = Lock()
 _blocks: list[NDArray[np.uint8]] = []  # most recently used last
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> Array:
+def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """``np.empty``, aligned to a cache line, in reused memory if a block of similar size is free."""
     dtype = np.dtype(dtype)
     size = prod(shape) * dtype.itemsize
@@ -34,7 +32,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
         block = _idle_block(size + LINE)
         _blocks.append(block)
         first = -block.ctypes.data % LINE
-        array: Array = block[first : first + size].view(dtype).reshape(shape)
+        array: NDArray[Any] = block[first : first + size].view(dtype).reshape(shape)
         return array
 
 

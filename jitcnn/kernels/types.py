@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+Array = NDArray[np.floating[Any]]
+"""float32 (training) or float64 (gradient checks)."""
+
+IntArray = NDArray[np.integer[Any]]
+"""Labels, indices, pixels, offsets."""
+
 Pair = tuple[int, int]
 DType = np.dtype[Any]
 

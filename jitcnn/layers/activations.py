@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..shapes import Shape
+from ..support.arrays import Array
 from .base import Layer, check_fraction, check_input
 from .facts import IMAGES, Answer, Probe, answers
 from .passes import Pulled

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..functional.checks import fits_shape
 from ..kernels.engine.plan import Plan
-from ..renamed import keep_old_names
 from ..shapes import Padding, Pair, Shape
+from ..support.arrays import Array
+from ..support.renamed import keep_old_names
 from .facts import Facts
 from .passes import Gradients, Pass
 

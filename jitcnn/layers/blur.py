@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..functional.blur import binomial, blurred_size
 from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Pair, Shape, pair, seen_through
+from ..support.arrays import Array
 from .base import Layer, check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image
 from .passes import Pulled

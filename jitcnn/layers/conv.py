@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..errors import ConfigError
 from ..functional.checks import check_groups, check_impl
 from ..functional.conv_setup import conv_plans
 from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, seen_through, span, window_grid
+from ..support.arrays import Array
 from .base import Layer, check_count, check_dtype, check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image, tensor
 from .passes import Gradients, Pulled

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..errors import ConfigError
 from ..functional.checks import check_groups, check_impl
 from ..functional.conv_transpose import conv_transpose_plans, conv_transpose_settings, transposed_size
 from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
 from ..shapes import IntOrPair, Pair, Shape, Window, pair, seen_through_transposed, span
+from ..support.arrays import Array
 from .base import Layer, check_count, check_dtype, check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image, tensor
 from .passes import Pulled

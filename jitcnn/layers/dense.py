@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..functional.dense import dense_plans
 from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
 from ..shapes import Shape
+from ..support.arrays import Array
 from .base import Layer, check_count, check_dtype, check_input
 from .facts import Answer, Probe, answers, tensor
 from .passes import Pulled

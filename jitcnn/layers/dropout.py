@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import functional
-from ..arrays import Array
 from ..functional.checks import float_arrays, has_shape
 from ..shapes import Shape
+from ..support.arrays import Array
 from .base import Layer, check_fraction, check_input
 from .facts import IMAGES, Answer, Probe
 from .passes import Pulled

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array
 from ..shapes import Pair, Shape, Window
+from ..support.arrays import Array
 
 if TYPE_CHECKING:
     from .base import Layer

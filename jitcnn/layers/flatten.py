@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ShapeError
 from ..shapes import Pair, Shape
+from ..support.arrays import Array
 from .base import Layer
 from .facts import IMAGES, Answer, Probe, answers
 from .passes import Pulled

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..functional.calls import Windows, as_planes, plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..shapes import Shape
+from ..support.arrays import Array
 from .base import Layer
 from .facts import IMAGES, Answer, Probe, answers
 from .passes import Pulled

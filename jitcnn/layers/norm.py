@@ -9,13 +9,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from .. import functional
-from ..arrays import Array
 from ..errors import ConfigError
 from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..functional.norm import Statistics
 from ..kernels.engine.plan import Plan
 from ..shapes import Shape
+from ..support.arrays import Array
 from .base import Layer, check_count, check_dtype, check_input
 from .facts import IMAGES, Answer, Probe, answers, as_if_trained, image, tensor
 from .passes import Gradients, Pulled

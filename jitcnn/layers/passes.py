@@ -10,8 +10,8 @@ twice in a network, by several threads, or for a prediction between a forward pa
 from collections.abc import Mapping
 from typing import Any
 
-from ..arrays import Array
 from ..errors import ConfigError
+from ..support.arrays import Array
 
 Gradients = dict[str, Array]  # by parameter name, ``inner.name`` for the parameters of an inner layer
 Pulled = tuple[Array | None, Gradients]

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import functional
-from ..arrays import Array, IntArray
 from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, seen_through, window_grid
+from ..support.arrays import Array, IntArray
 from .base import Layer, check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image
 from .passes import Pulled

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..kernels.engine.plan import Plan
 from ..shapes import Pair, Shape
+from ..support.arrays import Array
 from .base import Layer, check_count, check_input
 from .conv import Conv2D
 from .facts import Answer, Probe, answers, as_if_trained, image

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..initializers import Seed
 from ..layers import Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Softmax
-from ..model import CNN
+from ..net.model import CNN
 from .registry import net
 
 PAPER = "Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks"

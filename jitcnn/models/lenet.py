@@ -9,7 +9,7 @@ import numpy as np
 
 from ..initializers import Seed
 from ..layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax, Tanh
-from ..model import CNN
+from ..net.model import CNN
 from .registry import net
 
 PAPER = "LeCun et al., Gradient-Based Learning Applied to Document Recognition"

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..initializers import Seed
 from ..layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
-from ..model import CNN
+from ..net.model import CNN
 from .registry import net
 
 

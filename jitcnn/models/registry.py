@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..architecture import read_net
 from ..errors import ConfigError, did_you_mean
 from ..initializers import Seed
-from ..model import CNN
+from ..net.architecture import read_net
+from ..net.model import CNN
 from ..shapes import Shape
 
 Factory = Callable[..., CNN]

@@ -21,7 +21,7 @@ from ..layers import (
     ResidualBlock,
     Softmax,
 )
-from ..model import CNN
+from ..net.model import CNN
 from .registry import net
 
 PAPER = "He et al., Deep Residual Learning for Image Recognition"

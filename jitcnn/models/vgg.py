@@ -10,7 +10,7 @@ import numpy as np
 
 from ..initializers import Seed
 from ..layers import BatchNorm2D, Conv2D, Dense, Dropout, Flatten, GlobalAvgPool2D, Layer, MaxPool2D, ReLU, Softmax
-from ..model import CNN
+from ..net.model import CNN
 from .registry import net
 
 PAPER = "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition"

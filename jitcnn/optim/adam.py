@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.elementwise import optim as kernels
+from ..support.arrays import Array
 from .base import Optimizer, check_betas
 
 

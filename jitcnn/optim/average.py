@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, ShapeError
 from ..kernels.elementwise import optim as kernels
+from ..support.arrays import Array
 from .base import State
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError, ShapeError
+from ..support.arrays import Array
 
 State = tuple[dict[str, Any], dict[str, Array]]
 """Plain values and named arrays: everything that a checkpoint needs to resume exactly."""

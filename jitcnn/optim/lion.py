@@ -1,7 +1,7 @@
 """Lion: sign of the momentum times the learning rate."""
 
-from ..arrays import Array
 from ..kernels.elementwise import optim as kernels
+from ..support.arrays import Array
 from .base import Optimizer, check_betas
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..arrays import Array
 from ..errors import ConfigError
 from ..kernels.elementwise import optim as kernels
+from ..support.arrays import Array
 from .base import Optimizer
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..arrays import Array, IntArray
 from ..errors import ShapeError
+from ..support.arrays import Array, IntArray
 from .canvas import draw_image, new_figure, scale_of
 
 

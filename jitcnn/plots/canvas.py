@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError, ShapeError
-from ..files import atomic_write
+from ..support.arrays import Array, IntArray
+from ..support.files import atomic_write
 
 FORMATS = ("png", "pdf", "svg")
 # Distinguishable in print and by colour-blind readers: sequential for magnitudes, diverging for signed values.

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from ..arrays import IntArray
 from ..errors import ShapeError
+from ..support.arrays import IntArray
 from .canvas import new_figure
 
 NUMBERED = 30  # with more classes, the cells are too small for a count

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..arrays import Array
 from ..errors import ShapeError
+from ..support.arrays import Array
 from .canvas import SIGNS, mosaic, new_figure, some
 
 MOST_FILTERS, MOST_EPOCHS = 16, 12

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..arrays import Array
 from ..errors import ShapeError
+from ..support.arrays import Array
 from .canvas import SIGNS, new_figure, some
 
 MOST_FILTERS = 64

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..arrays import Array, IntArray
 from ..errors import ShapeError
+from ..support.arrays import Array, IntArray
 from .canvas import draw_image, mosaic, new_figure, scale_of, some
 
 COLUMNS = 8

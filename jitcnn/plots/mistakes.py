@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from ..arrays import IntArray
 from ..errors import ShapeError
 from ..metrics import Mistake
+from ..support.arrays import IntArray
 from .canvas import draw_image, new_figure, some, sureness
 
 MOST, COLUMNS = 40, 8

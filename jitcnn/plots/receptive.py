@@ -3,9 +3,9 @@
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..arrays import Array, IntArray
 from ..errors import ShapeError
 from ..shapes import Pair
+from ..support.arrays import Array, IntArray
 from .canvas import draw_image, new_figure
 
 COLOUR = "#e69f00"  # orange: distinct from grey, and from blue and red for colour-blind readers

@@ -43,8 +43,8 @@ from typing import Any
 from ..errors import ConfigError
 from ..losses import check_label_smoothing
 from ..optim import OPTIMIZERS, Optimizer, WeightAverage
-from ..renamed import warn_renamed
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
+from ..support.renamed import warn_renamed
 from .keys import IN_EPOCHS, Table, check_keys, check_type, format_settings, is_number, whole_optimizer, whole_schedule
 
 PURPOSES = ("standard", "fast")  # names that select a recipe for the data set, see ``data.choose_recipe``

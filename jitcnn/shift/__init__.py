@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..renamed import warn_renamed
+from ..support.renamed import warn_renamed
 from .conclusion import conclude
 from .equivariance import Commuting, equivariance
 from .lab import translation_lab

@@ -5,10 +5,10 @@ from math import prod
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..layers import Conv2D, Layer
-from ..model import CNN
+from ..net.model import CNN
 from ..shapes import receptive_field
+from ..support.arrays import Array, IntArray
 from .moving import shift_images
 
 SHIFTS = (1, 2)

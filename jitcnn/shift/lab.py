@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from ..data import Augmentation, Dataset
-from ..model import CNN
+from ..net.model import CNN
 from ..optim import SGD
 from ..schedules import one_cycle
 from ..training import fit

@@ -18,7 +18,7 @@ from ..layers import (
     ReLU,
     Softmax,
 )
-from ..model import CNN
+from ..net.model import CNN
 from ..shapes import Shape
 
 CHANNELS = 8, 16  # of the two convolutions before the dense layers

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import ConfigError, DataError
-from ..model import CNN
+from ..net.model import CNN
+from ..support.arrays import Array, IntArray
 from .moving import shift_images
 
 OnShift = Callable[[int, int], object]

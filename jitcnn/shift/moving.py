@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import IntArray
+from ..support.arrays import IntArray
 
 
 def shift_images(images: IntArray, right: int, down: int) -> IntArray:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..metrics import evaluate
-from ..model import CNN
+from ..net.model import CNN
+from ..support.arrays import Array, IntArray
 from .moving import pixels, shift_images
 
 FORGIVEN = 0.05  # loss of accuracy that counts as tolerated

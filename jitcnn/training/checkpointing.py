@@ -8,9 +8,9 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError, ConfigError
-from ..files import remove_leftovers
 from ..history import Epoch
-from ..interrupts import HeldInterrupts
+from ..support.files import remove_leftovers
+from ..support.interrupts import HeldInterrupts
 from .callbacks import Callback
 from .resume import FilePath, Progress
 

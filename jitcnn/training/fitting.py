@@ -10,8 +10,8 @@ from ..data.augment import Augmentation
 from ..data.batches import minibatches
 from ..data.dataset import Dataset
 from ..history import Epoch, History
-from ..model import CNN
 from ..models import find_net
+from ..net.model import CNN
 from ..optim import SGD, Optimizer, WeightAverage
 from ..recipes import Recipe
 from ..schedules import Schedule

@@ -5,10 +5,10 @@ from math import log
 
 import numpy as np
 
-from ..arrays import Array, IntArray
-from ..fusion import block_label, layers_of
 from ..losses import softmax_cross_entropy
-from ..model import CNN
+from ..net.fusion import block_label, layers_of
+from ..net.model import CNN
+from ..support.arrays import Array, IntArray
 
 # Warn when one step changes the weights by more than this share of their norm.
 LARGEST_STEP = 0.5

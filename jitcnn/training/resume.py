@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
-from ..checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
 from ..errors import CheckpointError, JitCNNError
 from ..history import Epoch, History
-from ..model import CNN
-from ..model_file import TRAINING
+from ..net.checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
+from ..net.model import CNN
+from ..net.model_file import TRAINING
 from ..optim import Optimizer, WeightAverage
+from ..support.arrays import Array, IntArray
 
 FilePath = str | os.PathLike[str]
 

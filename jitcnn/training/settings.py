@@ -6,7 +6,7 @@ from typing import Any
 from ..data.augment import Augmentation
 from ..data.dataset import Dataset
 from ..errors import ConfigError
-from ..model import CNN
+from ..net.model import CNN
 from ..optim import SGD, Optimizer, WeightAverage
 from ..recipes import Recipe
 from ..schedules import Schedule

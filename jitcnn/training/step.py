@@ -2,10 +2,10 @@
 
 from math import isfinite
 
-from ..arrays import Array, IntArray
 from ..losses import softmax_cross_entropy
-from ..model import CNN
+from ..net.model import CNN
 from ..optim import Optimizer
+from ..support.arrays import Array, IntArray
 
 
 def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float = 0.0) -> float:

@@ -13,7 +13,7 @@ from ..data.dataset import Dataset
 from ..errors import TrainingError
 from ..history import Epoch, History
 from ..metrics import evaluate
-from ..model import CNN
+from ..net.model import CNN
 from ..optim import Optimizer
 from .callbacks import Callback, Health
 from .health import first_non_finite

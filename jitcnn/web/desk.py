@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import IntArray
 from ..data import Dataset
 from ..errors import ConfigError, DataError, ShapeError
 from ..inspection import lenses, through, trace
 from ..layers import Layer
 from ..metrics import evaluate
-from ..model import CNN
+from ..net.model import CNN
 from ..shift import shift_images
+from ..support.arrays import IntArray
 from .drawing import as_drawn, can_be_centred, canvas_scale, centred
 from .learner import Job
 from .packing import pack, pack_specimen, unpack_canvas

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..arrays import IntArray
 from ..data.images import DIGIT_SHARE, prepare_ink
-from ..model import CNN
+from ..net.model import CNN
+from ..support.arrays import IntArray
 
 CANVAS_SIDE = 140  # approximate side in pixels; strokes must be round before downscaling
 

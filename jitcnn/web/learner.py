@@ -9,14 +9,14 @@ from time import perf_counter
 
 import numpy as np
 
-from ..architecture import parse_net
-from ..arrays import Array
 from ..data.dataset import Dataset
 from ..errors import TrainingError
 from ..kernels import runtime
 from ..metrics import evaluate
-from ..model import CNN
+from ..net.architecture import parse_net
+from ..net.model import CNN
 from ..optim import SGD
+from ..support.arrays import Array
 from ..training import Callback, Trainer, TrainingSettings, prepare
 
 REPORT_SECONDS = 1.0

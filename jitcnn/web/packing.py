@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, IntArray
 from ..errors import DataError
 from ..inspection import Specimen
+from ..support.arrays import Array, IntArray
 
 
 def pack(array: Array | IntArray) -> dict[str, Any]:

@@ -14,19 +14,19 @@ from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ..arrays import Array
 from ..benchmark.machine import environment
 from ..data import Dataset
 from ..errors import ConfigError
-from ..files import atomic_write
 from ..history import Epoch
 from ..inspection import Specimen, convolutions, lenses, through, trace
 from ..metrics import confusion_matrix, mistakes
-from ..model import CNN
+from ..net.model import CNN
+from ..net.summary import HEAD, LEGEND, cells, total_cells
 from ..plots import confusion_figure, curves_figure, filters_figure, mistakes_figure, shift_maps_figure, sureness
 from ..recipes import Recipe
 from ..shift import shift_map
-from ..summary import HEAD, LEGEND, cells, total_cells
+from ..support.arrays import Array
+from ..support.files import atomic_write
 from . import STATIC
 from .packing import pack_specimen
 
@@ -98,16 +98,16 @@ def _page(model: CNN, data: Dataset, pictures: Sequence[Picture], specimens: Seq
     sources = {name: base64.b64encode((STATIC / name).read_bytes()).decode() for name in MODULES}
     modules = {f"jitcnn/{name}": f"data:text/javascript;base64,{source}" for name, source in sources.items()}
     rows = model.summary_rows()
-    told = environment()
+    captions = environment()
     facts = {
         "data set": f"{data.name}, {len(data.x_train):,} training and {len(data.x_test):,} test images",
         "weights": f"SHA-256 {model.fingerprint()}",
-        "measured on": f"{told['processor']}, {told['cores']} cores",
-        "versions": ", ".join(f"{name} {version}" for name, version in told["versions"].items()),
+        "measured on": f"{captions['processor']}, {captions['cores']} cores",
+        "versions": ", ".join(f"{name} {version}" for name, version in captions["versions"].items()),
     }
     template = Environment(autoescape=True).from_string((STATIC / "report.html").read_text())
     return template.render(
-        title=f"{model.name} on {data.name}", version=told["versions"]["jitcnn"], date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        title=f"{model.name} on {data.name}", version=captions["versions"]["jitcnn"], date=datetime.now(UTC).strftime("%Y-%m-%d"),
         facts=facts.items(), head=HEAD, rows=[*map(cells, rows), total_cells(rows)],
         legend=LEGEND.format(batch_size=64), recipe=_recipe(model), pictures=pictures, style=Markup((STATIC / "style.css").read_text()),
         modules=Markup(json.dumps({"imports": modules})), specimens=Markup(json.dumps(specimens).replace("</", "<\\/")) if specimens else "",
@@ -130,11 +130,11 @@ def _picture(title: str, text: str, figure: Figure) -> Picture:
 def _curves(histories: Mapping[str, list[Epoch]]) -> list[Picture]:
     if not histories:
         return []
-    told = [
+    captions = [
         f"{name}: {len(epochs)} epoch{'s' * (len(epochs) > 1)}, final test accuracy {epochs[-1].test_accuracy:.2%}"
         for name, epochs in histories.items()
     ]
-    return [_picture("Training curves", "; ".join(told) + ".", curves_figure(histories))]
+    return [_picture("Training curves", "; ".join(captions) + ".", curves_figure(histories))]
 
 
 def _filters(model: CNN) -> list[Picture]:
@@ -164,14 +164,15 @@ def _answers(model: CNN, data: Dataset, probabilities: Array) -> list[Picture]:
 def _shifts(models: Sequence[CNN], data: Dataset, reach: int) -> list[Picture]:
     images, labels = data.x_test[:MOVED_IMAGES], data.y_test[:MOVED_IMAGES]
     maps = [(model.name, shift_map(model, images, labels, reach)) for model in models]
-    told = [
-        f"{name} {found.accuracy_at(0):.1%} unshifted, {found.accuracy_at(min(2, reach)):.1%} shifted by "
-        f"{min(2, reach)} pixels, {found.accuracy_at(reach):.1%} by {reach}"
+    distances = sorted({min(2, reach), reach})
+    captions = [
+        f"{name} {found.accuracy_at(0):.1%} unshifted"
+        + "".join(f", {found.accuracy_at(d):.1%} shifted by {d} pixel{'s' * (d > 1)}" for d in distances)
         for name, found in maps
     ]
     figure = shift_maps_figure([(name, [("", found)]) for name, found in maps], "Accuracy under shift")
     return [
-        _picture("Accuracy under shift", f"Accuracy on {len(labels)} test images: " + "; ".join(told) + ".", figure)
+        _picture("Accuracy under shift", f"Accuracy on {len(labels)} test images: " + "; ".join(captions) + ".", figure)
     ]
 
 

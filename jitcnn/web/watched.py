@@ -6,8 +6,8 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
-from ..arrays import Array
 from ..errors import ConfigError
+from ..support.arrays import Array
 from .learner import Job, Report, learn
 
 MOST_POINTS = 4000  # per curve; beyond that, every second point is dropped

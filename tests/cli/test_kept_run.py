@@ -175,7 +175,7 @@ def test_full_disk_fails_and_keeps_the_last_checkpoint(stop_at, runner, tmp_path
     options = ["train", *OPTIONS, "--no-baseline", "--checkpoint-every", "1", "--output", str(tmp_path)]
     runner.invoke(cli, options)
     before = (tmp_path / KEPT[0]).read_bytes()
-    monkeypatch.setattr("jitcnn.files.os.fsync", full)
+    monkeypatch.setattr("jitcnn.support.files.os.fsync", full)
     result = runner.invoke(cli, ["train", "--resume", str(tmp_path / KEPT[0])])
     assert result.exit_code == 1
     assert "No space left on device; free disk space or choose a writable folder" in result.output.splitlines()[-1]

@@ -11,7 +11,8 @@ from unittest.mock import MagicMock
 import pytest
 from PIL import Image
 
-from jitcnn import CNN, files, load_recipe
+from jitcnn import CNN, load_recipe
+from jitcnn.support import files
 from jitcnn_cli import training_screen
 from jitcnn_cli.main import cli
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jitcnn import CNN, CheckpointError, Conv2D, DataError, Dense, Flatten
-from jitcnn.checkpoint import write_checkpoint
 from jitcnn.inspection import Snapshots, read_histories
+from jitcnn.net.checkpoint import write_checkpoint
 
 
 @pytest.fixture

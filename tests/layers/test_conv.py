@@ -5,9 +5,9 @@ import pytest
 from compare import assert_close
 
 from jitcnn import CNN, SGD, Conv2D, Dense, Flatten, MaxPool2D, ReLU, gradient_check, train_step
-from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import ConfigError, ShapeError
-from jitcnn.fusion import ConvReLUPool, WithReLU, fuse
+from jitcnn.net.checkpoint import read_checkpoint, write_checkpoint
+from jitcnn.net.fusion import ConvReLUPool, WithReLU, fuse
 
 IMPLS = pytest.mark.parametrize("impl", ["naive", "loops", "im2col", "auto"])
 

@@ -9,7 +9,7 @@ from compare import assert_close
 from jitcnn import gradient_check
 from jitcnn.errors import ConfigError, ShapeError
 from jitcnn.layers import BatchNorm2D, BottleneckBlock, ReLU, ResidualBlock
-from jitcnn.model import CNN
+from jitcnn.net.model import CNN
 
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 BLOCKS = pytest.mark.parametrize(

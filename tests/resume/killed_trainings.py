@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from jitcnn import CNN, SGD, Augmentation, Checkpoints, Dense, Dropout, Flatten, ReLU, WeightAverage, fit, load_digits
-from jitcnn.checkpoint import read_checkpoint
+from jitcnn.net.checkpoint import read_checkpoint
 
 EPOCHS, BATCHES = 120, 5
 

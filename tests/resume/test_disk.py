@@ -8,8 +8,8 @@ import pytest
 from resume.trainings import bits, cut_after, net, train
 
 from jitcnn import SGD, Checkpoints
-from jitcnn.checkpoint import read_checkpoint
 from jitcnn.errors import CheckpointError, TrainingError
+from jitcnn.net.checkpoint import read_checkpoint
 
 
 def test_full_disk_raises_and_keeps_the_last_checkpoint(few, uninterrupted, tmp_path, monkeypatch):
@@ -21,7 +21,7 @@ def test_full_disk_raises_and_keeps_the_last_checkpoint(few, uninterrupted, tmp_
             raise OSError(28, "No space left on device")
         fsync(handle)
 
-    monkeypatch.setattr("jitcnn.files.os.fsync", full_after_two)  # twice per file: the file and its folder
+    monkeypatch.setattr("jitcnn.support.files.os.fsync", full_after_two)  # twice per file: the file and its folder
     with pytest.raises(
         CheckpointError, match=r"could not be written to .*: No space left on device; free disk space or choose"
     ):

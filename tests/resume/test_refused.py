@@ -7,8 +7,8 @@ import pytest
 from resume.trainings import bits, net, train
 
 from jitcnn import SGD, Adam, Checkpoints, Recipe, fit_by
-from jitcnn.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.errors import CheckpointError, ConfigError
+from jitcnn.net.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.training.checkpointing import Every
 
 

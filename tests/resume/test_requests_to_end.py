@@ -6,8 +6,9 @@ import signal
 import pytest
 from resume.trainings import bits, figures, net, train
 
-from jitcnn import Checkpoints, files
+from jitcnn import Checkpoints
 from jitcnn.metrics import evaluate
+from jitcnn.support import files
 from jitcnn.training import trainer
 
 

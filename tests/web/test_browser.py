@@ -9,7 +9,7 @@ import pytest
 from jitcnn.functional import conv2d, conv2d_backward
 from jitcnn.inspection import lenses, specimen, through, trace
 from jitcnn.layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D
-from jitcnn.model import CNN
+from jitcnn.net.model import CNN
 from jitcnn.web.packing import pack_specimen
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -142,7 +142,7 @@ def test_microscope_is_hidden_while_empty(browser, address):
     page.unroute("**/api/magnify")
     page.click("#clear")
     page.click("text=Show gradients")
-    wait_for_text(page, ".planes figcaption >> nth=0", "gradient of the input")
+    wait_for_text(page, ".planes figcaption >> nth=0", "Gradient of the input")
     page.close()
 
 

@@ -49,8 +49,8 @@ def command(topic: str | None, bug: str | None, seed: int | None, json_file: str
 
     from jitcnn.benchmark.machine import environment
     from jitcnn.check import BUGS, Finding, find_bug, run_checks
-    from jitcnn.files import atomic_write
     from jitcnn.kernels import runtime
+    from jitcnn.support.files import atomic_write
     from jitcnn_cli.console import machine_line, stdout
 
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()

@@ -19,7 +19,7 @@ def list_datasets() -> None:
       jitcnn data list
     """
     from jitcnn.data import DATASETS, find_dataset
-    from jitcnn.summary import times
+    from jitcnn.net.summary import times
     from jitcnn_cli.console import stdout, table
 
     shown = table(None, "name", "training", "test", "image", "classes", left=1)

@@ -44,7 +44,7 @@ def command(
     import numpy as np
 
     from jitcnn.metrics import evaluate
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
     from jitcnn_cli.console import stdout, table, working
 
     console = stdout()

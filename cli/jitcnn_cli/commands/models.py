@@ -16,7 +16,7 @@ def command(as_json: bool) -> None:
       jitcnn models
     """
     from jitcnn.models import MODELS
-    from jitcnn.summary import compact, times
+    from jitcnn.net.summary import compact, times
     from jitcnn_cli.console import stdout, table
 
     if as_json:

@@ -9,7 +9,7 @@ from jitcnn_cli import options
 
 if TYPE_CHECKING:
     from jitcnn.data import Dataset
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
 
 BASELINE_EPOCHS = 5
 
@@ -63,7 +63,7 @@ def command(
             f"jitcnn play requires {error.name}, which is not installed: run pip install 'jitcnn[play]'."
         ) from error
     from jitcnn.data import fitting_dataset
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
     from jitcnn.web.desk import Desk
     from jitcnn_cli.console import stdout, working
     from jitcnn_cli.run_folder import baseline_beside, model_file

@@ -25,7 +25,7 @@ def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> No
     from rich.bar import Bar
 
     from jitcnn.data.images import read_for
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
     from jitcnn_cli.console import stdout, table, working
 
     net = CNN.load(model, impl=impl)

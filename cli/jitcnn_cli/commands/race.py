@@ -59,8 +59,8 @@ def command(
     from jitcnn.benchmark import race as races
     from jitcnn.benchmark.machine import processor
     from jitcnn.data import choose_recipe, load_dataset
-    from jitcnn.files import atomic_write
     from jitcnn.kernels import runtime
+    from jitcnn.support.files import atomic_write
     from jitcnn_cli.console import DownloadBar, stdout, table, working
     from jitcnn_cli.main import INTERRUPTED
 

@@ -50,7 +50,7 @@ def command(
     from rich.progress import TextColumn
 
     from jitcnn.inspection import read_histories
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
     from jitcnn.web.report import write_report
     from jitcnn_cli.console import stdout, working
     from jitcnn_cli.run_folder import baseline_beside, history_beside

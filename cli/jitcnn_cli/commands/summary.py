@@ -28,8 +28,8 @@ def command(model: str, as_json: bool, as_toml: bool, batch_size: int) -> None:
       jitcnn summary my_net.toml
     """
     from jitcnn.initializers import Blank
-    from jitcnn.model import CNN
     from jitcnn.models import find_net
+    from jitcnn.net.model import CNN
     from jitcnn_cli.console import model_table, stdout
 
     a_file = Path(model).is_file() or Path(model).suffix

@@ -28,7 +28,7 @@ def _examined(command: Command) -> Command:
         limit: int | None,
         **settings: Any,
     ) -> None:
-        from jitcnn.model import CNN
+        from jitcnn.net.model import CNN
         from jitcnn_cli.console import working
 
         net = CNN.load(model, impl=impl)

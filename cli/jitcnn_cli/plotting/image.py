@@ -17,8 +17,8 @@ from jitcnn_cli.plotting.shared import (
 )
 
 if TYPE_CHECKING:
-    from jitcnn.arrays import Array, IntArray
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
+    from jitcnn.support.arrays import Array, IntArray
 
 MOST_MAPS = 64  # with --layer
 

@@ -19,7 +19,7 @@ def filters(model: str, layer: str | None, output: str) -> None:
       jitcnn plot filters output/cnn_mnist_model.npz --layer conv2
     """
     from jitcnn.inspection import convolutions, find_convolution
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
     from jitcnn.plots import filters_figure
 
     net = CNN.load(model)

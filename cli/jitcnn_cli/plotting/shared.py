@@ -13,8 +13,8 @@ from jitcnn_cli.options import Command
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from jitcnn.arrays import IntArray
-    from jitcnn.model import CNN
+    from jitcnn.net.model import CNN
+    from jitcnn.support.arrays import IntArray
 
 model_argument = click.argument("model", type=click.Path())
 layer_option = click.option(
@@ -50,7 +50,7 @@ def image_options(command: Command) -> Command:
         **settings: Any,
     ) -> None:
         from jitcnn.data.images import read_for
-        from jitcnn.model import CNN
+        from jitcnn.net.model import CNN
         from jitcnn_cli.console import working
 
         if image is not None and index is not None:

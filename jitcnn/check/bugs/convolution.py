@@ -97,3 +97,14 @@ def _fused_bias_of_the_silent(right: Function) -> Function:
         others[-1][...] = d_out.sum(axis=(0, 2, 3))
 
     return wrong
+
+
+@bug(
+    "transposed-filter-rotated", "ConvTranspose2D", "d_weights rotated by 180°", functional, "conv_transpose2d_backward"
+)  # fmt: skip
+def _transposed_filter_rotated(right: Function) -> Function:
+    def wrong(*arguments: Any, **how: Any) -> Any:
+        d_x, d_weights, d_bias = right(*arguments, **how)
+        return d_x, d_weights[:, :, ::-1, ::-1].copy(), d_bias
+
+    return wrong

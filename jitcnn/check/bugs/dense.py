@@ -90,3 +90,12 @@ def _flatten_by_columns(right: Function) -> Function:
         return d_x.swapaxes(2, 3).reshape(d_x.shape), {}
 
     return wrong
+
+
+@bug("gelu-without-density", "GELU", "gradient Φ(x) instead of Φ(x) + x · φ(x)", functional, "gelu_backward")
+def _gelu_without_density(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, **how: Any) -> Any:
+        density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+        return right(d_out, x, **how) - d_out * x * density
+
+    return wrong

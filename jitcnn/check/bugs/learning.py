@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels.elementwise import losses, optim
-from ...model import CNN
+from ...net.model import CNN
 from .table import Function, bug
 
 

@@ -58,3 +58,13 @@ def _shortcut_dropped(right: Function) -> Function:
         return d_x, None if d_addend is None else np.zeros_like(d_addend), d_scale, d_shift
 
     return wrong
+
+
+@bug("group-norm-constant", "GroupNorm", "group statistics treated as constants", functional, "group_norm_backward")
+def _group_norm_constant(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, gamma: Any, mean: Any, scale: Any, **how: Any) -> Any:
+        _, d_gamma, d_beta = right(d_out, x, gamma, mean, scale, **how)
+        of_channel = np.repeat(scale, x.shape[1] // scale.shape[1], axis=1)
+        return d_out * gamma[:, None, None] * of_channel[:, :, None, None], d_gamma, d_beta
+
+    return wrong

@@ -8,13 +8,13 @@ import numpy as np
 from numba import prange
 
 from ..runtime import kernel, parallel_kernel
-from ..types import Array
+from ..types import Array, IntArray
 from .flat_rows import STRIP
 from .operands import FlatRow, Target
 
 
 @kernel
-def _sum_taps(row: Array, first: int, offsets: Array, taps: Array, bias: float, length: int, sums: Array) -> None:
+def _sum_taps(row: Array, first: int, offsets: IntArray, taps: Array, bias: float, length: int, sums: Array) -> None:
     """sums[p] = bias + Σ_t taps[t] · row[first + p + offsets[t]], p in 0 … length."""
     T, whole = len(offsets), np.uintp(length)
     for p in range(whole):
@@ -67,7 +67,9 @@ def sum_grouped_rows(flat: FlatRow, taps: Array, bias: Array, groups: int, targe
 
 
 @kernel
-def _multiply_taps(row: Array, first: int, offsets: Array, d_row: Array, r: int, d_taps: Array, d_bias: Array) -> None:
+def _multiply_taps(
+    row: Array, first: int, offsets: IntArray, d_row: Array, r: int, d_taps: Array, d_bias: Array
+) -> None:
     """d_taps[r, t] = Σ_p d_row[p] · row[first + p + offsets[t]] and d_bias[r] = Σ_p d_row[p]."""
     T, zero = len(offsets), row.dtype.type(0)
     d_taps[r], total = 0, zero

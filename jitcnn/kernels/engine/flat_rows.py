@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 from numba import prange
+from numpy.typing import NDArray
 
 from ..memory import empty
 from ..runtime import kernel, parallel_kernel
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
-from ..types import Array, Grid, Pair, extent
+from ..types import Array, Grid, IntArray, Pair, extent
 from .operands import FlatRow
 
 # Rows are computed in whole vectors: 16 float32 fill a 512-bit register.
@@ -115,16 +116,16 @@ def input_row(x: Array, filter_shape: tuple[int, int, int], grid: Grid, size_out
 @cache
 def _tap_offsets(
     filter_shape: tuple[int, int, int], stride: Pair, dilation: Pair, phases: Pair, apart: int, pitch: int
-) -> Array:
+) -> IntArray:
     """Offset of each tap (C·K_h·K_w,), with one row for each phase of each channel, ``apart`` elements from the next."""
     c, h, w = np.indices(filter_shape).reshape(3, -1)
     h, w = h * dilation[0], w * dilation[1]
     row = (c * phases[0] + h % stride[0]) * phases[1] + w % stride[1]
-    offsets: Array = row * apart + h // stride[0] * pitch + w // stride[1]
+    offsets: IntArray = row * apart + h // stride[0] * pitch + w // stride[1]
     return offsets
 
 
-def fill_up(rows: Array, multiple: int) -> Array:
+def fill_up(rows: NDArray[Any], multiple: int) -> NDArray[Any]:
     """Append rows of zeros to ``rows`` (R, ...) until R is a multiple of ``multiple``."""
     missing = -len(rows) % multiple
     if not missing:

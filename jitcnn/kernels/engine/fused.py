@@ -18,7 +18,7 @@ from numba import prange
 from ..memory import empty
 from ..runtime import kernel, parallel_kernel
 from ..simd.layouts import channels_last, padded_planes
-from ..types import Array, Grid, Pair, windows_extent
+from ..types import Array, Grid, IntArray, Pair, windows_extent
 from .operands import Filters, Windows
 from .over_channels import (
     JOBS,
@@ -39,7 +39,7 @@ LITTLE = 1 << 19
 
 
 @kernel
-def _pooled_places(size: Pair, pool: Pair, down: int, along: int) -> Array:
+def _pooled_places(size: Pair, pool: Pair, down: int, along: int) -> IntArray:
     """Offsets of the convolution's windows, pooling window by pooling window, padded to a multiple of four with the first."""
     places = np.zeros((size[0] * size[1] * pool[0] * pool[1] + 3) // 4 * 4, np.uintp)
     at = np.uintp(0)
@@ -129,10 +129,10 @@ def conv2d_relu_pool_backward_weights(
 
 
 @cache
-def _window_starts(size_conv: Pair, stride: Pair, width: int, C: int) -> Array:
+def _window_starts(size_conv: Pair, stride: Pair, width: int, C: int) -> IntArray:
     """Offset of each convolution output's window in a channels-last image of ``width`` pixels per row and C channels."""
     oh, ow = np.indices(size_conv).reshape(2, -1)
-    starts: Array = (oh * stride[0] * width + ow * stride[1]) * C
+    starts: IntArray = (oh * stride[0] * width + ow * stride[1]) * C
     return starts
 
 

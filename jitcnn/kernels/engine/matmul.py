@@ -8,7 +8,7 @@ from numba import prange
 from ..blas import one_blas_thread
 from ..runtime import kernel, parallel_kernel
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
-from ..types import Array, Pair
+from ..types import Array, IntArray, Pair
 from .plan import Plan
 
 # Up to this size no BLAS multithreads a product, and limiting its threads would take longer than the product.
@@ -54,8 +54,8 @@ def _multiply(numbers: Numbers, runs: Runs, size: Pair, out: Array, out_steps: P
 
 
 @cache
-def _steps(count: int, apart: int) -> Array:
-    steps: Array = np.arange(count, dtype=np.uintp) * np.uintp(apart)
+def _steps(count: int, apart: int) -> IntArray:
+    steps: IntArray = np.arange(count, dtype=np.uintp) * np.uintp(apart)
     return steps
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from ..types import Array
+from ..types import Array, IntArray
 
 
 class Windows(NamedTuple):
@@ -21,9 +21,9 @@ class Filters(NamedTuple):
     steps (T,) are the offsets of the taps from the first pixel of a window.
     """
 
-    steps: Array
+    steps: IntArray
     taps: Array
-    starts: Array
+    starts: IntArray
     bias: Array
 
 
@@ -31,7 +31,7 @@ class FlatRow(NamedTuple):
     """Zero-padded input in one flat row: pixels (S,), offsets (T,) of the taps, rows per image and row pitch."""
 
     pixels: Array
-    offsets: Array
+    offsets: IntArray
     rows: int
     pitch: int
 

@@ -18,7 +18,7 @@ from ..memory import empty
 from ..runtime import kernel, parallel_kernel
 from ..simd.layouts import channels_last, turn
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
-from ..types import Array, Pair
+from ..types import Array, IntArray, Pair
 from .flat_rows import fill_up
 from .operands import Filters, Target, Windows
 
@@ -48,22 +48,22 @@ def whole_lanes(count: int) -> int:
 @cache
 def tap_steps(
     C: int, kernel_size: tuple[int, int], plane: tuple[int, int], dilation: tuple[int, int] = (1, 1)
-) -> Array:
+) -> IntArray:
     """Offset of each tap (C·K_h·K_w,) from the first pixel of its window, for input channels of size ``plane``."""
     c, kh, kw = np.indices((C, *kernel_size)).reshape(3, -1)
-    steps: Array = ((c * plane[0] + kh * dilation[0]) * plane[1] + kw * dilation[1]).astype(np.uintp)
+    steps: IntArray = ((c * plane[0] + kh * dilation[0]) * plane[1] + kw * dilation[1]).astype(np.uintp)
     return steps
 
 
 @cache
-def even_steps(count: int, apart: int) -> Array:
+def even_steps(count: int, apart: int) -> IntArray:
     """Offsets 0, apart, 2·apart, … of ``count`` elements or runs."""
-    steps: Array = np.arange(count, dtype=np.uintp) * np.uintp(apart)
+    steps: IntArray = np.arange(count, dtype=np.uintp) * np.uintp(apart)
     return steps
 
 
 @kernel
-def _lay_some_taps(weights: Array, lane_step: int, taps: Array, first: int, last: int, filters: Array) -> None:
+def _lay_some_taps(weights: Array, lane_step: int, taps: IntArray, first: int, last: int, filters: Array) -> None:
     """``_lay_taps`` for filters first … last of one block (T, width)."""
     T, width = filters.shape
     flat, apart, count = filters.ravel(), np.uintp(lane_step), np.uintp(last - first)
@@ -80,7 +80,7 @@ def _lay_some_taps(weights: Array, lane_step: int, taps: Array, first: int, last
 
 
 @parallel_kernel
-def _lay_taps(weights: Array, lane_step: int, taps: Array, count: int, filters: Array) -> None:
+def _lay_taps(weights: Array, lane_step: int, taps: IntArray, count: int, filters: Array) -> None:
     """filters[b, t, lane] = weights[(b·width + lane)·lane_step + taps[t]], or 0 beyond filter ``count``."""
     width = filters.shape[2]
     chunks = (len(taps) + 255) // 256
@@ -90,7 +90,7 @@ def _lay_taps(weights: Array, lane_step: int, taps: Array, count: int, filters: 
         _lay_some_taps(weights, lane_step, taps[t : t + 256], first, last, filters[b, t : t + 256])
 
 
-def filters_in_lanes(weights: Array, lane_step: int, taps: Array, count: int) -> Array:
+def filters_in_lanes(weights: Array, lane_step: int, taps: IntArray, count: int) -> Array:
     """Pack ``count`` filters -> (blocks, T, width), with width at most ``BLOCK`` and zero padding after the last.
 
     ``lane_step`` is the stride from one filter to the next, ``taps`` (T,) the offset of each tap within a filter.
@@ -116,13 +116,13 @@ def in_lanes(bias: Array) -> Array:
     return lanes
 
 
-def filters_at(steps: Array, taps: Array, bias: Array) -> Filters:
+def filters_at(steps: IntArray, taps: Array, bias: Array) -> Filters:
     """Build ``Filters`` from the taps of ``filters_in_lanes``, their offsets ``steps`` (T,) and the bias (C_out,)."""
     return Filters(steps, taps, even_steps(taps.shape[1], taps.shape[2]), in_lanes(bias))
 
 
 @kernel
-def window_places(rows: int, columns: int, down: int, along: int) -> Array:
+def window_places(rows: int, columns: int, down: int, along: int) -> IntArray:
     """Offsets i·down + j·along of the windows (i, j) in rows × columns, padded to a multiple of four with the first."""
     places = np.zeros((rows * columns + 3) // 4 * 4, np.uintp)
     for i in range(rows):
@@ -132,7 +132,7 @@ def window_places(rows: int, columns: int, down: int, along: int) -> Array:
 
 
 @kernel
-def sum_windows(pixels: Array, first: int, places: Array, filters: Filters, b: int, sums: Array) -> None:
+def sum_windows(pixels: Array, first: int, places: IntArray, filters: Filters, b: int, sums: Array) -> None:
     """sums[p·width + lane] = bias[b, lane] + Σ_t pixels[first + places[p] + steps[t]] · taps[b, t, lane].
 
     pixels (S,), places (P,), sums (P·width,).
@@ -201,7 +201,7 @@ def convolve(windows: Windows, filters: Filters, target: Target, out: Array) -> 
 
 @kernel
 def _sum_gradients(
-    windows: Windows, steps: Array, d_pixels: Array, size: Pair, height: int, lanes: Pair, bands: Pair, d_taps: Array
+    windows: Windows, steps: IntArray, d_pixels: Array, size: Pair, height: int, lanes: Pair, bands: Pair, d_taps: Array
 ) -> None:
     """``_sum_all_gradients`` for one job's taps and a range of bands; ``lanes`` is the first lane and the lanes per pixel."""
     width, columns = d_taps.shape[1], size[1]
@@ -235,7 +235,7 @@ def _sum_biases(d_pixels: Array, count: int, d_bias: Array) -> None:
 
 @parallel_kernel
 def _sum_all_gradients(
-    windows: Windows, steps: Array, taps_at_once: int, d_pixels: Array, size: Pair, height: int, d_taps: Array, d_bias: Array
+    windows: Windows, steps: IntArray, taps_at_once: int, d_pixels: Array, size: Pair, height: int, d_taps: Array, d_bias: Array
 ) -> None:  # fmt: skip
     """d_taps[part, b, t, lane] = Σ over the pixels of a part of pixels[window + steps[t]] · d_pixels[pixel, b·width + lane].
 
@@ -256,7 +256,7 @@ def _sum_all_gradients(
             _sum_gradients(windows, steps[t : t + taps_at_once], d_pixels, size, height, lanes, some, d_some)
 
 
-def filter_gradients(windows: Windows, steps: Array, d_out: Array, d_weights: Array, d_bias: Array) -> None:
+def filter_gradients(windows: Windows, steps: IntArray, d_out: Array, d_weights: Array, d_bias: Array) -> None:
     """d_weights[co, t] = Σ over n, i, j of pixels[window (n, i, j) + steps[t]] · d_out[n, co, i, j]; d_bias[co] = Σ d_out.
 
     steps (T,), d_out (N, C_out, H_out, W_out), d_weights (C_out, T), d_bias (C_out,).

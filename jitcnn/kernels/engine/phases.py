@@ -13,7 +13,7 @@ from math import gcd
 import numpy as np
 
 from ..simd.layouts import padded_planes
-from ..types import Array, Grid, Pair
+from ..types import Array, Grid, IntArray, Pair
 from .depthwise import sum_grouped_rows
 from .flat_rows import fill_up, flat_rows, reach
 from .operands import FlatRow, Target, Windows
@@ -95,7 +95,7 @@ def _along(origin: int, step: int, grid: int, size: int) -> Pair:
 @cache
 def _rotated(
     shape: tuple[int, int, int, int], taps_of: tuple[range, range], grid: Grid, apart: int, pitch: int
-) -> tuple[Array, Array]:
+) -> tuple[IntArray, IntArray]:
     """For the taps (co, kh, kw) of a phase: offsets in the weights, and offsets in the padded d_out.
 
     ``apart`` is the stride between channels of d_out, ``pitch`` between rows.

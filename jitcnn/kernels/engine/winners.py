@@ -16,7 +16,7 @@ from ..memory import empty
 from ..runtime import kernel, parallel_kernel
 from ..simd.layouts import ROOM, planes_of_pixels
 from ..simd.outer import add_runs, add_three_runs
-from ..types import Array, Pair
+from ..types import Array, IntArray, Pair
 from .over_channels import LANES, whole_lanes
 
 # Filters per job: their weight gradients stay in the L1 cache while the images are processed.
@@ -42,7 +42,14 @@ def weights_of_runs(runs: Array, weights: Array) -> None:
 
 @kernel
 def _list_winners(
-    d_out: Array, winners: Array, some: Pair, starts: Array, offset: int, gradients: Array, places: Array, count: int
+    d_out: Array,
+    winners: Array,
+    some: Pair,
+    starts: IntArray,
+    offset: int,
+    gradients: Array,
+    places: IntArray,
+    count: int,
 ) -> int:
     """Append the gradient and window offset of every winner in ``some`` (first, last); return the new count.
 
@@ -59,7 +66,7 @@ def _list_winners(
 
 @kernel
 def _add_to_filters(
-    pixels: Array, pitch: int, starts: Array, d_out: Array, winners: Array, some: Pair, d_runs: Array, d_bias: Array
+    pixels: Array, pitch: int, starts: IntArray, d_out: Array, winners: Array, some: Pair, d_runs: Array, d_bias: Array
 ) -> None:
     """``add_winners_to_filters`` for the filters in ``some`` (first, last)."""
     first, last = some
@@ -95,7 +102,7 @@ def _add_to_filters(
 def add_winners_to_filters(
     pixels: Array,
     pitch: int,
-    starts: Array,
+    starts: IntArray,
     d_out: Array,
     winners: Array,
     d_runs: Array,
@@ -114,7 +121,7 @@ def add_winners_to_filters(
 
 
 @kernel
-def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradients: Array, places: Array) -> None:
+def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradients: Array, places: IntArray) -> None:
     """Sort the winners of one image (C_out, H_out, W_out) by window: gradient, and offset of the filter.
 
     The list of window w is ends[w] … ends[w + 1], in filter order.
@@ -142,7 +149,7 @@ def _sort_winners(d_out: Array, winners: Array, length: int, ends: Array, gradie
 
 @kernel
 def _add_to_windows(
-    starts: Array, d_out: Array, winners: Array, runs: Array, pad: tuple[int, int], size: tuple[int, int], d_x: Array
+    starts: IntArray, d_out: Array, winners: Array, runs: Array, pad: tuple[int, int], size: tuple[int, int], d_x: Array
 ) -> None:
     """``add_winners_to_windows`` for one image: d_out, winners (C_out, H_out, W_out), d_x (C_in, H, W)."""
     _, K_h, length = runs.shape
@@ -166,7 +173,7 @@ def _add_to_windows(
 
 @parallel_kernel
 def add_winners_to_windows(
-    starts: Array, d_out: Array, winners: Array, runs: Array, pad: tuple[int, int], size: tuple[int, int], d_x: Array
+    starts: IntArray, d_out: Array, winners: Array, runs: Array, pad: tuple[int, int], size: tuple[int, int], d_x: Array
 ) -> None:
     """d_x (N, C_in, H, W) = Σ over winners of g · filter, added at the winner's window.
 

@@ -7,13 +7,14 @@ The gradient with respect to the input is the same sum over d_out with every fil
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import prange
 
 from ..runtime import kernel, parallel_kernel
 from ..simd.layouts import channels_last, turn
-from ..types import Array, Grid, Pair
+from ..types import Array, Grid, IntArray, Pair
 from .groups import by_group_forward, by_group_input, by_group_weights
 from .over_channels import JOBS, LANES, even_steps, filters_in_lanes, in_lanes, whole_lanes
 from .winograd_gradients import filter_gradients
@@ -40,7 +41,7 @@ def conv2d_relu_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: 
     _forward(x, weights, bias, grid, 0, out)
 
 
-def _forward(x: Array, weights: Array, bias: Array, grid: Grid, floor: float, out: Array) -> None:
+def _forward(x: Array, weights: Array, bias: Array, grid: Grid, floor: Any, out: Array) -> None:
     C_out, C = weights.shape[:2]
     if x.shape[1] > C:
         by_group_forward(_forward, x, weights, bias, grid, floor, out)
@@ -69,9 +70,9 @@ def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) 
 
 
 @cache
-def _rotated(C_out: int, C_in: int) -> Array:
+def _rotated(C_out: int, C_in: int) -> IntArray:
     """Offsets of the first channel's taps (co, kh, kw) in weights (C_out, C_in, 3, 3), with every filter rotated by 180°."""
-    taps: Array = (np.arange(C_out)[:, None] * (9 * C_in) + np.arange(8, -1, -1)).reshape(-1)
+    taps: IntArray = (np.arange(C_out)[:, None] * (9 * C_in) + np.arange(8, -1, -1)).reshape(-1)
     return taps
 
 
@@ -83,7 +84,7 @@ def _rows_at_once(tiles: Pair) -> int:
 
 @kernel
 def _convolve_some_rows(
-    pixels: Array, size: Pair, filters: Transformed, rows: Pair, some: Pair, floor: float, out: Array
+    pixels: Array, size: Pair, filters: Transformed, rows: Pair, some: Pair, floor: Any, out: Array
 ) -> None:
     """``_convolve_rows`` for a range ``rows`` of tile rows and a range ``some`` of filter blocks."""
     _, C_out, H_out, W_out = out.shape
@@ -125,7 +126,7 @@ def _convolve_some_rows(
 
 @parallel_kernel
 def _convolve_rows(
-    pixels: Array, size: Pair, filters: Transformed, height: int, at_once: int, floor: float, out: Array
+    pixels: Array, size: Pair, filters: Transformed, height: int, at_once: int, floor: Any, out: Array
 ) -> None:
     """pixels (N, ≥ H·W·C), ``size`` is W, C -> out (N, C_out, H_out, W_out).
 
@@ -139,7 +140,7 @@ def _convolve_rows(
         _convolve_some_rows(pixels, size, filters, here, some, floor, out)
 
 
-def _convolve(x: Array, pad: Pair, filters: Array, bias: Array, floor: float, out: Array) -> None:
+def _convolve(x: Array, pad: Pair, filters: Array, bias: Array, floor: Any, out: Array) -> None:
     """x (N, C, H, W), filters (blocks, C·9, width), bias (blocks·width,) -> out (N, C_out, H_out, W_out).
 
     Filters from ``filters_in_lanes``, bias from ``in_lanes``; results are clipped from below at floor.

@@ -17,7 +17,7 @@ from ..simd.layouts import channels_last, turn
 from ..simd.machine import VECTOR_BYTES
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
 from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
-from ..types import Array, Pair
+from ..types import Array, IntArray, Pair
 from .over_channels import BLOCK, JOBS, LANES, even_steps, whole_lanes
 from .winograd_transforms import G, place_apart, transform_rows
 
@@ -31,9 +31,9 @@ class Steps(NamedTuple):
     The number of tiles is that of one partial sum, in whole rows.
     """
 
-    channels: Array
-    tiles: Array
-    gradients: Array
+    channels: IntArray
+    tiles: IntArray
+    gradients: IntArray
 
 
 class Sums(NamedTuple):
@@ -127,7 +127,7 @@ def _sum_gradients(pixels: Array, size: Pair, d_pixels: Array, grid: Pair, steps
 
 @kernel
 def _transform_channel(
-    d_places: Array, b: int, c: int, G2: Array, places: Array, steps: Array, d_weights: Array
+    d_places: Array, b: int, c: int, G2: Array, places: IntArray, steps: IntArray, d_weights: Array
 ) -> None:
     """Add up the parts of one channel and block and write Gᵀ m G -> d_weights[b·width + lane, c, t]."""
     parts, width = d_places.shape[0], d_places.shape[4]
@@ -145,7 +145,7 @@ def _transform_channel(
 
 
 @parallel_kernel
-def _transform_places(d_places: Array, G2: Array, places: Array, steps: Array, d_weights: Array) -> None:
+def _transform_places(d_places: Array, G2: Array, places: IntArray, steps: IntArray, d_weights: Array) -> None:
     """d_places (parts, blocks, 16, ≥ C, width), G2 (12·16,) -> d_weights (C_out, C, 3, 3)."""
     blocks, C = d_places.shape[1], d_weights.shape[1]
     for job in prange(blocks * C):

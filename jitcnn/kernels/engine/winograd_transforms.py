@@ -23,7 +23,7 @@ from ..runtime import kernel
 from ..simd.machine import VECTOR_BYTES
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
 from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
-from ..types import Array, Pair
+from ..types import Array, IntArray, Pair
 from .over_channels import LANES, even_steps, whole_lanes
 
 # Filter transform of 3 taps to 4 values; for a 3×3 filter it is applied along both axes.
@@ -39,14 +39,14 @@ class Transformed(NamedTuple):
 
     factors: Array
     bias: Array
-    tile_steps: Array
-    channel_steps: Array
-    filter_steps: Array
+    tile_steps: IntArray
+    channel_steps: IntArray
+    filter_steps: IntArray
 
 
 @kernel
 def _transform_pixels(
-    pixels: Array, at: int, pitch: int, C: int, half: Array, to: int, apart: int, places: Array
+    pixels: Array, at: int, pitch: int, C: int, half: Array, to: int, apart: int, places: IntArray
 ) -> None:
     """Bᵀ d B of the 4×4 pixels at pixels[at], C values each -> places[to + k·apart …], k in 0 … 16; ``half`` is scratch."""
     lanes, side, down, zero = np.uintp(VECTOR_BYTES // pixels.itemsize), np.uintp(C), np.uintp(pitch), np.uintp(0)
@@ -139,7 +139,9 @@ def multiply_places(transformed: Array, filled: int, filters: Transformed, b: in
 
 
 @kernel
-def _factors(filters: Array, G2: Array, places: Array, steps: Array, filter_steps: Array, factors: Array) -> None:
+def _factors(
+    filters: Array, G2: Array, places: IntArray, steps: IntArray, filter_steps: IntArray, factors: Array
+) -> None:
     """filters (blocks, C·9, width), G2 (16·9,) -> factors (blocks, 16, ≥ C, width), G g Gᵀ of every channel and filter."""
     blocks, _, channels, width = factors.shape
     C = filters.shape[1] // 9

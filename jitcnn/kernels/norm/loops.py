@@ -4,6 +4,8 @@ A channel of the whole batch is a few hundred kilobytes, so it stays in the cach
 normalising it. Sums over an image are in the dtype of x, sums over the batch in double precision.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -17,7 +19,7 @@ def _channel_mean(x: Array, c: int) -> float:
     """Mean of x[:, c]."""
     N, C, H, W = x.shape
     flat, plane = x.ravel(), np.uintp(H * W)
-    total = 0.0
+    total: Any = 0.0  # double precision
     for n in range(N):
         first, part = np.uintp((n * C + c) * H * W), x.dtype.type(0)
         for p in range(plane):
@@ -31,7 +33,7 @@ def _channel_variance(x: Array, c: int, mean: float) -> float:
     """Mean of (x[:, c] - mean)²."""
     N, C, H, W = x.shape
     flat, plane, centre = x.ravel(), np.uintp(H * W), x.dtype.type(mean)
-    total = 0.0
+    total: Any = 0.0  # double precision
     for n in range(N):
         first, part = np.uintp((n * C + c) * H * W), x.dtype.type(0)
         for p in range(plane):
@@ -91,7 +93,8 @@ def _backward_channel(
     flat, d_flat, kept, d_to, d_more = x.ravel(), d_out.ravel(), out.ravel(), d_x.ravel(), d_addend.ravel()
     zero = number(0)
     slope, centre = number(1 / np.sqrt(variance[c] + epsilon)), number(mean[c])
-    d_sum, d_product = 0.0, 0.0
+    d_sum: Any = 0.0
+    d_product: Any = 0.0
     for n in range(N):
         first = np.uintp((n * C + c) * H * W)
         part_sum, part_product = zero, zero

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..runtime import kernel
-from ..types import Array
+from ..types import Array, IntArray
 from .machine import MOST_VECTORS, VECTOR_BYTES
 from .tiles import add_outer, load_tile, store_tile
 
@@ -24,8 +24,8 @@ class Numbers(NamedTuple):
 
     array: Array
     first: Any
-    places: Array
-    steps: Array
+    places: IntArray
+    steps: IntArray
 
 
 class Runs(NamedTuple):
@@ -33,7 +33,7 @@ class Runs(NamedTuple):
 
     array: Array
     first: Any
-    steps: Array
+    steps: IntArray
     length: int
 
 
@@ -90,7 +90,7 @@ def _run_kernel(vectors: int) -> Callable[..., Any]:
     """Compile ``add_runs`` for a number of vectors."""
 
     @kernel
-    def add_run(factors: Array, count: int, row: Array, places: Array, offset: int, sums: Array, at: int) -> None:
+    def add_run(factors: Array, count: int, row: Array, places: IntArray, offset: int, sums: Array, at: int) -> None:
         tile = load_tile(sums, at, at, 1, vectors)
         for k in range(np.uintp(count)):
             tile = add_outer(tile, factors, (k,), row, places[k] + offset)
@@ -104,7 +104,7 @@ _add_run_1, _add_run_3, _add_run_6, _add_run_12 = _run_kernel(1), _run_kernel(3)
 
 @kernel
 def add_runs(
-    factors: Array, count: int, row: Array, places: Array, offset: int, length: int, sums: Array, at: int
+    factors: Array, count: int, row: Array, places: IntArray, offset: int, length: int, sums: Array, at: int
 ) -> None:
     """sums[at + j] += Σ_k factors[k] · row[places[k] + offset + j], for k in 0 … count, j in 0 … length, a multiple of 16.
 
@@ -129,7 +129,7 @@ def add_runs(
 
 @kernel
 def add_three_runs(
-    factors: Array, count: int, row: Array, places: Array, pitch: int, length: int, sums: Array, at: int
+    factors: Array, count: int, row: Array, places: IntArray, pitch: int, length: int, sums: Array, at: int
 ) -> None:
     """``add_runs`` for three short runs at once, ``pitch`` apart in ``row`` and ``length`` apart in ``sums``.
 

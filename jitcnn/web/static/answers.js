@@ -6,7 +6,7 @@ import { sheet } from "jitcnn/planes.js";
 
 const TITLES = { centred: "Centred by mass, like the training images", drawn: "As drawn" };
 
-export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)}%`;
 
 // A bar for a value from 0 to 1.
 export function track(share, isBaseline) {

@@ -41,3 +41,6 @@ export function spoken(number) {
   const text = size >= 1e-3 && size < 1e5 ? String(Number(number.toPrecision(4))) : number.toExponential(2);
   return text.replace("-", "−");
 }
+
+// Text with its first letter in upper case.
+export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -46,7 +46,7 @@ export class Layers {
       const scale = low < 0
         ? { low: zero - Math.max(zero, 255 - zero), high: zero + Math.max(zero, 255 - zero), scale: "signed" }
         : { low: 0, high: 255, scale: "magnitude" };
-      range.textContent = `${spoken(low)} to ${spoken(high)}`;
+      range.textContent = `values ${spoken(low)} to ${spoken(high)}`;
       sheet(canvas, Array.from({ length: C }, (_, c) => plane({ shape: [C, H, W], data: values }, c)), 16, scale);
       const zoom = Math.max(1, Math.min(4, Math.floor(900 / canvas.width), Math.ceil(56 / H)));
       canvas.style.width = `${canvas.width * zoom}px`;
@@ -62,6 +62,6 @@ export class Layers {
     sheet(canvas, [{ H, W, data: padded }], 1);
     canvas.style.width = `${W * (data.length > 256 ? 5 : 10)}px`;
     const [low, high] = data.reduce(([l, h], number) => [Math.min(l, number), Math.max(h, number)], [Infinity, -Infinity]);
-    range.textContent = `${spoken(low)} to ${spoken(high)}`;
+    range.textContent = `values ${spoken(low)} to ${spoken(high)}`;
   }
 }

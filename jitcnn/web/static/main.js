@@ -56,7 +56,7 @@ async function begin() {
   fillChoice(by("scope-layer"), net.lenses.map(({ place, label }) => [place, `${place} ${label}`]));
   fillChoice(by("scope-label"), [["", "predicted class"], ...net.classes.map((name, k) => [k, name])]);
   const latestScope = new Latest("magnify", (found) => {
-    const hint = found.loss < 0.01 ? "gradients almost zero, choose another class" : "the gradients are of this loss";
+    const hint = found.loss < 0.01 ? "the gradients are almost zero; choose another class" : "the gradients are of this loss";
     by("scope-loss").textContent = `Loss ${spoken(found.loss)} for class ${net.classes[found.label]}: ${hint}`;
     scope.show(unpackAll(found));
   }, complain);

@@ -1,6 +1,6 @@
 // The microscope: input, filter and output of a layer; click a value to see the terms of its sum.
 
-import { plane, spoken } from "jitcnn/arrays.js";
+import { capitalised, plane, spoken } from "jitcnn/arrays.js";
 import { element } from "jitcnn/elements.js";
 import { PlaneView } from "jitcnn/planes.js";
 import * as micro from "jitcnn/microscope.js";
@@ -21,8 +21,8 @@ export class Scope {
       output: new PlaneView("output", (row, column) => this.#selectOutput(row, column)),
       matrix: new PlaneView("im2col matrix", (row, column) => this.#selectCell(row, column)),
     };
-    this.co = this.#stepper("output channel", () => this.#draw());
-    this.ci = this.#stepper("input channel", () => this.#draw());
+    this.co = this.#stepper("Output channel", () => this.#draw());
+    this.ci = this.#stepper("Input channel", () => this.#draw());
     this.toggle = element("button", "", "toggle");
     this.toggle.type = "button";
     this.toggle.addEventListener("click", () => {
@@ -126,17 +126,18 @@ export class Scope {
   #draw() {
     const s = this.s;
     const [co, ci] = [this.co.value, this.#channel];
-    const d = this.gradients ? "gradient of the " : "";
+    const titled = (text) => (this.gradients ? `Gradient of ${text}` : capitalised(text));
+    const the = this.gradients ? "the " : "";
     const size = (array) => array.shape.slice(-2).join("×");
     this.toggle.textContent = this.gradients ? "Show values" : "Show gradients";
     this.toggle.setAttribute("aria-pressed", String(this.gradients));
-    this.views.input.show(plane(this.gradients ? s.d_x : s.x, ci), `${d}input, channel ${ci}, ${size(s.x)}`);
+    this.views.input.show(plane(this.gradients ? s.d_x : s.x, ci), titled(`${the}input, channel ${ci}, ${size(s.x)}`));
     const out = this.gradients ? s.d_out : s.out;
-    if (this.#isRow) this.views.output.show({ H: 1, W: out.shape[0], data: out.data }, `${d}output, all ${out.shape[0]} channels of 1×1`);
-    else this.views.output.show(plane(out, co), `${d}output, channel ${co}, ${size(out)}`);
+    if (this.#isRow) this.views.output.show({ H: 1, W: out.shape[0], data: out.data }, titled(`${the}output, all ${out.shape[0]} channels, 1×1 each`));
+    else this.views.output.show(plane(out, co), titled(`${the}output, channel ${co}, ${size(out)}`));
     if (s.kind === "conv") {
       const filters = this.gradients ? s.d_weights : s.weights;
-      this.views.filter.show(plane(filters, co, this.ci.value), `${d}filter ${co}, channel ${this.ci.value}, ${size(s.weights)}`);
+      this.views.filter.show(plane(filters, co, this.ci.value), titled(`filter ${co}, channel ${this.ci.value}, ${size(s.weights)}`));
     }
     this.#drawMatrix();
     const at = this.selection;
@@ -218,8 +219,8 @@ export class Scope {
     const winner = found.terms.find((t) => t.wins);
     if (winner) this.views.input.mark(winner.ih, winner.iw, 1, 1, "winner");
     const route = winner
-      ? `The maximum at [${c}, ${winner.ih}, ${winner.iw}] receives the whole gradient ${spoken(found.dOut)}, all others zero.`
-      : `Each of the ${found.terms.length} pixels receives an equal share of the gradient ${spoken(found.dOut)}.`;
+      ? `The maximum at [${c}, ${winner.ih}, ${winner.iw}] receives the whole gradient, ${spoken(found.dOut)}; the others receive zero.`
+      : `Each of the ${found.terms.length} pixels receives an equal share of the gradient, ${spoken(found.dOut)}.`;
     this.#tell(`out[${c}, ${oh}, ${ow}] = ${winner ? "max" : "mean"} of the window`, route, found, [
       ["x at", (t) => `[${c}, ${t.ih}, ${t.iw}]`], ["x", (t) => (t.outside ? "padding" : spoken(t.x)) + (t.wins ? " ← maximum" : "")],
       ["gradient", (t) => spoken(t.gradient)],
@@ -232,7 +233,7 @@ export class Scope {
     for (const [name, value] of [["terms", terms.length], ...extra, ["sum by hand", sum], ["engine", engine]]) {
       const number = element("output", name === "terms" ? String(value) : spoken(value), name.replaceAll(" ", "-"));
       number.dataset.number = value;
-      sums.append(element("span", `${name} `), number, " ");
+      sums.append(element("span", `${capitalised(name)} `), number, " ");
     }
     const list = element("table");
     const head = list.createTHead().insertRow();

@@ -1,7 +1,7 @@
 // Start, pause, stop and monitor training from the page.
 
 import { ask } from "jitcnn/api.js";
-import { plane, spoken, unpack } from "jitcnn/arrays.js";
+import { capitalised, plane, spoken, unpack } from "jitcnn/arrays.js";
 import { chart } from "jitcnn/chart.js";
 import { element } from "jitcnn/elements.js";
 import { rangeOf, sheet } from "jitcnn/planes.js";
@@ -71,12 +71,12 @@ export class Training {
       state.status, state.message, `epoch ${state.epoch}`, `step ${state.step.toLocaleString("en")}`,
       state.images_per_second > 0 && `${Math.round(state.images_per_second).toLocaleString("en")} images/s`,
       `learning rate ${spoken(state.learning_rate)}`, loss && `loss ${spoken(loss[1])}`,
-      accuracy && `accuracy ${(100 * accuracy[1]).toFixed(1)} % on 500 test images`,
+      accuracy && `accuracy ${(100 * accuracy[1]).toFixed(1)}% on 500 test images`,
     ];
-    by("training-status").textContent = facts.filter(Boolean).join(" · ");
+    by("training-status").textContent = capitalised(facts.filter(Boolean).join(" · "));
     by("training-status").dataset.status = state.status;
     chart(by("loss-chart"), state.losses, (y) => spoken(Number(y.toPrecision(2))));
-    chart(by("accuracy-chart"), state.accuracies, (y) => `${Math.round(100 * y)} %`, 1);
+    chart(by("accuracy-chart"), state.accuracies, (y) => `${Math.round(100 * y)}%`, 1);
     if (state.version === this.version) return;
     this.version = state.version;
     this.#showFilters(state.filters);
@@ -88,8 +88,8 @@ export class Training {
       ...filters.map(({ name, weights, gradient }) => {
         const both = element("div");
         both.append(
-          this.#figure(`${name}: filters, input channel 0`, weights),
-          this.#figure("gradients of the last step", gradient),
+          this.#figure(`Filters of layer ${name.replace(/\.weights$/, "")}, input channel 0`, weights),
+          this.#figure("Gradients at the last step", gradient),
         );
         return both;
       }),
@@ -103,7 +103,7 @@ export class Training {
     const array = unpack(planes);
     const range = rangeOf(array.data);
     sheet(canvas, Array.from({ length: array.shape[0] }, (_, c) => plane(array, c)), 8, range);
-    said.textContent += `, ±${spoken(range.high)}`;
+    said.textContent += ` (±${spoken(range.high)})`;
     figure.append(said, canvas);
     return figure;
   }

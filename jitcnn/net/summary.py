@@ -1,12 +1,13 @@
 """Model summary: a table with one row per layer and the activation that follows it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from ..kernels.engine.plan import Plan
+from ..layers import Layer
+from ..shapes import Shape, Window, receptive_field
 from .fusion import Step, layers_of
-from .kernels.engine.plan import Plan
-from .layers import Layer
-from .shapes import Shape, Window, receptive_field
 
 HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
 LEGEND = (
@@ -141,6 +142,20 @@ def summary_text(rows: list[Row], batch_size: int = 64) -> str:
     ]
     rule = "-" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], LEGEND.format(batch_size=batch_size)])
+
+
+def summary_record(name: str, input_shape: Shape | None, rows: Sequence[Row], batch_size: int) -> dict[str, Any]:
+    """The table as plain values: totals, and one entry per layer."""
+    last = total(rows)
+    return {
+        "name": name,
+        "input_shape": input_shape,
+        "parameters": last.parameter_count,
+        "multiply_adds": last.multiply_adds,
+        "activation_bytes": last.activation_bytes,
+        "batch_size": batch_size,
+        "layers": [asdict(row) | {"plans": {name: plan._asdict() for name, plan in row.plans.items()}} for row in rows],
+    }
 
 
 def times(sizes: Iterable[int] | None) -> str:

@@ -39,11 +39,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ConfigError, JitCNNError, ShapeError, did_you_mean
-from .initializers import Seed
-from .layers import LAYERS, Layer
-from .layers.base import check_count
-from .shapes import IntOrPair, Padding, Shape
+from ..errors import ConfigError, JitCNNError, ShapeError, did_you_mean
+from ..initializers import Seed
+from ..layers import LAYERS, Layer
+from ..layers.base import check_count
+from ..shapes import IntOrPair, Padding, Shape
 
 LONGEST_TEXT, LONGEST_LINE = 1 << 16, 1000  # VGG-19 has 3,113; tomllib is quadratic in the dots of a key
 KEYS = ("name", "input_shape", "classes", "layer")
@@ -251,7 +251,7 @@ def _inferred(one: LayerDescription, shape: Shape | None) -> dict[str, int]:
     return {axis: size for axis, size in zip(axes, shape, strict=False) if axis in LAYERS[one.kind].config_names}
 
 
-def describe(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> str:
+def to_toml(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> str:
     """The architecture as TOML: the inverse of ``parse_net``.
 
     Raises

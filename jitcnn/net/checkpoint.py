@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import CheckpointError
-from .files import atomic_write
+from ..errors import CheckpointError
+from ..support.files import atomic_write
 
 HEADER, CHECKSUM = "header", "sha256"
 HEADER_BYTES = 1 << 24  # more than any training run needs; limits the text to parse

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, Self
 
+from ..errors import CheckpointError, JitCNNError
+from ..functional.checks import FLOATS
+from ..initializers import Blank
+from ..layers import Layer
+from ..support.versions import versions
 from .architecture import build_layers, net_of_format_1, parse_net
 from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
-from .errors import CheckpointError, JitCNNError
-from .functional.checks import FLOATS
-from .initializers import Blank
-from .layers import Layer
 from .model_arrays import ModelArrays
-from .versions import versions
 
 FORMAT = 4  # 1 stored the layers as JSON; 2 had no checksum; 3 had other names in BatchNorm2D
 TRAINING = "training."  # prefix of the arrays that belong to a training run and not to the model

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ..support.renamed import warn_renamed
 from .model_file import ModelFile
-from .renamed import warn_renamed
 
 
 class OldNames(ModelFile):

@@ -1,23 +1,22 @@
 """``CNN``: a sequential network, with forward and backward pass."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from .architecture import NetDescription, build_layers, describe, parse_net
-from .arrays import Array, IntArray
-from .errors import ConfigError, DataError, ShapeError
-from .functional import softmax
-from .functional.checks import float_arrays
-from .functional.pixels import normalise
+from ..errors import ConfigError, DataError, ShapeError
+from ..functional import softmax
+from ..functional.checks import float_arrays
+from ..functional.pixels import normalise
+from ..initializers import Seed
+from ..layers import Layer, Softmax
+from ..shapes import Shape
+from ..support.arrays import Array, IntArray
+from .architecture import NetDescription, build_layers, parse_net, to_toml
 from .fusion import Step, fuse
-from .initializers import Seed
-from .layers import Layer, Softmax
 from .old_names import OldNames
-from .shapes import Shape
-from .summary import Row, summary_rows, summary_text, total
+from .summary import Row, summary_record, summary_rows, summary_text, total
 from .tape import Tape, check_shared
 
 PREPARATIONS = ("ink", "fill", "crop")
@@ -219,7 +218,11 @@ class CNN(OldNames):
         self.steps()  # resets the memory estimate if a layer was changed
         if self._image_bytes is None:
             self._image_bytes = total(self.summary_rows()).activation_bytes or 0
-        return min(EVALUATION_BATCH, max(1, EVALUATION_BYTES // self._image_bytes)) if self._image_bytes else EVALUATION_BATCH
+        return (
+            min(EVALUATION_BATCH, max(1, EVALUATION_BYTES // self._image_bytes))
+            if self._image_bytes
+            else EVALUATION_BATCH
+        )
 
     def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
         """Probability of each class, in evaluation mode (running statistics, no dropout).
@@ -255,23 +258,11 @@ class CNN(OldNames):
 
     def summary_record(self, batch_size: int = 64) -> dict[str, Any]:
         """The summary as plain values: one row per layer, and the totals."""
-        rows = self.summary_rows(batch_size)
-        last = total(rows)
-        return {
-            "name": self.name,
-            "input_shape": self.input_shape,
-            "parameters": last.parameter_count,
-            "multiply_adds": last.multiply_adds,
-            "activation_bytes": last.activation_bytes,
-            "batch_size": batch_size,
-            "layers": [
-                asdict(row) | {"plans": {name: plan._asdict() for name, plan in row.plans.items()}} for row in rows
-            ],
-        }
+        return summary_record(self.name, self.input_shape, self.summary_rows(batch_size), batch_size)
 
     def to_toml(self) -> str:
         """The architecture as TOML; ``CNN.from_toml`` builds the same model with fresh weights."""
-        return describe(self.name, self.input_shape, self.layers)
+        return to_toml(self.name, self.input_shape, self.layers)
 
     @classmethod
     def from_toml(

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .arrays import Array
-from .errors import ConfigError
+from ..errors import ConfigError
+from ..layers import Layer
+from ..support.arrays import Array
 from .fusion import Step, layers_of
-from .layers import Layer
 
 
 class Tape:

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from . import functional
-from .arrays import Array, IntArray
-from .functional.checks import FUSING
-from .functional.conv_setup import conv_relu_pool_plans
-from .kernels.engine.plan import Plan, can_fuse
-from .kernels.types import Grid
-from .layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
-from .layers.norm import Saved
-from .layers.passes import Gradients, Pass, Pulled
-from .shapes import Shape
+from .. import functional
+from ..functional.checks import FUSING
+from ..functional.conv_setup import conv_relu_pool_plans
+from ..kernels.engine.plan import Plan, can_fuse
+from ..kernels.types import Grid
+from ..layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
+from ..layers.norm import Saved
+from ..layers.passes import Gradients, Pass, Pulled
+from ..shapes import Shape
+from ..support.arrays import Array, IntArray
 
 
 class FusedBlock(Pass, ABC):

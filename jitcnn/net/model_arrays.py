@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from .arrays import Array
-from .layers import Layer
-from .optim import SGD
+from ..layers import Layer
+from ..optim import SGD
+from ..support.arrays import Array
 
 Thing = TypeVar("Thing")
 

@@ -1,0 +1,1 @@
+"""What every room uses: array types, atomic files, deferred interrupts, deprecated names, versions."""

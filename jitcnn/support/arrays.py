@@ -1,0 +1,5 @@
+"""Array types used throughout the package."""
+
+from ..kernels.types import Array, IntArray
+
+__all__ = ["Array", "IntArray"]
