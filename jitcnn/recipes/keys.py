@@ -45,11 +45,10 @@ _TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
     "an integer of at least 1": (_is_count, ("epochs", "batch_size")),
     "a number": (
         is_number,
-        ("label_smoothing", "average", "learning_rate", "momentum", "weight_decay", "epsilon", "factor", "floor",
-         "warm_up", "warm_up_epochs"),
+        ("label_smoothing", "average", "factor", "floor", "warm_up", "warm_up_epochs"),
     ),
-    "a list of numbers": (_are_numbers, ("betas", "milestones", "milestone_epochs")),
-    "true or false": (lambda value: isinstance(value, bool), ("normalise", "baseline", "nesterov", "decoupled", "decay_bias")),
+    "a list of numbers": (_are_numbers, ("milestones", "milestone_epochs")),
+    "true or false": (lambda value: isinstance(value, bool), ("normalise", "baseline")),
     "a string": (lambda value: isinstance(value, str), ("name", "description", "model", "kind")),
     "a name or a list of names": (_are_names, ("dataset",)),
     "a table": (_is_table, ("optimizer", "schedule", "augment")),
@@ -57,11 +56,18 @@ _TYPES: dict[str, tuple[Callable[[object], bool], tuple[str, ...]]] = {
 _TYPE_OF = {key: (wanted, is_right) for wanted, (is_right, keys) in _TYPES.items() for key in keys}
 
 
-def check_type(key: str, value: object) -> None:
-    """Raise ConfigError unless the value has the type of the key."""
-    wanted, is_right = _TYPE_OF[key]
+def check_type(key: str, value: object, default: object = None) -> None:
+    """Raise ConfigError unless the value has the type of the key, or of the default that a constructor gives it."""
+    wanted, is_right = _TYPE_OF[key] if default is None else _type_like(default)
     if not is_right(value):
         raise ConfigError(f"{key} must be {wanted}, got {value!r}.")
+
+
+def _type_like(default: object) -> tuple[str, Callable[[object], bool]]:
+    """What a setting must be, judged by its default."""
+    if isinstance(default, bool):
+        return "true or false", lambda value: isinstance(value, bool)
+    return ("a list of numbers", _are_numbers) if isinstance(default, tuple) else ("a number", is_number)
 
 
 def check_keys(where: str, settings: Mapping[str, Any], known: list[str]) -> None:
@@ -84,8 +90,8 @@ def whole_optimizer(given: Table) -> Table:
     settings = {name: parameter.default for name, parameter in signature(OPTIMIZERS[kind]).parameters.items()}
     check_keys(f"[optimizer] of kind {kind}", given, ["kind", *settings])
     whole = {"kind": kind, **{key: given.get(key, default) for key, default in settings.items()}}
-    for key, value in whole.items():
-        check_type(key, value)
+    for key, default in settings.items():
+        check_type(key, whole[key], default)
     whole = {key: [*value] if isinstance(value, tuple) else value for key, value in whole.items()}
     OPTIMIZERS[kind](**{key: whole[key] for key in settings})  # the constructor checks the ranges
     return whole
