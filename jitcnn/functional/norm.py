@@ -50,7 +50,7 @@ def batch_norm2d(
     -------
     out : ndarray of the shape of x
     statistics : Statistics
-        The statistics used, with the biased variance.
+        The statistics used, with the biased variance; those of the batch are in float64.
 
     Raises
     ------
@@ -75,11 +75,11 @@ def batch_norm2d(
                 f"batch_norm2d expects more than one value per channel in training, got x of shape {x.shape}: "
                 "a single value has no variance; use a larger batch."
             )
-        running = Statistics(np.empty(len(scale), x.dtype), np.empty(len(scale), x.dtype), of_batch=True)
+        running = Statistics(np.empty(len(scale)), np.empty(len(scale)), of_batch=True)
     out = empty(x.shape, x.dtype)
     more = np.empty((0, 0, 0, 0), x.dtype) if addend is None else addend
     settings = groups.Settings(scale, shift, epsilon, running.of_batch, relu)
-    statistics = groups.Statistics(running.mean, running.variance)
+    statistics = _in_double_precision(running)
     windows, arguments = Windows((x.shape[2], x.shape[3])), (x, more, settings, statistics, out)
     call_on_planes("batch_norm2d", NORM_IMPLEMENTATIONS, "batch_norm_forward", x, windows, impl, *arguments)
     return out, running
@@ -125,8 +125,15 @@ def batch_norm2d_backward(
     d_x, d_addend = empty(x.shape, x.dtype), empty(x.shape if added else (0, 0, 0, 0), x.dtype)
     d_scale, d_shift = np.empty_like(scale), np.empty_like(scale)
     settings = groups.Settings(scale, scale, epsilon, statistics.of_batch, relu)  # the shift is not needed
-    found, gradients = groups.Statistics(*statistics[:2]), groups.Gradients(d_x, d_addend, d_scale, d_shift)
+    found, gradients = _in_double_precision(statistics), groups.Gradients(d_x, d_addend, d_scale, d_shift)
     windows, arguments = Windows((x.shape[2], x.shape[3])), (d_out, x, out, settings, found, gradients)
     name = "batch_norm2d_backward"
     call_on_planes(name, NORM_IMPLEMENTATIONS, "batch_norm_backward", x, windows, impl, *arguments)
     return d_x, d_addend if added else None, d_scale, d_shift
+
+
+def _in_double_precision(statistics: Statistics) -> groups.Statistics:
+    """In float32 the mean of a channel far from 0 would be rounded by more than its deviations."""
+    return groups.Statistics(
+        statistics.mean.astype(np.float64, copy=False), statistics.variance.astype(np.float64, copy=False)
+    )

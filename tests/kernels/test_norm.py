@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from compare import assert_close
 
+from jitcnn.functional import batch_norm2d, batch_norm2d_backward
 from jitcnn.kernels.norm import loops as norm_loops
 from jitcnn.kernels.norm import naive as norm_naive
 from jitcnn.kernels.norm.groups import Gradients, Settings, Statistics
@@ -51,3 +52,32 @@ def test_variance_is_accurate_for_a_large_mean(rng):
     settings = Settings(one, one, 1e-5, True, False)
     norm_loops.batch_norm_forward(x, none, settings, Statistics(mean, variance), np.empty_like(x))
     assert variance[0] == pytest.approx(x.astype(np.float64).var(), rel=1e-4)
+
+
+CHANNELS = {
+    "constant 100.1": lambda rng, shape: np.full(shape, 100.1),
+    "constant 1e7": lambda rng, shape: np.full(shape, 1e7),
+    "constant 1e30": lambda rng, shape: np.full(shape, 1e30),
+    "around 1e4": lambda rng, shape: 1e4 + rng.standard_normal(shape),
+    "around 1e6": lambda rng, shape: 1e6 + rng.standard_normal(shape),
+    "tiny": lambda rng, shape: 1e-20 * rng.standard_normal(shape),
+    "huge": lambda rng, shape: 1e25 * rng.standard_normal(shape),
+}
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_float32_keeps_its_digits_far_from_zero(channel, rng):
+    """Against the formula in float64 around the exact mean; folding the offset into the product loses up to all digits."""
+    x = CHANNELS[channel](rng, (8, 1, 16, 15)).astype(np.float32)
+    gamma, beta, d_out = np.float32([1.5]), np.float32([0.25]), rng.standard_normal(x.shape).astype(np.float32)
+    out, statistics = batch_norm2d(x, gamma, beta)
+    d_x, _, d_gamma, d_beta = batch_norm2d_backward(d_out, x, out, gamma, statistics)
+    centred = x.astype(np.float64) - float(x[0, 0, 0, 0])
+    centred -= centred.mean()
+    deviation = np.sqrt((centred**2).mean() + 1e-5)
+    normalised, d = centred / deviation, d_out.astype(np.float64)
+    np.testing.assert_allclose(out, 1.5 * normalised + 0.25, rtol=1e-5, atol=2e-6)
+    expected = 1.5 / deviation * (d - d.mean() - normalised * (d * normalised).mean())
+    np.testing.assert_allclose(d_x, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    np.testing.assert_allclose(d_gamma, (d * normalised).sum(), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(d_beta, d.sum(), rtol=1e-4, atol=1e-3)

@@ -25,15 +25,19 @@ def group_norm_forward(x: Array, gamma: Array, beta: Array, eps: float, mean: Ar
                 for iw in range(W):
                     sums[iw] += x[n, c, ih, iw]
             total += sums.sum()
-        centre = number(total / (C_group * H * W))
-        total = 0.0
+        estimate = number(total / (C_group * H * W))
+        missed, squares = 0.0, 0.0  # by the estimate: far from 0, the sum above has few digits
         for c in range(g * C_group, (g + 1) * C_group):
-            sums = np.zeros(W, x.dtype)
+            sums, sums_of_squares = np.zeros(W, x.dtype), np.zeros(W, x.dtype)
             for ih in range(H):
                 for iw in range(W):
-                    sums[iw] += (x[n, c, ih, iw] - centre) * (x[n, c, ih, iw] - centre)
-            total += sums.sum()
-        factor = number(1 / np.sqrt(total / (C_group * H * W) + eps))
+                    sums[iw] += x[n, c, ih, iw] - estimate
+                    sums_of_squares[iw] += (x[n, c, ih, iw] - estimate) * (x[n, c, ih, iw] - estimate)
+            missed += sums.sum()
+            squares += sums_of_squares.sum()
+        missed /= C_group * H * W
+        centre = number(estimate + missed)
+        factor = number(1 / np.sqrt(max(squares / (C_group * H * W) - missed * missed, 0.0) + eps))
         mean[n, g], scale[n, g] = centre, factor
         for c in range(g * C_group, (g + 1) * C_group):
             for ih in range(H):

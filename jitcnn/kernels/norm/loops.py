@@ -15,36 +15,60 @@ from .groups import Gradients, Settings, Statistics
 
 
 @kernel
-def _channel_mean(x: Array, c: int) -> float:
-    """Mean of x[:, c]."""
+def _channel_statistics(x: Array, c: int) -> tuple[float, float]:
+    """Mean and biased variance of x[:, c].
+
+    The variance is summed around a first estimate of the mean and corrected by what that estimate missed, so that a channel
+    that is far from 0, or constant, keeps all its digits (Chan, Golub and LeVeque 1983, The American Statistician 37).
+    """
     N, C, H, W = x.shape
-    flat, plane = x.ravel(), np.uintp(H * W)
-    total: Any = 0.0  # double precision
+    flat, plane, zero = x.ravel(), np.uintp(H * W), x.dtype.type(0)
+    total: Any = 0.0
     for n in range(N):
-        first, part = np.uintp((n * C + c) * H * W), x.dtype.type(0)
+        first, part = np.uintp((n * C + c) * H * W), zero
         for p in range(plane):
             part += flat[first + p]
         total += part
-    return float(total / (N * H * W))
-
-
-@kernel
-def _channel_variance(x: Array, c: int, mean: float) -> float:
-    """Mean of (x[:, c] - mean)²."""
-    N, C, H, W = x.shape
-    flat, plane, centre = x.ravel(), np.uintp(H * W), x.dtype.type(mean)
-    total: Any = 0.0  # double precision
+    estimate = x.dtype.type(total / (N * H * W))
+    missed: Any = 0.0
+    squares: Any = 0.0
     for n in range(N):
-        first, part = np.uintp((n * C + c) * H * W), x.dtype.type(0)
-        for p in range(plane):
-            part += (flat[first + p] - centre) * (flat[first + p] - centre)
-        total += part
-    return float(total / (N * H * W))
+        first, part, part_squares = np.uintp((n * C + c) * H * W), zero, zero
+        for p in range(first, first + plane):
+            deviation = flat[p] - estimate
+            part += deviation
+            part_squares += deviation * deviation
+        missed += part
+        squares += part_squares
+    missed /= N * H * W
+    variance = squares / (N * H * W) - missed * missed
+    if variance < np.inf:  # numba folds np.isfinite under reassoc
+        return estimate + missed, max(variance, 0.0)
+    return _wide_statistics(x, c)  # type: ignore[no-any-return]
 
 
 @kernel
-def _normalise(x: Array, c: int, factor: float, offset: float, addend: Array, relu: bool, out: Array) -> None:
-    """out[:, c] = factor · x[:, c] + offset (+ addend[:, c]), then ReLU if ``relu``."""
+def _wide_statistics(x: Array, c: int) -> tuple[float, float]:
+    """``_channel_statistics`` in double precision, for channels whose sums overflow in single."""
+    (N, _, H, W), estimate, missed, squares = x.shape, 0.0, 0.0, 0.0
+    for n in range(N):
+        for h in range(H):
+            for w in range(W):
+                estimate += np.float64(x[n, c, h, w]) / (N * H * W)
+    for n in range(N):
+        for h in range(H):
+            for w in range(W):
+                deviation = np.float64(x[n, c, h, w]) - estimate
+                missed += deviation / (N * H * W)
+                squares += deviation * deviation / (N * H * W)
+    return estimate + missed, max(squares - missed * missed, 0.0)
+
+
+@kernel
+def _normalise(
+    x: Array, c: int, factor: float, centre: Any, offset: float, addend: Array, relu: bool, out: Array
+) -> None:
+    """out[:, c] = factor · (x[:, c] - centre) + offset (+ addend[:, c]), then ReLU if ``relu``."""
     N, C, H, W = x.shape
     flat, more, to, plane = x.ravel(), addend.ravel(), out.ravel(), np.uintp(H * W)
     number = x.dtype.type
@@ -53,11 +77,11 @@ def _normalise(x: Array, c: int, factor: float, offset: float, addend: Array, re
         first = np.uintp((n * C + c) * H * W)
         if len(more):
             for p in range(first, first + plane):
-                value = slope * flat[p] + start + more[p]
+                value = slope * (flat[p] - centre) + start + more[p]
                 to[p] = floor if value < floor else value
         else:
             for p in range(first, first + plane):
-                value = slope * flat[p] + start
+                value = slope * (flat[p] - centre) + start
                 to[p] = floor if value < floor else value
 
 
@@ -67,10 +91,9 @@ def _forward_channel(x: Array, addend: Array, settings: Settings, c: int, statis
     scale, shift, epsilon, training, relu = settings
     mean, variance = statistics
     if training:
-        mean[c] = _channel_mean(x, c)
-        variance[c] = _channel_variance(x, c, mean[c])
-    factor = scale[c] / np.sqrt(variance[c] + epsilon)
-    _normalise(x, c, factor, shift[c] - factor * mean[c], addend, relu, out)
+        mean[c], variance[c] = _channel_statistics(x, c)
+    factor, centre = scale[c] / np.sqrt(variance[c] + epsilon), x.dtype.type(mean[c])
+    _normalise(x, c, factor, centre, shift[c] - factor * (mean[c] - centre), addend, relu, out)
 
 
 @parallel_kernel
@@ -105,10 +128,12 @@ def _backward_channel(
             part_product += g * ((flat[p] - centre) * slope)
         d_sum += part_sum
         d_product += part_product
+    d_product -= (mean[c] - centre) * slope * d_sum  # the centre is the mean, rounded
     d_scale[c] = d_product
     d_shift[c] = d_sum
     # In training, mean and variance depend on x: subtract the mean of g, and its component along the normalised x.
-    common, along = number(d_sum / count if training else 0), number(d_product / count if training else 0)
+    mean_term, along = (d_sum / count, number(d_product / count)) if training else (0.0, zero)
+    common = number(mean_term - (mean[c] - centre) * slope * along)
     factor = number(scale[c]) * slope
     for n in range(N):
         first = np.uintp((n * C + c) * H * W)
