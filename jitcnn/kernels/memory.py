@@ -6,9 +6,10 @@ references, so nothing large is allocated after the first step. Memory is only r
 its array is gone, so an array in use is never overwritten.
 """
 
+import os
 import sys
 from math import prod
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ LINE = 64  # bytes per cache line; a vector that crosses two lines is read twice
 SMALL = 1 << 16  # bytes below which the system's allocator is as fast
 MOST_IDLE = 1 << 27  # maximum bytes of unused blocks kept
 
-_lock = Lock()
+_lock = RLock()
 _blocks: list[NDArray[np.uint8]] = []  # most recently used last
+if hasattr(os, "register_at_fork"):  # a child must not inherit the lock from a thread that it lacks
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

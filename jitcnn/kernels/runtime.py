@@ -5,7 +5,7 @@ Threads
     down many times over. On x86-64 we therefore use numba's ``tbb`` layer, which sleeps when idle,
     launches a kernel in about 2 µs and can be called from several Python threads; the ``tbb`` wheel
     is a dependency there. Other platforms use OpenMP with passive waiting. ``NUMBA_THREADING_LAYER``
-    overrides the choice. The BLAS runs on one thread, see ``blas``.
+    overrides the choice. The BLAS runs on one thread, see ``blas``. Forks and Python threads: see ``pools``.
 Cache
     numba detects an edited file, but not an edit in a file it calls into, and its cache fails when both
     the package and HOME are read-only. The cache is therefore stored in the user's cache folder under a
@@ -86,7 +86,8 @@ import numba  # noqa: E402  (the environment above must be set first)
 from llvmlite import binding  # noqa: E402
 from numba.core import caching, event  # noqa: E402
 from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
-from numba.np.ufunc import parallel  # noqa: E402
+
+from . import pools  # noqa: E402
 
 _CONFIG: Any = numba.config  # its attributes are set at run time, so type checkers do not see them
 
@@ -103,6 +104,7 @@ class _Cache(_FunctionCache):  # type: ignore[misc]
     """numba's cache of compiled kernels; if the folder is missing, it neither loads nor saves."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        pools.insert()
         with suppress(OSError):
             return super().load_overload(sig, target_context)
 
@@ -168,9 +170,8 @@ def set_threads(count: int) -> None:
 
 
 def threading_layer() -> str:
-    """Return the name of numba's threading layer: tbb, omp or workqueue."""
-    thread_count()  # starts the threads
-    return str(parallel.threading_layer())  # type: ignore[no-untyped-call]
+    """Return the name of the thread pool in use: tbb, omp or workqueue, in a forked child see ``pools``."""
+    return pools.layer()
 
 
 def cache_folder() -> str:
