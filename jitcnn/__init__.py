@@ -6,6 +6,10 @@ Public names are imported on first use: ``import jitcnn`` is fast, and numba is 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .support.home import ensure_home
+
+ensure_home()
+
 if TYPE_CHECKING:
     from .data import Augmentation, Dataset, load_dataset, load_digits, load_mnist
     from .errors import (

@@ -1,10 +1,12 @@
 """Evaluation: loss, accuracy, confusion matrix and misclassified images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .data.batches import minibatches
+from .data.matching import renumber
 from .errors import DataError
 from .losses import softmax_cross_entropy
 from .net.model import CNN
@@ -32,30 +34,41 @@ class Evaluation:
 
 
 def evaluate(
-    model: CNN, images: IntArray, labels: IntArray, batch_size: int | None = None, mirrored: bool = False
+    model: CNN,
+    images: IntArray,
+    labels: IntArray,
+    batch_size: int | None = None,
+    mirrored: bool = False,
+    *,
+    class_names: Sequence[str] = (),
 ) -> Evaluation:
     """Mean cross-entropy and number of correct predictions.
 
     Parameters
     ----------
     model : CNN
-    images : ndarray of shape (N, C, H, W), uint8
+    images : ndarray of shape (N, C, H, W), uint8, or float, which is used unchanged
     labels : ndarray of shape (N,), int64
     batch_size : int, images per forward pass; default ``model.images_at_once``
     mirrored : bool, average the probabilities of each image and its horizontal flip (Krizhevsky et al. 2012,
         section 4.1, without the crops); not for digits, which a flip changes
+    class_names : sequence of str, names of the labels, which are then matched by name with ``model.class_names``; by
+        default, labels are numbered as by the model (``data.match_data`` numbers a Dataset so)
 
     Raises
     ------
     ShapeError, DataError
-        If the images or labels do not match the model.
+        If the images or labels do not match the model, or an image is of a class that it does not know.
     """
+    labels = renumber(labels, class_names, model)
     classes, largest = model.num_classes, int(labels.max(initial=0))
     if classes is not None and largest >= classes:
         raise DataError(
             f"{model.name} has {classes} classes, expected labels 0 to {classes - 1}, got {largest}: "
             "choose a model and a data set with the same classes."
         )
+    if len(labels) == 0:
+        raise DataError(f"evaluate expects at least one image for {model.name}, got none.")
     loss, predicted = 0.0, []
     for x, y in minibatches(images, labels, batch_size or model.images_at_once, mean=model.mean, std=model.std):
         logits = _both_views(model, x) if mirrored else model.logits(x, training=False)

@@ -9,7 +9,6 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from rich.progress import TextColumn
 
 from jitcnn.benchmark.contests import IMPLEMENTATIONS, model_contests, zoo_contests
 from jitcnn.benchmark.duel import Duel, Scaling, Start, against_c, against_torch, start_up, thread_scaling
@@ -22,7 +21,7 @@ from jitcnn.kernels import runtime
 from jitcnn.kernels.simd.machine import HOST
 from jitcnn.models import find_net
 from jitcnn.support.files import atomic_write
-from jitcnn_cli.console import Bar, stdout, table
+from jitcnn_cli.console import NOTE, Bar, stdout, table
 
 COMPILED = ("loops", "auto")
 PEER_ROUNDS = 5
@@ -49,7 +48,7 @@ def run(
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
     request = Request("jitcnn", "zoo" if shapes == "zoo" else "model", model_name, batch_size, dtype, threads)
     record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
-    with Bar("benchmarking", None, TextColumn("{task.fields[note]}")) as bar:
+    with Bar("benchmarking", None, NOTE) as bar:
         if against:
             if against == "c" and impl not in ("loops", "all"):
                 raise ConfigError(
@@ -82,17 +81,17 @@ def run(
         _show_timings(console, timings, machine)
         _show_scaling(console, scalings)
         _show_starts(console, starts, timings)
-        if plot:
-            from jitcnn.plots import roofline_figure, save_figure
-
-            save_figure(roofline_figure(timings, machine), plot)
-            console.print(f"plot written to {plot}", soft_wrap=True)
     if json_file == "-":
         click.echo(json.dumps(record, indent=2))
     elif json_file:
         with atomic_write(json_file) as file:
             file.write(json.dumps(record, indent=2).encode())
         console.print(f"results written to {json_file}", soft_wrap=True)
+    if plot and not against:
+        from jitcnn.plots import roofline_figure, save_figure
+
+        save_figure(roofline_figure(timings, machine), plot)
+        console.print(f"plot written to {plot}", soft_wrap=True)
 
 
 def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> list[Timing]:

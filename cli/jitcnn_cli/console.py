@@ -3,25 +3,54 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
+from jitcnn.support.text import printable
+
 PLAIN_WIDTH = 110
+LONGEST_NAME = 32  # characters of a class or net in a table
+
+
+class LiteralConsole(Console):
+    """A console that shows every text as it is: no markup, no emoji codes, and control characters as �."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Convert a string of a line, title or cell; rich calls this for all of them."""
+        return super().render_str(printable(text, keep="\n\t"), **settings)
 
 
 def stdout() -> Console:
     """Console for results; in a pipe, wide enough for unbroken tables."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
+    return LiteralConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def cell(name: str) -> str:
+    """A name of a user for the cell or head of a table: on one line, and not so long that it displaces other columns."""
+    return printable(name, LONGEST_NAME)
 
 
 def headline(console: Console, bold: str, rest: str) -> None:
     """Print a line that starts in bold."""
-    console.print(Text.assemble((bold, "bold"), rest), soft_wrap=True)
+    console.print(Text.assemble((printable(bold), "bold"), printable(rest, keep="\n")), soft_wrap=True)
 
 
 def machine_line() -> str:
@@ -49,7 +78,7 @@ def model_table(model: Any, batch_size: int = 64) -> Table:
 
     # No vertical lines and two-line headers, to fit 80 columns; long labels of deep models are folded.
     drawn = Table(
-        title=f"{model.name}: {model.parameter_count:,} parameters", title_justify="left", title_style="bold",
+        title=f"{cell(model.name)}: {model.parameter_count:,} parameters", title_justify="left", title_style="bold",
         caption=LEGEND.format(batch_size=batch_size), caption_justify="left",
         box=box.HORIZONTALS, padding=(0, 1, 0, 0), pad_edge=False, show_footer=True,
     )  # fmt: skip
@@ -65,16 +94,19 @@ def model_table(model: Any, batch_size: int = 64) -> Table:
     return drawn
 
 
+NOTE = TextColumn("{task.fields[note]}", markup=False)  # column of a bar
+
+
 class Bar:
     """A transient progress bar on stderr; hidden if stderr is not a terminal."""
 
     def __init__(self, label: str, total: float | None, *columns: Any) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), *columns,
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), *columns,
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        self._task: TaskID = self._progress.add_task(label, total=total, note="")
+        self._task: TaskID = self._progress.add_task(printable(label), total=total, note="")
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -85,11 +117,11 @@ class Bar:
 
     def show(self, done: float, note: str = "") -> None:
         """Set the progress to ``done``."""
-        self._progress.update(self._task, completed=done, note=note)
+        self._progress.update(self._task, completed=done, note=printable(note))
 
     def label(self, label: str) -> None:
         """Change the label."""
-        self._progress.update(self._task, description=label)
+        self._progress.update(self._task, description=printable(label))
 
 
 def batch_bar(label: str, batches: int) -> Bar:
@@ -98,7 +130,7 @@ def batch_bar(label: str, batches: int) -> Bar:
         label,
         batches,
         TextColumn("batch {task.completed:.0f} of {task.total:.0f}"),
-        TextColumn("{task.fields[note]}"),
+        NOTE,
         TimeRemainingColumn(),
     )
 
@@ -110,6 +142,9 @@ def epoch_bar(label: str, epochs: int) -> Bar:
 
 class DownloadBar:
     """Progress bar for downloads, one file at a time."""
+
+    label = "downloading"
+    column: ProgressColumn = DownloadColumn()
 
     def __init__(self) -> None:
         self._done = 0.0
@@ -125,7 +160,7 @@ class DownloadBar:
     def total(self, value: float) -> None:
         self._total = value
         self.close()
-        self._bar = Bar("downloading", value, DownloadColumn())
+        self._bar = Bar(self.label, value, self.column)
         self._bar.__enter__()
 
     def update(self, amount: int) -> None:
@@ -143,6 +178,20 @@ class DownloadBar:
         if self._bar is not None:
             self._bar.__exit__()
             self._bar = None
+
+
+class ImageBar(DownloadBar):
+    """Progress bar for the images of a folder."""
+
+    label = "reading images"
+    column: ProgressColumn = TextColumn("{task.completed:.0f} of {task.total:.0f}")
+
+
+def data_bar(dataset: str) -> DownloadBar:
+    """Progress bar for loading a data set by name, or a folder."""
+    from jitcnn.data import DATASETS
+
+    return ImageBar() if dataset not in DATASETS and Path(dataset).is_dir() else DownloadBar()
 
 
 @contextmanager

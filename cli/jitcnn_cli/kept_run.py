@@ -14,6 +14,7 @@ from jitcnn.net.checkpoint import open_checkpoint
 from jitcnn.net.model import CNN
 from jitcnn.training.checkpointing import Checkpoints, Every
 from jitcnn.training.resume import FinishedError, read_training, training_in
+from jitcnn_cli.options import DATASETS
 from jitcnn_cli.run_folder import OLD_BASELINE, RunFolder
 
 MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # these do not affect the result
@@ -36,6 +37,10 @@ class KeptRun:
             self.path.with_name(f"{self.path.stem}-{name}{self.path.suffix}") for name in ("baseline", OLD_BASELINE)
         )
         return old if old.is_file() and not current.is_file() else current
+
+    def files(self, has_baseline: bool) -> list[Path]:
+        """The checkpoints of the model and, if it is trained, of its baseline."""
+        return [file for file in map(self.file, [False, True][: 1 + has_baseline]) if file is not None]
 
     def check_unfinished(self, last_file: Path, has_baseline: bool) -> None:
         """CheckpointError if the run is finished: all models are trained, and ``last_file`` is newer than the checkpoints."""
@@ -67,9 +72,12 @@ class KeptRun:
             return CNN.load(path, impl=self.options["impl"]), read_training(path)[1]
 
     def _is_of_this_run(self, path: Path) -> bool:
-        """Whether the file exists and has the options of this run; it may be left over from an earlier one."""
+        """Whether the file exists, with the options and the data of this run; it may be left from an earlier one."""
+        assert self.path is not None
         try:
-            return _notes(path).get("options") == self.options
+            theirs, mine = _notes(path).get("options"), self.options
+            same = isinstance(theirs, dict) and _without_folder(theirs) == _without_folder(mine or {})
+            return same and _images_of(path) == _images_of(self.path)
         except CheckpointError:
             return False
 
@@ -105,11 +113,18 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     asked = _flat(settings)
     for name in sorted(given & set(begun)):
-        if asked[name] != begun[name]:
+        if asked[name] != begun[name] and not (name == "dataset" and _are_folders(asked[name], begun[name])):
             raise ConfigError(
                 f"{known[name].opts[0]} {asked[name]} differs from {begun[name]} in {resume}: leave the option out, or start "
                 "a new run without --resume."
             )
+    if "dataset" in given:  # a folder may have moved; its images are compared with those of the checkpoint
+        begun["dataset"] = settings["dataset"]
+    elif _are_folders(folder := begun.get("dataset", DATASETS[0])) and not Path(folder).is_dir():
+        raise ConfigError(
+            f"The images of this run were in the folder {folder}, which does not exist: pass their present folder with "
+            "--dataset."
+        )
     if "output" not in given:
         settings["output"] = str(Path(resume).parent)
     for name in settings["pictures"]:
@@ -125,6 +140,25 @@ def _notes(path: str | Path) -> dict[str, Any]:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that affect the result, by name."""
+    """Return the options that affect the result, by name; the data folder as an absolute path."""
     flat = {**settings, **settings["pictures"]}
+    if _are_folders(flat["dataset"]):
+        flat["dataset"] = str(Path(flat["dataset"]).absolute())
     return {name: value for name, value in flat.items() if name not in (*MAY_DIFFER, "pictures")}
+
+
+def _are_folders(*datasets: str) -> bool:
+    """Whether none of these values of ``--dataset`` names a known data set."""
+    return not any(name in DATASETS for name in datasets)
+
+
+def _without_folder(options: dict[str, Any]) -> dict[str, Any]:
+    """Options without the data folder, which may have moved."""
+    return {name: value for name, value in options.items() if name != "dataset" or value in DATASETS}
+
+
+def _images_of(path: Path) -> Any:
+    """Checksum of the images of the training in a checkpoint."""
+    with open_checkpoint(path) as file:
+        settings = training_in(file).get("settings")
+    return settings.get("checksum of the images") if isinstance(settings, dict) else None

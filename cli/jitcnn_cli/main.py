@@ -1,14 +1,15 @@
 """The ``jitcnn`` command group; turns every JitCNNError into a one-line message."""
 
 import importlib
-import io
-import sys
+import os
 from typing import Any
 
 import click
 
 from jitcnn.errors import JitCNNError
 from jitcnn.support.interrupts import sigterm_as_ctrl_c
+from jitcnn.support.text import printable
+from jitcnn_cli.streams import standard_streams
 
 COMMANDS = {
     "train": "Train a model.",
@@ -47,12 +48,22 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        with standard_streams():
+            return super().main(*arguments, **settings)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with sigterm_as_ctrl_c():
                 return super().invoke(ctx)
         except JitCNNError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error), keep="\n")) from error
+        except OSError as error:  # of the environment: a folder without permission, a full disk
+            place = "" if error.filename is None else f" for {printable(os.fsdecode(error.filename))}"
+            raise click.ClickException(
+                f"The operating system reports{place}: {error.strerror or error}; check the path, its permissions and the "
+                "free disk space."
+            ) from error
         except KeyboardInterrupt:
             click.echo("Interrupted by Ctrl-C or SIGTERM.", err=True)
             ctx.exit(INTERRUPTED)
@@ -80,6 +91,3 @@ def cli() -> None:
 
     Get started with `jitcnn train`.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # prints "?" where the encoding has no "×"

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
+
+from jitcnn.errors import ConfigError
 
 if TYPE_CHECKING:
     from jitcnn.data import Dataset
@@ -47,7 +50,7 @@ def model_option(default: str | None) -> Callable[[Command], Command]:
 dataset_option = click.option(
     "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=dataset_name, default="auto", show_default=True,
     help="auto: the data set that a saved model was trained on, else MNIST if it is on disk or can be downloaded, else the "
-    "embedded digits. FOLDER: your own images, one subfolder per class.",
+    "embedded digits. FOLDER: your own images, one subfolder per class, perhaps in train/ and test/.",
 )  # fmt: skip
 data_dir_option = click.option(
     "--data-dir", type=click.Path(exists=True, file_okay=False),
@@ -62,9 +65,10 @@ _PICTURE_OPTIONS = {
     ),
     "test_share": click.option(
         "--test-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2, show_default=True,
-        help="Fraction of the images of FOLDER, per class, used for testing; --seed selects them.",
+        help="Fraction of the images of FOLDER, per class, used for testing, unless it has a "
+        "test/ or val/; --seed selects them. A saved model keeps its own split by default.",
     ),
-    "skip_broken": click.option("--skip-broken", is_flag=True, help="Skip images of FOLDER that cannot be read."),
+    "skip_broken": click.option("--skip-broken", is_flag=True, help="Skip images of FOLDER that cannot be read; their number is printed."),
 }  # fmt: skip
 
 
@@ -107,23 +111,46 @@ def dataset_for(dataset: str, recipe: str) -> str:
 
 
 def data_for(
-    net: "CNN", dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int
+    net: "CNN", dataset: str, data_dir: str | None, pictures: dict[str, Any], seed: int, limit: int | None = None
 ) -> "tuple[Dataset, str]":
-    """Load the data set for a model; images of a folder get the model's input size and channels. Also returns a note.
+    """Load the data set for a model, of which at most ``limit`` images; also returns a note, one line per point.
 
-    ``auto`` prefers the data set that the model was trained on, if it is on disk.
+    ``auto`` prefers the data set that the model was trained on, if it is on disk. Images of a folder get the model's
+    input size and channels, and are split as in its training unless --seed or --test-share is given; classes are
+    matched by name. The note says what differs, and warns of images that the model was trained on.
     """
-    from jitcnn.data import fitting_dataset, load_dataset
-    from jitcnn_cli.console import DownloadBar
+    from jitcnn.data import fitting_dataset, load_dataset, match_data, trained_on_warning
+    from jitcnn_cli.console import data_bar
 
-    if dataset == "auto" and data_dir is None and (data := fitting_dataset(net)) is not None:
-        return data, ""
-    if net.input_shape is not None:
-        own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
-        pictures = pictures | {name: value for name, value in own.items() if pictures[name] is None}
-    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed, **pictures)
-    data.check_fit(net)
-    return data, note
+    notes, record, asks_split = [], net.trained_on, _is_given("seed", "test_share")
+    data = fitting_dataset(net) if dataset == "auto" and data_dir is None else None
+    if data is None:
+        if net.input_shape is not None:
+            own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
+            pictures = pictures | {name: value for name, value in own.items() if pictures[name] is None}
+        if record is not None and not asks_split and "test_share" in record.split:
+            seed, pictures = record.split["seed"], pictures | {"test_share": record.split["test_share"]}
+        if dataset == "auto" and record is not None and record.name not in DATASETS:
+            raise ConfigError(
+                f"{net.name} was trained on the images of a folder {record.name}: expected --dataset with that folder, "
+                "or another one with images of the same classes, got none."
+            )
+        data, note = load_dataset(
+            dataset, data_dir, data_bar(dataset), seed=seed, value_ranges=net.value_ranges, **pictures
+        )
+        notes.append(note)
+    if dataset == "auto" and record is not None and record.name != data.name:
+        notes.append(f"{net.name} was trained on {record.name}, which was not found: using {data.name} instead.")
+    data, differences = match_data(data, net, keep_split=asks_split)
+    data = data if limit is None else data.limited(limit)
+    return data, "\n".join(filter(None, [*notes, *differences, trained_on_warning(data.x_test, net)]))
+
+
+def _is_given(*names: str) -> bool:
+    """Whether one of these options is on the command line."""
+    context = click.get_current_context(silent=True)
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return context is not None and any(context.get_parameter_source(name) in given for name in names)
 
 
 def picture_path(_ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
@@ -147,7 +174,6 @@ threads_option = click.option(
 
 def _set_threads(count: int | None) -> int | None:
     if count is not None:
-        from jitcnn.errors import ConfigError
         from jitcnn.kernels import runtime
 
         if count > runtime.most_threads():

@@ -1,6 +1,6 @@
 """Results of a training run: printed tables, and files with plots and metrics."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from jitcnn.history import History
 from jitcnn.metrics import Evaluation
 from jitcnn.net.model import CNN
 from jitcnn.shift import ShiftTest
-from jitcnn.support.files import atomic_write
-from jitcnn_cli.console import headline, table
+from jitcnn_cli.console import cell, headline, table
+from jitcnn_cli.manifest import FILES, RUN, write_record
 
 
 def show_results(
@@ -43,44 +43,62 @@ def show_results(
         for name in reversed(results):
             result = results[name]
             compared.add_row(
-                name, f"{models[name].parameter_count:,}", f"{result.accuracy:.2%}", f"{result.total - result.correct:,}",
+                cell(name), f"{models[name].parameter_count:,}", f"{result.accuracy:.2%}", f"{result.total - result.correct:,}",
                 f"{histories[name].seconds:.1f} s",
             )  # fmt: skip
         console.print(compared)
 
 
-def save_filters(model: CNN, path: Path) -> None:
-    """Plot the filters of the first layer."""
-    from jitcnn.plots import filters_figure, save_figure
+def draw_optional(console: Console, file: Path | str, draw: Callable[[], object]) -> bool:
+    """Draw a picture beside the results; if that fails, for whatever reason, print one sentence and go on: False."""
+    try:
+        draw()
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        console.print(
+            f"{file} could not be drawn ({reason}): everything else goes on without it.", style="yellow", soft_wrap=True
+        )
+        return False
+    return True
 
-    save_figure(
-        filters_figure(model.layers[0].parameters()["weights"], f"Filters of the first layer of {model.name}"), path
-    )
+
+def save_filters(console: Console, model: CNN, path: Path) -> bool:
+    """Plot the filters of the first layer; False if they could not be drawn."""
+
+    def draw() -> None:
+        from jitcnn.plots import filters_figure, save_figure
+
+        weights = model.layers[0].parameters()["weights"]
+        save_figure(filters_figure(weights, f"Filters of the first layer of {model.name}"), path)
+
+    return draw_optional(console, path, draw)
 
 
-def save_curves(histories: dict[str, History], path: Path) -> bool:
-    """Plot the training curves; False if no epoch was finished."""
-    from jitcnn.plots import curves_figure, save_figure
-
+def save_curves(console: Console, histories: dict[str, History], path: Path) -> bool:
+    """Plot the training curves; False if no epoch was finished, or they could not be drawn."""
     finished = {name: history.epochs for name, history in histories.items() if history.epochs}
-    if finished:
+
+    def draw() -> None:
+        from jitcnn.plots import curves_figure, save_figure
+
         save_figure(curves_figure(finished), path)
-    return bool(finished)
+
+    return bool(finished) and draw_optional(console, path, draw)
 
 
 def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
     """Print the shift test as a table, and its conclusion."""
-    columns = [f"{name} {what}" for what in ("prediction", "accuracy") for name in shifts.names]
+    columns = [f"{cell(name)} {what}" for what in ("prediction", "accuracy") for name in shifts.names]
     headline(
         console,
         "shift test",
-        f": predictions for one image of class {data.class_names[shifts.label]} and accuracy on {shifts.image_count:,} "
+        f": predictions for one image of class {cell(data.class_names[shifts.label])} and accuracy on {shifts.image_count:,} "
         f"{data.evaluated_on} images, shifted right and down",
     )
     shown = table(None, "shift", *columns)
     for row in shifts.rows:
         reads = [
-            f"{data.class_names[label]} ({confidence:.0%} confidence)"
+            f"{cell(data.class_names[label])} ({confidence:.0%} confidence)"
             for label, confidence in zip(row.predictions, row.confidences, strict=True)
         ]
         shown.add_row(str(row.shift), *reads, *[f"{accuracy:.1%}" for accuracy in row.accuracies])
@@ -95,8 +113,10 @@ def save_history(
     histories: dict[str, History],
     results: dict[str, Evaluation],
     shifts: ShiftTest | None,
+    files: dict[str, str | None],
+    run: str,
 ) -> None:
-    """Write the settings and metrics of a run as JSON."""
+    """Write the settings and metrics of a run as JSON, with its ``files`` and its identity ``run``."""
     record = {
         "dataset": data.name,
         "train_images": len(data.x_train),
@@ -107,9 +127,10 @@ def save_history(
         "results": {name: result.as_dict() for name, result in results.items()},
         "histories": {name: history.as_dict() for name, history in histories.items()},
         "shift_test": shifts.as_dict() if shifts else None,
+        RUN: run,
+        FILES: files,
     }
-    with atomic_write(path) as file:
-        file.write(json.dumps(record, indent=2).encode())
+    write_record(path, record)
 
 
 def show_files(console: Console, files: dict[Path, str]) -> None:

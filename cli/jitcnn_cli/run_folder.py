@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 
 from jitcnn.errors import ConfigError
 from jitcnn.net.model import CNN
+from jitcnn_cli.manifest import RUN, Manifest, read_record, run_of
 
 BASELINE = "mnist-dense"  # trained along with mnist-cnn
 OLD_BASELINE = "rival"  # in file names of earlier versions
@@ -23,6 +24,7 @@ class RunFolder:
         self.filters = self.path / "learned_filters_conv1.png"
         self.curves = self.path / "training_curves.png"
         self.history = self.path / "history.json"
+        self.manifest = Manifest(self.history, self._names_of_earlier_versions())
 
     @classmethod
     def create(cls, output: str) -> "RunFolder":
@@ -40,6 +42,17 @@ class RunFolder:
     def model(self, name: str) -> Path:
         """The file of a trained model."""
         return self.path / model_file(name)
+
+    def _names_of_earlier_versions(self) -> list[str]:
+        """The files of a run that wrote no table of its files."""
+        histories = read_record(self.history).get("histories")
+        models = [model_file(name) for name in histories] if isinstance(histories, dict) else []
+        fixed = (self.history, self.curves, self.filters, self.snapshots)
+        return [*models, f"{OLD_BASELINE}_model.npz", *(path.name for path in fixed)]
+
+    def is_complete(self) -> bool:
+        """Whether ``history.json`` is that of a run that came to its end."""
+        return read_record(self.history).get("shift_test") is not None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -60,21 +73,37 @@ def model_file(name: str) -> str:
 
 
 def baseline_beside(path: str | Path, net: CNN) -> CNN | None:
-    """Load the baseline next to a model file; None if it is missing or has another input shape or class count."""
+    """Load the baseline next to a model file; None if it is missing, of another run, or has other inputs or classes."""
     file = Path(path).with_name(model_file(BASELINE))
     if not file.is_file():
         file = Path(path).with_name(f"{OLD_BASELINE}_model.npz")
     if not file.is_file():
         return None
     baseline = CNN.load(file)
-    fits = (baseline.input_shape, baseline.num_classes) == (
-        net.input_shape,
-        net.num_classes,
-    ) and baseline.name != net.name
-    return baseline if fits else None
+    fits = (
+        baseline.name != net.name
+        and (baseline.input_shape, baseline.num_classes) == (net.input_shape, net.num_classes)
+        and set(baseline.class_names) == set(net.class_names)
+    )
+    return baseline if fits and _same_run(run_of(path), run_of(file), net, baseline) else None
 
 
-def history_beside(path: str | Path) -> Path | None:
-    """Return the history file next to a model file, or None."""
+def _same_run(run: str | None, other: str | None, net: CNN, baseline: CNN) -> bool:
+    """Whether two models are of one run, as far as their files say: they were at least trained on the same images."""
+    if run is not None and other is not None:
+        return run == other
+    mine, its = net.trained_on, baseline.trained_on
+    return (None if mine is None else mine.checksum) == (None if its is None else its.checksum)
+
+
+def history_beside(path: str | Path, net: CNN) -> Path | None:
+    """Return the history file of the run that trained a model, which lies next to its file; None if there is none."""
     file = RunFolder(Path(path).parent).history
-    return file if file.is_file() else None
+    if not file.is_file():
+        return None
+    record, run = read_record(file), run_of(path)
+    if not record:
+        return file  # whoever reads it says what is wrong
+    histories = record.get("histories")
+    is_of_another = run is not None and record.get(RUN) not in (None, run)
+    return None if is_of_another or not isinstance(histories, dict) or net.name not in histories else file

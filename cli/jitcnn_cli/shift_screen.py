@@ -1,7 +1,7 @@
 """Run ``jitcnn shift``: print its progress, table and conclusion, and write its plots."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isnan
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +10,6 @@ from typing import Any
 import click
 from rich import box
 from rich.console import Console
-from rich.progress import TextColumn
 
 from jitcnn.benchmark.machine import environment, processor
 from jitcnn.data import Dataset, load_dataset
@@ -20,7 +19,8 @@ from jitcnn.net.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
 from jitcnn.shift import LAB_NETS, Lab, LabNet, ShiftMap, conclude, shift_map, translation_lab
 from jitcnn.support.files import atomic_write
-from jitcnn_cli.console import DownloadBar, headline, stdout, table, working
+from jitcnn_cli import options
+from jitcnn_cli.console import NOTE, cell, data_bar, headline, stdout, table, working
 
 ACCURACY_AT, AGREEMENT_AT = (0, 2, 4, 8), (1, 2, 4)
 
@@ -43,16 +43,21 @@ def run(
     """Run ``jitcnn shift`` with these option values; False if it was interrupted."""
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
     _check_writable(output)
-    data, note = load_dataset(dataset, data_dir, DownloadBar(), seed=seed)
-    data = data.limited(limit)
+    saved = None if model_file is None else CNN.load(model_file)
+    if saved is None:
+        data, note = load_dataset(dataset, data_dir, data_bar(dataset), seed=seed)
+        data = data.limited(limit)
+    else:
+        as_it_takes = {"channels": None, "image_size": None}  # for an image folder: as the model requires
+        data, note = options.data_for(saved, dataset, data_dir, as_it_takes, seed, limit)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
-    start = perf_counter()
-    if model_file is not None:
-        record, interrupted = _map_one(console, CNN.load(model_file), data, images, reach, output), False
+    start, figures = perf_counter(), dict[Path, Callable[[], Any]]()
+    if saved is not None:
+        record, interrupted = _map_one(console, saved, data, images, reach, output, figures), False
     else:
         lab = _train_all(console, data, epochs, seed, images, reach, tuple(dict.fromkeys(nets)) or tuple(LAB_NETS))
-        record, interrupted = _show_lab(console, lab, output), lab.interrupted
+        record, interrupted = _show_lab(console, lab, output, figures), lab.interrupted
     seconds = perf_counter() - start
     console.print(f"total time {seconds:.0f} s, {runtime.thread_count()} threads, {processor()}", soft_wrap=True)
     if json_file is not None:
@@ -64,6 +69,8 @@ def run(
             with atomic_write(json_file) as file:
                 file.write(text.encode())
             console.print(f"results written to {json_file}", soft_wrap=True)
+    for path, draw in figures.items():
+        _save(console, draw, path)
     return not interrupted
 
 
@@ -100,7 +107,7 @@ def _train_all(
             soft_wrap=True,
         )
 
-    with working("training and evaluating", None, TextColumn("{task.fields[note]}")) as bar:
+    with working("training and evaluating", None, NOTE) as bar:
         lab = translation_lab(
             data, epochs, seed, images, reach, nets, on_start=on_start, on_net=on_net,
             on_batch=lambda batch, batches, _: bar.show(batch, f"{doing}: batch {batch} of {batches}"),
@@ -112,8 +119,8 @@ def _train_all(
     return lab
 
 
-def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
-    """Print the table and conclusion, write the plots; return everything as plain values."""
+def _show_lab(console: Console, lab: Lab, output: str, figures: dict[Path, Callable[[], Any]]) -> dict[str, Any]:
+    """Print the table and conclusion, note the figures to draw, by path; return everything as plain values."""
     if lab.nets:
         headline(
             console,
@@ -126,23 +133,26 @@ def _show_lab(console: Console, lab: Lab, output: str) -> dict[str, Any]:
         for net in lab.nets:
             maps.setdefault(net.title, []).append((f"trained on {_trained(net.augmented)} images", net.shifts))
         title = f"Accuracy on shifted images, models with equal parameter count ({lab.dataset})"
-        _save(console, shift_maps_figure([*maps.items()], title), Path(output))
+        figures[Path(output)] = lambda: shift_maps_figure([*maps.items()], title)
         if len(lab.nets) > 1:
             path = Path(output)
-            _save(console, shift_lines_figure(lab.nets, title), path.with_name(f"{path.stem}_lines{path.suffix}"))
+            beside = path.with_name(f"{path.stem}_lines{path.suffix}")
+            figures[beside] = lambda: shift_lines_figure(lab.nets, title)
     return {**lab.as_dict(), "conclusion": conclude(lab)}
 
 
-def _map_one(console: Console, model: CNN, data: Dataset, images: int, reach: int, output: str) -> dict[str, Any]:
-    """Measure a saved model; print the table and write the plot."""
-    data.check_fit(model)
+def _map_one(
+    console: Console, model: CNN, data: Dataset, images: int, reach: int, output: str,
+    figures: dict[Path, Callable[[], Any]],
+) -> dict[str, Any]:  # fmt: skip
+    """Measure a saved model; print the table and note the figure to draw, by path."""
     tested, labels = data.x_test[:images], data.y_test[:images]
     with working("evaluating", (2 * reach + 1) ** 2) as bar:
         shifts = shift_map(model, tested, labels, reach, on_shift=lambda shift, _: bar.show(shift))
     headline(console, model.name, f": {data.name}, {len(tested):,} test images ({data.source})")
     _show_table(console, [(model.name, "as saved", model.parameter_count, shifts)])
     title = f"Accuracy of {model.name} on shifted images ({data.name})"
-    _save(console, shift_maps_figure([(model.name, [("", shifts)])], title), Path(output))
+    figures[Path(output)] = lambda: shift_maps_figure([(model.name, [("", shifts)])], title)
     return {"dataset": data.name, "model": model.name, "parameters": model.parameter_count, **shifts.as_dict()}
 
 
@@ -154,7 +164,7 @@ def _show_table(console: Console, rows: Sequence[tuple[str, str, int, ShiftMap]]
     for name, how, parameters, shifts in rows:
         shares = [shifts.accuracy_at(d) for d in ACCURACY_AT] + [shifts.agreement_at(d) for d in AGREEMENT_AT]
         shown.add_row(
-            name, how, f"{parameters:,}", *("–" if isnan(share) else f"{100 * share:.1f}" for share in shares)
+            cell(name), how, f"{parameters:,}", *("–" if isnan(share) else f"{100 * share:.1f}" for share in shares)
         )
     console.print(shown)
     console.print(
@@ -164,9 +174,9 @@ def _show_table(console: Console, rows: Sequence[tuple[str, str, int, ShiftMap]]
     )
 
 
-def _save(console: Console, figure: Any, path: Path) -> None:
+def _save(console: Console, draw: Callable[[], Any], path: Path) -> None:
     try:
-        save_figure(figure, path)
+        save_figure(draw(), path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror or error}; choose another --output.") from error
     console.print(f"plot written to {path}", soft_wrap=True)

@@ -1,90 +1,43 @@
 """Run ``jitcnn train`` and print its output."""
 
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from jitcnn.data import Dataset, choose_recipe, load_dataset
+from jitcnn.data import Dataset, choose_recipe, load_dataset, repeated_images
 from jitcnn.history import History
-from jitcnn.layers import Conv2D
 from jitcnn.metrics import evaluate
 from jitcnn.models import MODELS
 from jitcnn.net.model import CNN
-from jitcnn.recipes import Recipe
 from jitcnn.shift import shift_test
 from jitcnn.support.interrupts import HeldInterrupts
 from jitcnn.training import Checkpoints, fit_by, model_by, prepare
 from jitcnn.training.resume import Progress, read_training
 from jitcnn_cli import options as cli_options
-from jitcnn_cli.console import DownloadBar, headline, machine_line, model_table, stdout, working
+from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
-from jitcnn_cli.results_screen import save_curves, save_filters, save_history, show_files, show_results, show_shifts
+from jitcnn_cli.manifest import RUN
+from jitcnn_cli.results_screen import save_curves, save_filters, show_files, show_results, show_shifts
 from jitcnn_cli.run_folder import BASELINE, RunFolder
+from jitcnn_cli.streams import keep_going
 from jitcnn_cli.training_progress import EpochLines
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """The options of ``jitcnn train``, except those of checkpoints."""
-
-    dataset: str
-    data_dir: str | None
-    pictures: dict[str, Any]
-    model_name: str | None
-    impl: str
-    recipe: str
-    epochs: int | None
-    batch_size: int | None
-    lr: float | None
-    momentum: float | None
-    seed: int
-    threads: int | None
-    output: str
-    limit: int | None
-    validation: int | None
-    no_baseline: bool
-    snapshots: bool
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """The settings of the recipe that options replace."""
-        given = {
-            "model": self.model_name, "epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.lr,
-            "momentum": self.momentum,
-        }  # fmt: skip
-        return {name: value for name, value in given.items() if value is not None}
-
-
-@dataclass
-class Run:
-    """What a run trains, and its results so far; ``models`` are the model and, with a baseline, the baseline."""
-
-    console: Console
-    options: TrainOptions
-    folder: RunFolder
-    kept: KeptRun
-    data: Dataset
-    recipe: Recipe
-    models: dict[str, CNN]
-    histories: dict[str, History] = field(default_factory=dict)
-
-    @property
-    def model(self) -> CNN:
-        """The model, not the baseline."""
-        return next(iter(self.models.values()))
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C or SIGTERM ended a training."""
-        return any(history.interrupted for history in self.histories.values())
+from jitcnn_cli.training_run import (
+    Run,
+    TrainOptions,
+    checkpoints_of,
+    claim_files,
+    files_so_far,
+    has_pictures,
+    identity_of,
+    save_run,
+)
 
 
 def run(options: TrainOptions, kept: KeptRun) -> bool:
     """Train, evaluate, and write all files; False if the training was interrupted."""
+    keep_going()
     console = stdout()
     folder = RunFolder.create(options.output)
     _show_header(console, options.impl)
@@ -94,24 +47,24 @@ def run(options: TrainOptions, kept: KeptRun) -> bool:
     _show_plan(current, note)
     with working("preparing"):
         prepare(current.model, current.recipe.batch_size, current.recipe)
-    kept.check_unfinished(folder.history, len(current.models) > 1)
+    if folder.is_complete():
+        kept.check_unfinished(folder.history, len(current.models) > 1)
+    claim_files(current, filters)
     _train_all(current, filters)
-    _save_models(current)
+    _save_models(current, filters)
     results = {name: evaluate(current.models[name], data.x_test, data.y_test) for name in current.histories}
-    show_results(console, current.models, current.histories, results, data.evaluated_on)
-    files = _files_so_far(current, filters)
+    files = files_so_far(current, filters)
     with folder.writing():
+        save_run(current, results, None, files, [folder.filters, folder.curves])
+        show_results(console, current.models, current.histories, results, data.evaluated_on)
         files |= _save_pictures(current)
         shifts = None
         if not current.interrupted:
             shifts = shift_test(current.models, data.x_test, data.y_test)
             show_shifts(console, shifts, data)
-        if save_curves(current.histories, folder.curves):
+        if save_curves(console, current.histories, folder.curves):
             files[folder.curves] = "loss and accuracy per epoch"
-        settings = {
-            "recipe": current.recipe.as_dict(), "impl": options.impl, "seed": options.seed, "validation": options.validation,
-        }  # fmt: skip
-        save_history(folder.history, data, settings, current.histories, results, shifts)
+        save_run(current, results, shifts, files)
         files[folder.history] = "settings and metrics of this run"
         show_files(console, files)
     return not current.interrupted
@@ -128,9 +81,10 @@ def _show_header(console: Console, impl: str) -> None:
 def _load_data(options: TrainOptions) -> tuple[Dataset, str]:
     """The data set, and a note to print, such as why another one is used."""
     wanted = cli_options.dataset_for(options.dataset, options.recipe)
-    data, note = load_dataset(wanted, options.data_dir, DownloadBar(), seed=options.seed, **options.pictures)
+    data, note = load_dataset(wanted, options.data_dir, data_bar(wanted), seed=options.seed, **options.pictures)
     data = data if options.limit is None else data.limited(options.limit)
-    return data if options.validation is None else data.validation(options.validation), note
+    data = data if options.validation is None else data.validation(options.validation)
+    return data, "\n".join(filter(None, [note, repeated_images(data)]))
 
 
 def _new_run(console: Console, options: TrainOptions, folder: RunFolder, kept: KeptRun, data: Dataset) -> Run:
@@ -145,7 +99,7 @@ def _new_run(console: Console, options: TrainOptions, folder: RunFolder, kept: K
         models[BASELINE] = build(recipe.changed(model=BASELINE))
     for net in models.values():
         data.check_fit(net)
-    return Run(console, options, folder, kept, data, recipe, models)
+    return Run(console, options, folder, kept, data, recipe, models, identity_of(options, recipe, data))
 
 
 def _show_plan(current: Run, note: str) -> None:
@@ -201,35 +155,25 @@ def _train(
     )  # fmt: skip
 
 
-def _save_models(current: Run) -> None:
-    """Write the models; an interrupt from here to the end of the evaluation does not lose the weights."""
+def _save_models(current: Run, filters: KeptFilters | None) -> None:
+    """Write the models; an interrupt from here to the end of the evaluation does not lose the weights.
+
+    Then remove what an earlier run left in the folder, unless this run goes on with it.
+    """
     with current.folder.writing(), HeldInterrupts() as held:
         for name in current.histories:
-            current.models[name].save(current.folder.model(name))
+            current.models[name].save(current.folder.model(name), notes={RUN: current.identity})
+        if not current.kept.resumes:
+            current.folder.manifest.remove_except([*files_so_far(current, filters), *checkpoints_of(current)])
     held.obey()
-
-
-def _files_so_far(current: Run, filters: KeptFilters | None) -> dict[Path, str]:
-    """The files written until the evaluation, and what they are for."""
-    folder, kept = current.folder, current.kept
-    files: dict[Path, str] = {}
-    if kept.path is not None and kept.path.parent == folder.path:
-        files[kept.path] = "checkpoint for --resume"
-    files[folder.model(current.model.name)] = (
-        "the model; use it with `jitcnn play`, `jitcnn report` or `jitcnn predict`"
-    )
-    if len(current.histories) > 1:
-        files[folder.model(BASELINE)] = "the baseline model"
-    if filters is not None and filters.is_written:
-        files[filters.path] = "filters of each epoch; plot them with `jitcnn plot evolution`"
-    return files
 
 
 def _save_pictures(current: Run) -> dict[Path, str]:
     """Plot the filters of the first layer, if it is a convolution on images."""
-    first, file = current.model.layers[0], current.folder.filters
-    if not isinstance(first, Conv2D) or first.in_channels not in (1, 3) or current.interrupted:
+    file = current.folder.filters
+    if not has_pictures(current.model) or current.interrupted:
         return {}
-    save_filters(current.model, file)
+    if not save_filters(current.console, current.model, file):
+        return {}
     current.console.print(f"learned filters of the first layer: {file}\n", soft_wrap=True)
     return {file: "filters of the first layer"}

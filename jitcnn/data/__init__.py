@@ -12,6 +12,14 @@ from .digits import load_digits
 from .fetch import ProgressBar
 from .folder import load_folder
 from .idx_sets import MNIST
+from .matching import (
+    leave_out_trained,
+    match_classes,
+    match_data,
+    order_classes,
+    repeated_images,
+    trained_on_warning,
+)
 from .mnist import find_mnist, load_mnist
 from .registry import DATASETS, DataSource, choose_recipe
 
@@ -26,10 +34,16 @@ __all__ = [
     "find_dataset",
     "find_mnist",
     "fitting_dataset",
+    "leave_out_trained",
     "load_dataset",
     "load_digits",
     "load_folder",
     "load_mnist",
+    "match_classes",
+    "match_data",
+    "order_classes",
+    "repeated_images",
+    "trained_on_warning",
 ]
 
 
@@ -46,14 +60,14 @@ def load_dataset(
     name : "mnist", "fashion-mnist", "kmnist", "cifar10", "digits" (embedded), or "auto": MNIST if it is on disk or
         can be downloaded, else digits; or a folder with one subfolder of images per class
     data_dir : folder that contains the files of a named data set; if given, nothing is downloaded
-    progress : progress bar for downloads: an object with total, update, reset and close
+    progress : progress bar of a download in bytes, or of a folder in images: an object with total, update, reset and close
     settings : keyword arguments for ``load_folder``
 
     Returns
     -------
     dataset : Dataset
     note : str
-        One line: why "auto" fell back to digits and how to get MNIST, or which images were skipped; else empty.
+        One line: why "auto" fell back to digits and how to get MNIST, or which files of a folder were taken; else empty.
 
     Raises
     ------
@@ -68,7 +82,7 @@ def load_dataset(
                 f"dataset must be one of {', '.join(['auto', *DATASETS])}, or a folder with one subfolder of images per "
                 f"class, got {str(name)!r}."
             )
-        return load_folder(name, **settings)
+        return load_folder(name, progress=progress, **settings)
     if data_dir is not None or find_mnist() is not None:
         return MNIST.load(data_dir, progress), ""
     try:
@@ -88,20 +102,24 @@ def find_dataset(name: str) -> Path | None:
 
 
 def fitting_dataset(model: CNN) -> Dataset | None:
-    """The data set the model was trained on, or else one with the same image shape and number of classes.
+    """The data set the model was trained on, or else one with the same image shape and the same classes.
 
-    If the recipe names no data set, MNIST is tried before the embedded digits. Nothing is downloaded; None if no data
-    set on disk fits.
+    Without a record of the training, the data sets of the recipe are tried first; then MNIST, before the embedded digits.
+    Nothing is downloaded; None if no data set on disk fits.
     """
-    trained_on = [name for name in (model.recipe or {}).get("dataset", ()) if name in DATASETS]
-    for name in dict.fromkeys([*trained_on, "mnist", "cifar10", "digits", *DATASETS]):
+    record = model.trained_on
+    recorded = [] if record is None or "test_share" in record.split else [record.name]  # a split of its own: a folder
+    likely = [name for name in [*recorded, *(model.recipe or {}).get("dataset", ())] if name in DATASETS]
+    for name in dict.fromkeys([*likely, "mnist", "cifar10", "digits", *DATASETS]):
         folder = find_dataset(name)
         if folder is None and DATASETS[name].find is not None:
             continue
         try:
             data, _ = load_dataset(name, folder)
             data.check_fit(model)
-            return data
+            matched, difference = match_classes(data, model)
+            if not difference or set(data.class_names) == set(model.class_names):
+                return matched
         except JitCNNError:  # damaged, or does not fit the model
             continue
     return None

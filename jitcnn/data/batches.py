@@ -1,4 +1,4 @@
-"""Mini-batches: shuffle uint8 images, optionally augment them, and normalise each batch on the fly."""
+"""Mini-batches: shuffle images, optionally augment them, and normalise each batch on the fly."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,9 +23,12 @@ def minibatches(
 ) -> Iterator[tuple[Array, IntArray]]:
     """Iterate once over all images, or those in ``order``, in mini-batches; the last batch may be smaller.
 
+    When shuffled or in a given ``order``, as for training, a single image at the end joins the batch before it: batch
+    normalisation has no variance of one image.
+
     Parameters
     ----------
-    images : ndarray of shape (N, C, H, W), uint8
+    images : ndarray of shape (N, C, H, W), uint8, or float, which is used unchanged
     labels : ndarray of shape (N,), int64
     batch_size : int
     rng : numpy random Generator for shuffling and augmentation, or None to keep the order
@@ -35,21 +38,35 @@ def minibatches(
 
     Yields
     ------
-    x : ndarray of shape (≤ batch_size, C, H, W), float32, (pixels / 255 - mean) / std
-    y : ndarray of shape (≤ batch_size,), int64
+    x : ndarray of shape (≤ batch_size + 1, C, H, W), float32, (pixels / 255 - mean) / std; float images in their dtype
+    y : ndarray of shape (≤ batch_size + 1,), int64
 
     Raises
     ------
     ConfigError
-        If ``augmentation`` is given without ``rng``.
+        If ``augmentation`` is given without ``rng``, or with float images.
     """
+    is_float = images.dtype.kind == "f"
     if augmentation is not None and rng is None:
         raise ConfigError("minibatches: augmentation needs an rng, got None.")
+    if augmentation is not None and is_float:
+        raise ConfigError(
+            f"minibatches: augmentation needs uint8 images, got {images.dtype}; train without, or on pixels."
+        )
+    trains = rng is not None or order is not None
     if order is None:
         order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        if augmentation is None or rng is None:
+    starts = batch_starts(len(order), batch_size) if trains else range(0, len(order), batch_size)
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=False):  # no images: no start, and no batch
+        chosen = order[start:end]
+        if is_float:
+            yield images[chosen], labels[chosen]  # type: ignore[misc]
+        elif augmentation is None or rng is None:
             yield normalise(images, mean, std, chosen), labels[chosen]
         else:
             yield normalise(augmentation.apply(images[chosen], rng), mean, std), labels[chosen]
+
+
+def batch_starts(count: int, batch_size: int) -> range:
+    """Where the training batches of ``count`` images begin; a last batch of one image is none of its own."""
+    return range(0, count - (batch_size < count and count % batch_size == 1), batch_size)

@@ -160,7 +160,7 @@ def _is_original(folder: Path) -> bool:
     if folder != cache_folder("cifar10") / FOLDER:
         return False
     try:
-        sums = dict(line.split()[::-1] for line in (folder / SUMS).read_text().splitlines())
+        sums = dict(line.split()[::-1] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines())
         return all(sums.get(name) == hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES)
     except (OSError, ValueError):
         return False

@@ -1,6 +1,7 @@
 """Dataset: uint8 images and integer labels, split into training and test."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zlib import crc32
 
@@ -24,6 +25,8 @@ class Dataset:
     class_names : names of classes 0, 1, …; by default "0", "1", … up to the largest label
     preparation : how an image file is preprocessed to match, see ``data.images.read_for``
     evaluated_on : "test", or "validation" if x_test and y_test are held out from the training images
+    split : how the test images were drawn, such as {"seed": 0, "test_share": 0.2}; empty if the source separates them
+    value_ranges : by kind, "integer" or "float", the values that became 0 and 255 in images with more than 8 bits
 
     Raises
     ------
@@ -40,6 +43,8 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     preparation: str = ""
     evaluated_on: str = "test"
+    split: Mapping[str, Any] = field(default_factory=dict)
+    value_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for half, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
@@ -80,7 +85,17 @@ class Dataset:
         """Per-channel mean and standard deviation of the training pixels / 255, for ``CNN.normalise_by``.
 
         A constant channel gets standard deviation 1, to avoid division by zero.
+
+        Raises
+        ------
+        DataError
+            If the images are not uint8.
         """
+        if self.x_train.dtype != np.uint8:
+            raise DataError(
+                f"{self.name}: normalising by mean and std needs uint8 pixels, got {self.x_train.dtype}; scale float images "
+                "before, and train with normalise off."
+            )
         counts = np.zeros((self.channels, 256))
         for start in range(0, len(self.x_train), 500):  # in chunks: bincount converts uint8 to int64
             for channel in range(self.channels):
@@ -98,17 +113,19 @@ class Dataset:
         ShapeError, DataError
             If the image shape or the number of classes differs from the model's.
         """
-        if model.input_shape is None:
-            return
-        if self.image_shape != model.input_shape:
-            raise ShapeError(
-                f"{model.name} expects images of shape {_shape(model.input_shape)}, got {_shape(self.image_shape)} "
-                f"from {self.name}; choose a matching model or data set."
-            )
-        if self.num_classes != model.num_classes:
+        self.check_shape(model)
+        if model.input_shape is not None and self.num_classes != model.num_classes:
             raise DataError(
                 f"{model.name} has {model.num_classes} classes, {self.name} has {self.num_classes}; "
                 "choose a matching model or data set."
+            )
+
+    def check_shape(self, model: CNN) -> None:
+        """ShapeError if the image shape differs from the input shape of the model, where that is known."""
+        if model.input_shape is not None and self.image_shape != model.input_shape:
+            raise ShapeError(
+                f"{model.name} expects images of shape {_shape(model.input_shape)}, got {_shape(self.image_shape)} "
+                f"from {self.name}; choose a matching model or data set."
             )
 
     def identity(self) -> dict[str, Any]:
@@ -152,6 +169,7 @@ class Dataset:
             x_test=self.x_train[held],
             y_test=self.y_train[held],
             evaluated_on="validation",
+            split={**self.split, "validation": count, "validation_seed": seed},
         )
 
 

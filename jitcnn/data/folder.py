@@ -1,16 +1,19 @@
-"""Image folder data set: one subfolder per class."""
+"""Image folder data set: one subfolder per class, or ready-made splits of such subfolders."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ..errors import ConfigError, DataError
 from ..support.arrays import IntArray
 from .dataset import Dataset
-from .images import read_picture
+from .fetch import ProgressBar
+from .folder_images import FolderImages
+from .folder_layout import FolderLayout, find_layout
+from .value_range import ValueRanges
+
+Labelled = tuple[int, IntArray]  # class and image (C, S, S)
 
 
 def load_folder(
@@ -21,11 +24,14 @@ def load_folder(
     test_share: float = 0.2,
     seed: int = 0,
     skip_broken: bool = False,
+    value_ranges: ValueRanges | None = None,
+    progress: ProgressBar | None = None,
 ) -> tuple[Dataset, str]:
     """Load a folder with one subfolder of images per class, and split it into training and test images.
 
-    Classes are sorted by subfolder name. Each image is resized so that its shorter side fits, then centre-cropped to a
-    square. The split is stratified: each class contributes the same share of test images, chosen by ``seed``.
+    Classes are sorted by subfolder name; images in deeper folders belong to the class. Each image is resized so that its
+    shorter side fits, then centre-cropped to a square. The split is stratified: each class contributes the same share of
+    test images, chosen by ``seed``. Folders named train, and test or val, are taken as the split instead.
 
     Parameters
     ----------
@@ -35,19 +41,22 @@ def load_folder(
     test_share : float between 0 and 1; share of each class used for testing, at least one image in each split
     seed : int
     skip_broken : bool; skip images that cannot be read
+    value_ranges : the values that become 0 and 255 in images with more than 8 bits, by kind, "integer" or "float", such as
+        ``CNN.value_ranges``; by default from the values of all images
+    progress : progress bar that counts images, as for ``load_dataset``
 
     Returns
     -------
     dataset : Dataset, named after the folder
-    note : str, the number of skipped images and the first of them; empty if none
+    note : str, one line: how many files were taken, ignored (by reason) and broken, and the range of their values
 
     Raises
     ------
     ConfigError
         If a setting is out of range.
     DataError
-        If there are fewer than two classes, a class has fewer than two images, greyscale and colour images are mixed,
-        or an image cannot be read.
+        If there are fewer than two classes, a class has fewer than two images (one, with a ready-made split), greyscale
+        and colour images are mixed, an image cannot be read, or all images are of almost one value.
     """
     if image_size is not None and image_size < 1:
         raise ConfigError(f"image_size must be at least 1 pixel, got {image_size}.")
@@ -56,79 +65,136 @@ def load_folder(
     if not 0 < test_share < 1:
         raise ConfigError(f"test_share must be between 0 and 1, got {test_share}.")
     path = Path(path)
-    classes = _classes(path)
-    images: list[list[IntArray]] = []
-    broken: list[DataError] = []
-    for folder, files in classes.items():
-        images.append(list(_read(files, image_size, channels, broken)))
-        if skip_broken and len(images[-1]) < 2:
-            raise DataError(_too_few(folder, len(images[-1]), "readable "))
-    if broken and not skip_broken:
-        others = f" (and {len(broken) - 1:,} more)" if len(broken) > 1 else ""
-        raise DataError(f"{str(broken[0]).rstrip('.')}{others}: repair or remove it, or skip it with --skip-broken.")
-    grey = sum(image.shape[0] == 1 for some in images for image in some)
-    count = sum(map(len, images))
-    if 0 < grey < count:
+    layout = find_layout(path)
+    train, held = _choose_splits(layout)
+    names = _check_classes(path, layout, train, held)
+    images = FolderImages()
+    halves = [half for half in (train, held) if half is not None]
+    groups = [(half, name) for half in halves for name in names]
+    files = [(file, group) for group in groups for file in layout.splits[group[0]].get(group[1], ())]
+    images.read(files, image_size, channels, value_ranges, progress)
+    if images.broken and not skip_broken:
+        others = f" (and {len(images.broken) - 1:,} more)" if len(images.broken) > 1 else ""
         raise DataError(
-            f"{path} mixes {grey:,} greyscale and {count - grey:,} colour images: load all as greyscale with "
-            "--channels 1 or as colour with --channels 3."
+            f"{str(images.broken[0]).rstrip('.')}{others}: repair or remove it, or skip it with --skip-broken."
         )
-    x_train, y_train, x_test, y_test = _split(images, test_share, np.random.default_rng(seed))
-    note = f"{len(broken):,} broken image{'s' if len(broken) > 1 else ''} skipped: {broken[0]}" if broken else ""
-    names = tuple(folder.name for folder in classes)
-    return Dataset(path.resolve().name, str(path), x_train, y_train, x_test, y_test, names, "crop"), note
+    for name in names:
+        _check_count(layout, train, held, name, len(images.of((train, name))), "readable ")
+    tested = [] if held is None else [images.of((held, name)) for name in names]
+    if held is not None and not any(tested):
+        raise DataError(
+            f"{path}: expected readable images in {_folders(layout, held)}, got none; add some or remove it."
+        )
+    images.check(path)
+    trained = [images.of((train, name)) for name in names]
+    rng = np.random.default_rng(seed)
+    first, second = _split(trained, test_share, rng) if held is None else (_labelled(trained), _labelled(tested))
+    x_train, y_train = _shuffled(first, rng)
+    x_test, y_test = _shuffled(second, rng)
+    data = Dataset(
+        path.resolve().name, str(path), x_train, y_train, x_test, y_test, tuple(names), "crop",
+        "validation" if held == "validation" else "test",
+        split={"seed": seed, "test_share": test_share} if held is None else {},
+        value_ranges=images.ranges,
+    )  # fmt: skip
+    return data, _note(path, layout, images, train, held)
 
 
-def _classes(path: Path) -> dict[Path, list[Path]]:
-    """Image files of each class, both sorted by name."""
-    suffixes = Image.registered_extensions()
-    try:
-        folders = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
-        classes = {
-            folder: sorted(
-                file for file in folder.iterdir() if file.suffix.lower() in suffixes and not file.name.startswith(".")
-            )
-            for folder in folders
-        }
-    except OSError as error:
-        raise DataError(f"{error.filename} cannot be read: {error.strerror or error}.") from error
-    if len(classes) < 2:
-        raise DataError(f"{path}: expected at least two classes, one subfolder of images each, got {len(classes)}.")
-    for folder, files in classes.items():
-        if len(files) < 2:
-            raise DataError(_too_few(folder, len(files)))
-    return classes
+def _choose_splits(layout: FolderLayout) -> tuple[str, str | None]:
+    """The split to train on, and the one to evaluate on, None if it is still to be drawn; images of others are left out."""
+    if "train" not in layout.splits:
+        return "", None
+    filled = [split for split in ("test", "validation") if any(layout.splits.get(split, {}).values())]
+    if len(filled) > 1:
+        count = sum(map(len, layout.splits["validation"].values()))
+        unused, used = _folders(layout, "validation"), _folders(layout, "test")
+        layout.files.leave_out(count, f"in {unused} (the images in {used} are used for evaluation)")
+    return "train", filled[0] if filled else None
 
 
-def _too_few(folder: Path, count: int, kind: str = "") -> str:
+def _check_classes(path: Path, layout: FolderLayout, train: str, held: str | None) -> list[str]:
+    """The names of the classes, sorted; DataError unless there are two, with enough files, and those tested are trained."""
+    names = sorted(layout.splits.get(train, {}))
+    if len(names) < 2:
+        raise DataError(f"{path}: expected at least two classes, one subfolder of images each, got {len(names)}.")
+    for name in names:
+        _check_count(layout, train, held, name, len(layout.splits[train][name]))
+    unknown = sorted(name for name, files in layout.splits.get(held or "", {}).items() if files and name not in names)
+    if held is not None and unknown:
+        raise DataError(
+            f"{path}: expected the classes of {_folders(layout, train)} in {_folders(layout, held)}, got also "
+            f"{', '.join(unknown)}; rename or remove them, or add training images."
+        )
+    return names
+
+
+def _check_count(layout: FolderLayout, train: str, held: str | None, name: str, count: int, kind: str = "") -> None:
+    """DataError if a class has too few images."""
+    least, word = (2, "two") if held is None else (1, "one")
+    if count >= least:
+        return
+    folder = layout.class_folder(train, name)
+    ignored = layout.by_class[name].describe_ignored()
     if count == 0:
-        return f"The class folder {folder} is empty: expected at least two {kind}images; add some or remove the folder."
-    return f"The class folder {folder} contains one {kind}image: expected at least two, for training and test."
+        state = f"has no {kind}images" if kind else f"has no images but {ignored}" if ignored else "is empty"
+        raise DataError(
+            f"The class folder {folder} {state}: expected at least {word} {kind}image{'s' if least > 1 else ''}; add some or "
+            "remove the folder."
+        )
+    besides = f" besides {ignored}" if ignored else ""
+    raise DataError(
+        f"The class folder {folder} contains one {kind}image{besides}: expected at least two, for training and test."
+    )
 
 
-def _read(
-    files: list[Path], image_size: int | None, channels: int | None, broken: list[DataError]
-) -> Iterator[IntArray]:
-    """Yield the readable images (C, S, S); append the errors of the others to ``broken``."""
-    for file in files:
-        try:
-            yield read_picture(file, image_size, channels)
-        except DataError as error:
-            broken.append(error)
+def _folders(layout: FolderLayout, split: str) -> str:
+    """The folders of a split, such as "val/ and valid/"."""
+    return " and ".join(f"{name}/" for name in dict.fromkeys(layout.names[split]))
+
+
+def _note(path: Path, layout: FolderLayout, images: FolderImages, train: str, held: str | None) -> str:
+    """One line about all files of the folder."""
+    broken, blank = images.broken, images.blank
+    parts = [
+        f"{path.resolve().name}: {layout.files.taken - len(broken):,} of {layout.files.total:,} files taken, "
+        f"values {images.describe_ranges()}"
+    ]
+    if layout.root != path:
+        parts.append(f"classes in {layout.root.relative_to(path)}/")
+    if held is not None:
+        parts.append(f"split as in {_folders(layout, train)} and {_folders(layout, held)}")
+    elif train:
+        parts.append(f"test images drawn from {_folders(layout, train)}")
+    if layout.deeper:
+        parts.append(f"{layout.deeper:,} from deeper folders")
+    if layout.files.ignored:
+        parts.append(f"ignored: {layout.files.describe_ignored()}")
+    if broken:
+        parts.append(
+            f"{len(broken):,} broken image{'s' if len(broken) > 1 else ''} skipped: {str(broken[0]).rstrip('.')}"
+        )
+    if blank:
+        parts.append(f"{len(blank):,} of almost one value, the first is {blank[0].relative_to(path)}")
+    return "; ".join(parts)
+
+
+def _labelled(images: list[list[IntArray]]) -> list[Labelled]:
+    return [(label, image) for label, some in enumerate(images) for image in some]
 
 
 def _split(
     images: list[list[IntArray]], test_share: float, rng: np.random.Generator
-) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Training images and labels, test images and labels; each split is shuffled."""
-    halves: tuple[list[tuple[int, IntArray]], ...] = ([], [])
+) -> tuple[list[Labelled], list[Labelled]]:
+    """Training images and test images with their labels, the same share of each class."""
+    halves: tuple[list[Labelled], list[Labelled]] = ([], [])
     for label, some in enumerate(images):
         tested = min(max(1, round(len(some) * test_share)), len(some) - 1)
         for place, k in enumerate(rng.permutation(len(some))):
             halves[place < tested].append((label, some[k]))
-    arrays: list[IntArray] = []
-    for half in halves:
-        order = rng.permutation(len(half))
-        arrays += [np.stack([half[k][1] for k in order]), np.array([half[k][0] for k in order], np.int64)]
-    x_train, y_train, x_test, y_test = arrays
-    return x_train, y_train, x_test, y_test
+    return halves
+
+
+def _shuffled(half: list[Labelled], rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+    """Images (N, C, S, S) and labels (N,)."""
+    order = rng.permutation(len(half))
+    return np.stack([half[k][1] for k in order]), np.array([half[k][0] for k in order], np.int64)

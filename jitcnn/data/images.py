@@ -4,7 +4,6 @@ Digits are preprocessed as in MNIST: scaled to fit 20×20 pixels and centred by 
 Other images are resized so that the shorter side fits, then centre-cropped to a square.
 """
 
-import os
 import warnings
 
 import numpy as np
@@ -13,19 +12,26 @@ from PIL import Image, ImageOps
 from ..errors import DataError, ShapeError
 from ..net.model import CNN
 from ..support.arrays import Array, IntArray
+from .decoding import ImageSource, name_of, open_picture
+from .glyphs import WORKING_SIDE, Glyph, find_glyphs
+from .value_range import ValueRanges, is_almost_one_value
 
-LARGEST = 50_000_000  # pixels; limits decompression bombs, as a file header may claim any size
 DIGIT_SHARE = 20 / 28  # longer side of the digit / side of the image
+DIGITS = tuple("0123456789")
 
 
-def read_for(model: CNN, path: str | os.PathLike[str]) -> IntArray:
+class SeveralDigitsWarning(UserWarning):
+    """A picture that is read as one digit shows several."""
+
+
+def read_for(model: CNN, path: ImageSource) -> IntArray:
     """Read an image file with the size, channels and preprocessing that ``model`` expects.
 
     Parameters
     ----------
     model : CNN for square images (C, S, S); its ``preparation`` is "ink" (a digit: ``read_digit``), "fill" (the same,
         scaled to the full image, as in Fashion-MNIST) or "crop" (``read_picture``); empty means "ink" for one channel
-    path : a PNG, JPEG or other image file
+    path : a PNG, JPEG or other image file, or a seekable binary stream of one
 
     Returns
     -------
@@ -34,7 +40,13 @@ def read_for(model: CNN, path: str | os.PathLike[str]) -> IntArray:
     Raises
     ------
     ShapeError, DataError
-        If the model does not take square images of 1 or 3 channels; if the file is not an image, or is blank.
+        If the model does not take square images of 1 or 3 channels; if the file is not an image, is blank or almost, or
+        shows nothing recognisable.
+
+    Warns
+    -----
+    SeveralDigitsWarning
+        If a model for digits gets a picture of several: the most prominent one is read; ``read_digits_for`` reads all.
     """
     shape = model.input_shape
     if shape is None or len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
@@ -42,19 +54,78 @@ def read_for(model: CNN, path: str | os.PathLike[str]) -> IntArray:
             f"{model.name} does not take image files: expected square inputs (C, S, S) of 1 or 3 channels, got {shape}."
         )
     channels, size = shape[:2]
+    if channels == 1 and model.preparation == "fill":
+        return _read_object(path, size)
     if channels == 1 and model.preparation != "crop":
-        return read_digit(path, size, 1.0 if model.preparation == "fill" else DIGIT_SHARE)
-    return read_picture(path, size, channels)[None]
+        glyphs = _read_glyphs(path, not _is_for_digits(model))
+        if len(glyphs) > 1:
+            warnings.warn(
+                f"{name_of(path)} shows {len(glyphs)} digits: only the most prominent one is read; use read_digits_for, or "
+                "jitcnn predict --digits, to read all.",
+                SeveralDigitsWarning,
+                stacklevel=2,
+            )
+        return _prominent(glyphs, size)
+    picture = open_picture(path, 2 * size, channels, model.value_ranges)
+    if is_almost_one_value(np.array(picture.histogram()).reshape(-1, 256).sum(axis=0)):
+        values = np.array(picture.getextrema())
+        raise DataError(
+            f"{name_of(path)} decodes to almost one value, {values.min()} to {values.max()} of 255: expected visible "
+            "contrast; check its exposure and its range of values."
+        )
+    return square(picture, size, channels)[None]
 
 
-def read_picture(path: str | os.PathLike[str], size: int | None = None, channels: int | None = None) -> IntArray:
+def read_digits_for(model: CNN, path: ImageSource) -> IntArray:
+    """Read an image file of several digits: one image per digit, rows from top to bottom, each from left to right.
+
+    Digits must not touch each other.
+
+    Parameters
+    ----------
+    model : CNN for digits: square images (1, S, S), and a ``preparation`` of "ink" or empty
+    path : a PNG, JPEG or other image file, or a seekable binary stream of one
+
+    Returns
+    -------
+    ndarray of shape (n, 1, S, S), uint8; n is at least 1
+
+    Raises
+    ------
+    ShapeError, DataError
+        If the model does not take images of digits; if the file is not an image, is blank, or shows nothing recognisable.
+
+    Examples
+    --------
+    >>> net.predict(read_digits_for(net, "42.jpg"))  # doctest: +SKIP
+    array([4, 2])
+    """
+    shape = model.input_shape
+    if shape is None or len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2] or not _is_for_digits(model):
+        raise ShapeError(
+            f"{model.name} does not read several digits: expected a model of square inputs (1, S, S) for digits, got "
+            f"{shape} and preparation {model.preparation!r}; use read_for."
+        )
+    return np.concatenate([prepare_ink(glyph.ink, shape[1]) for glyph in _read_glyphs(path, joined=False)])
+
+
+def _is_for_digits(model: CNN) -> bool:
+    """Whether the classes are digits; characters of other sets have several strokes that belong together."""
+    return model.preparation in ("", "ink") and all(name in DIGITS for name in model.class_names or ())
+
+
+def read_picture(
+    path: ImageSource, size: int | None = None, channels: int | None = None, ranges: ValueRanges | None = None
+) -> IntArray:
     """Read an image, resize its shorter side to ``size``, and centre-crop it to a square.
 
     Parameters
     ----------
-    path : a PNG, JPEG or other image file; transparency is composited on white
+    path : a PNG, JPEG or other image file; transparency is composited on white, or on black under white ink
     size : int, height and width of the result in pixels; by default 28 for greyscale and 32 for colour
     channels : 1 for greyscale, 3 for colour; by default as in the file
+    ranges : by kind, "integer" or "float", the values that become 0 and 255 if the file has more than 8 bits per channel;
+        by default from its bit depth, or its own values
 
     Returns
     -------
@@ -65,16 +136,22 @@ def read_picture(path: str | os.PathLike[str], size: int | None = None, channels
     DataError
         If the file is not an image, or is too large.
     """
-    picture = _open(path, None if size is None else 2 * size)
-    if channels is not None:
-        picture = picture.convert("L" if channels == 1 else "RGB")
+    return square(open_picture(path, 2 * (size or 32), channels, ranges), size, channels)
+
+
+def square(picture: Image.Image, size: int | None = None, channels: int | None = None) -> IntArray:
+    """An opened picture (``open_picture``), resized and centre-cropped as by ``read_picture`` -> (C, size, size), uint8."""
+    mode = picture.mode if channels is None else {1: "L", 3: "RGB"}[channels]
+    picture = picture if picture.mode == mode else picture.convert(mode)
     side = size or (28 if picture.mode == "L" else 32)
-    square = np.asarray(ImageOps.fit(picture, (side, side)))
-    return np.ascontiguousarray(square[None] if square.ndim == 2 else square.transpose(2, 0, 1))
+    pixels = np.asarray(ImageOps.fit(picture, (side, side)))
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def read_digit(path: str | os.PathLike[str], size: int = 28, share: float = DIGIT_SHARE) -> IntArray:
-    """Read an image of one digit, dark on light or light on dark, of any size.
+def read_digit(path: ImageSource, size: int = 28, share: float = DIGIT_SHARE) -> IntArray:
+    """Read an image of one digit, dark on light or light on dark, of any size; of several, the most prominent one.
+
+    Shadows, ruled lines, frames, noise and specks are removed, see ``data.glyphs``.
 
     Parameters
     ----------
@@ -89,12 +166,44 @@ def read_digit(path: str | os.PathLike[str], size: int = 28, share: float = DIGI
     Raises
     ------
     DataError
-        If the file is not an image, or the image is a single colour.
+        If the file is not an image, is a single colour, or shows nothing recognisable.
     """
-    ink = _ink(np.asarray(_open(path).convert("L"), np.float64) / 255)
+    return _prominent(_read_glyphs(path, joined=False), size, share)
+
+
+def _read_glyphs(path: ImageSource, joined: bool) -> list[Glyph]:
+    """The digits in an image file, at least one."""
+    picture = open_picture(path, WORKING_SIDE, channels=1).convert("L")
+    if is_almost_one_value(np.array(picture.histogram())):
+        raise _blank(path, picture)
+    glyphs = find_glyphs(picture, joined)
+    if not glyphs:
+        raise DataError(
+            f"{name_of(path)} shows nothing recognisable: expected a digit, dark on light or light on dark, got only paper, "
+            "shadows, lines or specks; write it larger, or crop the picture around it."
+        )
+    return glyphs
+
+
+def _prominent(glyphs: list[Glyph], size: int, share: float = DIGIT_SHARE) -> IntArray:
+    return prepare_ink(max(glyphs, key=lambda glyph: glyph.prominence).ink, size, share)
+
+
+def _read_object(path: ImageSource, size: int) -> IntArray:
+    """An object on a plain background, such as a garment, scaled to the full image."""
+    picture = open_picture(path, channels=1).convert("L")
+    ink = _ink(np.asarray(picture, np.float64) / 255)
     if not ink.any():
-        raise DataError(f"{path} is blank: expected a digit, dark on light or light on dark, got a single colour.")
-    return prepare_ink(ink, size, share)
+        raise _blank(path, picture)
+    return prepare_ink(ink, size, 1.0)
+
+
+def _blank(path: ImageSource, picture: Image.Image) -> DataError:
+    low, high = picture.getextrema()
+    return DataError(
+        f"{name_of(path)} is blank: expected a digit, dark on light or light on dark, got almost one value, {low} to {high} "
+        "of 255; check its exposure and its range of values."
+    )
 
 
 def prepare_ink(ink: Array, size: int = 28, share: float = DIGIT_SHARE) -> IntArray:
@@ -117,42 +226,6 @@ def prepare_ink(ink: Array, size: int = 28, share: float = DIGIT_SHARE) -> IntAr
     image = np.zeros((1, 1, size, size), np.uint8)
     image[0, 0, top : top + height, left : left + width] = small
     return image
-
-
-def _open(path: str | os.PathLike[str], least: int | None = None) -> Image.Image:
-    """The image, EXIF orientation applied, as greyscale ("L") or colour ("RGB"), composited on white.
-
-    If given, ``least`` pixels per side are enough: a large JPEG is then decoded at 1/2, 1/4 or 1/8 of its size.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
-            if picture.width * picture.height > LARGEST:
-                raise DataError(
-                    f"{path} is {picture.width}×{picture.height} pixels: expected at most {LARGEST:,} in total."
-                )
-            if least is not None:
-                picture.draft(picture.mode, (least, least))
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I"):  # 16-bit, which Pillow would clip
-                return Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
-            grey = upright.mode in ("1", "L", "LA", "La") or (
-                upright.mode in ("P", "PA") and _has_grey_palette(upright)
-            )
-            upright = upright.convert("RGBA")
-    except DataError:
-        raise
-    except Exception as error:  # decoders raise all kinds of exceptions on damaged files
-        raise DataError(f"{path} is not a readable image: expected PNG, JPEG or similar ({error}).") from error
-    paper = Image.new("RGBA", upright.size, "white")
-    return Image.alpha_composite(paper, upright).convert("L" if grey else "RGB")
-
-
-def _has_grey_palette(picture: Image.Image) -> bool:
-    """Whether all palette colours in use are grey."""
-    palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-    used = np.unique(np.asarray(picture.getchannel(0)))
-    used = palette[used[used < len(palette)]]  # a damaged file may use indices beyond the palette
-    return bool((used == used[:, :1]).all())
 
 
 def _ink(grey: Array) -> Array:

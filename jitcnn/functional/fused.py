@@ -49,6 +49,8 @@ def conv2d_relu_pool(
     has_shape("conv2d_relu_pool", "bias", bias, weights.shape[0])
     out = empty((x.shape[0], weights.shape[0], *problem.size_out), x.dtype)
     winners = empty(out.shape, np.int32)
+    if len(x) == 0:
+        return out, winners
     kernel = FORWARD[plan.variant].conv2d_relu_pool_forward
     call(name, problem, plan, kernel, x, weights, bias, grid, size_conv, pool, out, winners)
     return out, winners

@@ -41,7 +41,11 @@ class Snapshots:
         self.filters = {known: weights for known, weights in self.filters.items() if known <= epoch}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save to one ``.npz`` file; on failure, raise CheckpointError and leave an existing file unchanged."""
+        """Save to one ``.npz`` file; CheckpointError on failure or without snapshots, and an existing file is kept."""
+        if not self.filters:
+            raise CheckpointError(
+                f"Snapshots of {self.net} expects at least one epoch to save, got none: call take first."
+            )
         header = {"format": FORMAT, "net": self.net, "layer": self.layer}
         write_checkpoint(path, header, {f"epoch.{epoch}": weights for epoch, weights in self.filters.items()})
 

@@ -47,6 +47,7 @@ from ..shapes import IntOrPair, Padding, Shape
 
 LONGEST_TEXT, LONGEST_LINE = 1 << 16, 1000  # VGG-19 has 3,113; tomllib is quadratic in the dots of a key
 KEYS = ("name", "input_shape", "classes", "layer")
+NOT_LITERAL = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # controls that JSON leaves as they are
 HEADER = re.compile(r"""^\s*\[\[\s*(?:layer|"layer"|'layer')\s*\]\]""")
 
 
@@ -259,8 +260,7 @@ def to_toml(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> st
     ConfigError
         If a setting is not a number, string, boolean or list of them, or the text is too long.
     """
-    shape = input_shape
-    tables = []
+    shape, tables = input_shape, list[str]()
     for layer in layers:
         lines = ["[[layer]]", f"kind = {_toml(type(layer).__name__)}"]
         for key, value in layer.config().items():
@@ -292,7 +292,7 @@ def _toml(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return NOT_LITERAL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
         case list() | tuple():
             return f"[{', '.join(map(_toml, value))}]"
     raise ConfigError(

@@ -1,7 +1,7 @@
 """Store a header and named arrays in one ``.npz`` file; a damaged file is rejected.
 
 Nothing is unpickled, decompressed or evaluated: each member holds plain bytes after a line with their dtype and shape.
-Sizes stated in the file are checked against the file size before any allocation, and its contents against its SHA-256.
+The writer applies the limits of the reader, by the same functions, so that every file that is written can be read. Sizes stated in the file are checked against the file size before any allocation, and its contents against its SHA-256.
 """
 
 import hashlib
@@ -65,11 +65,8 @@ class CheckpointFile:
         self.path, self._archive = path, archive
         self._members = _members(archive, os.path.getsize(path))
         info, spec, *_ = self._members[HEADER]
-        if info.file_size > HEADER_BYTES or spec.shape != () or spec.dtype.kind != "U":
-            raise ValueError(f"its header is not text of at most {HEADER_BYTES:,} bytes")
-        self.header: dict[str, Any] = json.loads(str(self._array(HEADER, archive.read(info))))
-        if not isinstance(self.header, dict):
-            raise ValueError("its header is not a JSON object")
+        _check_header(info.file_size, spec)
+        self.header = _parsed(str(self._array(HEADER, archive.read(info))))
         arrays = {name: member for name, member in self._members.items() if name not in (HEADER, CHECKSUM)}
         self.specs = {self._current(name): member.spec for name, member in arrays.items()}
 
@@ -139,14 +136,25 @@ def write_checkpoint(
     Raises
     ------
     CheckpointError
-        If the file cannot be written; an existing file is kept.
+        If the file cannot be written, or could not be read back: a header of more than ``HEADER_BYTES``, values that are
+        not plain, an array of objects, a name with other characters than letters, digits, ``_`` and ``.``. An existing
+        file is kept.
     """
     digest = hashlib.sha256()
     try:
+        text = json.dumps(dict(header))
+        _parsed(text)
+        if reserved := {HEADER, CHECKSUM} & set(arrays):
+            raise ValueError(f"the array name {min(reserved)} is reserved")
         with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
-            for name, array in {HEADER: np.array(json.dumps(header)), **arrays}.items():
+            for name, array in {HEADER: np.array(text), **arrays}.items():
                 _add(archive, name, array, digest)
             _add(archive, CHECKSUM, np.frombuffer(digest.digest(), np.uint8), hashlib.sha256())
+    except (ValueError, TypeError, RecursionError, OverflowError, struct.error) as error:
+        raise CheckpointError(
+            f"The model could not be written to {path}: {error}; expected a header of plain values and arrays of numbers or "
+            "text (an existing file is kept)."
+        ) from error
     except OSError as error:
         raise CheckpointError(
             f"The model could not be written to {path}: {error.strerror or error}; free disk space or choose a writable "
@@ -184,6 +192,19 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, _Member]:
     return members
 
 
+def _check_header(size: int, spec: Spec) -> None:
+    """ValueError unless the header is one text and its member has at most ``HEADER_BYTES``."""
+    if size > HEADER_BYTES or spec.shape != () or spec.dtype.kind != "U":
+        raise ValueError(f"its header is not text of at most {HEADER_BYTES:,} bytes")
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    header = json.loads(text)
+    if not isinstance(header, dict):
+        raise ValueError("its header is not a JSON object")
+    return header
+
+
 def _first_line(info: zipfile.ZipInfo, contents: bytes) -> _Member:
     line = NPY_START.match(contents)
     if line is None or line.end() != 10 + int.from_bytes(line[1], "little"):
@@ -199,10 +220,17 @@ def _add(archive: zipfile.ZipFile, name: str, array: NDArray[Any], digest: "hash
     """Write an array as a member in numpy's format, and update the checksum."""
     array, start = np.asarray(array, order="C"), io.BytesIO()
     np.lib.format.write_array_header_1_0(start, np.lib.format.header_data_from_array_1_0(array))
+    # a plain ZipInfo has a constant timestamp; force_zip64 because a member may exceed 2 GiB
+    info = zipfile.ZipInfo(f"{name}.npy")
+    if MEMBER.fullmatch(info.filename) is None:
+        raise ValueError(f"invalid array name {name!r}")
+    info.file_size = start.tell() + array.nbytes
+    member_spec = _first_line(info, start.getvalue()[:NPY_LINE_LIMIT]).spec
+    if name == HEADER:
+        _check_header(info.file_size, member_spec)
     parts = start.getvalue(), array.reshape(-1).view(np.uint8).data
     digest.update(_label(name, sum(map(len, parts))))
-    # a plain ZipInfo has a constant timestamp; force_zip64 because a member may exceed 2 GiB
-    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+    with archive.open(info, "w", force_zip64=True) as member:
         for part in parts:
             member.write(part)
             digest.update(part)

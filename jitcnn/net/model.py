@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, ShapeError
+from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..functional import softmax
 from ..functional.checks import float_arrays
 from ..functional.pixels import normalise
@@ -192,6 +192,8 @@ class CNN(OldNames):
         if self.input_shape is not None and x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])
             raise ShapeError(f"{self.name} expects input of shape ({wanted}), got {x.shape}.")
+        if len(x) == 0:
+            return self._nothing(x, tape)
         if not np.isfinite(x).all():
             where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
             raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
@@ -200,6 +202,12 @@ class CNN(OldNames):
             if tape is not None:
                 tape.append(step, saved)
         return x
+
+    def _nothing(self, x: Array, tape: Tape | None) -> Array:
+        """The output for no images, (0, …)."""
+        if tape is not None:
+            raise DataError(f"{self.name} expects at least one image in a training pass, got none.")
+        return np.zeros((0, *self._output_shape(x.shape[1:])), x.dtype)
 
     @property
     def num_classes(self) -> int | None:
@@ -210,6 +218,8 @@ class CNN(OldNames):
 
     def as_input(self, x: Array | IntArray) -> Array:
         """Input for ``forward``: uint8 pixels are normalised with ``mean`` and ``std``, float arrays are unchanged."""
+        if not isinstance(x, np.ndarray):
+            raise DTypeError(f"{self.name} expects x to be a numpy array, got {type(x).__name__}: use np.asarray(x).")
         return normalise(x, self.mean, self.std) if x.dtype == np.uint8 else x  # type: ignore[arg-type, return-value]
 
     @property
@@ -218,11 +228,8 @@ class CNN(OldNames):
         self.steps()  # resets the memory estimate if a layer was changed
         if self._image_bytes is None:
             self._image_bytes = total(self.summary_rows()).activation_bytes or 0
-        return (
-            min(EVALUATION_BATCH, max(1, EVALUATION_BYTES // self._image_bytes))
-            if self._image_bytes
-            else EVALUATION_BATCH
-        )
+        fitting = EVALUATION_BYTES // self._image_bytes if self._image_bytes else EVALUATION_BATCH
+        return min(EVALUATION_BATCH, max(1, fitting))
 
     def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
         """Probability of each class, in evaluation mode (running statistics, no dropout).

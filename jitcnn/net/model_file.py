@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, Self
 
+from numpy.typing import NDArray
+
 from ..errors import CheckpointError, JitCNNError
 from ..functional.checks import FLOATS
 from ..initializers import Blank
@@ -13,6 +15,7 @@ from ..support.versions import versions
 from .architecture import build_layers, net_of_format_1, parse_net
 from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
 from .model_arrays import ModelArrays
+from .trained_on import PREFIX, TrainedOn
 
 FORMAT = 4  # 1 stored the layers as JSON; 2 had no checksum; 3 had other names in BatchNorm2D
 TRAINING = "training."  # prefix of the arrays that belong to a training run and not to the model
@@ -25,6 +28,9 @@ class ModelFile(ModelArrays):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     recipe: dict[str, Any] | None
+    class_names: tuple[str, ...]
+    trained_on: TrainedOn | None = None  # set by ``fit``; None if unknown
+    value_ranges: Mapping[str, tuple[float, float]] = {}  # set by ``fit``: of images with more than 8 bits, by kind
 
     if TYPE_CHECKING:
 
@@ -35,15 +41,22 @@ class ModelFile(ModelArrays):
         @classmethod
         def from_toml(cls, text: Any, **settings: Any) -> Self: ...
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture, weights and recipe to one ``.npz`` file, replacing an existing file atomically.
+    def save(self, path: str | os.PathLike[str], notes: Mapping[str, Any] | None = None) -> None:
+        """Write architecture, weights, recipe and ``trained_on`` to one ``.npz`` file, atomically.
+
+        ``notes`` are plain values to keep with it, in its header.
 
         Raises
         ------
         CheckpointError
             If the file cannot be written.
         """
-        write_checkpoint(path, self.header(), self.named_arrays())
+        header = self.header() if notes is None else {**self.header(), "notes": dict(notes)}
+        write_checkpoint(path, header, self.file_arrays())
+
+    def file_arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays of the model file: those of the layers, and those of ``trained_on``."""
+        return {**self.named_arrays(), **({} if self.trained_on is None else self.trained_on.arrays())}
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, impl: str = "auto") -> Self:
@@ -67,7 +80,10 @@ class ModelFile(ModelArrays):
     @classmethod
     def from_file(cls, file: CheckpointFile, *, impl: str = "auto") -> Self:
         """As ``load``, from an open file."""
-        header, specs = file.header, {name: spec for name, spec in file.specs.items() if not name.startswith(TRAINING)}
+        header, specs = (
+            file.header,
+            {name: spec for name, spec in file.specs.items() if not name.startswith((TRAINING, PREFIX))},
+        )
         try:
             match header["format"]:
                 case 2 | 3 | 4:
@@ -81,17 +97,22 @@ class ModelFile(ModelArrays):
             model = cls(layers, input_shape=net.input_shape, name=net.name, **header.get("input", {}))
             model._check(specs)
             model.recipe = header.get("recipe")  # older files have none
-            if not isinstance(model.recipe, dict | None):
-                raise CheckpointError(f"its recipe must be a table, got {model.recipe!r}")
+            _check_recipe(model.recipe)
+            model.value_ranges = _value_ranges(header.get("value_ranges"))
         except (LookupError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
             raise CheckpointError(f"{file.path} is not a model file for this version of jitcnn: {error}") from error
-        for name, array in file.read(specs).items():
+        arrays = file.read([*specs, *(name for name in file.specs if name.startswith(PREFIX))])
+        for name in specs:
             position, _, inner = name.partition(".")
-            model.layers[int(position)].set_array(inner, array)
+            model.layers[int(position)].set_array(inner, arrays[name])
+        try:
+            model.trained_on = TrainedOn.from_header(header.get("trained_on"), arrays)
+        except CheckpointError as error:
+            raise CheckpointError(f"{file.path} is not a model file for this version of jitcnn: {error}") from error
         return model
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """Load the weights and normalisation from a model file of the same architecture.
+        """Load the weights, normalisation, class names and ``trained_on`` from a model file of the same architecture.
 
         Raises
         ------
@@ -105,13 +126,25 @@ class ModelFile(ModelArrays):
                 f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
             )
         self.load_arrays(loaded.named_arrays())
-        self.mean, self.std = loaded.mean, loaded.std
+        self.mean, self.std, self.trained_on = loaded.mean, loaded.std, loaded.trained_on
+        self.class_names = loaded.class_names or self.class_names
+        self.value_ranges = loaded.value_ranges
 
     def header(self) -> dict[str, Any]:
-        """The contents of the model file besides the arrays, as plain values."""
+        """The contents of the model file besides the arrays, as plain values; CheckpointError if ``load`` would refuse them."""
         around = {name: getattr(self, name) for name in ("mean", "std", "class_names", "preparation")}
+        try:
+            net = parse_net(text := self.to_toml(), "its architecture")
+            # CNN itself, which checks its arguments: a subclass may take others, and its file is loaded by CNN.load
+            cnn: Any = next(kind for kind in type(self).__mro__ if "normalise_by" in vars(kind))
+            cnn(self.layers, input_shape=net.input_shape, name=net.name, **around)
+            _check_recipe(self.recipe)
+        except JitCNNError as error:
+            raise CheckpointError(f"{self.name} cannot be saved, as it could not be loaded again: {error}") from error
         return {
-            "format": FORMAT, "versions": versions(), "net": self.to_toml(), "input": around, "recipe": self.recipe,
+            "format": FORMAT, "versions": versions(), "net": text, "input": around, "recipe": self.recipe,
+            "trained_on": None if self.trained_on is None else self.trained_on.to_header(),
+            "value_ranges": {kind: list(values) for kind, values in self.value_ranges.items()},
         }  # fmt: skip
 
     def _check(self, specs: Mapping[str, Spec]) -> None:
@@ -123,3 +156,19 @@ class ModelFile(ModelArrays):
         for name, spec in specs.items():
             if spec.dtype not in FLOATS:
                 raise CheckpointError(f"array {name} has dtype {spec.dtype}, expected float32 or float64.")
+
+
+def _check_recipe(recipe: object) -> None:
+    if not isinstance(recipe, dict | None):
+        raise CheckpointError(f"its recipe must be a table, got {recipe!r}")
+
+
+def _value_ranges(header: object) -> dict[str, tuple[float, float]]:
+    """The value ranges in a model file, none in older ones; CheckpointError if they are invalid."""
+    ranges = {} if header is None else header
+    if not isinstance(ranges, dict) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(value, int | float) for value in pair)
+        for pair in ranges.values()
+    ):
+        raise CheckpointError(f"its value ranges must be two numbers for each kind of image, got {header!r}")
+    return {str(kind): (float(low), float(high)) for kind, (low, high) in ranges.items()}

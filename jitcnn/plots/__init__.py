@@ -1,7 +1,10 @@
 """Matplotlib figures of arrays. Nothing opens a window or needs a display."""
 
+from . import environment  # noqa: F401  (imports matplotlib, and so comes first)
+
+# isort: split
 from .attribution import attribution_figure
-from .canvas import new_figure, picture_format, save_figure, sureness
+from .canvas import figure_png, new_figure, picture_format, save_figure, sureness
 from .confusion import confusion_figure
 from .curves import curves_figure
 from .evolution import evolution_figure
@@ -17,6 +20,7 @@ __all__ = [
     "confusion_figure",
     "curves_figure",
     "evolution_figure",
+    "figure_png",
     "filters_figure",
     "maps_figure",
     "mistakes_figure",

@@ -5,9 +5,10 @@ from matplotlib.figure import Figure
 
 from ..errors import ShapeError
 from ..support.arrays import Array, IntArray
-from .canvas import draw_image, new_figure, scale_of
+from .canvas import draw_image, draws_literally, new_figure, scale_of, title_text
 
 
+@draws_literally
 def attribution_figure(
     image: Array | IntArray, attribution: Array, title: str = "Attribution", label: str = "weight"
 ) -> Figure:
@@ -44,6 +45,6 @@ def attribution_figure(
     over.set(xticks=[], yticks=[])
     for axis, name in ((alone, "input image"), (counts, "attribution"), (over, "overlay")):
         axis.set_title(name, fontsize=10)
-    figure.colorbar(shown, ax=[alone, counts, over], shrink=0.7, label=label)
-    figure.suptitle(title)
+    figure.colorbar(shown, ax=[alone, counts, over], shrink=0.7, label=title_text(label, 4))
+    figure.suptitle(title_text(title, 10.5))
     return figure

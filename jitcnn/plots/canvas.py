@@ -1,10 +1,20 @@
-"""Create and save figures; drawing functions shared by several of them."""
+"""Create and save figures; drawing functions shared by several of them.
 
+Texts of users, such as class names, are drawn as they are: without mathtext and TeX, whatever a style or matplotlibrc sets,
+without control characters, and shortened where they would take the place of the picture.
+"""
+
+import io
 import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -12,11 +22,54 @@ from matplotlib.figure import Figure
 from ..errors import ConfigError, ShapeError
 from ..support.arrays import Array, IntArray
 from ..support.files import atomic_write
+from ..support.text import printable
 
 FORMATS = ("png", "pdf", "svg")
 # Distinguishable in print and by colour-blind readers: sequential for magnitudes, diverging for signed values.
 SIZES, SIGNS = "viridis", "RdBu_r"
 SMALL = 24  # pixels; smaller pictures are enlarged in a mosaic
+LITERAL: Any = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
+LONGEST_NAME = 24  # characters of a class or net in a figure
+LETTERS_PER_INCH = 10.5  # of a title
+
+Drawing = ParamSpec("Drawing")
+
+
+@contextmanager
+def literal_text() -> Iterator[None]:
+    """Context in which figures draw every text as it is; a character without a glyph is drawn as a box, without a warning."""
+    with rc_context(LITERAL), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="(Matplotlib currently does not support|Glyph .* missing from)")
+        yield
+
+
+def draws_literally(draw: Callable[Drawing, Figure]) -> Callable[Drawing, Figure]:
+    """Decorator for the functions that draw a figure: see ``literal_text``."""
+
+    @wraps(draw)
+    def drawn(*args: Drawing.args, **settings: Drawing.kwargs) -> Figure:
+        with literal_text():
+            return draw(*args, **settings)
+
+    return drawn
+
+
+def short_name(name: str) -> str:
+    """A name of a user for a label or legend; matplotlib leaves out legends that begin with an underscore."""
+    shown = printable(name, LONGEST_NAME)
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names for the ticks of an axis; those that shortening has made equal are told apart by their number."""
+    shown = [short_name(name) for name in names]
+    return [f"{short[: LONGEST_NAME - 6]} ({k})" if shown.count(short) > 1 else short for k, short in enumerate(shown)]
+
+
+def title_text(title: str, inches: float) -> str:
+    """A title for a figure of this width; each line fits."""
+    longest = max(LONGEST_NAME, int(inches * LETTERS_PER_INCH))
+    return "\n".join(printable(line, longest) for line in title.split("\n"))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -47,8 +100,16 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         If the file cannot be written.
     """
     kind = picture_format(path)
-    with atomic_write(path) as file:
+    with atomic_write(path) as file, literal_text():
         figure.savefig(file, format=kind, dpi=150)
+
+
+def figure_png(figure: Figure, dpi: int) -> bytes:
+    """A figure as the bytes of a PNG file."""
+    file = io.BytesIO()
+    with literal_text():
+        figure.savefig(file, format="png", dpi=dpi)
+    return file.getvalue()
 
 
 def draw_image(axis: Axes, image: Array | IntArray) -> None:

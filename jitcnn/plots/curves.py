@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..history import Epoch
-from .canvas import new_figure
+from .canvas import draws_literally, new_figure, short_name
 
 
+@draws_literally
 def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
     """Plot loss and accuracy per epoch: dashed on training images, solid on held-out (test or validation) images.
 
@@ -25,8 +26,8 @@ def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
             (loss, [e.train_loss for e in epochs], [e.test_loss for e in epochs]),
             (accuracy, [100 * e.train_accuracy for e in epochs], [100 * e.test_accuracy for e in epochs]),
         ):
-            axis.plot(numbers, train, "--", color=color, marker=".", label=f"{name}, training")
-            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{name}, held-out")
+            axis.plot(numbers, train, "--", color=color, marker=".", label=f"{short_name(name)}, training")
+            axis.plot(numbers, test, "-", color=color, marker="o", markersize=4, label=f"{short_name(name)}, held-out")
     loss.set(title="Loss", xlabel="epoch", ylabel="mean cross-entropy (nats)")
     accuracy.set(title="Accuracy", xlabel="epoch", ylabel="accuracy (%)")
     losses = [value for line in loss.lines for value in line.get_ydata() if value > 0]

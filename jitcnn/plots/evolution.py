@@ -7,11 +7,12 @@ from matplotlib.figure import Figure
 
 from ..errors import ShapeError
 from ..support.arrays import Array
-from .canvas import SIGNS, mosaic, new_figure, some
+from .canvas import SIGNS, draws_literally, mosaic, new_figure, some, title_text
 
 MOST_FILTERS, MOST_EPOCHS = 16, 12
 
 
+@draws_literally
 def evolution_figure(snapshots: Mapping[int, Array], title: str = "Filters during training") -> Figure:
     """Plot the first filters of a convolution, one row per epoch.
 
@@ -45,7 +46,8 @@ def evolution_figure(snapshots: Mapping[int, Array], title: str = "Filters durin
     if change.any():  # small compared with the weights: scaled up to the full colour range
         factor = bound / float(np.abs(change).max())
         rows[f"change × {factor:.2g}"] = change * factor
-    figure = new_figure(max(count * 0.55 + 2, 5), len(rows) * 0.6 + 1.2)
+    width = max(count * 0.55 + 2, 5)
+    figure = new_figure(width, len(rows) * 0.6 + 1.2)
     axes = figure.subplots(len(rows), 1, squeeze=False).ravel()
     for axis, (name, weights) in zip(axes, rows.items(), strict=True):
         pictures = 0.5 + weights.transpose(0, 2, 3, 1) / (2 * bound) if C_in == 3 else weights[:, 0]
@@ -54,7 +56,9 @@ def evolution_figure(snapshots: Mapping[int, Array], title: str = "Filters durin
         axis.spines[:].set_visible(False)
         axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     told = some(count, C_out, "filters") + ("" if C_in in (1, 3) else f", channel 0 of {C_in}")
-    figure.suptitle(f"{title}\n{told}, {some(len(epochs), len(known), 'snapshots').replace('the first ', '')}")
+    figure.suptitle(
+        f"{title_text(title, width)}\n{told}, {some(len(epochs), len(known), 'snapshots').replace('the first ', '')}"
+    )
     if C_in != 3:
         figure.colorbar(shown, ax=list(axes), shrink=0.9, label="weight")
     return figure

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from ..errors import ShapeError
 from ..support.arrays import Array
-from .canvas import SIGNS, new_figure, some
+from .canvas import SIGNS, draws_literally, new_figure, some, title_text
 
 MOST_FILTERS = 64
 MOST_SLICES = 12
 
 
+@draws_literally
 def filters_figure(weights: Array, title: str = "Learned filters") -> Figure:
     """Plot the filters of a convolution; if there are many, the first ones, as stated in the title.
 
@@ -42,7 +43,8 @@ def _whole(weights: Array, title: str) -> Figure:
     count = min(len(weights), MOST_FILTERS)
     columns = min(8, count)
     rows = -(-count // columns)
-    figure = new_figure(max(columns * 0.95 + 1.1, 4.5), rows * 1.05 + 0.9)
+    width = max(columns * 0.95 + 1.1, 4.5)
+    figure, title = new_figure(width, rows * 1.05 + 0.9), title_text(title, width)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     bound = float(np.abs(weights).max()) or 1.0
     grey = weights.shape[1] == 1
@@ -69,7 +71,8 @@ def _slices(weights: Array, title: str) -> Figure:
         for column in range(columns):
             top, left = row * (K_h + 1), column * (K_w + 1)
             board[top : top + K_h, left : left + K_w] = weights[row, column]
-    figure = new_figure(max(columns * 0.5 + 2, 5), max(rows * 0.5, 1) + 1.3)
+    width = max(columns * 0.5 + 2, 5)
+    figure, title = new_figure(width, max(rows * 0.5, 1) + 1.3), title_text(title, width)
     axis = figure.subplots()
     bound = float(np.abs(weights[:rows, :columns]).max()) or 1.0
     shown = axis.imshow(board, cmap=SIGNS, vmin=-bound, vmax=bound, interpolation="nearest")
@@ -81,7 +84,7 @@ def _slices(weights: Array, title: str) -> Figure:
 
 def _cells(weights: Array, title: str) -> Figure:
     """1×1 filters: one cell per filter and input channel."""
-    figure = new_figure(8, 6)
+    figure, title = new_figure(8, 6), title_text(title, 8)
     axis = figure.subplots()
     bound = float(np.abs(weights).max()) or 1.0
     shown = axis.imshow(weights, cmap=SIGNS, vmin=-bound, vmax=bound, interpolation="nearest", aspect="auto")

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from ..errors import ShapeError
 from ..support.arrays import Array, IntArray
-from .canvas import draw_image, mosaic, new_figure, scale_of, some
+from .canvas import draw_image, draws_literally, mosaic, new_figure, scale_of, short_names, some, title_text
 
 COLUMNS = 8
 NAMED_UNITS = 20  # at most, to label each unit
 
 
+@draws_literally
 def maps_figure(
     image: Array | IntArray,
     outputs: Mapping[str, Array],
@@ -56,12 +57,12 @@ def maps_figure(
             axis.set(yticks=[])
             _name_units(axis, len(out), class_names)
         axis.spines[:].set_visible(False)
-        axis.set_ylabel(f"{name}\n{told}", rotation=0, ha="right", va="center", fontsize=8)
+        axis.set_ylabel(f"{title_text(name, 3)}\n{told}", rotation=0, ha="right", va="center", fontsize=8)
         bar = figure.colorbar(
             shown, ax=axis, fraction=0.03, pad=0.01, aspect=8, panchor=(0, 0.5), ticks=shown.get_clim(), format="%.2g"
         )
         bar.ax.tick_params(labelsize=7)
-    figure.suptitle(title)
+    figure.suptitle(title_text(title, 10))
     return figure
 
 
@@ -80,5 +81,7 @@ def _name_units(axis: Axes, count: int, class_names: Sequence[str]) -> None:
         axis.set_xticks([0, count - 1], ["0", str(count - 1)], fontsize=7)
     else:
         names = class_names if len(class_names) == count else list(map(str, range(count)))
-        axis.set_xticks(range(count), list(names), fontsize=7)
+        shown = short_names(names)
+        long = max(map(len, shown)) > 80 // count
+        axis.set_xticks(range(count), shown, fontsize=7, rotation=90 if long else 0)
     axis.tick_params(length=0, pad=1)

@@ -7,11 +7,14 @@ from matplotlib.figure import Figure
 from ..errors import ShapeError
 from ..metrics import Mistake
 from ..support.arrays import IntArray
-from .canvas import draw_image, new_figure, some, sureness
+from ..support.text import printable
+from .canvas import draw_image, draws_literally, new_figure, some, sureness, title_text
 
 MOST, COLUMNS = 40, 8
+LONGEST = 12  # characters of a class name above and below a picture
 
 
+@draws_literally
 def mistakes_figure(
     images: IntArray, mistakes: Sequence[Mistake], class_names: Sequence[str], title: str = "Misclassified"
 ) -> Figure:
@@ -34,18 +37,20 @@ def mistakes_figure(
     shown = list(mistakes[:MOST])
     columns = min(COLUMNS, max(1, len(shown)))
     rows = max(1, -(-len(shown) // columns))
-    figure = new_figure(max(columns * 1.3, 6), rows * 1.75 + 0.8)
+    width = max(columns * 1.3, 6)
+    figure = new_figure(width, rows * 1.75 + 0.8)
+    names = [printable(name, LONGEST) for name in class_names]
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes[len(shown) :]:
         axis.set_axis_off()
     for axis, mistake in zip(axes, shown, strict=False):
         draw_image(axis, images[mistake.index])
-        axis.set_title(f"label {class_names[mistake.label]}", fontsize=8, pad=3)
+        axis.set_title(f"label {names[mistake.label]}", fontsize=8, pad=3)
         axis.set_xlabel(
-            f"predicted {class_names[mistake.predicted]}\n{sureness(mistake.probability)}\nindex {mistake.index}",
+            f"predicted {names[mistake.predicted]}\n{sureness(mistake.probability)}\nindex {mistake.index}",
             fontsize=7, labelpad=2,
         )  # fmt: skip
     what = some(len(shown), len(mistakes), "misclassified images") + ", most confident first"
     wrong = what if shown else "no misclassified images"
-    figure.suptitle(f"{title}: {wrong}")
+    figure.suptitle(title_text(title, width - 0.1 * len(wrong)) + f": {wrong}")
     return figure

@@ -6,11 +6,12 @@ from matplotlib.patches import Rectangle
 from ..errors import ShapeError
 from ..shapes import Pair
 from ..support.arrays import Array, IntArray
-from .canvas import draw_image, new_figure
+from .canvas import draw_image, draws_literally, new_figure, title_text
 
 COLOUR = "#e69f00"  # orange: distinct from grey, and from blue and red for colour-blind readers
 
 
+@draws_literally
 def receptive_figure(image: Array | IntArray, rows: Pair, columns: Pair, title: str = "Receptive field") -> Figure:
     """Plot an image with a frame around a receptive field, and the crop inside the frame.
 
@@ -45,5 +46,5 @@ def receptive_figure(image: Array | IntArray, rows: Pair, columns: Pair, title: 
     part.set(xlabel="column", ylabel="row")
     whole.set_title("in the image", fontsize=10)
     part.set_title(f"receptive field: {bottom - top} × {right - left} pixels", fontsize=10)
-    figure.suptitle(title)
+    figure.suptitle(title_text(title, 8))
     return figure

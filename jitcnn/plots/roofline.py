@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ..benchmark.layers import Timing
 from ..benchmark.machine import Machine
-from .canvas import new_figure
+from .canvas import draws_literally, new_figure, title_text
 
 
+@draws_literally
 def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
     """Plot the throughput of every pass against its arithmetic intensity, with the roofline of the machine.
 
@@ -41,8 +43,11 @@ def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
         )
     axis.set(
         xscale="log", yscale="log", xlabel="arithmetic intensity (FLOP per byte of input, output and weights)",
-        ylabel="throughput (GFLOP/s)", title=f"Roofline: throughput of each pass on {machine.processor}",
+        ylabel="throughput (GFLOP/s)", title=title_text(f"Roofline: throughput of each pass on {machine.processor}", 8),
     )  # fmt: skip
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_formatter("{x:g}")
+        side.set_minor_formatter(NullFormatter())
     axis.grid(alpha=0.3, which="both")
     figure.legend(fontsize=8, loc="outside right upper")
     return figure

@@ -10,12 +10,13 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import ConfigError
 from ..shift import LabNet, ShiftMap
-from .canvas import new_figure
+from .canvas import draws_literally, new_figure, short_name, title_text
 
 NUMBERED = (-8, -4, -2, 0, 2, 4, 8)
 ACCURACY, AGREEMENT = "accuracy", "same prediction\nas unshifted"
 
 
+@draws_literally
 def shift_maps_figure(maps: Sequence[tuple[str, Sequence[tuple[str, ShiftMap]]]], title: str) -> Figure:
     """Plot accuracy and agreement over (dx, dy), one row per net, on a common scale from 0 to 100 %.
 
@@ -42,11 +43,11 @@ def shift_maps_figure(maps: Sequence[tuple[str, Sequence[tuple[str, ShiftMap]]]]
                 axis = axes[row, 2 * trained + k]
                 shown = _heat(axis, 100 * shares, shifts.reach)
                 if row == 0:
-                    axis.set_title(f"{what.replace(chr(10), ' ')}\n{how}" if how else what, fontsize=9)
+                    axis.set_title(f"{what.replace(chr(10), ' ')}\n{title_text(how, 3)}" if how else what, fontsize=9)
                 if row == len(maps) - 1:
                     axis.set_xlabel("dx (pixels right)", fontsize=8)
-        axes[row, 0].set_ylabel(f"{name}\n" + "dy (pixels down)", fontsize=9)
-    figure.suptitle(title)
+        axes[row, 0].set_ylabel(f"{short_name(name)}\n" + "dy (pixels down)", fontsize=9)
+    figure.suptitle(title_text(title, 2.35 * columns + 1.6))
     bar = figure.colorbar(shown, ax=list(axes.ravel()), shrink=0.5, aspect=40, pad=0.01)
     bar.set_label("images (%)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
@@ -72,6 +73,7 @@ def _heat(axis: Axes, percent: np.ndarray, reach: int) -> AxesImage:
     return shown
 
 
+@draws_literally
 def shift_lines_figure(nets: Sequence[LabNet], title: str) -> Figure:
     """Plot accuracy over the shift distance max(|dx|, |dy|), for training without and with shifted images.
 
@@ -88,14 +90,14 @@ def shift_lines_figure(nets: Sequence[LabNet], title: str) -> Figure:
         k = names.index(net.name)
         panels[int(net.augmented)].plot(
             distances, [100 * net.shifts.accuracy_at(distance) for distance in distances],
-            color=f"C{k}", marker="os^Dvx"[k % 6], markersize=4, label=net.title,
+            color=f"C{k}", marker="os^Dvx"[k % 6], markersize=4, label=short_name(net.title),
         )  # fmt: skip
     for panel, how in zip(panels, ("trained on unshifted images", "trained on shifted images"), strict=True):
         panel.set(title=how, xlabel="shift distance (pixels)", ylim=(0, 101))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("accuracy (%)")
-    figure.suptitle(title)
+    figure.suptitle(title_text(title, 10))
     handles, labels = max((panel.get_legend_handles_labels() for panel in panels), key=lambda pair: len(pair[1]))
     figure.legend(handles, labels, loc="outside right center", fontsize=9)
     return figure

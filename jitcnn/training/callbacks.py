@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..functional.pixels import normalise
 from ..history import Epoch
 from .health import Watch, remarks
 
@@ -63,9 +62,8 @@ class Health(Callback):
     def warnings(self, trainer: Trainer, train_loss: float) -> Sequence[str]:
         """The warnings of the epoch that ends."""
         watch, self._watch = self._watch, Watch()
-        model = trainer.model
-        images = normalise(trainer.data.x_train[:HEALTH_IMAGES], model.mean, model.std)
-        return remarks(model, images, train_loss, watch)
+        images = trainer.model.as_input(trainer.data.x_train[:HEALTH_IMAGES])
+        return remarks(trainer.model, images, train_loss, watch)
 
 
 class BatchFunction(Callback):

@@ -2,7 +2,7 @@
 
 The file is a model file, which holds the model as the training would leave it here (averaged weights where there is an
 average), and beside it everything else that the next batch depends on: in its header ``training``, and in arrays whose
-names begin with ``training.``.
+names begin with ``training.``. The history, which grows with every epoch, is in arrays; earlier versions kept it in the header.
 """
 
 import json
@@ -22,8 +22,10 @@ from ..net.model import CNN
 from ..net.model_file import TRAINING
 from ..optim import Optimizer, WeightAverage
 from ..support.arrays import Array, IntArray
+from .history_arrays import HISTORY, epochs_of, history_arrays
 
 FilePath = str | os.PathLike[str]
+LABELS_OF_DATA = ("data set",)  # settings that may differ: data are recognised by their checksum, not by their name
 
 
 class FinishedError(CheckpointError):
@@ -92,18 +94,18 @@ class Training:
         training = {
             "settings": self.settings,
             "progress": asdict(self.progress),
-            "epochs": [asdict(epoch) for epoch in self.history.epochs],
             "generators": [generator.bit_generator.state for generator in self._generators()],
             "optimizer": numbers,
             "average": None if self.average is None else self.average.updates,
             "notes": dict(notes),
         }
         arrays = {f"{TRAINING}optimizer.{name}": array for name, array in memories.items()}
+        arrays |= history_arrays(self.history.epochs)
         if self.average is not None:
             arrays |= {f"{TRAINING}weights.{name}": array.copy() for name, array in self.model.named_arrays().items()}
         with self.averaged():
             header = {**self.model.header(), "training": _plain(training)}
-            write_checkpoint(path, header, {**self.model.named_arrays(), **arrays})
+            write_checkpoint(path, header, {**self.model.file_arrays(), **arrays})
 
     def load(self, path: FilePath) -> None:
         """Take over the state that ``save`` wrote; whatever goes wrong, nothing was changed.
@@ -119,9 +121,9 @@ class Training:
             self._check_same(file, kept, said)
             with _as_checkpoint_error(path):
                 names = self._check_arrays(file, said)
-            arrays = file.read(names)
+            arrays = file.read([*names, *_history_names(file)])
         with _as_checkpoint_error(path):
-            progress, history = _progress(said)
+            progress, history = _progress(said, arrays)
             states = self._checked_states(said["generators"], progress)
             memories = {
                 name.removeprefix(f"{TRAINING}optimizer."): a for name, a in arrays.items() if "optimizer." in name
@@ -135,7 +137,7 @@ class Training:
         weights = kept.named_arrays()
         for name, mine in self.model.named_arrays().items():
             mine[...] = arrays.get(f"{TRAINING}weights.{name}", weights[name])
-        self.model.mean, self.model.std = kept.mean, kept.std
+        self.model.mean, self.model.std, self.model.trained_on = kept.mean, kept.std, kept.trained_on
         for generator, state in zip(self._generators(), states, strict=True):
             generator.bit_generator.state = state
         self.progress, self.history = progress, history
@@ -158,7 +160,7 @@ class Training:
         differences = [
             f"{key} {theirs.get(key)!r} instead of {ours.get(key)!r}"
             for key in [*ours, *(key for key in theirs if key not in ours)]
-            if _switched_on(theirs.get(key)) != _switched_on(ours.get(key))
+            if key not in LABELS_OF_DATA and _switched_on(theirs.get(key)) != _switched_on(ours.get(key))
         ]
         if differences:
             raise CheckpointError(
@@ -181,7 +183,9 @@ class Training:
         if self.average is not None:
             expected |= {f"{TRAINING}weights.{name}": array for name, array in self.model.named_arrays().items()}
         specs = {name: Spec(array.shape, array.dtype) for name, array in expected.items()}
-        if specs != {name: spec for name, spec in file.specs.items() if name.startswith(TRAINING)}:
+        history = () if "epochs" in said else _history_names(file)
+        kept = {name: spec for name, spec in file.specs.items() if name.startswith(TRAINING) and name not in history}
+        if specs != kept:
             raise CheckpointError(f"the training needs the arrays {specs}")
         return [*specs]
 
@@ -208,17 +212,29 @@ def training_in(file: CheckpointFile) -> dict[str, Any]:
     return training
 
 
+def class_names_in(path: FilePath) -> tuple[str, ...]:
+    """The class names of the model in a checkpoint; empty if it has none."""
+    with open_checkpoint(path) as file, _as_checkpoint_error(path):
+        return tuple(map(str, file.header.get("input", {}).get("class_names", ())))
+
+
 def read_training(path: FilePath) -> tuple[Progress, History]:
     """Where the training in a checkpoint stands, and its epochs so far; CheckpointError if there is none."""
     with open_checkpoint(path) as file, _as_checkpoint_error(path):
-        return _progress(training_in(file))
+        return _progress(training_in(file), file.read(_history_names(file)))
 
 
-def _progress(said: Mapping[str, Any]) -> tuple[Progress, History]:
+def _history_names(file: CheckpointFile) -> list[str]:
+    return [name for name in file.specs if name.startswith(HISTORY)]
+
+
+def _progress(said: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Progress, History]:
     progress = Progress(**said["progress"])
     wanted = {"epoch": int, "seen": int, "batches": int, "correct": int, "total_loss": float, "seconds": float}
     if not all(type(getattr(progress, name)) is kind for name, kind in wanted.items()):
         raise CheckpointError(f"expected a progress in numbers, got {progress}")
+    if "epochs" not in said:
+        return progress, History(epochs_of(arrays))
     return progress, History([Epoch(**{**epoch, "remarks": tuple(epoch["remarks"])}) for epoch in said["epochs"]])
 
 

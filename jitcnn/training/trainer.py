@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ..data.batches import minibatches
+from ..data.batches import batch_starts, minibatches
 from ..data.dataset import Dataset
-from ..errors import TrainingError
+from ..data.matching import listed, number_classes
+from ..errors import CheckpointError, DataError, TrainingError
 from ..history import Epoch, History
 from ..metrics import evaluate
 from ..net.model import CNN
+from ..net.trained_on import TrainedOn
 from ..optim import Optimizer
 from .callbacks import Callback, Health
 from .health import first_non_finite
-from .resume import FilePath, Progress, Training
+from .resume import FilePath, Progress, Training, class_names_in
 from .settings import TrainingSettings
 from .step import step_with_logits
 
@@ -27,7 +29,8 @@ class Trainer:
 
     Parameters
     ----------
-    model : CNN, modified in place; it takes the class names and the preparation of the data
+    model : CNN, modified in place; it takes the class names and the preparation of the data, and records the images in
+        ``trained_on``; if it has the same class names in another order, it keeps its own
     data : Dataset
     settings : TrainingSettings
     callbacks : sequence of Callback, called in this order, after the built-in ``Health``
@@ -58,7 +61,15 @@ class Trainer:
         resume: FilePath | None = None,
     ) -> None:
         data.check_fit(model)
+        for half, images in (("training", data.x_train), ("test", data.x_test)):
+            if len(images) == 0:
+                raise DataError(
+                    f"{data.name} has no {half} images, and a training needs both: add some, or hold test images out with "
+                    "data.validation(count)."
+                )
+        data = _with_classes_of(model, data, None if resume is None else class_names_in(resume))
         model.class_names, model.preparation = data.class_names, data.preparation
+        model.value_ranges = data.value_ranges
         self.model, self.data, self.settings = model, data, settings
         self.callbacks: list[Callback] = [Health(), *callbacks]
         rng = np.random.default_rng(settings.seed)
@@ -66,7 +77,7 @@ class Trainer:
         if resume is not None:
             self.record_settings()
             self.state.load(resume)
-        self.batch, self.batches = 0, -(-len(data.x_train) // settings.batch_size)
+        self.batch, self.batches = 0, len(batch_starts(len(data.x_train), settings.batch_size))
         self.loss = float("nan")
         self.stopped = False
 
@@ -110,6 +121,9 @@ class Trainer:
         CheckpointError
             If a checkpoint cannot be written.
         """
+        model, data = self.model, self.data
+        halves = (data.x_train, data.y_train, data.x_test)
+        model.trained_on = TrainedOn.of(data.name, halves, data.split, data.evaluated_on, model.trained_on)
         with ExitStack() as stack:
             try:
                 for callback in self.callbacks:
@@ -177,3 +191,21 @@ class Trainer:
             f"The loss became {self.loss} in epoch {self.progress.epoch}, batch {self.batch} of {self.batches}, learning rate "
             f"{self.optimizer.learning_rate:g}; not finite first: {broken or 'unknown'}. Try a tenth of the learning rate."
         )
+
+
+def _with_classes_of(model: CNN, data: Dataset, begun: tuple[str, ...] | None) -> Dataset:
+    """The data with its classes in the order of the model, or of the checkpoint to resume, if they are the same.
+
+    Other classes replace those of the model; CheckpointError if ``begun``, the class names in the checkpoint, differ.
+    """
+    names = model.class_names if begun is None else begun
+    if not names or names == data.class_names:
+        return data
+    if set(names) == set(data.class_names):
+        return number_classes(data, names)
+    if begun is not None:
+        raise CheckpointError(
+            f"The checkpoint belongs to another training, with the classes {listed(names)} instead of "
+            f"{listed(data.class_names)}: resume it with the data it was begun with, or train anew."
+        )
+    return data

@@ -15,11 +15,30 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ..errors import ConfigError, JitCNNError
+from ..support.text import printable
 from . import STATIC
 from .desk import Desk
 from .guard import Guard
 
 Answer = Callable[[dict[str, Any], str], dict[str, Any]]
+
+
+class LiteralJSONResponse(JSONResponse):
+    """JSON whose texts, which may contain names of users, have no control characters and no surrogates."""
+
+    def render(self, content: Any) -> bytes:
+        return super().render(_literal(content))
+
+
+def _literal(content: Any) -> Any:
+    match content:
+        case str():
+            return printable(content, keep="\n")
+        case dict():
+            return {_literal(key): _literal(value) for key, value in content.items()}
+        case list() | tuple():
+            return [_literal(value) for value in content]
+    return content
 
 
 def make_app(desk: Desk, hosts: frozenset[str]) -> Guard:
@@ -34,13 +53,13 @@ def make_app(desk: Desk, hosts: frozenset[str]) -> Guard:
     -------
     app : Guard
     """
-    page = (STATIC / "index.html").read_text()
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
 
     async def index(_: Request) -> Response:
         return HTMLResponse(page)
 
     async def about(_: Request) -> Response:
-        return JSONResponse(desk.about())
+        return LiteralJSONResponse(desk.about())
 
     questions: dict[str, Answer] = {
         "sample": lambda ask, _: desk.sample(_whole(ask, "index")),
@@ -90,9 +109,9 @@ def _answering(answer: Answer) -> Callable[[Request], Any]:
             if not isinstance(ask, dict):
                 raise ConfigError(f"Expected a JSON object, got {type(ask).__name__}.")
             session = request.headers.get("x-session", "")[:64]
-            return JSONResponse(await run_in_threadpool(answer, ask, session))
+            return LiteralJSONResponse(await run_in_threadpool(answer, ask, session))
         except (ValueError, JitCNNError) as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return LiteralJSONResponse({"error": str(error)}, 400)
 
     return route
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Dataset
+from ..data import Dataset, match_classes, order_classes
 from ..errors import ConfigError, DataError, ShapeError
 from ..inspection import lenses, through, trace
 from ..layers import Layer
@@ -16,6 +16,7 @@ from ..metrics import evaluate
 from ..net.model import CNN
 from ..shift import shift_images
 from ..support.arrays import IntArray
+from ..support.text import printable
 from .drawing import as_drawn, can_be_centred, canvas_scale, centred
 from .learner import Job
 from .packing import pack, pack_specimen, unpack_canvas
@@ -51,8 +52,8 @@ class Desk:
 
     Raises
     ------
-    ShapeError
-        If the model does not take images of 1 or 3 channels, or the baseline has other inputs or classes than the model.
+    ShapeError, DataError
+        If the model does not take images of 1 or 3 channels; if the baseline or the data have other inputs or classes.
     """
 
     def __init__(self, model: CNN, baseline: CNN | None = None, data: Dataset | None = None) -> None:
@@ -66,7 +67,8 @@ class Desk:
                 f"The baseline takes {baseline.input_shape} and has {baseline.num_classes} classes, {model.name} takes "
                 f"{shape} and has {model.num_classes}: choose a baseline for the same images and classes."
             )
-        self.model, self.baseline, self.data = model, baseline, data
+        self.model, self.data = model, None if data is None else match_classes(data, model)[0]
+        self.baseline = None if baseline is None else order_classes(baseline, model.class_names)
         self.baseline_name = (
             "" if baseline is None else baseline.name if baseline.name != model.name else f"{baseline.name} (baseline)"
         )
@@ -266,7 +268,7 @@ class Desk:
 
     def _class_names(self) -> list[str]:
         classes = self.model.num_classes
-        return list(self.model.class_names) or list(map(str, range(classes or 0)))
+        return [printable(name) for name in self.model.class_names] or list(map(str, range(classes or 0)))
 
     def _drawn(self, canvas: object) -> IntArray:
         C, H, W = self._shape

@@ -31,6 +31,17 @@ def test_none_when_no_data_set_matches():
     assert fitting_dataset(CNN([Flatten(), Dense(784, 9)], input_shape=(1, 28, 28))) is None
 
 
+@pytest.mark.usefixtures("empty_cache")
+def test_classes_of_a_trained_model_must_be_the_same():
+    model = mnist_dense()
+    model.class_names = tuple("9876543210")
+    assert fitting_dataset(model).class_names == tuple("9876543210")
+    model.recipe, model.class_names = {"dataset": ["digits"]}, tuple("abcdefghij")
+    assert fitting_dataset(model) is None
+    model.class_names = tuple("01234abcde")
+    assert fitting_dataset(model) is None
+
+
 def test_damaged_files_are_skipped(empty_cache, tmp_path, monkeypatch):
     folder = tmp_path / "broken"
     folder.mkdir()

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from jitcnn import CNN, Dense, Flatten
-from jitcnn.data.images import _open, read_digit, read_for, read_picture
+from jitcnn.data.decoding import open_picture
+from jitcnn.data.images import read_digit, read_for, read_picture
 from jitcnn.errors import DataError, ShapeError
 
 
@@ -130,7 +131,7 @@ def test_large_jpeg_is_decoded_at_reduced_size(tmp_path):
     with Image.open(tmp_path / "large.jpg") as picture:
         expected = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC), int)
     assert np.abs(read_picture(tmp_path / "large.jpg", 16)[0] - expected).mean() < 4
-    assert [_open(tmp_path / "large.jpg", least).size[0] for least in (16, 120, None)] == [100, 200, 800]
+    assert [open_picture(tmp_path / "large.jpg", least).size[0] for least in (16, 120, None)] == [100, 200, 800]
 
 
 def net(shape, preparation=""):

@@ -33,9 +33,10 @@ def command(
 ) -> None:
     """Evaluate the saved model MODEL on test images, overall and per class.
 
-    Images of a folder are resized to the input of the model; use the --seed and --test-share of the training to keep
-    test and training images apart. --mirror suits images whose mirror image has the same class: photographs, but not
-    digits.
+    Images of a folder are resized to the input of the model. Classes are matched by name. The model file records the
+    images it was trained on: those of the same folder that were held out are the test images, wherever the folder lies
+    now, and a warning says if any image was trained on. --mirror suits images whose mirror image has the same class:
+    photographs, but not digits.
 
     \b
     Example:
@@ -45,18 +46,18 @@ def command(
 
     from jitcnn.metrics import evaluate
     from jitcnn.net.model import CNN
-    from jitcnn_cli.console import stdout, table, working
+    from jitcnn_cli.console import cell, stdout, table, working
 
     console = stdout()
     net = CNN.load(model, impl=impl)
-    data, note = options.data_for(net, dataset, data_dir, pictures, seed)
-    data = data if limit is None else data.limited(limit)
+    data, note = options.data_for(net, dataset, data_dir, pictures, seed, limit)
     if note and not as_json:
         console.print(note, style="yellow", soft_wrap=True)
     with working("evaluating"):
         result = evaluate(net, data.x_test, data.y_test, mirrored=mirror)
     if as_json:
-        click.echo(json.dumps({"model": net.name, "dataset": data.name, "mirrored": mirror, **result.as_dict()}))
+        record = {"model": net.name, "dataset": data.name, "mirrored": mirror, **result.as_dict()}
+        click.echo(json.dumps({**record, "notes": note.splitlines()} if note else record))
         return
     views = ", averaged over mirror images" if mirror else ""
     console.print(
@@ -68,6 +69,6 @@ def command(
         given = result.predicted[data.y_test == label]
         wrong = given[given != label]
         values, counts = np.unique(wrong, return_counts=True)
-        mistaken = f"{data.class_names[values[counts.argmax()]]} ({counts.max()}×)" if len(wrong) else "–"
-        shown.add_row(data.class_names[label], f"{len(given):,}", f"{1 - len(wrong) / len(given):.1%}", mistaken)
+        mistaken = f"{cell(data.class_names[values[counts.argmax()]])} ({counts.max()}×)" if len(wrong) else "–"
+        shown.add_row(cell(data.class_names[label]), f"{len(given):,}", f"{1 - len(wrong) / len(given):.1%}", mistaken)
     console.print(shown)

@@ -62,7 +62,7 @@ def command(
         raise ConfigError(
             f"jitcnn play requires {error.name}, which is not installed: run pip install 'jitcnn[play]'."
         ) from error
-    from jitcnn.data import fitting_dataset
+    from jitcnn.data import fitting_dataset, trained_on_warning
     from jitcnn.net.model import CNN
     from jitcnn.web.desk import Desk
     from jitcnn_cli.console import stdout, working
@@ -81,9 +81,12 @@ def command(
         beside = CNN.load(baseline) if baseline is not None else baseline_beside(path, net)
         as_it_takes = {"channels": None, "image_size": None}  # for an image folder: as the model requires
         is_named = dataset is not None or data_dir is not None
-        data = (
-            options.data_for(net, dataset or "auto", data_dir, as_it_takes, 0)[0] if is_named else fitting_dataset(net)
-        )
+        if is_named:
+            data, note = options.data_for(net, dataset or "auto", data_dir, as_it_takes, 0)
+            if note:
+                console.print(note, style="yellow", soft_wrap=True)
+        elif (data := fitting_dataset(net)) is not None and (warning := trained_on_warning(data.x_test, net)):
+            console.print(warning, style="yellow", soft_wrap=True)
     desk = Desk(net, beside, data)
     with working("preparing"):
         desk.warm_up()

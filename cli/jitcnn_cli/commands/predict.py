@@ -1,7 +1,5 @@
 """``jitcnn predict``: classify image files."""
 
-import json
-
 import click
 
 from jitcnn_cli import options
@@ -9,38 +7,35 @@ from jitcnn_cli import options
 
 @click.command("predict")
 @click.argument("model", type=click.Path())
-@click.argument("images", type=click.Path(), nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", type=click.Path(allow_dash=True), nargs=-1, required=True, metavar="IMAGE...")
 @options.impl_option
+@click.option(
+    "--skip-broken", is_flag=True, help="Succeed although images cannot be read; they are reported on standard error."
+)
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE",
+    help="Write one row per image to FILE, - for standard output, instead of printing the predictions.",
+)  # fmt: skip
+@click.option("--digits", is_flag=True, help="Read all digits of each image, left to right; they must not touch.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image.")
-def command(model: str, images: tuple[str, ...], impl: str, as_json: bool) -> None:
-    """Classify image files with the saved model MODEL.
+def command(
+    model: str, images: tuple[str, ...], impl: str, skip_broken: bool, csv_file: str | None, digits: bool, as_json: bool
+) -> None:
+    """Classify images with the saved model MODEL.
 
-    Images can be PNG, JPEG or similar, of any size; the model determines the preprocessing. Digits, dark on light or
-    light on dark, are cropped, resized and centred by mass, as in MNIST. Other images are resized and centre-cropped.
+    IMAGE is a file, a folder (with all folders inside it), a glob such as 'scans/*.png', or - for an image on standard
+    input. Images can be PNG, JPEG or similar, of any size; the model determines the preprocessing. Digits, dark on light or
+    light on dark, are separated from shadows, lines, frames and specks, resized and centred by mass, as in MNIST. Other
+    images are resized and centre-cropped.
+
+    An image that cannot be read does not stop the others: it is reported at the end, and the exit code is 1 unless
+    --skip-broken is given.
 
     \b
     Example:
       jitcnn predict output/cnn_mnist_model.npz my_digit.png
     """
-    from rich.bar import Bar
-
-    from jitcnn.data.images import read_for
     from jitcnn.net.model import CNN
-    from jitcnn_cli.console import stdout, table, working
+    from jitcnn_cli.prediction_screen import run
 
-    net = CNN.load(model, impl=impl)
-    console = stdout()
-    for path in images:
-        picture = read_for(net, path)
-        with working(f"predicting {path}"):
-            probabilities = net.predict_proba(picture)[0]
-        names = net.class_names or tuple(map(str, range(len(probabilities))))
-        best = int(probabilities.argmax())
-        if as_json:
-            answer = {"image": path, "prediction": best, "class": names[best]}
-            click.echo(json.dumps({**answer, "probabilities": [float(p) for p in probabilities]}))
-            continue
-        shown = table(f"{path}: {names[best]} ({probabilities[best]:.1%} confidence)", "class", "probability", "")
-        for name, probability in zip(names, probabilities, strict=True):
-            shown.add_row(name, f"{probability:.2%}", Bar(1, 0, float(probability), width=30))
-        console.print(shown)
+    run(CNN.load(model, impl=impl), images, skip_broken=skip_broken, csv_file=csv_file, as_json=as_json, digits=digits)

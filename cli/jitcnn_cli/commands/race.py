@@ -61,11 +61,12 @@ def command(
     from jitcnn.data import choose_recipe, load_dataset
     from jitcnn.kernels import runtime
     from jitcnn.support.files import atomic_write
-    from jitcnn_cli.console import DownloadBar, stdout, table, working
+    from jitcnn_cli.console import data_bar, stdout, table, working
     from jitcnn_cli.main import INTERRUPTED
 
     console = stdout()
-    data, note = load_dataset(options.dataset_for(dataset, recipe), data_dir, DownloadBar(), **pictures)
+    wanted = options.dataset_for(dataset, recipe)
+    data, note = load_dataset(wanted, data_dir, data_bar(wanted), **pictures)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     data = data if limit is None else data.limited(limit)

@@ -47,24 +47,23 @@ def command(
     Example:
       jitcnn report output/cnn_mnist_model.npz --dataset digits --limit 60 --reach 1
     """
-    from rich.progress import TextColumn
-
     from jitcnn.inspection import read_histories
     from jitcnn.net.model import CNN
     from jitcnn.web.report import write_report
-    from jitcnn_cli.console import stdout, working
+    from jitcnn_cli.console import NOTE, stdout, working
     from jitcnn_cli.run_folder import baseline_beside, history_beside
 
     console = stdout()
     net = CNN.load(model)
-    data, note = options.data_for(net, dataset, data_dir, pictures, seed)
+    data, note = options.data_for(net, dataset, data_dir, pictures, seed, limit)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
-    kept = history or history_beside(model)
-    with working("writing the report", None, TextColumn("{task.fields[note]}")) as bar:
+    kept = history or history_beside(model, net)
+    with working("writing the report", None, NOTE) as bar:
         write_report(
-            output, net, data if limit is None else data.limited(limit), baseline=baseline_beside(model, net),
-            histories=None if kept is None else read_histories(kept), reach=reach, on_part=lambda part: bar.show(0, part),
+            output, net, data, baseline=baseline_beside(model, net),
+            histories=None if kept is None else read_histories(kept), reach=reach,
+            notes=note.splitlines(), on_part=lambda part: bar.show(0, part),
         )  # fmt: skip
     size = Path(output).stat().st_size / 1e6
     console.print(f"report on {net.name} ({data.name}, {size:.1f} MB) written to {output}", soft_wrap=True)

@@ -41,3 +41,5 @@ def command(model: str, as_json: bool, as_toml: bool, batch_size: int) -> None:
         click.echo(net.to_toml(), nl=False)
     else:
         stdout().print(model_table(net, batch_size))
+        if net.trained_on is not None:
+            stdout().print(f"trained on {net.trained_on.describe()}", soft_wrap=True)

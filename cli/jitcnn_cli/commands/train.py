@@ -39,7 +39,7 @@ from jitcnn_cli import options
     type=click.Path(file_okay=False),
     default="output",
     show_default=True,
-    help="Output folder; files of an earlier run are overwritten.",
+    help="Output folder; files of an earlier run are replaced or removed, other files stay.",
 )
 @options.limit_option
 @click.option(
@@ -80,7 +80,8 @@ def command(**settings: Any) -> None:
     """
     from jitcnn_cli.kept_run import kept_run
     from jitcnn_cli.main import INTERRUPTED
-    from jitcnn_cli.training_screen import TrainOptions, run
+    from jitcnn_cli.training_run import TrainOptions
+    from jitcnn_cli.training_screen import run
 
     context = click.get_current_context()
     settings, kept = kept_run(context, settings)

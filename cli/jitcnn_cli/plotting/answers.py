@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from jitcnn.support.text import printable
 from jitcnn_cli import options
 from jitcnn_cli.options import Command
 from jitcnn_cli.plotting.shared import model_argument, output_option, write
@@ -32,10 +33,9 @@ def _examined(command: Command) -> Command:
         from jitcnn_cli.console import working
 
         net = CNN.load(model, impl=impl)
-        data, note = options.data_for(net, dataset, data_dir, pictures, seed)
+        data, note = options.data_for(net, dataset, data_dir, pictures, seed, limit)
         if note:
-            click.echo(note, err=True)
-        data = data if limit is None else data.limited(limit)
+            click.echo(printable(note, keep="\n"), err=True)
         with working("evaluating"):
             probabilities = net.predict_proba(data.x_test)
         command(data=data, probabilities=probabilities, title=f"{net.name} on {data.name}", **settings)

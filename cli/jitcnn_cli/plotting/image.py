@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jitcnn.support.text import printable
 from jitcnn_cli.plotting.shared import (
+    LONGEST_NAME,
     class_index,
     class_option,
     classes_of,
@@ -182,6 +184,7 @@ def _explain(
     predicted = int(probabilities.argmax())
     asked = class_index(net, classes, class_name)
     asked = predicted if asked is None else asked
-    read = f"predicted as {classes[predicted]}, {sureness(float(probabilities[predicted]))}"
-    what = f"{method} of {net.name} for class {classes[asked]}"
+    shown = [printable(each, LONGEST_NAME) for each in classes]
+    read = f"predicted as {shown[predicted]}, {sureness(float(probabilities[predicted]))}"
+    what = f"{method} of {net.name} for class {shown[asked]}"
     write(attribution_figure(x[0], ask(asked), f"{what}\n{name}, {read}", label), output, f"{what}; {name}, {read}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from jitcnn.support.text import printable
 from jitcnn_cli import options
 from jitcnn_cli.options import Command
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from jitcnn.net.model import CNN
     from jitcnn.support.arrays import IntArray
+
+LONGEST_NAME = 32  # characters of a class in a title
 
 model_argument = click.argument("model", type=click.Path())
 layer_option = click.option(
@@ -85,10 +88,10 @@ def _test_image(
 
     data, note = options.data_for(net, dataset, data_dir, pictures, seed)
     if note:
-        click.echo(note, err=True)
+        click.echo(printable(note, keep="\n"), err=True)
     if index >= len(data.x_test):
         raise ConfigError(f"--index must be 0 to {len(data.x_test) - 1}, the test images of {data.name}, got {index}.")
-    label = data.class_names[data.y_test[index]]
+    label = printable(data.class_names[data.y_test[index]], LONGEST_NAME)
     return data.x_test[index : index + 1], f"test image {index} of {data.name}, label {label}"
 
 
@@ -107,8 +110,9 @@ def class_index(net: "CNN", names: Sequence[str], asked: str | None) -> int | No
         return names.index(asked)
     if asked.isdecimal() and int(asked) < len(names):
         return int(asked)
+    shown = [printable(name, LONGEST_NAME) for name in names]
     raise ConfigError(
-        f"{net.name} has no class {asked!r}{did_you_mean(asked, names)}: choose one of {', '.join(names)}, or its number "
+        f"{net.name} has no class {asked!r}{did_you_mean(asked, names)}: choose one of {', '.join(shown)}, or its number "
         f"from 0 to {len(names) - 1}."
     )
 
@@ -133,4 +137,4 @@ def write(figure: "Figure", output: str, what: str) -> None:
         raise ConfigError(
             f"--output {output} cannot be written: {error.strerror or error}; choose another file."
         ) from error
-    click.echo(f"{output}: {what}")
+    click.echo(printable(f"{output}: {what}", keep="\n"))

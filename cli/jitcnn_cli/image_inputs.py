@@ -1,0 +1,90 @@
+"""The images that a command line names: files, folders, globs, and standard input."""
+
+import glob
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from jitcnn.data.decoding import ImageSource
+from jitcnn.data.image_files import FileCount, find_images, why_ignored
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """An image to read: its name as given, and the file, or the bytes of a stream."""
+
+    name: str
+    source: ImageSource
+
+
+class _Stream(BytesIO):
+    """Bytes of an image with the name that messages use."""
+
+    def __init__(self, contents: bytes, name: str) -> None:
+        super().__init__(contents)
+        self.name = name
+
+
+def find_inputs(arguments: Sequence[str]) -> tuple[list[ImageInput], FileCount]:
+    """The images of all arguments, in their order, and the count of files in folders and globs.
+
+    An argument is "-" (standard input), an existing file or folder, or a glob, as shells expand it, with ``**`` for folders
+    at any depth. One that does not exist is returned as it is, for the error of the reader. Folders are searched as those of
+    a data set.
+    """
+    inputs: list[ImageInput] = []
+    files = FileCount()
+    for argument in arguments:
+        if argument == STDIN:
+            inputs.append(ImageInput(STDIN, _Stream(sys.stdin.buffer.read(), "standard input")))
+        elif os.path.lexists(argument) or not glob.has_magic(argument):
+            inputs += _existing(Path(argument), files)
+        else:
+            matches = sorted(glob.glob(argument, recursive=True))
+            inputs += (
+                _matching([Path(match) for match in matches], files) if matches else _existing(Path(argument), files)
+            )
+    return inputs, files
+
+
+def _existing(path: Path, files: FileCount) -> list[ImageInput]:
+    """A file, or the images of a folder."""
+    if not path.is_dir():
+        return [ImageInput(str(path), _readable(path))]
+    images, count = find_images(path)
+    files.add(count)
+    return [ImageInput(str(image), image) for image in images]
+
+
+def _matching(paths: Sequence[Path], files: FileCount) -> list[ImageInput]:
+    """The images that match a glob, and those in folders that match; a file is not taken twice."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            images, count = find_images(path)
+            new = [image for image in images if image not in found]
+            count.taken = len(new)
+            files.add(count)
+            found.update(dict.fromkeys(new))
+        elif reason := why_ignored(path, path.parent):
+            files.ignored[reason] += 1
+        elif path not in found:
+            files.taken += 1
+            found[path] = None
+    return [ImageInput(str(path), path) for path in found]
+
+
+def _readable(path: Path) -> ImageSource:
+    """The path, or the contents of a pipe, in which decoders cannot seek."""
+    try:
+        if stat.S_ISFIFO(path.stat().st_mode):
+            return _Stream(path.read_bytes(), str(path))
+    except OSError:  # the reader reports it
+        pass
+    return path
