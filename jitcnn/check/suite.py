@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from ..errors import ConfigError, did_you_mean
 from ..layers import LAYERS
-from . import agreement, gradients, hand, learning, peer, threads
+from . import agreement, gradients, hand, learning, peer, state, threads
 from .bugs import planted
 from .outcome import Check, Finding, run_check
 
-TOPICS = (*LAYERS, "fused", "loss", "optimiser", "net", "threads", "torch")
+TOPICS = (*LAYERS, "fused", "loss", "optimiser", "net", "state", "threads", "torch")
 
 
 def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
@@ -17,6 +17,7 @@ def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
     yield from agreement.checks(seed)
     yield from gradients.checks()
     yield from learning.checks()
+    yield from state.checks()
     yield from threads.checks()
     yield from peer.checks(bug)
 

@@ -1,0 +1,39 @@
+"""Bugs in the state of a pass."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from ... import functional
+from ...net.model import CNN
+from ...net.tape import Tape
+from .table import Function, bug
+
+
+@bug("state-on-the-layer", "state", "a layer remembers its last forward pass only", Tape, "append")
+def _state_on_the_layer(right: Function) -> Function:
+    def wrong(self: Tape, step: Any, saved: Any) -> None:
+        right(self, step, saved)
+        self._entries = [(each, saved if each is step else before) for each, before in self._entries]
+
+    return wrong
+
+
+@bug("evaluation-recorded", "state", "an evaluation replaces the recorded training pass", CNN, "_run")
+def _evaluation_recorded(right: Function) -> Function:
+    def wrong(self: CNN, steps: Any, x: Any, training: bool) -> Any:
+        return right(self, steps, x, True)
+
+    return wrong
+
+
+@bug("thread-changes-bits", "state", "another order of sums outside the main thread", functional, "dense_relu")
+def _thread_changes_bits(right: Function) -> Function:
+    def wrong(*arrays: Any) -> Any:
+        out = right(*arrays)
+        return (
+            out if threading.current_thread() is threading.main_thread() else np.nextafter(out, np.inf, dtype=out.dtype)
+        )
+
+    return wrong
