@@ -1,4 +1,8 @@
-"""A pass keeps its own state: shared layers, predictions during a training, other threads and forked children change nothing."""
+"""A pass keeps its own state: shared layers, predictions during a training, other threads and forked children change nothing.
+
+The fork is made in a process of its own, ``python -m jitcnn.check.state``: pools that other libraries have started in this one
+need not survive it.
+"""
 
 import multiprocessing
 import os
@@ -19,9 +23,11 @@ from ..training import train_step
 from .gradients import TOLERANCE
 from .learning import first_batch
 from .outcome import Check, Outcome, finite
+from .process import answer, ask
 
 STEPS = 3
 CHILD_SECONDS = 60
+FORKED = "state: same bits with training in a forked child"
 
 
 def checks() -> Iterator[Check]:
@@ -32,10 +38,10 @@ def checks() -> Iterator[Check]:
         "predictions from another thread": _beside_predictions,
         "training in another thread": lambda: _in_thread(_train),
     }
-    if hasattr(os, "fork"):
-        disturbed["training in a forked child"] = _in_child
     for name, train in disturbed.items():
         yield Check(f"state: same bits with {name}", ("state", "threads"), lambda train=train: _same(train()))  # type: ignore[misc]
+    if hasattr(os, "fork"):
+        yield Check(FORKED, ("state", "threads"), lambda: ask("jitcnn.check.state")[FORKED])
 
 
 def _shared_layer() -> Outcome:
@@ -98,6 +104,7 @@ def _in_thread(work: Callable[[], str]) -> str:
 
 
 def _in_child() -> str:
+    _train()  # the pools of this process have run
     context: Any = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     child = context.Process(target=_answer, args=(theirs,), daemon=True)
@@ -122,3 +129,7 @@ def _same(found: str) -> Outcome:
     expected = _train()
     figure = f"mnist-cnn, {STEPS} steps: {found}" + ("" if found == expected else f" instead of {expected}")
     return Outcome(found == expected, figure, {"fingerprint": found, "expected": expected})
+
+
+if __name__ == "__main__":
+    answer({FORKED: _same(_in_child())})
