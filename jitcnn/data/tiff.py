@@ -37,7 +37,7 @@ def read_tiff(source: Any, name: str, largest: int) -> tuple[NDArray[Any], bool]
     from tifffile import TiffFile
 
     with TiffFile(source) as file:
-        page = file.pages[0]
+        page: Any = file.pages[0]
         if prod(page.shape) > 4 * largest:
             raise DataError(
                 f"{name} has {prod(page.shape):,} values: expected at most {4 * largest:,}; scale it down first."
