@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 
 from .. import functional
-from ..errors import ConfigError
-from ..functional.checks import check_groups, check_impl
 from ..functional.conv_setup import conv_plans
-from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, seen_through, span, window_grid
 from ..support.arrays import Array
-from .base import Layer, check_count, check_dtype, check_input, window_label
+from .base import check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image, tensor
-from .passes import Gradients, Pulled
+from .filters import FilterLayer
+from .passes import Pulled
 
 
-class Conv2D(Layer):
+class Conv2D(FilterLayer):
     """2D convolution, computed as cross-correlation.
 
     Parameters
@@ -49,10 +47,7 @@ class Conv2D(Layer):
         If a setting is out of range.
     """
 
-    parameter_names: tuple[str, ...] = ("weights", "bias")
     short_name = lens = "conv"
-    implementations = tuple(functional.CONV_IMPLEMENTATIONS)
-    input_axes = ("in_channels", "H", "W")
     config_names = (
         "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "use_bias",
     )  # fmt: skip
@@ -72,27 +67,12 @@ class Conv2D(Layer):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ) -> None:
-        self.in_channels = check_count("in_channels", in_channels)
-        self.out_channels = check_count("out_channels", out_channels)
-        self.kernel_size: Pair = pair(kernel_size, "kernel_size")
+        self._set_channels(in_channels, out_channels, kernel_size, groups, use_bias, impl)
         self.stride: Pair = pair(stride, "stride")
         self.padding: Padding = check_padding(padding)
         self.dilation: Pair = pair(dilation, "dilation")
-        self.groups = check_groups(groups, self.in_channels, self.out_channels)
-        if not isinstance(use_bias, bool):
-            raise ConfigError(f"use_bias must be True or False, got {use_bias!r}.")
-        self.use_bias = use_bias
-        self.impl = check_impl(impl)
-        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        dtype = check_dtype(dtype)
-        self.weights: Array = he_normal(shape, int(np.prod(shape[1:])), rng or np.random.default_rng(), dtype)
-        self.d_weights: Array = np.zeros(shape, dtype)
-        self.bias: Array | None = None
-        self.d_bias: Array | None = None
-        if use_bias:
-            self.bias, self.d_bias = np.zeros(self.out_channels, dtype), np.zeros(self.out_channels, dtype)
-        else:
-            self.parameter_names = ("weights",)
+        channels = self.in_channels // self.groups
+        self._set_filters((self.out_channels, channels), channels * self._taps, rng, dtype)
 
     @property
     def _grid(self) -> tuple[Pair, Padding, Pair, int]:
@@ -113,10 +93,6 @@ class Conv2D(Layer):
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the gradients of weights and bias, if used."""
         found = functional.conv2d_backward_weights(d_out, saved, self.weights, *self._grid, impl=self.impl)
         return self._input_gradient(d_out, saved) if need_d_x else None, self.named(*found)
-
-    def named(self, d_weights: Array, d_bias: Array) -> Gradients:
-        """Gradients by parameter name; d_bias is dropped if there is no bias."""
-        return {"weights": d_weights, "bias": d_bias} if self.use_bias else {"weights": d_weights}
 
     def backward_input(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W) of the last ``forward``, without parameter gradients."""

@@ -7,24 +7,23 @@ s is the stride, d the dilation, p the padding; co runs over the output channels
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from .. import functional
-from ..errors import ConfigError
-from ..functional.checks import check_groups, check_impl
 from ..functional.conv_transpose import conv_transpose_plans, conv_transpose_settings, transposed_size
-from ..initializers import he_normal
 from ..kernels.engine.plan import Plan
-from ..shapes import IntOrPair, Pair, Shape, Window, pair, seen_through_transposed, span
+from ..shapes import IntOrPair, Pair, Shape, Window, seen_through_transposed, span
 from ..support.arrays import Array
-from .base import Layer, check_count, check_dtype, check_input, window_label
+from .base import check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image, tensor
+from .filters import FilterLayer
 from .passes import Pulled
 
 
-class ConvTranspose2D(Layer):
+class ConvTranspose2D(FilterLayer):
     """2D transposed convolution, which upsamples by the stride.
 
     Parameters
@@ -61,9 +60,6 @@ class ConvTranspose2D(Layer):
     (8, 14, 14)
     """
 
-    parameter_names: tuple[str, ...] = ("weights", "bias")
-    implementations = tuple(functional.CONV_IMPLEMENTATIONS)
-    input_axes = ("in_channels", "H", "W")
     config_names = (
         "in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "use_bias",
     )  # fmt: skip
@@ -84,28 +80,12 @@ class ConvTranspose2D(Layer):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ) -> None:
-        self.in_channels = check_count("in_channels", in_channels)
-        self.out_channels = check_count("out_channels", out_channels)
-        self.kernel_size: Pair = pair(kernel_size, "kernel_size")
-        self.groups = check_groups(groups, self.in_channels, self.out_channels)
+        self._set_channels(in_channels, out_channels, kernel_size, groups, use_bias, impl)
         settings = conv_transpose_settings(stride, padding, output_padding, dilation, self.groups)
         self.stride, self.padding, self.output_padding, self.dilation, _ = settings
-        if not isinstance(use_bias, bool):
-            raise ConfigError(f"use_bias must be True or False, got {use_bias!r}.")
-        self.use_bias = use_bias
-        self.impl = check_impl(impl)
-        shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
         # On average, 1 / (stride_h · stride_w) of the weights contribute to an output pixel.
-        terms = self.in_channels // self.groups * int(np.prod(self.kernel_size)) // int(np.prod(self.stride))
-        dtype = check_dtype(dtype)
-        self.weights: Array = he_normal(shape, max(1, terms), rng or np.random.default_rng(), dtype)
-        self.d_weights: Array = np.zeros(shape, dtype)
-        self.bias: Array | None = None
-        self.d_bias: Array | None = None
-        if use_bias:
-            self.bias, self.d_bias = np.zeros(self.out_channels, dtype), np.zeros(self.out_channels, dtype)
-        else:
-            self.parameter_names = ("weights",)
+        terms = self.in_channels // self.groups * self._taps // prod(self.stride)
+        self._set_filters((self.in_channels, self.out_channels // self.groups), max(1, terms), rng, dtype)
 
     @property
     def _settings(self) -> tuple[Pair, Pair, Pair, Pair, int]:
@@ -121,7 +101,7 @@ class ConvTranspose2D(Layer):
         d_x, d_weights, d_bias = functional.conv_transpose2d_backward(
             d_out, saved, self.weights, *self._settings, need_d_x=need_d_x, impl=self.impl
         )
-        return d_x, {"weights": d_weights, "bias": d_bias} if self.use_bias else {"weights": d_weights}
+        return d_x, self.named(d_weights, d_bias)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C_in, H, W) -> (C_out, H_out, W_out)."""
