@@ -1,6 +1,7 @@
 """Mini-batches: shuffle images, optionally augment them, and normalise each batch on the fly."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def minibatches(
     if order is None:
         order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     starts = batch_starts(len(order), batch_size) if trains else range(0, len(order), batch_size)
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=False):  # no images: no start, and no batch
+    for start, end in pairwise([*starts, len(order)]):
         chosen = order[start:end]
         if is_float:
             yield images[chosen], labels[chosen]  # type: ignore[misc]

@@ -64,8 +64,7 @@ def call_on_planes(
 
 def call_elementwise(operation: str, forms: Forms, function: str, x: Array, impl: str, *arguments: object) -> None:
     """As ``call_on_planes``, for an x of any shape whose numbers are computed one by one."""
-    problem, chosen = _plane_plan(operation, tuple(forms), as_planes(x.shape), Windows((1, 1)), x.dtype, impl)
-    call(operation, problem, chosen, getattr(forms[chosen.algorithm], function), *arguments)
+    call_on_planes(operation, forms, function, x.reshape(as_planes(x.shape)), Windows((1, 1)), impl, *arguments)
 
 
 def as_planes(shape: Shape) -> Shape:

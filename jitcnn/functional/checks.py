@@ -77,3 +77,10 @@ def check_impl(impl: str) -> str:
     if not isinstance(impl, str) or impl not in IMPLEMENTATIONS:
         raise ConfigError(f"impl must be one of {', '.join(IMPLEMENTATIONS)}, got {impl!r}.")
     return impl
+
+
+def check_eps(eps: float, name: str = "eps") -> float:
+    """``eps`` as a float; ConfigError unless it is positive."""
+    if not eps > 0:
+        raise ConfigError(f"{name} must be a positive number, got {eps}.")
+    return float(eps)

@@ -9,7 +9,7 @@ from ..kernels.group_norm import loops, naive
 from ..kernels.memory import empty
 from ..support.arrays import Array
 from .calls import Windows, call_on_planes
-from .checks import float_arrays, has_shape
+from .checks import check_eps, float_arrays, has_shape
 
 GROUP_NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
 
@@ -51,14 +51,13 @@ def group_norm(
     ([-1.0, 1.0, -1.0, 1.0], [[2.0, 20.0]])
     """
     check_num_groups(num_groups, len(gamma))
-    if not eps > 0:
-        raise ConfigError(f"eps must be a positive number, got {eps}.")
+    eps = check_eps(eps)
     x, gamma, beta = float_arrays("group_norm", x=x, gamma=gamma, beta=beta)
     has_shape("group_norm", "x", x, "N", len(gamma), "H", "W")
     has_shape("group_norm", "beta", beta, len(gamma))
     out = empty(x.shape, x.dtype)
     mean, scale = np.empty((len(x), num_groups), x.dtype), np.empty((len(x), num_groups), x.dtype)
-    arguments, windows = (x, gamma, beta, float(eps), mean, scale, out), Windows((x.shape[2], x.shape[3]))
+    arguments, windows = (x, gamma, beta, eps, mean, scale, out), Windows((x.shape[2], x.shape[3]))
     call_on_planes("group_norm", GROUP_NORM_IMPLEMENTATIONS, "group_norm_forward", x, windows, impl, *arguments)
     return out, mean, scale
 

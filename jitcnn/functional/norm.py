@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ShapeError
 from ..kernels.memory import empty
 from ..kernels.norm import groups, loops, naive
 from ..support.arrays import Array
 from .calls import Windows, call_on_planes
-from .checks import float_arrays, has_shape
+from .checks import check_eps, float_arrays, has_shape
 
 NORM_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
 
@@ -61,8 +61,7 @@ def batch_norm2d(
     ----------
     Ioffe and Szegedy (2015), arXiv:1502.03167.
     """
-    if not epsilon > 0:
-        raise ConfigError(f"epsilon must be a positive number, got {epsilon}.")
+    check_eps(epsilon, "epsilon")
     x, scale, shift = float_arrays("batch_norm2d", x=x, scale=scale, shift=shift)
     has_shape("batch_norm2d", "x", x, "N", len(scale), "H", "W")
     has_shape("batch_norm2d", "shift", shift, len(scale))

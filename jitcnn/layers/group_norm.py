@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import functional
-from ..errors import ConfigError
 from ..functional.calls import Windows, plane_plans
-from ..functional.checks import check_impl
+from ..functional.checks import check_eps, check_impl
 from ..functional.group_norm import check_num_groups
 from ..kernels.engine.plan import Plan
 from ..shapes import Shape
@@ -74,9 +73,7 @@ class GroupNorm(Layer):
     ) -> None:
         self.num_channels = check_count("num_channels", num_channels)
         self.num_groups = check_num_groups(num_groups, self.num_channels)
-        if not eps > 0:
-            raise ConfigError(f"eps must be a positive number, got {eps}.")
-        self.eps = float(eps)
+        self.eps = check_eps(eps)
         self.impl = check_impl(impl)
         dtype = check_dtype(dtype)
         self.gamma: Array = np.ones(self.num_channels, dtype)

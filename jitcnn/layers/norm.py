@@ -11,7 +11,7 @@ import numpy as np
 from .. import functional
 from ..errors import ConfigError
 from ..functional.calls import Windows, plane_plans
-from ..functional.checks import check_impl
+from ..functional.checks import check_eps, check_impl
 from ..functional.norm import Statistics
 from ..kernels.engine.plan import Plan
 from ..shapes import Shape
@@ -81,11 +81,9 @@ class BatchNorm2D(Layer):
         dtype: Any = np.float32,
     ) -> None:
         self.num_features = check_count("num_features", num_features)
-        if not eps > 0:
-            raise ConfigError(f"eps must be a positive number, got {eps}.")
+        self.eps = check_eps(eps)
         if not 0 <= momentum <= 1:
             raise ConfigError(f"momentum must be between 0 and 1, got {momentum}.")
-        self.eps = float(eps)
         self.momentum = float(momentum)
         self.impl = check_impl(impl)
         dtype = check_dtype(dtype)

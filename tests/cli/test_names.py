@@ -27,6 +27,8 @@ kind = "Dense"
 out_features = {classes}
 """
 
+SHORT_TRAINING = ["train", "--dataset", "digits", "--epochs", "1", "--limit", "64", "--no-baseline", "--output"]
+
 
 @pytest.fixture(scope="module")
 def trained_folder(tmp_path_factory):
@@ -111,19 +113,7 @@ def test_a_picture_that_fails_is_a_sentence_and_the_training_goes_on(runner, tmp
 
     monkeypatch.setattr("jitcnn.plots.curves_figure", fail)
     monkeypatch.setattr("jitcnn.plots.filters_figure", fail)
-    line = [
-        "train",
-        "--dataset",
-        "digits",
-        "--epochs",
-        "1",
-        "--limit",
-        "64",
-        "--no-baseline",
-        "--output",
-        str(tmp_path),
-    ]
-    result = runner.invoke(cli, line)
+    result = runner.invoke(cli, [*SHORT_TRAINING, str(tmp_path)])
     assert result.exit_code == 0, result.output
     for name in ("learned_filters_conv1.png", "training_curves.png"):
         assert f"{name} could not be drawn (no font found): everything else goes on without it." in result.output
@@ -134,17 +124,5 @@ def test_a_picture_that_fails_is_a_sentence_and_the_training_goes_on(runner, tmp
 def test_the_history_is_written_before_any_picture(runner, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(results_screen, "draw_optional", lambda *_: seen.append((tmp_path / "history.json").is_file()))
-    line = [
-        "train",
-        "--dataset",
-        "digits",
-        "--epochs",
-        "1",
-        "--limit",
-        "64",
-        "--no-baseline",
-        "--output",
-        str(tmp_path),
-    ]
-    assert runner.invoke(cli, line).exit_code == 0
+    assert runner.invoke(cli, [*SHORT_TRAINING, str(tmp_path)]).exit_code == 0
     assert seen == [True, True]
