@@ -22,14 +22,14 @@ UNITS = {"batch": "batches", "epoch": "epochs"}
 
 @dataclass(frozen=True)
 class Every:
-    """How often: every so many batches or epochs of a training, counted from its beginning."""
+    """Interval of checkpoints, in batches or epochs since the start of the training."""
 
     count: int
     unit: str
 
     @classmethod
     def parse(cls, text: str | int) -> "Every":
-        """Read "500batches", "2epochs", "1 epoch" or, in batches, 500; ConfigError for anything else."""
+        """Parse "500batches", "2epochs", "1 epoch" or 500 (batches); ConfigError for anything else."""
         found = re.fullmatch(r"(\d{1,9}) *(batch|batches|epoch|epochs)?", str(text).strip())
         if found is None or int(found[1]) < 1:
             raise ConfigError(
@@ -44,18 +44,18 @@ class Every:
 
 @dataclass
 class Checkpoints(Callback):
-    """Where and how often a training is written, while it runs, at its end, and on Ctrl-C or SIGTERM.
+    """Callback that writes a checkpoint at an interval, at the end, and on Ctrl-C or SIGTERM.
 
     Parameters
     ----------
-    path : file; an old one stays until the new one is whole
-    every : "500batches", "2epochs" and so on, or a number of batches
-    notes : plain values to be kept with it
+    path : str or path; an existing file stays until the new one is complete
+    every : str such as "500batches" or "2epochs", or an int, in batches
+    notes : dict of plain values to store in the checkpoint
 
     Raises
     ------
     ConfigError
-        If ``every`` says nothing.
+        If ``every`` is invalid.
     CheckpointError
         If the folder of ``path`` cannot be written.
     """

@@ -1,8 +1,9 @@
-"""A training as it stands between two batches, to a file and back: it goes on as if it had never stopped.
+"""Training checkpoints: the state of a training between two batches, saved and restored bit for bit.
 
-The file is a model file, which holds the model as the training would leave it here (averaged weights where there is an
-average), and beside it everything else that the next batch depends on: in its header ``training``, and in arrays whose
-names begin with ``training.``. The history, which grows with every epoch, is in arrays; earlier versions kept it in the header.
+A checkpoint is a model file with the model as the training would leave it now (averaged weights, if weights are averaged). It
+also contains everything else that the next batch depends on: plain values in the header under ``training``, and arrays
+whose names start with ``training.``. The history grows with every epoch and is stored in arrays; earlier versions stored it
+in the header.
 """
 
 import json
@@ -25,20 +26,25 @@ from ..support.arrays import Array, IntArray
 from .history_arrays import HISTORY, epochs_of, history_arrays
 
 FilePath = str | os.PathLike[str]
-LABELS_OF_DATA = ("data set",)  # settings that may differ: data are recognised by their checksum, not by their name
+LABELS_OF_DATA = ("data set",)  # settings that may differ: data are identified by their checksum, not by their name
 
 
 class FinishedError(CheckpointError):
-    """A training that is to go on is at its end."""
+    """The training to resume is already finished."""
 
 
 @dataclass
 class Progress:
-    """Where a training stands.
+    """Progress of a training.
 
-    ``seen`` images of the epoch were learnt from, ``correct`` of them rightly read; ``total_loss`` and ``seconds`` are
-    sums over them. ``before_shuffle`` is where the generator stood when the order of this epoch was drawn. ``batches`` are counted
-    from the beginning of all.
+    Attributes
+    ----------
+    epoch : int, from 1
+    seen, correct : int, images of this epoch so far, and how many were classified correctly
+    total_loss, seconds : float, sums over these images
+    before_shuffle : dict, state of the generator before it drew the order of this epoch
+    batches : int, since the start of the training
+    finished : bool
     """
 
     epoch: int = 1
@@ -53,10 +59,10 @@ class Progress:
 
 @dataclass
 class Training:
-    """Everything that changes while a net learns.
+    """Everything that changes during a training.
 
-    ``rng`` shuffles and augments. ``settings`` are plain values that must be the same when the training goes on: of the
-    data, of the recipe.
+    ``rng`` is used for shuffling and augmentation. ``settings`` are plain values of the data and the recipe that must be the
+    same when the training is resumed.
     """
 
     model: CNN
@@ -68,7 +74,7 @@ class Training:
     history: History = field(default_factory=History)
 
     def order(self, count: int) -> IntArray:
-        """The order of this epoch's images (count,): drawn, or drawn again if the epoch was begun before."""
+        """The order of the images in this epoch, (count,); on resume, the same order again."""
         at, state = self.progress, self.rng.bit_generator.state
         if at.seen == 0:
             at.before_shuffle = _plain(state)
@@ -79,17 +85,17 @@ class Training:
         return order
 
     def end_epoch(self, result: Epoch, is_last: bool) -> None:
-        """Note the epoch's result, and stand before the first batch of the next."""
+        """Append the result of an epoch to the history, and start the next epoch."""
         at = self.progress
         self.history.epochs.append(result)
         self.progress = Progress(epoch=at.epoch + 1, batches=at.batches, finished=is_last)
 
     def averaged(self) -> Any:
-        """A context in which the model holds the averaged weights, if there is an average."""
+        """Context in which the model holds the averaged weights, if weights are averaged."""
         return nullcontext() if self.average is None else self.average.applied(self.model.arrays())
 
     def save(self, path: FilePath, notes: Mapping[str, Any]) -> None:
-        """Write it all to ``path``; CheckpointError if that fails, and then what stood there is as it was."""
+        """Save everything to ``path``; on failure, raise CheckpointError and leave an existing file unchanged."""
         numbers, memories = self.optimizer.state()
         training = {
             "settings": self.settings,
@@ -108,13 +114,13 @@ class Training:
             write_checkpoint(path, header, {**self.model.file_arrays(), **arrays})
 
     def load(self, path: FilePath) -> None:
-        """Take over the state that ``save`` wrote; whatever goes wrong, nothing was changed.
+        """Restore the state written by ``save``; on failure, nothing is changed.
 
         Raises
         ------
         CheckpointError
-            If the file is damaged or holds no training, or one of another net, other data or other settings, or one
-            that is finished.
+            If the file is damaged, contains no training, or one of another model, other data or other settings, or one that
+            is finished.
         """
         with open_checkpoint(path) as file:
             kept, said = CNN.from_file(file), training_in(file)
@@ -146,7 +152,7 @@ class Training:
         return [self.rng, *self.model.generators()]
 
     def _check_same(self, file: CheckpointFile, kept: CNN, said: Mapping[str, Any]) -> None:
-        """CheckpointError unless the file holds an unfinished training of this net, with these settings."""
+        """CheckpointError unless the file contains an unfinished training of this model with these settings."""
         mine = {name: Spec(array.shape, array.dtype) for name, array in self.model.named_arrays().items()}
         same = [repr(layer) for layer in kept.layers] == [repr(layer) for layer in self.model.layers]
         if not same or mine != {name: file.specs[name] for name in kept.named_arrays()}:
@@ -175,7 +181,7 @@ class Training:
             )
 
     def _check_arrays(self, file: CheckpointFile, said: Mapping[str, Any]) -> list[str]:
-        """The names of the training's arrays; CheckpointError unless they are those that are needed, exactly."""
+        """The names of the training's arrays; CheckpointError if one is missing, of another shape, or unexpected."""
         expected: dict[str, Array] = {}
         if said["optimizer"]["steps"]:
             for name in self.optimizer.memory_names:
@@ -190,7 +196,7 @@ class Training:
         return [*specs]
 
     def _checked_states(self, states: Any, progress: Progress) -> list[Any]:
-        """The states of the generators, each tried out on a copy."""
+        """The states of the generators, each tested on a copy."""
         generators = self._generators()
         if len(states) != len(generators):
             raise CheckpointError(f"expected the states of {len(generators)} generators, got {len(states)}")
@@ -203,7 +209,7 @@ class Training:
 
 
 def training_in(file: CheckpointFile) -> dict[str, Any]:
-    """The training in a file, as plain values; CheckpointError if there is none."""
+    """The training in a file as plain values; CheckpointError if there is none."""
     training = file.header.get("training")
     if not isinstance(training, dict):
         raise CheckpointError(
@@ -219,7 +225,7 @@ def class_names_in(path: FilePath) -> tuple[str, ...]:
 
 
 def read_training(path: FilePath) -> tuple[Progress, History]:
-    """Where the training in a checkpoint stands, and its epochs so far; CheckpointError if there is none."""
+    """Progress and history of the training in a checkpoint; CheckpointError if there is none."""
     with open_checkpoint(path) as file, _as_checkpoint_error(path):
         return _progress(training_in(file), file.read(_history_names(file)))
 
@@ -239,18 +245,18 @@ def _progress(said: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Progr
 
 
 def _plain(values: Any) -> Any:
-    """As they come back from JSON; some generators have arrays in their state."""
+    """The values as JSON returns them; some generators have arrays in their state."""
     return json.loads(json.dumps(values, default=np.ndarray.tolist))
 
 
 def _switched_on(setting: Any) -> Any:
-    """A table of settings without those that are off: what an earlier version did not know was off."""
+    """A table of settings without those that are off, which an earlier version may not have had."""
     return {key: value for key, value in setting.items() if value} if isinstance(setting, dict) else setting
 
 
 @contextmanager
 def _as_checkpoint_error(path: FilePath) -> Iterator[None]:
-    """What a file says of a training and cannot mean, in one sentence."""
+    """Turn the errors of invalid values in a file into one CheckpointError."""
     try:
         yield
     except (LookupError, TypeError, AttributeError, OverflowError, ValueError, JitCNNError) as error:
