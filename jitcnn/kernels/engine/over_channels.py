@@ -26,8 +26,6 @@ from .operands import Filters, Target, Windows
 LANES = 16
 # Filters computed together.
 BLOCK = 64
-# With fewer filters than this, ``flat_rows`` is faster.
-FEW = 8
 # Up to this many weights are packed on one thread: waking another takes longer.
 FEW_NUMBERS = 1 << 15
 # Taps summed per pass over the pixels: their weights stay in the L2 cache.
