@@ -29,6 +29,7 @@ def test_the_lower_tail_keeps_its_digits(x):
 
 
 def test_special_values(dtype):
-    out, d_x = run(loops, np.array([0, np.inf, np.nan], dtype), np.ones(3, dtype))
+    with np.errstate(invalid="ignore"):  # ∞ · 0, of which the interpreter warns
+        out, d_x = run(loops, np.array([0, np.inf, np.nan], dtype), np.ones(3, dtype))
     np.testing.assert_array_equal(out, [0, np.inf, np.nan])
     np.testing.assert_array_equal(d_x[::2], [0.5, np.nan])

@@ -18,7 +18,7 @@ def group_norm_forward(x: Array, gamma: Array, beta: Array, eps: float, mean: Ar
     C_group, number = C // G, x.dtype.type
     for group in prange(N * G):
         n, g = group // G, group % G
-        total = 0.0
+        total = np.float64(0)
         for c in range(g * C_group, (g + 1) * C_group):
             sums = np.zeros(W, x.dtype)  # one for each iw: a single sum would wait for itself at every pixel
             for ih in range(H):
@@ -26,7 +26,7 @@ def group_norm_forward(x: Array, gamma: Array, beta: Array, eps: float, mean: Ar
                     sums[iw] += x[n, c, ih, iw]
             total += sums.sum()
         estimate = number(total / (C_group * H * W))
-        missed, squares = 0.0, 0.0  # by the estimate: far from 0, the sum above has few digits
+        missed, squares = np.float64(0), np.float64(0)  # by the estimate: far from 0, the sum above has few digits
         for c in range(g * C_group, (g + 1) * C_group):
             sums, sums_of_squares = np.zeros(W, x.dtype), np.zeros(W, x.dtype)
             for ih in range(H):
@@ -56,7 +56,7 @@ def group_norm_backward(
     for group in prange(N * G):
         n, g = group // G, group % G
         centre, factor = mean[n, g], scale[n, g]
-        d_sum, d_product = 0.0, 0.0
+        d_sum, d_product = np.float64(0), np.float64(0)
         for c in range(g * C_group, (g + 1) * C_group):
             part, part_product = np.zeros(W, x.dtype), np.zeros(W, x.dtype)
             for ih in range(H):

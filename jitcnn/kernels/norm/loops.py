@@ -23,15 +23,15 @@ def _channel_statistics(x: Array, c: int) -> tuple[float, float]:
     """
     N, C, H, W = x.shape
     flat, plane, zero = x.ravel(), np.uintp(H * W), x.dtype.type(0)
-    total: Any = 0.0
+    total = np.float64(0)
     for n in range(N):
         first, part = np.uintp((n * C + c) * H * W), zero
         for p in range(plane):
             part += flat[first + p]
         total += part
     estimate = x.dtype.type(total / (N * H * W))
-    missed: Any = 0.0
-    squares: Any = 0.0
+    missed = np.float64(0)
+    squares = np.float64(0)
     for n in range(N):
         first, part, part_squares = np.uintp((n * C + c) * H * W), zero, zero
         for p in range(first, first + plane):
@@ -50,7 +50,8 @@ def _channel_statistics(x: Array, c: int) -> tuple[float, float]:
 @kernel
 def _wide_statistics(x: Array, c: int) -> tuple[float, float]:
     """``_channel_statistics`` in double precision, for channels whose sums overflow in single."""
-    (N, _, H, W), estimate, missed, squares = x.shape, 0.0, 0.0, 0.0
+    (N, _, H, W), zero = x.shape, np.float64(0)
+    estimate, missed, squares = zero, zero, zero
     for n in range(N):
         for h in range(H):
             for w in range(W):
@@ -116,8 +117,8 @@ def _backward_channel(
     flat, d_flat, kept, d_to, d_more = x.ravel(), d_out.ravel(), out.ravel(), d_x.ravel(), d_addend.ravel()
     zero = number(0)
     slope, centre = number(1 / np.sqrt(variance[c] + epsilon)), number(mean[c])
-    d_sum: Any = 0.0
-    d_product: Any = 0.0
+    d_sum = np.float64(0)
+    d_product = np.float64(0)
     for n in range(N):
         first = np.uintp((n * C + c) * H * W)
         part_sum, part_product = zero, zero
