@@ -38,9 +38,9 @@ def read_tiff(source: Any, name: str, largest: int) -> tuple[NDArray[Any], bool]
 
     with TiffFile(source) as file:
         page: Any = file.pages[0]
-        if prod(page.shape) > 4 * largest:
+        if not 0 < prod(page.shape) <= 4 * largest:
             raise DataError(
-                f"{name} has {prod(page.shape):,} values: expected at most {4 * largest:,}; scale it down first."
+                f"{name} has {prod(page.shape):,} values: expected 1 to {4 * largest:,}; scale it down first if it has more."
             )
         values = np.asarray(page.asarray())
         is_planar = page.axes.startswith("S")

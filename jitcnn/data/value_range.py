@@ -49,7 +49,8 @@ class ValueFacts:
             values = values[np.isfinite(values)]
             values = values if values.size else np.zeros(1)
         is_whole = values.dtype.kind != "f" or bool((values == np.floor(values)).all())
-        multiples = [is_whole and not (values % divisor).any() for divisor in (257, 4)]
+        is_wide = is_whole and values.dtype.itemsize > 1  # 257 is no number of one byte
+        multiples = [is_wide and not (values % divisor).any() for divisor in (257, 4)]
         kind = "float" if values.dtype.kind == "f" else "integer"
         return cls(kind, float(values.min()) + 0.0, float(values.max()) + 0.0, bits, is_whole, *multiples)
 

@@ -125,6 +125,16 @@ def test_tiff_that_pillow_does_not_know_is_read(dtype, scale, channels, planar, 
     np.testing.assert_array_equal(np.asarray(open_picture(stream)), np.asarray(picture))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1"])
+def test_tiff_of_one_byte_that_pillow_does_not_know_is_read(dtype, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    values = np.stack([(RAMP * 127).astype(dtype)] * 2, axis=2)
+    tifffile.imwrite(
+        tmp_path / "x.tif", values, photometric="minisblack", planarconfig="contig", extrasamples=["unspecified"]
+    )
+    assert open_picture(tmp_path / "x.tif").mode == "L"
+
+
 def test_unsigned_tiff_of_32_bits_is_not_negative(tmp_path):
     save_tiff16(tmp_path / "x.tif", (RAMP * (2**32 - 1)).astype(np.uint32)[..., None], bits=32)
     np.testing.assert_allclose(np.asarray(open_picture(tmp_path / "x.tif"), float), RAMP * 255, atol=1)

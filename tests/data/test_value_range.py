@@ -91,3 +91,9 @@ def test_outliers_do_not_hide_that_a_set_is_of_one_value():
     assert not is_almost_one_value(counts)
     counts[255] = 500
     assert not is_almost_one_value(counts, 1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"])
+def test_facts_of_every_type_of_number(dtype):
+    facts = ValueFacts.of(np.array([[0, 1]], dtype))
+    assert (facts.low, facts.high, facts.is_whole, facts.is_widened) == (0, 1, True, False)
