@@ -7,7 +7,7 @@ its array is gone, so an array in use is never overwritten.
 """
 
 import os
-import sys
+from collections import deque
 from math import prod
 from threading import RLock
 from typing import Any
@@ -19,10 +19,26 @@ LINE = 64  # bytes per cache line; a vector that crosses two lines is read twice
 SMALL = 1 << 16  # bytes below which the system's allocator is as fast
 MOST_IDLE = 1 << 27  # maximum bytes of unused blocks kept
 
+Block = NDArray[np.uint8]
+
 _lock = RLock()
-_blocks: list[NDArray[np.uint8]] = []  # most recently used last
+_idle: dict[int, list[Block]] = {}  # unused blocks by size, the size that was used last at the end
+_returned: deque[Block] = deque()  # not yet sorted in, as an array may be deleted at any time, in any thread
 if hasattr(os, "register_at_fork"):  # a child must not inherit the lock from a thread that it lacks
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class _Loan:
+    """Owner of an array in the memory of ``block``: numpy deletes it with the last view of that array."""
+
+    def __init__(self, block: Block, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.block = block
+        address = block.__array_interface__["data"][0]
+        place = (address + -address % LINE, False)
+        self.__array_interface__ = {"version": 3, "data": place, "shape": shape, "typestr": dtype.str}
+
+    def __del__(self, give_back: Any = _returned.append) -> None:
+        give_back(self.block)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -32,28 +48,40 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     if size < SMALL:
         return np.empty(shape, dtype)
     with _lock:
-        block = _idle_block(size + LINE)
-        _blocks.append(block)
-        first = -block.ctypes.data % LINE
-        array: NDArray[Any] = block[first : first + size].view(dtype).reshape(shape)
-        return array
+        block = _take(size + LINE)
+    return np.asarray(_Loan(block, shape, dtype))
 
 
-def _idle_block(size: int) -> NDArray[np.uint8]:
-    """Remove the best-fitting unused block from the list, or allocate a new one."""
-    best, idle = -1, []
-    for k in range(len(_blocks)):
-        if sys.getrefcount(_blocks[k]) == 2:  # the list's reference, and this call's
-            idle.append(k)
-            if size <= _blocks[k].nbytes <= 2 * size and (best < 0 or _blocks[k].nbytes < _blocks[best].nbytes):
-                best = k
-    if best >= 0:
-        return _blocks.pop(best)
-    excess, dropped = sum(_blocks[k].nbytes for k in idle) - MOST_IDLE, []
-    for k in idle:  # least recently used first
-        if excess > 0:
-            excess -= _blocks[k].nbytes
-            dropped.append(k)
-    for k in reversed(dropped):
-        del _blocks[k]
+def _take(size: int) -> Block:
+    """Remove the best-fitting unused block from the pool, or allocate a new one."""
+    _sort_in()
+    fit = size if size in _idle else min((other for other in _idle if size < other <= 2 * size), default=0)
+    if not fit:
+        _drop(sum(other * len(blocks) for other, blocks in _idle.items()) - MOST_IDLE)
+        return _allocate(size)
+    block = _idle[fit].pop()
+    if not _idle[fit]:
+        del _idle[fit]
+    return block
+
+
+def _allocate(size: int) -> Block:
     return np.empty(size, np.uint8)
+
+
+def _sort_in() -> None:
+    """Move the returned blocks to the unused ones."""
+    while _returned:
+        block = _returned.popleft()
+        blocks = _idle[block.nbytes] = _idle.pop(block.nbytes, [])
+        blocks.append(block)
+
+
+def _drop(excess: int) -> None:
+    """Free unused blocks of at least ``excess`` bytes, the sizes used least recently first."""
+    while excess > 0:
+        size = next(iter(_idle))
+        excess -= size
+        _idle[size].pop()
+        if not _idle[size]:
+            del _idle[size]

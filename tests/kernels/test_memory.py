@@ -1,5 +1,7 @@
 """The memory pool reuses only blocks without references."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,15 @@ SHAPE = (300, 400)
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    monkeypatch.setattr(memory, "_blocks", [])
+    monkeypatch.setattr(memory, "_idle", {})
+    memory._returned.clear()
+
+
+def idle_blocks():
+    """Blocks of the pool without references."""
+    with memory._lock:
+        memory._sort_in()
+        return [block for blocks in memory._idle.values() for block in blocks]
 
 
 def test_block_is_reused_when_the_last_view_is_deleted():
@@ -36,11 +46,11 @@ def test_idle_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(memory, "MOST_IDLE", 3_000_000)
     for size in range(1, 30):  # each larger than every block in the pool
         memory.empty((size * 100_000,), np.uint8)
-    assert sum(block.nbytes for block in memory._blocks) < 3_000_000 + 2_900_000 + 1000
+    assert sum(block.nbytes for block in idle_blocks()) < 3_000_000 + 2_900_000 + 1000
 
 
 @pytest.mark.compiled
-def test_later_training_steps_allocate_no_large_blocks(rng):
+def test_later_training_steps_allocate_no_large_blocks(rng, monkeypatch):
     from jitcnn import SGD, train_step
     from jitcnn.models import mnist_cnn
 
@@ -48,7 +58,18 @@ def test_later_training_steps_allocate_no_large_blocks(rng):
     x, y = rng.random((32, 1, 28, 28), np.float32), rng.integers(0, 10, 32)
     for _ in range(2):
         train_step(net, x, y, optimizer)
-    before = {id(block) for block in memory._blocks}
+    allocated = []
+    monkeypatch.setattr(memory, "_allocate", lambda size: allocated.append(size) or np.empty(size, np.uint8))
     for _ in range(3):
         train_step(net, x, y, optimizer)
-    assert {id(block) for block in memory._blocks} == before
+    assert not allocated
+
+
+def test_memory_of_an_array_deleted_in_another_thread_is_reused():
+    array = memory.empty(SHAPE, np.float32)
+    place, held = array.ctypes.data, [array]
+    del array
+    thread = threading.Thread(target=held.clear)
+    thread.start()
+    thread.join()
+    assert memory.empty(SHAPE, np.float32).ctypes.data == place
