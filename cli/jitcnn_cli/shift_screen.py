@@ -17,7 +17,7 @@ from jitcnn.errors import ConfigError
 from jitcnn.kernels import runtime
 from jitcnn.net.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
-from jitcnn.shift import LAB_NETS, Lab, LabNet, ShiftMap, conclude, shift_map, translation_lab
+from jitcnn.shift import LAB_NETS, Lab, LabNet, ShiftMap, shift_map, summarise_lab, translation_lab
 from jitcnn.support.files import atomic_write
 from jitcnn_cli import options
 from jitcnn_cli.console import NOTE, cell, data_bar, headline, stdout, table, working
@@ -128,7 +128,7 @@ def _show_lab(console: Console, lab: Lab, output: str, figures: dict[Path, Calla
             f": {lab.dataset}, {lab.test_images:,} test images, one run per model, seed {lab.seed}",
         )
         _show_table(console, [(net.title, _trained(net.augmented), net.parameters, net.shifts) for net in lab.nets])
-        console.print(conclude(lab) + "\n", soft_wrap=True)
+        console.print(summarise_lab(lab) + "\n", soft_wrap=True)
         maps: dict[str, list[tuple[str, ShiftMap]]] = {}
         for net in lab.nets:
             maps.setdefault(net.title, []).append((f"trained on {_trained(net.augmented)} images", net.shifts))
@@ -138,7 +138,7 @@ def _show_lab(console: Console, lab: Lab, output: str, figures: dict[Path, Calla
             path = Path(output)
             beside = path.with_name(f"{path.stem}_lines{path.suffix}")
             figures[beside] = lambda: shift_lines_figure(lab.nets, title)
-    return {**lab.as_dict(), "conclusion": conclude(lab)}
+    return {**lab.as_dict(), "conclusion": summarise_lab(lab)}
 
 
 def _map_one(

@@ -1,10 +1,11 @@
 """Inspect a net: inputs, outputs and gradients of each layer, attribution maps, receptive fields and snapshots."""
 
+from ..support.renamed import old_names
 from .attribution import grad_cam, occlusion_map, saliency
-from .blocks import inside
+from .blocks import trace_block
 from .histories import read_histories
-from .microscope import Specimen, lenses, specimen, through
-from .names import convolutions, find_convolution, find_layer, last_planes, layer_names
+from .microscope import Specimen, inspectable_layers, specimen, specimen_at
+from .names import convolutions, find_convolution, find_layer, last_feature_maps, layer_names
 from .receptive import Box, middle_unit, receptive_box
 from .snapshots import Snapshots
 from .trace import Stage, trace
@@ -18,16 +19,27 @@ __all__ = [
     "find_convolution",
     "find_layer",
     "grad_cam",
-    "inside",
-    "last_planes",
+    "inspectable_layers",
+    "last_feature_maps",
     "layer_names",
-    "lenses",
     "middle_unit",
     "occlusion_map",
     "read_histories",
     "receptive_box",
     "saliency",
     "specimen",
-    "through",
+    "specimen_at",
     "trace",
+    "trace_block",
 ]
+
+__getattr__ = old_names(
+    __name__,
+    globals(),
+    {
+        "through": "specimen_at",
+        "lenses": "inspectable_layers",
+        "inside": "trace_block",
+        "last_planes": "last_feature_maps",
+    },
+)

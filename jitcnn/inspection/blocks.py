@@ -7,7 +7,7 @@ from ..support.arrays import Array
 from .trace import Stage
 
 
-def inside(stage: Stage) -> dict[str, Stage]:
+def trace_block(stage: Stage) -> dict[str, Stage]:
     """Trace the inner layers of a residual block.
 
     The block runs normalisation, sum and ReLU in one pass. Here each layer runs separately on the recorded input and, if

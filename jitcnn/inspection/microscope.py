@@ -12,7 +12,7 @@ from ..layers import LAYERS, Dense, Flatten, Layer
 from ..net.model import CNN
 from ..shapes import Pair, window_grid
 from ..support.arrays import Array, IntArray
-from .blocks import inside
+from .blocks import trace_block
 from .trace import Stage
 
 
@@ -49,7 +49,7 @@ class Specimen:
     winners: IntArray | None = None
 
 
-def lenses(model: CNN) -> dict[str, Layer]:
+def inspectable_layers(model: CNN) -> dict[str, Layer]:
     """Every layer that ``specimen`` can show, those inside residual blocks too, by its place: "3", or "4.conv2"."""
     found: dict[str, Layer] = {}
     for position, layer in enumerate(model.layers):
@@ -58,15 +58,15 @@ def lenses(model: CNN) -> dict[str, Layer]:
     return found
 
 
-def through(lens: str, stages: Sequence[Stage]) -> Specimen:
-    """The layer at a place that ``lenses`` names, at work in a traced pass; ConfigError if it names none."""
+def specimen_at(lens: str, stages: Sequence[Stage]) -> Specimen:
+    """The layer at a place that ``inspectable_layers`` names, at work in a traced pass; ConfigError if it names none."""
     position, _, name = lens.partition(".")
     if position.isdecimal() and int(position) < len(stages):
         stage = stages[int(position)]
         if not name:
             return specimen(stage, _flattened(stages[: int(position)]))
         if name in stage.layer.inner():
-            return specimen(inside(stage)[name])
+            return specimen(trace_block(stage)[name])
     raise ConfigError(f"The microscope expects the place of a layer, such as 0 or 4.conv2, got {lens!r}.")
 
 

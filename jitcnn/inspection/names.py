@@ -36,7 +36,7 @@ def find_layer(model: CNN, name: str | int) -> int:
     raise ConfigError(_unknown(model, "layer", name, names) + f", or its place from 0 to {len(names) - 1}.")
 
 
-def last_planes(model: CNN) -> int:
+def last_feature_maps(model: CNN) -> int:
     """The place of the last layer whose output has planes (C, H, W).
 
     Raises

@@ -3,8 +3,9 @@
 from . import environment  # noqa: F401  (imports matplotlib, and so comes first)
 
 # isort: split
+from ..support.renamed import old_names
 from .attribution import attribution_figure
-from .canvas import figure_png, new_figure, picture_format, save_figure, sureness
+from .canvas import confidence_text, figure_png, new_figure, picture_format, save_figure
 from .confusion import confusion_figure
 from .curves import curves_figure
 from .evolution import evolution_figure
@@ -17,6 +18,7 @@ from .shift import shift_lines_figure, shift_maps_figure
 
 __all__ = [
     "attribution_figure",
+    "confidence_text",
     "confusion_figure",
     "curves_figure",
     "evolution_figure",
@@ -31,5 +33,6 @@ __all__ = [
     "save_figure",
     "shift_lines_figure",
     "shift_maps_figure",
-    "sureness",
 ]
+
+__getattr__ = old_names(__name__, globals(), {"sureness": "confidence_text"})

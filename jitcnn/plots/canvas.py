@@ -156,6 +156,6 @@ def some(shown: int, count: int, what: str) -> str:
     return f"all {count} {what}" if shown >= count else f"the first {shown} of {count} {what}"
 
 
-def sureness(probability: float) -> str:
+def confidence_text(probability: float) -> str:
     """Format a probability as a confidence, never rounded up to 100%."""
     return f"{'over 99.9' if probability > 0.999 else f'{100 * probability:.1f}'}% confidence"

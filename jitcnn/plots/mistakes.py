@@ -8,7 +8,7 @@ from ..errors import ShapeError
 from ..metrics import Mistake
 from ..support.arrays import IntArray
 from ..support.text import printable
-from .canvas import draw_image, draws_literally, new_figure, some, sureness, title_text
+from .canvas import confidence_text, draw_image, draws_literally, new_figure, some, title_text
 
 MOST, COLUMNS = 40, 8
 LONGEST = 12  # characters of a class name above and below a picture
@@ -47,7 +47,7 @@ def mistakes_figure(
         draw_image(axis, images[mistake.index])
         axis.set_title(f"label {names[mistake.label]}", fontsize=8, pad=3)
         axis.set_xlabel(
-            f"predicted {names[mistake.predicted]}\n{sureness(mistake.probability)}\nindex {mistake.index}",
+            f"predicted {names[mistake.predicted]}\n{confidence_text(mistake.probability)}\nindex {mistake.index}",
             fontsize=7, labelpad=2,
         )  # fmt: skip
     what = some(len(shown), len(mistakes), "misclassified images") + ", most confident first"

@@ -1,10 +1,8 @@
 """Predictions under shifts of the input: the shift test after training, and the translation lab."""
 
-from typing import Any
-
-from ..support.renamed import warn_renamed
-from .conclusion import conclude
-from .equivariance import Commuting, equivariance
+from ..support.renamed import old_names
+from .conclusion import summarise_lab
+from .equivariance import Equivariance, equivariance
 from .lab import translation_lab
 from .lab_nets import LAB_NETS, lab_nets
 from .maps import ShiftMap, shift_map
@@ -12,28 +10,28 @@ from .moving import shift_images
 from .results import Lab, LabNet
 from .walk import ShiftRow, ShiftTest, shift_test
 
-_OLD_NAMES = {"RIVALS": "LAB_NETS", "rivals": "lab_nets"}
+_OLD_NAMES = {
+    "RIVALS": "LAB_NETS",
+    "rivals": "lab_nets",
+    "Commuting": "Equivariance",
+    "conclude": "summarise_lab",
+}
 
 __all__ = [
     "LAB_NETS",
-    "Commuting",
+    "Equivariance",
     "Lab",
     "LabNet",
     "ShiftMap",
     "ShiftRow",
     "ShiftTest",
-    "conclude",
     "equivariance",
     "lab_nets",
     "shift_images",
     "shift_map",
     "shift_test",
+    "summarise_lab",
     "translation_lab",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _OLD_NAMES:
-        warn_renamed(f"jitcnn.shift.{name}", _OLD_NAMES[name])
-        return globals()[_OLD_NAMES[name]]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = old_names(__name__, globals(), _OLD_NAMES)

@@ -15,7 +15,7 @@ PAIRS = (("max", "dense"), ("max", "strided"), ("blurred", "max"))
 MEASURES = (("agreement", 1), ("accuracy", 2))
 
 
-def conclude(lab: Lab) -> str:
+def summarise_lab(lab: Lab) -> str:
     """Summarise the results, one sentence per line; sentences without measurements are omitted."""
     return "\n".join([*_inside(lab), *_tolerance(lab), *_pairs(lab), *_global(lab), *_augmentation(lab), *_far(lab)])
 

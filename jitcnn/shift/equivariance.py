@@ -15,7 +15,7 @@ SHIFTS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Commuting:
+class Equivariance:
     """Difference between the feature maps of a shifted image and the shifted feature maps, away from the border.
 
     Attributes
@@ -34,7 +34,7 @@ class Commuting:
     typical: float
 
 
-def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS) -> list[Commuting]:
+def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS) -> list[Equivariance]:
     """Measure equivariance of the first convolution, and of the layers up to the first downsampling.
 
     Parameters
@@ -45,7 +45,7 @@ def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS)
 
     Returns
     -------
-    list of Commuting
+    list of Equivariance
         Empty if the first layer is not a convolution.
     """
     if not isinstance(model.layers[0], Conv2D):
@@ -66,7 +66,7 @@ def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS)
             difference = came - expected
             label = " + ".join(type(layer).__name__ for layer in layers)
             measured.append(
-                Commuting(label, stride, shift, _share(np.abs(difference).max(), np.abs(expected).max()),
+                Equivariance(label, stride, shift, _share(np.abs(difference).max(), np.abs(expected).max()),
                           _share(np.sqrt((difference**2).mean()), np.sqrt((expected**2).mean())))
             )  # fmt: skip
     return measured

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..history import Epoch
-from .equivariance import Commuting
+from .equivariance import Equivariance
 from .maps import ShiftMap
 
 AUGMENTED_BY = 4  # maximum shift of training images, in pixels
@@ -21,7 +21,7 @@ class LabNet:
     epochs: list[Epoch]
     shifts: ShiftMap
     map_seconds: float
-    inside: list[Commuting]
+    inside: list[Equivariance]
 
     @property
     def seconds(self) -> float:

@@ -1,6 +1,6 @@
 """Deprecated names of attributes, methods and constructor parameters, which will be removed in version 1.0."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import Any
 from warnings import warn
@@ -36,6 +36,18 @@ def alias(old: str, new: str) -> property:
         setattr(self, new, value)
 
     return property(read, write, doc=f"Deprecated: use ``{new}``.")
+
+
+def old_names(module: str, namespace: Mapping[str, Any], renamed: Mapping[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module with the globals ``namespace``: ``renamed`` maps old names to new ones."""
+
+    def attribute(name: str) -> Any:
+        if name not in renamed:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn_renamed(f"{module}.{name}", renamed[name])
+        return namespace[renamed[name]]
+
+    return attribute
 
 
 def warn_renamed(old: str, new: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data import Dataset, match_classes, order_classes
 from ..errors import ConfigError, DataError, ShapeError
-from ..inspection import lenses, through, trace
+from ..inspection import inspectable_layers, specimen_at, trace
 from ..layers import Layer
 from ..metrics import evaluate
 from ..net.model import CNN
@@ -150,7 +150,7 @@ class Desk:
     def magnify(self, canvas: object, is_centred: bool, lens: str, label: int | None, session: str) -> dict[str, Any]:
         """Arrays of one layer for the drawing, with gradients of the cross-entropy loss for the target class ``label``.
 
-        ``lens`` is the place of the layer, a key of ``lenses``. Without a label, the target is the predicted class.
+        ``lens`` is the place of the layer, a key of ``inspectable_layers``. Without a label, the target is the predicted class.
         """
         picture = self._picture(self._drawn(canvas), is_centred)
         mine = self._session(session)
@@ -163,7 +163,7 @@ class Desk:
                 raise ConfigError(f"label must be from 0 to {len(self._class_names()) - 1}, got {label}.")
             stages = trace(net, picture, labels=np.array([label]))
             loss = -float(np.log(max(1e-30, float(probabilities[label]))))
-            return {"label": label, "loss": loss, **pack_specimen(through(lens, stages))}
+            return {"label": label, "loss": loss, **pack_specimen(specimen_at(lens, stages))}
 
     def moved(self, right: int, down: int, session: str) -> dict[str, Any]:
         """Accuracy of both models on test images shifted by (right, down) pixels."""
@@ -235,7 +235,7 @@ class Desk:
 
     def _lenses(self) -> dict[str, Layer]:
         """Layers small enough for the microscope, by place."""
-        every = lenses(self.model)
+        every = inspectable_layers(self.model)
         sizes = {place: sum(each.size for each in layer.parameters().values()) for place, layer in every.items()}
         return {place: every[place] for place, size in sizes.items() if size <= LARGEST_LENS}
 

@@ -16,18 +16,18 @@ from ..benchmark.machine import environment
 from ..data import Dataset, match_classes, order_classes, trained_on_warning
 from ..errors import ConfigError
 from ..history import Epoch
-from ..inspection import Specimen, convolutions, lenses, through, trace
+from ..inspection import Specimen, convolutions, inspectable_layers, specimen_at, trace
 from ..metrics import confusion_matrix, mistakes
 from ..net.model import CNN
 from ..net.summary import HEAD, LEGEND, cells, total_cells
 from ..plots import (
+    confidence_text,
     confusion_figure,
     curves_figure,
     figure_png,
     filters_figure,
     mistakes_figure,
     shift_maps_figure,
-    sureness,
 )
 from ..recipes import Recipe
 from ..shift import shift_map
@@ -223,10 +223,12 @@ def _specimens(model: CNN, data: Dataset, probabilities: Array) -> list[dict[str
         stages = trace(model, data.x_test[index : index + 1], labels=np.array([label]))
         layers = [
             {"label": f"{place} {layer.label}", "specimen": pack_specimen(found)}
-            for place, layer in lenses(model).items()
-            if _numbers(found := through(place, stages)) <= MOST_SPECIMEN_NUMBERS
+            for place, layer in inspectable_layers(model).items()
+            if _numbers(found := specimen_at(place, stages)) <= MOST_SPECIMEN_NUMBERS
         ]
-        answer = f"{printable(data.class_names[predicted[index]], LONGEST_NAME)} ({sureness(float(sure[index]))})"
+        answer = (
+            f"{printable(data.class_names[predicted[index]], LONGEST_NAME)} ({confidence_text(float(sure[index]))})"
+        )
         title = f"{printable(data.class_names[label], LONGEST_NAME)}, predicted as {answer}, test image {index}"
         images.append({"title": title, "layers": layers})
     return images if images[0]["layers"] else []

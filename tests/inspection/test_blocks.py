@@ -5,7 +5,7 @@ import pytest
 
 from jitcnn import CNN
 from jitcnn.functional import conv2d, conv2d_backward_weights
-from jitcnn.inspection import inside, lenses, through, trace
+from jitcnn.inspection import inspectable_layers, specimen_at, trace, trace_block
 from jitcnn.layers import BottleneckBlock, Conv2D, Dense, GlobalAvgPool2D, ResidualBlock
 
 
@@ -30,7 +30,7 @@ def stages(model, rng):
 
 
 def test_sum_of_the_inner_layers_equals_the_output(model, stages):
-    block, parts = stages[1], inside(stages[1])
+    block, parts = stages[1], trace_block(stages[1])
     assert set(parts) == set(block.layer.inner()) != set()
     around = parts["shortcut_norm"].out if "shortcut_norm" in parts else block.x
     last = max(name for name in parts if name.startswith("norm"))
@@ -38,7 +38,7 @@ def test_sum_of_the_inner_layers_equals_the_output(model, stages):
 
 
 def test_inner_gradients_equal_the_gradients_of_the_block(model, stages):
-    block, parts = stages[1], inside(stages[1])
+    block, parts = stages[1], trace_block(stages[1])
     for name, gradient in block.gradients.items():
         inner, _, parameter = name.partition(".")
         np.testing.assert_allclose(parts[inner].gradients[parameter], gradient, rtol=1e-3, atol=1e-5)
@@ -47,14 +47,14 @@ def test_inner_gradients_equal_the_gradients_of_the_block(model, stages):
 
 
 def test_inner_layers_without_gradients(model, rng):
-    parts = inside(trace(model, rng.standard_normal((1, 2, 8, 7)).astype(np.float32))[1])
+    parts = trace_block(trace(model, rng.standard_normal((1, 2, 8, 7)).astype(np.float32))[1])
     assert parts["conv1"].d_out is None
 
 
 def test_specimen_of_an_inner_layer(model, rng):
     stages = trace(model, rng.standard_normal((1, 2, 8, 7)).astype(np.float32), labels=np.array([3]))
-    assert {"0", "1.conv1", "1.conv2"} <= set(lenses(model))
-    conv = through("1.conv2", stages)
+    assert {"0", "1.conv1", "1.conv2"} <= set(inspectable_layers(model))
+    conv = specimen_at("1.conv2", stages)
     layer = model.layers[1].inner()["conv2"]
     np.testing.assert_allclose(
         conv.out, conv2d(conv.x[None], layer.weights, None, layer.stride, layer.padding)[0], rtol=1e-4, atol=1e-5
@@ -64,4 +64,4 @@ def test_specimen_of_an_inner_layer(model, rng):
 
 
 def test_other_layers_have_no_inner_layers(stages):
-    assert inside(stages[0]) == {}
+    assert trace_block(stages[0]) == {}

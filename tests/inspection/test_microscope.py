@@ -5,7 +5,7 @@ import pytest
 
 from jitcnn import CNN, ConfigError
 from jitcnn.functional import conv2d, conv2d_backward, im2col, max_pool2d, max_pool2d_backward
-from jitcnn.inspection import lenses, specimen, through, trace
+from jitcnn.inspection import inspectable_layers, specimen, specimen_at, trace
 from jitcnn.layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU
 
 
@@ -55,7 +55,7 @@ def test_max_pool_matches_functional(stages):
 
 @pytest.mark.parametrize(("place", "filters"), [("5", (5, 4, 3, 4)), ("6", (3, 1, 1, 5))])
 def test_dense_layer_is_a_convolution_of_one_window(place, filters, stages):
-    dense, stage = through(place, stages), stages[int(place)]
+    dense, stage = specimen_at(place, stages), stages[int(place)]
     assert (dense.kind, dense.weights.shape, dense.x.shape) == ("conv", filters, filters[1:])
     out = conv2d(dense.x[None], dense.weights, dense.bias)
     np.testing.assert_allclose(out.reshape(1, -1), stage.out, rtol=1e-5, atol=1e-6)
@@ -71,14 +71,14 @@ def test_dense_layer_is_a_convolution_of_one_window(place, filters, stages):
 def test_dense_layer_has_the_shape_before_flatten(between, planes, rng):
     model = CNN([Flatten(), *between, Dense(126, 3, rng=rng)], input_shape=(2, 9, 7))
     found = trace(model, rng.standard_normal((1, 2, 9, 7)).astype(np.float32), labels=np.array([0]))
-    assert through(str(len(between) + 1), found).x.shape == planes
+    assert specimen_at(str(len(between) + 1), found).x.shape == planes
 
 
 def test_unsupported_layers_and_passes_without_gradients_raise(model, stages, rng):
-    assert lenses(model) == {str(place): model.layers[place] for place in (0, 1, 2, 5, 6)}
+    assert inspectable_layers(model) == {str(place): model.layers[place] for place in (0, 1, 2, 5, 6)}
     for lens in ("7", "-1", "0.conv1", "", "x"):
         with pytest.raises(ConfigError, match=f"expects the place of a layer, such as 0 or 4.conv2, got '{lens}'"):
-            through(lens, stages)
+            specimen_at(lens, stages)
     with pytest.raises(ConfigError, match="expects one of AvgPool2D, Conv2D, Dense, MaxPool2D, got ReLU"):
         specimen(stages[3])
     model = CNN([Conv2D(1, 1, 2, rng=rng)])

@@ -3,7 +3,7 @@
 import pytest
 
 from jitcnn import CNN, ConfigError
-from jitcnn.inspection import convolutions, find_convolution, find_layer, last_planes, layer_names
+from jitcnn.inspection import convolutions, find_convolution, find_layer, last_feature_maps, layer_names
 from jitcnn.layers import BatchNorm2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU, ResidualBlock
 
 
@@ -16,7 +16,7 @@ def model():
 def test_layers_are_named_by_type_and_number(model):
     assert layer_names(model) == ["conv1", "norm1", "relu1", "conv2", "pool1", "block1", "flatten1", "dense1"]
     assert [find_layer(model, name) for name in ("conv2", "3", 3, "dense1")] == [3, 3, 3, 7]
-    assert last_planes(model) == 5
+    assert last_feature_maps(model) == 5
 
 
 def test_convolutions_in_blocks_are_found(model):
@@ -41,4 +41,4 @@ def test_unknown_layer_raises(model):
     with pytest.raises(ConfigError, match="flat has no convolution, and so no filters: choose another net"):
         find_convolution(dense)
     with pytest.raises(ConfigError, match=r"flat has no layer whose output has planes \(C, H, W\)"):
-        last_planes(dense)
+        last_feature_maps(dense)

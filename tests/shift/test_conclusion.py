@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jitcnn.shift import LAB_NETS, Commuting, Lab, LabNet, ShiftMap, conclude
+from jitcnn.shift import LAB_NETS, Equivariance, Lab, LabNet, ShiftMap, summarise_lab
 
 
 def net(name, by_distance, *, augmented=False, agreement=None, inside=()):
@@ -16,11 +16,11 @@ def net(name, by_distance, *, augmented=False, agreement=None, inside=()):
 
 
 def lines(*nets, **settings):
-    return conclude(Lab("digits", 100, 1000, 0, nets=list(nets), **settings)).splitlines()
+    return summarise_lab(Lab("digits", 100, 1000, 0, nets=list(nets), **settings)).splitlines()
 
 
 def commuting(shift, largest, typical=0.0, stride=2):
-    return Commuting("Conv2D", stride, shift, largest, typical)
+    return Equivariance("Conv2D", stride, shift, largest, typical)
 
 
 STEEP = [0.97, 0.96, 0.9, 0.7, 0.5]

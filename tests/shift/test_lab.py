@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jitcnn import Augmentation, load_digits
-from jitcnn.shift import conclude, shift_map, translation_lab
 from jitcnn.shift import lab as lab_module
+from jitcnn.shift import shift_map, summarise_lab, translation_lab
 from jitcnn.training import fit
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_during_a_map_keeps_the_results(few):
     result = quick(few, on_shift=stop)
     assert result.interrupted
     assert result.nets == []
-    assert conclude(result) == ""
+    assert summarise_lab(result) == ""
 
 
 def test_results_can_be_written_as_json(few):

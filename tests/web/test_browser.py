@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jitcnn.functional import conv2d, conv2d_backward
-from jitcnn.inspection import lenses, specimen, through, trace
+from jitcnn.inspection import inspectable_layers, specimen, specimen_at, trace
 from jitcnn.layers import AvgPool2D, Conv2D, Dense, Flatten, MaxPool2D
 from jitcnn.net.model import CNN
 from jitcnn.web.packing import pack_specimen
@@ -180,9 +180,9 @@ def test_microscope_matches_the_engine_for_unusual_layers(open_page, rng):
     model = CNN(layers, input_shape=(4, 11, 9))
     stages = trace(model, rng.standard_normal((1, 4, 11, 9)).astype(np.float32), labels=np.array([1]))
     page = open_page()
-    for place in lenses(model):
+    for place in inspectable_layers(model):
         stage = stages[int(place)]
-        found = every_number(page, through(place, stages))
+        found = every_number(page, specimen_at(place, stages))
         assert found["count"] >= stage.x.size + stage.out.size
         assert found["worst"] < 1e-5, stage.layer.label
 

@@ -70,10 +70,10 @@ def receptive(
     Example:
       jitcnn plot receptive output/cnn_mnist_model.npz my_digit.png --layer conv2 --unit 5,3
     """
-    from jitcnn.inspection import find_layer, last_planes, layer_names, middle_unit, receptive_box
+    from jitcnn.inspection import find_layer, last_feature_maps, layer_names, middle_unit, receptive_box
     from jitcnn.plots import receptive_figure
 
-    position = last_planes(net) if layer is None else find_layer(net, layer)
+    position = last_feature_maps(net) if layer is None else find_layer(net, layer)
     unit = middle_unit(net, position) if unit is None else unit
     box = receptive_box(net, position, unit)
     place = (
@@ -157,9 +157,9 @@ def gradcam(net: "CNN", x: "IntArray", name: str, class_name: str | None, layer:
     Example:
       jitcnn plot gradcam output/cnn_mnist_model.npz my_digit.png --layer relu2
     """
-    from jitcnn.inspection import find_layer, grad_cam, last_planes, layer_names
+    from jitcnn.inspection import find_layer, grad_cam, last_feature_maps, layer_names
 
-    position = last_planes(net) if layer is None else find_layer(net, layer)
+    position = last_feature_maps(net) if layer is None else find_layer(net, layer)
     _explain(
         net, x, name, class_name, output, f"Grad-CAM at {layer_names(net)[position]}", "contribution to the class score",
         lambda index: grad_cam(net, x, index, position)[0],
@@ -177,7 +177,7 @@ def _explain(
     ask: "Callable[[int], Array]",
 ) -> None:
     """Plot the attribution map of a class; title and output include the prediction."""
-    from jitcnn.plots import attribution_figure, sureness
+    from jitcnn.plots import attribution_figure, confidence_text
 
     probabilities: Any = net.predict_proba(x)[0]
     classes = classes_of(net, len(probabilities))
@@ -185,6 +185,6 @@ def _explain(
     asked = class_index(net, classes, class_name)
     asked = predicted if asked is None else asked
     shown = [printable(each, LONGEST_NAME) for each in classes]
-    read = f"predicted as {shown[predicted]}, {sureness(float(probabilities[predicted]))}"
+    read = f"predicted as {shown[predicted]}, {confidence_text(float(probabilities[predicted]))}"
     what = f"{method} of {net.name} for class {shown[asked]}"
     write(attribution_figure(x[0], ask(asked), f"{what}\n{name}, {read}", label), output, f"{what}; {name}, {read}")
