@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 KERNELS = tests/kernels tests/functional tests/layers tests/data/test_augment.py tests/data/test_batches.py \
 	tests/test_optim.py tests/test_losses.py
 
-.PHONY: train play test interpreted coverage audit lint types floors clean
+.PHONY: train play test interpreted coverage docs audit lint types floors clean
 
 train: $(VENV)/installed
 	$(BIN)/jitcnn train $(ARGS)
@@ -29,6 +29,11 @@ coverage: $(VENV)/installed-dev
 	$(BIN)/coverage combine --keep .coverage.interpreted .coverage.compiled
 	$(BIN)/coverage report
 
+# Warnings are errors; the lessons are executed.
+docs: $(VENV)/installed-dev
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 audit: $(VENV)/installed-dev
 	$(BIN)/pip-audit --progress-spinner off --skip-editable
 
@@ -43,7 +48,7 @@ floors: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) dist docs/_build docs/lessons
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
