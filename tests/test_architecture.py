@@ -165,11 +165,12 @@ def test_config_names_and_input_axes_match_the_signature(kind):
 
 
 def test_documented_examples_can_be_built():
-    (in_readme,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    guide = (ROOT / "docs" / "guides" / "own-model.md").read_text(encoding="utf-8")
+    (in_guide,) = re.findall(r"```{code-block} toml\n:caption: my_net.toml\n(.*?)```", guide, re.DOTALL)
     in_module = dedent(
         architecture.__doc__[architecture.__doc__.index("    name") : architecture.__doc__.index("\nA layer")]
     )
-    for text in (in_readme, in_module):
+    for text in (in_guide, in_module):
         assert build(text).forward(np.zeros((1, 1, 28, 28), np.float32)).shape == (1, 10)
 
 

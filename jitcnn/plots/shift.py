@@ -75,7 +75,7 @@ def _heat(axis: Axes, percent: np.ndarray, reach: int) -> AxesImage:
 
 @draws_literally
 def shift_lines_figure(nets: Sequence[LabNet], title: str) -> Figure:
-    """Plot accuracy over the shift distance max(|dx|, |dy|), for training without and with shifted images.
+    """Plot accuracy over the shift distance ``max(|dx|, |dy|)``, for training without and with shifted images.
 
     Parameters
     ----------
