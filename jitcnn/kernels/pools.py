@@ -8,8 +8,10 @@ Kernels therefore call the pool through a function of ours, whose target can be 
 
 - a child of a process with ``tbb`` uses ``omp`` (the serial loop where libgomp is missing), which the parent has not started;
 - with ``omp`` the parent ends libgomp's idle threads before a fork (OpenMP 5.0, ``omp_pause_resource_all``; they start again
-  when needed), and the child registers itself with numba as a new process;
-- with ``workqueue`` one Python thread runs a kernel at a time.
+  when needed), and the child registers itself with numba as a new process. There may be two libgomps: numba's functions are
+  bound to the first of the process, which is torch's if torch was imported before. A child of a libgomp older than GCC 9,
+  which cannot end its threads, uses the serial loop;
+- with ``workqueue`` one Python thread runs a kernel at a time. This is also the only case on Windows, which has no forks.
 
 A fork waits for a running compilation. Results do not depend on the pool.
 """
@@ -31,8 +33,6 @@ _HARD = 2  # omp_pause_hard
 # The arguments of numba's parallel_for: body, its pointers, sizes, strides, data, two counts, number of threads.
 _ARGUMENTS = "ptr %body, ptr %arrays, ptr %sizes, ptr %strides, ptr %data, i64 %inner, i64 %count, i32 %threads"
 _PARALLEL_FOR = """
-declare i32 @sched_yield()
-
 define void @jitcnn_parallel_for({arguments}) {{
   %pool = load ptr, ptr inttoptr (i64 {pool} to ptr)
   %is_serial = icmp eq ptr %pool, null
@@ -52,7 +52,7 @@ take:
   %is_taken = icmp ne i32 %taken, 0
   br i1 %is_taken, label %wait, label %run
 wait:
-  call i32 @sched_yield()
+  call i32 inttoptr (i64 {give_way} to ptr)()
   br label %take
 run:
   call void %pool({arguments})
@@ -82,7 +82,7 @@ def _module(name: str) -> Any:
 def insert() -> None:
     """Start numba's threads and link all kernels that are compiled or loaded from now on to our function."""
     name = layer()
-    if not hasattr(os, "register_at_fork"):
+    if not hasattr(os, "register_at_fork") and name != "workqueue":
         return
     if not _replaced:
         _pool.value, _exclusive.value = _module(name).parallel_for, name == "workqueue"
@@ -94,7 +94,9 @@ def _address() -> int:
     """Address of the compiled ``jitcnn_parallel_for``."""
     places = {"pool": _pool, "exclusive": _exclusive, "taken": _taken}
     text = _PARALLEL_FOR.format(
-        arguments=_ARGUMENTS, **{name: ctypes.addressof(number) for name, number in places.items()}
+        arguments=_ARGUMENTS,
+        give_way=_give_way(),
+        **{name: ctypes.addressof(number) for name, number in places.items()},
     )
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
@@ -103,6 +105,12 @@ def _address() -> int:
     engine.finalize_object()
     _engines.append(engine)
     return int(engine.get_function_address("jitcnn_parallel_for"))
+
+
+def _give_way() -> int:
+    """Address of the system's function that lets another thread run; it takes no argument and returns an int."""
+    library, name = ("kernel32", "SwitchToThread") if os.name == "nt" else (None, "sched_yield")
+    return int(ctypes.cast(getattr(ctypes.CDLL(library), name), ctypes.c_void_p).value or 0)
 
 
 _engines: list[Any] = []  # they own the machine code
@@ -129,10 +137,25 @@ def _started() -> str:
     return ""
 
 
+def _pauses() -> list[Any]:
+    """``omp_pause_resource_all`` of each libgomp that numba's functions may be bound to; none before GCC 9."""
+    found = []
+    # The symbols of the process come before those of the module's own libraries
+    for library in (None, _omp().__file__):
+        with suppress(AttributeError):
+            found.append(ctypes.CDLL(library).omp_pause_resource_all)
+    return found
+
+
+def _omp_survives() -> bool:
+    """Whether a forked child can use OpenMP; other vendors than GNU restart their threads in it."""
+    return _omp() is not None and (_omp().openmp_vendor != "GNU" or bool(_pauses()))
+
+
 def _before_fork() -> None:
     if _started() in ("tbb", "omp") and _omp() is not None and _omp().openmp_vendor == "GNU":
-        with suppress(AttributeError):  # libgomp before GCC 9
-            ctypes.CDLL(_omp().__file__).omp_pause_resource_all(_HARD)
+        for pause in _pauses():
+            pause(_HARD)
     _COMPILER_LOCK.acquire()
 
 
@@ -146,8 +169,8 @@ def _after_fork_in_child() -> None:
     name = _started()
     if not name:
         return
-    if name == "tbb":
-        name = "omp" if _omp() is not None else "serial"
+    if name == "tbb" or (name == "omp" and not _omp_survives()):
+        name = "omp" if _omp_survives() else "serial"
         _replaced.append(name)
         _pool.value = None if name == "serial" else _omp().parallel_for
     if name != "serial":

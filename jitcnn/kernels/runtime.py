@@ -4,8 +4,10 @@ Threads
     Two thread pools that both spin while idle (numba's OpenMP layer and the BLAS) slow each other
     down many times over. On x86-64 we therefore use numba's ``tbb`` layer, which sleeps when idle,
     launches a kernel in about 2 µs and can be called from several Python threads; the ``tbb`` wheel
-    is a dependency there. Other platforms use OpenMP with passive waiting. ``NUMBA_THREADING_LAYER``
-    overrides the choice. The BLAS runs on one thread, see ``blas``. Forks and Python threads: see ``pools``.
+    is a dependency there. Other platforms use OpenMP with passive waiting, or numba's own
+    ``workqueue`` where there is no OpenMP library, as often on macOS. ``NUMBA_THREADING_LAYER``
+    overrides the choice. The BLAS runs on one thread, see ``blas``; Accelerate, that of numpy on macOS,
+    has no function for it and reads ``VECLIB_MAXIMUM_THREADS``. Forks and Python threads: see ``pools``.
 Cache
     numba detects an edited file, but not an edit in a file it calls into, and its cache fails when both
     the package and HOME are read-only. The cache is therefore stored in the user's cache folder under a
@@ -80,6 +82,8 @@ def _choose_cache_folder() -> str:
 _HAS_TBB = _load_tbb()
 if not _HAS_TBB:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if sys.platform == "darwin":
+    os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
 os.environ.setdefault("NUMBA_OPT", "2")
 
 import numba  # noqa: E402  (the environment above must be set first)

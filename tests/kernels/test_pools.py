@@ -27,7 +27,7 @@ found = {}
 """
 
 
-def run(script, layer=None, **environment):
+def run(script, layer=None, before="", **environment):
     """What the script leaves in ``found``; a new process because the pool of threads is chosen once per process."""
     if layer == "tbb" and not runtime._HAS_TBB:
         pytest.skip("tbb is not installed")
@@ -36,7 +36,7 @@ def run(script, layer=None, **environment):
     settings = {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONPATH": str(TESTS)}
     settings |= {"NUMBA_THREADING_LAYER": layer} if layer else {}
     done = subprocess.run(
-        [sys.executable, "-c", f"{START}\n{script}\nprint(json.dumps(found))"],
+        [sys.executable, "-c", f"{before}{START}\n{script}\nprint(json.dumps(found))"],
         env={**os.environ, **settings, **environment}, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -128,6 +128,51 @@ found = [pools.layer(), *forked(lambda: f"{pools.layer()} {digest('direct')}").s
 def test_forked_child_of_tbb_runs_its_kernels_on_openmp():
     script = "digest('direct'); found = [runtime.threading_layer(), forked(runtime.threading_layer)]"
     assert run(script, "tbb") == ["tbb", "omp" if find_spec("numba.np.ufunc.omppool") else "serial"]
+
+
+@FORKS
+@pytest.mark.torch
+@pytest.mark.parametrize("imports_torch_first", [True, False])
+@pytest.mark.parametrize("layer", ["tbb", "omp"])
+def test_forked_child_answers_after_torch_started_its_threads(expected, layer, imports_torch_first):
+    """torch brings a libgomp of its own, to which the names in numba's module are bound."""
+    pytest.importorskip("torch")
+    use = """
+import torch
+a = torch.randn(400, 400, requires_grad=True)
+(a @ a).sum().backward()
+torch.nn.Conv2d(8, 8, 3)(torch.randn(16, 8, 28, 28)).sum().backward()
+"""
+    fork = "found = [forked(digest, impl) for impl in ('direct', 'im2col') for _ in range(3)]"
+    script = f"{use}\ndigest('direct')\n{fork}" if imports_torch_first else f"digest('direct')\n{use}\n{fork}"
+    assert run(script, layer) == [expected["direct"]] * 3 + [expected["im2col"]] * 3
+
+
+@FORKS
+@pytest.mark.parametrize("layer", ["tbb", "omp"])
+def test_forked_child_computes_serially_when_openmp_cannot_end_its_threads(expected, layer):
+    script = """
+pools._omp()  # the parent's libgomp has threads
+pools._pauses = lambda: []
+digest("direct")
+found = [forked(lambda: f"{pools.layer()} {digest('direct')}"), forked(forked, pools.layer)]
+"""
+    if find_spec("numba.np.ufunc.omppool") is None:
+        pytest.skip("this numba has no OpenMP layer")
+    serial = run(script, layer)
+    if serial[0].startswith("omp"):
+        pytest.skip("OpenMP is not that of GNU")
+    assert serial == [f"serial {expected['direct']}", "serial"]
+
+
+def test_python_threads_share_workqueue_on_a_system_without_forks(expected):
+    """As on Windows: numba's own workqueue ends the process when two Python threads call it at once."""
+    script = """
+with ThreadPoolExecutor(3) as threads:
+    found = sorted({digest("direct"), *threads.map(digest, ["direct"] * 6)})
+"""
+    without_forks = "import os, concurrent.futures, multiprocessing, numba.np.ufunc.parallel\ndel os.register_at_fork\n"
+    assert run(script, "workqueue", before=without_forks) == [expected["direct"]]
 
 
 @FORKS
