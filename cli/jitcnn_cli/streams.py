@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+# Errors of a write to a pipe whose reader is gone; Windows reports an invalid argument
+CLOSED_PIPE = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
+
 
 class OutputError(Exception):
     """The standard output could not be written."""
@@ -89,7 +92,7 @@ def _failing_output(output: Output, errors: Output) -> Iterator[None]:
     with suppress(OutputError):
         output.flush()
     if output.error is not None:
-        if output.keeps_going or output.error.errno != errno.EPIPE:
+        if output.keeps_going or output.error.errno not in CLOSED_PIPE:
             reason = output.error.strerror or output.error
             errors.write(f"Error: The output could not be written: {reason}; {_advice(output)}\n")
         if ended is None or not ended.code:

@@ -52,12 +52,12 @@ def library() -> Any:
     """Compile and load the C library; ConfigError if compilation fails."""
     built = Path(mkdtemp(prefix="jitcnn-c-"), "loops.so")
     command = [compiler(), *FLAGS, "-o", str(built), str(source())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ConfigError(f"--against c could not compile {source().name} with {command[0]}: {reason}")
     nests = ctypes.CDLL(str(built))
-    shutil.rmtree(built.parent)
+    shutil.rmtree(built.parent, ignore_errors=True)  # Windows keeps a library that is loaded
     return nests
 
 

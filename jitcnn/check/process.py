@@ -23,7 +23,13 @@ def ask(module: str, *arguments: str, **environment: str) -> dict[str, Outcome]:
     surroundings = {**os.environ, "NUMBA_CACHE_DIR": runtime.cache_folder(), **environment}
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(
-        command, env=surroundings, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
+        command,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=LONGEST_SECONDS,
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no error output"])[-1]

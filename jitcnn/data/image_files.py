@@ -67,13 +67,18 @@ def find_images(folder: Path) -> tuple[list[Path], FileCount]:
         else:
             images.append(file)
     count.taken = len(images)
-    return sorted(images), count
+    return sorted(images, key=in_order), count
+
+
+def in_order(path: Path) -> tuple[str, ...]:
+    """Sort key with the same order on every system: on Windows, paths compare without regard to case."""
+    return path.parts
 
 
 def visible_folders(folder: Path) -> list[Path]:
     """Subfolders that are neither hidden nor of the system, sorted; DataError if the folder cannot be read."""
     try:
-        return sorted(each for each in folder.iterdir() if each.is_dir() and not _is_hidden(each.name))
+        return sorted((each for each in folder.iterdir() if each.is_dir() and not _is_hidden(each.name)), key=in_order)
     except OSError as error:
         raise _unreadable(error) from error
 
@@ -81,7 +86,7 @@ def visible_folders(folder: Path) -> list[Path]:
 def files_beside(folder: Path) -> list[Path]:
     """The files directly in a folder, hidden ones included, and all files of its hidden subfolders."""
     try:
-        entries = sorted(folder.iterdir())
+        entries = sorted(folder.iterdir(), key=in_order)
     except OSError as error:
         raise _unreadable(error) from error
     beside: list[Path] = []

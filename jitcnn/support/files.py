@@ -4,8 +4,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from time import sleep
 from typing import IO
+
+# On Windows a file cannot be replaced while another program has it open, as virus scanners do with every new file
+PAUSES = (0.01, 0.05, 0.2, 0.5, 1.0) if os.name == "nt" else ()  # seconds, between attempts
 
 
 @contextmanager
@@ -25,9 +30,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with temporary:
             yield temporary
             temporary.flush()
-            os.fsync(temporary.fileno())
+            _to_disk(temporary.fileno())
         os.chmod(temporary.name, 0o666 & ~_umask())
-        os.replace(temporary.name, path)
+        _replace(temporary.name, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary.name)
@@ -45,7 +50,27 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     for entry in path.parent.iterdir():
         if entry.name.startswith(_prefix(path)):
-            entry.unlink(missing_ok=True)
+            with suppress(PermissionError):  # on Windows, while it is being written
+                entry.unlink(missing_ok=True)
+
+
+def _to_disk(file: int) -> None:
+    """Flush a file to the medium; on macOS, ``fsync`` leaves it in the cache of the drive."""
+    with suppress(ImportError, AttributeError, OSError):  # other systems, and file systems that cannot do it
+        control = import_module("fcntl")
+        control.fcntl(file, control.F_FULLFSYNC)
+        return
+    os.fsync(file)
+
+
+def _replace(source: str, path: Path) -> None:
+    """``os.replace``; tries again while the file is open in another program."""
+    for pause in PAUSES:
+        with suppress(PermissionError):
+            os.replace(source, path)
+            return
+        sleep(pause)
+    os.replace(source, path)
 
 
 def _prefix(path: Path) -> str:

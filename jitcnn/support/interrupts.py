@@ -1,10 +1,15 @@
-"""Deferred handling of Ctrl-C and SIGTERM: the program stops only at safe points."""
+"""Deferred handling of Ctrl-C and SIGTERM, on Windows also Ctrl-Break: the program stops only at safe points."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+
+def requests_to_end() -> tuple[int, ...]:
+    """The signals that ask the program to end, besides Ctrl-C: SIGTERM, and Ctrl-Break, with which Windows asks a process."""
+    return tuple(getattr(signal, name) for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name))
 
 
 class HeldInterrupts:
@@ -18,7 +23,7 @@ class HeldInterrupts:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "HeldInterrupts":
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, *requests_to_end()):
             _replace(number, self._note, self._before)
         return self
 
@@ -39,9 +44,10 @@ class HeldInterrupts:
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Context in which SIGTERM raises KeyboardInterrupt."""
+    """Context in which SIGTERM, or Ctrl-Break on Windows, raises KeyboardInterrupt."""
     before: dict[int, Any] = {}
-    _replace(signal.SIGTERM, signal.default_int_handler, before)
+    for number in requests_to_end():
+        _replace(number, signal.default_int_handler, before)
     try:
         yield
     finally:

@@ -30,7 +30,9 @@ def serve(desk: Desk, port: int = 0, *, on_ready: Callable[[str], object], opens
         If the port is not available.
     """
     with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows, SO_REUSEADDR would let two programs listen on one port
+        option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listener.setsockopt(socket.SOL_SOCKET, option, 1)
         try:
             listener.bind((ADDRESS, port))
             listener.listen()  # connections now wait until the server starts
