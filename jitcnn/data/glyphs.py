@@ -25,6 +25,7 @@ from .rules import find_rules
 WORKING_SIDE = 640  # pixels, longer side; a digit of 1/10 of the picture still has three times the pixels of MNIST
 FAINTEST = 0.07  # least contrast of ink to paper
 NOISE = 6.0  # standard deviations of the noise
+LEAST_PAPER = 0.25  # share of the border that must be paper, in a picture cut out along the outline of digits
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,12 @@ def find_glyphs(picture: Image.Image, joined: bool = False) -> list[Glyph]:
     """
     grey = _denoised(_reduced(picture))
     dark, on_light = _is_dark_ink(grey), _is_light_at_border(grey)
-    if dark != on_light:  # as in a digit cut out along its outline, but also in a frame or a sheet on a table
-        glyphs = _find(_contrast(grey, on_light), joined, "outline")
-        if glyphs and _strength(glyphs) > 0.3 * grey.shape[0]:
+    paper = _plane_at_border(grey, on_light)
+    if paper is not None:  # as in digits cut out along their outline, but also in a frame or a sheet on a table
+        glyphs = _find(_contrast_to(paper.light, grey, on_light), joined, "outline", paper.noise)
+        # Not the bright middle of a photograph
+        is_sharp = all(glyph.surroundings < 0.25 * glyph.contrast for glyph in glyphs)
+        if glyphs and is_sharp and _strength(glyphs) > 0.3 * grey.shape[0]:
             return glyphs
     contrast = _contrast(grey, dark)
     glyphs = _find(contrast, joined)
@@ -140,13 +144,46 @@ def _is_light_at_border(grey: Array) -> bool:
     return bool((border > _otsu(grey)).mean() > 0.5)
 
 
+@dataclass(frozen=True)
+class _Paper:
+    """Paper that shows at most of the border: its light (H, W) as a plane, and its noise, a standard deviation."""
+
+    light: Array
+    noise: float
+
+
+def _plane_at_border(grey: Array, light: bool) -> _Paper | None:
+    """The plane through the light, or the dark, pixels of the border; None if less than a quarter of the border lies on it."""
+    H, W = grey.shape
+    rows, columns = np.mgrid[0:H, 0:W]
+    at_border = (rows == 0) | (rows == H - 1) | (columns == 0) | (columns == W - 1)
+    places = np.stack([np.ones(at_border.sum()), rows[at_border] / H, columns[at_border] / W], axis=1)
+    border = grey[at_border]
+    on_plane = (border > _otsu(grey)) == light
+    plane = np.zeros(3)
+    for tolerance in (0.2, 0.1, 0.06):
+        if on_plane.mean() < LEAST_PAPER:
+            return None
+        plane = np.linalg.lstsq(places[on_plane], border[on_plane])[0]
+        beyond = border - places @ plane  # more than the plane is paper, less may be the soft edge of ink
+        on_plane = (beyond if light else -beyond) > -tolerance
+    if on_plane.mean() < LEAST_PAPER:
+        return None
+    noise = float(np.std((border - places @ plane)[on_plane]))
+    return _Paper((plane[0] + plane[1] * rows / H + plane[2] * columns / W).clip(0, 1), noise)
+
+
 def _contrast(grey: Array, dark: bool) -> Array:
-    """Share of the light that ink takes, 0 … 1; of the negative for light ink on dark paper."""
-    if not dark:
-        grey = 1 - grey
+    """``_contrast_to`` the closing of the picture."""
     size = max(3, round(grey.size**0.5) // 2)
-    paper = closing(grey, size)
-    return np.asarray((paper - grey) / np.maximum(paper, 0.1))
+    return _contrast_to(closing(grey, size) if dark else 1 - closing(1 - grey, size), grey, dark)
+
+
+def _contrast_to(light: Array, grey: Array, dark: bool) -> Array:
+    """Share of the light (H, W) that ink takes, 0 … 1; of the negative for light ink on dark paper."""
+    if not dark:
+        light, grey = 1 - light, 1 - grey
+    return np.asarray((light - grey) / np.maximum(light, 0.1))
 
 
 def _otsu(values: Array) -> float:
@@ -160,9 +197,12 @@ def _otsu(values: Array) -> float:
     return float(edges[1 + between.argmax()])
 
 
-def _find(contrast: Array, joined: bool, edges: Edges = "any") -> list[Glyph]:
-    """Glyphs at the threshold that shows them best; a second threshold lifts ink out of a shadow around it."""
-    paper, noise = _paper(contrast)
+def _find(contrast: Array, joined: bool, edges: Edges = "any", noise: float | None = None) -> list[Glyph]:
+    """Glyphs at the threshold that shows them best; a second threshold lifts ink out of a shadow around it.
+
+    ``noise`` is that of a contrast whose paper is at 0; by default both are estimated.
+    """
+    paper, noise = (0.0, noise) if noise is not None else _paper(contrast)
     contrast = np.clip((contrast - paper) / max(1 - paper, 0.1), 0, None)
     floor = max(FAINTEST, NOISE * noise)
     best: list[Glyph] = []

@@ -8,6 +8,8 @@ from .components import Components, Mask, Number, running_max
 
 MOST = 100  # digits in one picture; more are a pattern
 PIECE = 0.2  # size of a piece of a digit / height of the tallest digit
+MARGIN = 0.15  # beside digits that were cut out along their outline / longer side of the picture
+LEAST_HEIGHT = 0.4  # of such a digit / height of the picture
 SMALLEST = 0.05  # height of a digit / shorter side of the picture
 
 Edges = Literal["none", "outline", "any"]
@@ -16,8 +18,8 @@ Edges = Literal["none", "outline", "any"]
 def find_groups(parts: Components, joined: bool, edges: Edges) -> list[list[int]]:
     """Numbers of the components of each digit, in reading order; one group if ``joined``.
 
-    ``edges`` is what may touch the border of the picture: "none"; "outline", a digit that was cut out along its outline; or
-    "any", also one that is cut off a little, if nothing else is there.
+    ``edges`` is what may touch the border of the picture: "none"; "outline", digits that were cut out along their outline and
+    fill the picture; or "any", also one that is cut off a little, if nothing else is there.
     """
     H, W = parts.labels.shape
     height, width = parts.bottom - parts.top, parts.right - parts.left
@@ -26,17 +28,19 @@ def find_groups(parts: Components, joined: bool, edges: Edges) -> list[list[int]
     inside = touching == 0
     outline = (touching >= 2) & (height >= 0.7 * H) & (width >= 0.7 * W)
     if edges == "outline":
-        likely &= outline
+        likely &= height >= LEAST_HEIGHT * H
     elif edges == "none" or (likely & inside).any():
         likely &= inside
     else:
         likely &= outline | ((touching == 1) & (height >= 0.5 * H))
-    numbers = [int(n) for n in np.flatnonzero(likely) if is_stroke(parts, n) and not is_frame(parts, n)]
+    is_digit = _is_outlined if edges == "outline" else is_stroke
+    numbers = [int(n) for n in np.flatnonzero(likely) if is_digit(parts, n) and not is_frame(parts, n)]
     if not 0 < len(numbers) <= MOST:
         return []
     tallest = max(height[numbers])
     large = np.maximum(height, width) >= PIECE * tallest
-    small = [int(n) for n in np.flatnonzero(inside & large & ~likely)][:MOST]
+    at_edge = inside if edges != "outline" else np.ones_like(inside)
+    small = [int(n) for n in np.flatnonzero(at_edge & large & ~likely)][:MOST]
     if joined:
         return [numbers + small]
     groups = _joined_pieces(parts, [[n] for n in numbers + small], tallest)
@@ -48,7 +52,16 @@ def find_groups(parts: Components, joined: bool, edges: Edges) -> list[list[int]
             bottom - top >= 0.5 * tallest and right - left < 2 * (bottom - top) and not {*group}.isdisjoint(numbers)
         )
         (mains if is_main else pieces).append(group)
+    if edges == "outline" and not _fill(parts, mains + pieces):
+        return []
     return _in_reading_order(parts, _with_pieces(parts, mains, pieces))
+
+
+def _fill(parts: Components, groups: list[list[int]]) -> bool:
+    """Whether the groups together reach near all sides of the picture."""
+    H, W = parts.labels.shape
+    top, bottom, left, right = _bounds(parts, [n for group in groups for n in group])
+    return bool(max(top, H - bottom, left, W - right) <= MARGIN * max(H, W))
 
 
 def _bounds(parts: Components, group: list[int]) -> tuple[int, int, int, int]:
@@ -132,6 +145,18 @@ def is_frame(parts: Components, number: Number) -> bool:
     h, w = box.shape
     if min(h, w) < 8 or parts.area[number] > 0.5 * h * w:
         return False
-    b = max(2, round(0.08 * min(h, w)))
+    return _straight_sides(box) >= 3
+
+
+def _is_outlined(parts: Components, number: Number) -> bool:
+    """Whether a component may be a digit that fills the picture: a stroke, and not the paper inside a frame."""
+    box = box_mask(parts, number)
+    is_upright = box.shape[1] < 0.5 * box.shape[0]  # as the digit 1, a bar with straight sides
+    return is_stroke(parts, number) and (is_upright or _straight_sides(box) < 3)
+
+
+def _straight_sides(box: Mask) -> int:
+    """Along how many sides of its bounding box (h, w) a component extends."""
+    b = max(2, round(0.08 * min(box.shape)))
     sides = box[:b].any(axis=0), box[-b:].any(axis=0), box[:, :b].any(axis=1), box[:, -b:].any(axis=1)
-    return sum(bool(side.mean() > 0.85) for side in sides) >= 3
+    return sum(bool(side.mean() > 0.85) for side in sides)

@@ -6,7 +6,7 @@ from .components import Mask, running_max
 
 STEEPEST = 0.12  # rise per pixel; about 7 degrees
 COVERED = 0.75  # share of the columns that a line must cover
-THICKEST = 0.05  # of the picture's height
+THICKEST = 0.05  # of the shorter side of the picture
 
 
 def find_rules(mask: Mask) -> Mask:
@@ -21,7 +21,7 @@ def _level_rules(mask: Mask) -> Mask:
     """Lines from the left to the right side: peaks of the Radon transform over small angles."""
     H, W = mask.shape
     found = np.zeros_like(mask)
-    thickest = max(2, round(THICKEST * H))
+    thickest = max(1, round(THICKEST * min(H, W)))
     rows, columns = np.nonzero(mask & ~_thick(mask, thickest))
     if not len(rows):
         return found

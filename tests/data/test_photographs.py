@@ -140,11 +140,36 @@ def test_digit_on_the_line_of_a_frame_is_freed(tmp_path):
     assert recognise(read_digit(saved(photo(np.maximum(frame, place([DIGITS[7]], 200))), tmp_path))) == [7]
 
 
-def test_tightly_cropped_digit_is_read(tmp_path):
-    for k in (0, 3, 7):
-        rows, columns = np.flatnonzero(DIGITS[k].any(axis=1)), np.flatnonzero(DIGITS[k].any(axis=0))
-        cut = DIGITS[k][rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        assert recognise(read_digit(saved(Image.fromarray(255 - cut), tmp_path))) == [k]
+def cut_out(image, level):
+    """Part of an image (H, W) that is above a level, without any margin."""
+    rows, columns = np.flatnonzero((image > level).any(axis=1)), np.flatnonzero((image > level).any(axis=0))
+    return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+CROPS = {
+    "dark": lambda image: Image.fromarray(255 - image),
+    "light": Image.fromarray,
+    "photograph": lambda image: photo(image / 255, np.random.default_rng(3), np.linspace(1, 0.8, image.shape[1])),
+}
+
+
+@pytest.mark.parametrize("crop", CROPS)
+@pytest.mark.parametrize("size", [20, 40, 200])
+@pytest.mark.parametrize("margin", [0, 0.05])
+def test_tightly_cropped_digit_is_read(crop, size, margin, tmp_path):
+    for k in range(10):
+        cut = cut_out(DIGITS[k], 0)
+        width = round(size * cut.shape[1] / cut.shape[0])
+        small = np.asarray(Image.fromarray(cut).resize((width, size), Image.Resampling.BICUBIC))
+        path = saved(CROPS[crop](np.pad(small, round(margin * size))), tmp_path)
+        assert recognise(read_digit(path)) == [k]
+        assert len(find_glyphs(Image.open(path).convert("L"))) == 1
+
+
+@pytest.mark.parametrize("crop", CROPS)
+def test_tightly_cropped_row_of_digits_is_read(crop, tmp_path):
+    row = cut_out((255 * place([DIGITS[k] for k in (4, 1, 8, 0)], 95)).astype(np.uint8), 60)
+    assert recognise(read_digits_for(ink_net(), saved(CROPS[crop](row), tmp_path))) == [4, 1, 8, 0]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
