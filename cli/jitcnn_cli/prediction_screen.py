@@ -17,6 +17,7 @@ from jitcnn.data.images import read_digits_for, read_for
 from jitcnn.data.reading import read_all
 from jitcnn.errors import ConfigError, DataError
 from jitcnn.net.model import CNN
+from jitcnn.net.trained_on import image_keys
 from jitcnn.support.arrays import Array
 from jitcnn.support.files import atomic_write
 from jitcnn.support.text import printable
@@ -28,11 +29,12 @@ CHUNK = 64  # images read, then predicted, at a time: results appear early, and 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one image: class probabilities, or why it cannot be read."""
+    """The answer for one image: class probabilities, or why it cannot be read; and whether the model was trained on it."""
 
     name: str
     probabilities: Array | None = None
     error: str = ""
+    is_trained_on: bool = False
 
 
 def run(
@@ -61,6 +63,7 @@ def run(
         predictions += chunk
     if csv_file is not None:
         _write_csv(csv_file, predictions, names or ())
+    _warn_of_trained_on(net, predictions)
     _report_broken(predictions, len(inputs), skip_broken)
 
 
@@ -73,10 +76,13 @@ def _predict(net: CNN, inputs: Sequence[ImageInput], done: int, total: int, digi
     for note in notes:
         click.echo(f"Warning: {printable(str(note.message))}", err=True)
     images = [each for each in read if not isinstance(each, DataError)]
-    probabilities: Iterator[Array] = iter(())
+    answers: Iterator[tuple[Array, bool]] = iter(())
     if images:
+        pixels = np.concatenate(images)
         with working("predicting"):
-            probabilities = iter(net.predict_proba(np.concatenate(images)))
+            probabilities = net.predict_proba(pixels)
+        seen = [False] * len(pixels) if net.trained_on is None else net.trained_on.has_seen(image_keys(pixels)).tolist()
+        answers = zip(probabilities, seen, strict=True)
     predictions: list[Prediction] = []
     for each, answer in zip(inputs, read, strict=True):
         if isinstance(answer, DataError):
@@ -84,7 +90,8 @@ def _predict(net: CNN, inputs: Sequence[ImageInput], done: int, total: int, digi
             continue
         for k in range(1, len(answer) + 1):
             name = f"{each.name}, digit {k} of {len(answer)}" if digits else each.name
-            predictions.append(Prediction(name, next(probabilities)))
+            probability, is_trained_on = next(answers)
+            predictions.append(Prediction(name, probability, is_trained_on=is_trained_on))
     return predictions
 
 
@@ -140,6 +147,15 @@ def _write_csv(csv_file: str, predictions: Sequence[Prediction], names: Sequence
     with atomic_write(csv_file) as file:
         file.write(text.getvalue().encode("utf-8", "surrogateescape"))  # undecodable names keep their bytes
     click.echo(f"{len(predictions):,} predictions written to {printable(csv_file)}", err=True)
+
+
+def _warn_of_trained_on(net: CNN, predictions: Sequence[Prediction]) -> None:
+    """Name images with exactly the pixels of one that the model was trained on, after the same decoding and resizing."""
+    seen = [printable(each.name) for each in predictions if each.is_trained_on]
+    if not seen:
+        return
+    which = f"{len(seen):,} of these {len(predictions):,} images, the first is {seen[0]}" if len(seen) > 1 else seen[0]
+    click.echo(f"Warning: {net.name} was trained on {which}: such a prediction says little about new images.", err=True)
 
 
 def _report_broken(predictions: Sequence[Prediction], total: int, skip_broken: bool) -> None:

@@ -303,7 +303,7 @@ def test_predict_shows_class_names_without_options(runner, pets):
     result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "dog" / "0.png")])
     assert re.search(r"0.png: dog \(\d+\.\d% confidence\)", result.output), result.output
     result = runner.invoke(cli, ["predict", str(pets.parent / "colours.npz"), str(pets / "cat" / "0.png"), "--json"])
-    answer = json.loads(result.output)
+    answer = json.loads(result.stdout)
     assert (answer["prediction"], answer["class"]) == (0, "cat")
 
 

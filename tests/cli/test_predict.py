@@ -8,9 +8,10 @@ import threading
 
 import numpy as np
 import pytest
+from photographs import FALLOFF, photo, place
 from PIL import Image
 
-from jitcnn import CNN, Dense, Flatten
+from jitcnn import CNN, Dense, Flatten, fit, load_dataset, load_digits
 from jitcnn_cli.main import cli
 
 PAIRS = {"red": (255, 0, 0), "blue": (0, 0, 255)}
@@ -86,6 +87,7 @@ def test_standard_input_is_an_image(runner, model, photos):
         assert "standard input is not a readable image" in result.output
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_pipe_is_read(runner, model, photos):
     os.mkfifo("pipe")
     writer = threading.Thread(target=lambda: (photos / "pipe").write_bytes((photos / "b.jpg").read_bytes()))
@@ -190,3 +192,109 @@ def test_names_with_control_characters_and_bytes_are_printed(runner, model, phot
     assert result.exit_code == 0, result.output
     assert b"\xff\x1b[31m.png,0,red" in (photos / "out.csv").read_bytes()
     assert "\x1b" not in runner.invoke(cli, ["predict", model, "."]).stdout
+
+
+@pytest.fixture
+def number(model_file, tmp_path, monkeypatch):
+    """A photograph of the digits 4, 1, 8, 0, in which the model is right."""
+    data, net = load_digits(), CNN.load(model_file)
+    good = net.predict(data.x_test) == data.y_test
+    digits = [data.x_test[np.flatnonzero(good & (data.y_test == k))[0], 0] for k in (4, 1, 8, 0)]
+    photo(place(digits, 95), np.random.default_rng(0), FALLOFF).save(tmp_path / "number.png")
+    monkeypatch.chdir(tmp_path)
+    return "number.png"
+
+
+def test_digits_are_printed_left_to_right(runner, model_file, number):
+    result = runner.invoke(cli, ["predict", str(model_file), number, "--digits"])
+    assert result.exit_code == 0, result.output
+    lines = [line.split(" (")[0] for line in result.stdout.splitlines()]
+    assert lines == [f"number.png, digit {k} of 4: {digit}" for k, digit in enumerate("4180", 1)]
+
+
+def test_digits_as_json_have_a_line_each(runner, model_file, number):
+    result = runner.invoke(cli, ["predict", str(model_file), number, "--digits", "--json"])
+    assert [each["class"] for each in objects(result)] == ["4", "1", "8", "0"]
+    assert [each["image"] for each in objects(result)] == [f"number.png, digit {k} of 4" for k in range(1, 5)]
+    assert all(len(each["probabilities"]) == 10 for each in objects(result))
+
+
+def test_digits_as_csv_have_a_row_each(runner, model_file, number):
+    result = runner.invoke(cli, ["predict", str(model_file), number, "--digits", "--csv", "-"])
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["class"] for row in rows] == ["4", "1", "8", "0"]
+    assert [row["image"] for row in rows] == [f"number.png, digit {k} of 4" for k in range(1, 5)]
+
+
+def test_without_digits_the_most_prominent_one_is_read_with_a_warning(runner, model_file, number):
+    result = runner.invoke(cli, ["predict", str(model_file), number, "--json"])
+    assert len(objects(result)) == 1
+    assert "Warning: number.png shows 4 digits: only the most prominent one is read; use" in result.stderr
+    assert "jitcnn predict --digits" in result.stderr
+
+
+def test_sheet_without_digits_is_reported_and_the_others_are_read(runner, model_file, number):
+    photo(np.zeros((400, 400)), np.random.default_rng(1), FALLOFF).save("sheet.png")
+    result = runner.invoke(cli, ["predict", str(model_file), "sheet.png", "--digits"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Error: sheet.png shows nothing recognisable: expected a digit" in result.stderr
+    result = runner.invoke(cli, ["predict", str(model_file), "sheet.png", number, "--digits", "--json"])
+    assert result.exit_code == 1
+    assert [each.get("class", "none") for each in objects(result)] == ["none", "4", "1", "8", "0"]
+    assert "not predicted: sheet.png shows nothing recognisable" in result.stderr
+    result = runner.invoke(
+        cli, ["predict", str(model_file), "sheet.png", number, "--digits", "--skip-broken", "--csv", "-"]
+    )
+    assert result.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert ["nothing recognisable" in row["error"] for row in rows] == [True, False, False, False, False]
+
+
+def test_digits_need_a_model_for_digits(runner, model, photos):
+    result = runner.invoke(cli, ["predict", model, "a.png", "--digits"])
+    assert result.exit_code == 1
+    assert (
+        "colours does not read several digits: expected a model of square inputs (1, S, S) for digits" in result.output
+    )
+
+
+@pytest.fixture
+def trained_on_folder(tmp_path, rng):
+    """Model of a folder of noise: PNG, large JPEG, and PNG of 16 bits; the folder; and the number of its training images."""
+    folder = tmp_path / "noise"
+    for name in ("ant", "bee"):
+        (folder / name).mkdir(parents=True)
+        for k in range(6):
+            pixels = rng.integers(0, 256, (300, 200), np.uint8)
+            if k % 3 == 0:
+                Image.fromarray(pixels.astype(np.uint16) * 200 + 7).save(folder / name / f"{k}.png")
+            else:
+                Image.fromarray(pixels).save(folder / name / f"{k}.{'png' if k % 3 == 1 else 'jpg'}")
+    data, _ = load_dataset(str(folder), image_size=12)
+    net = CNN([Flatten(), Dense(144, 2)], input_shape=(1, 12, 12), name="insects")
+    fit(net, data, epochs=1, batch_size=4)
+    net.save(tmp_path / "insects.npz")
+    return str(tmp_path / "insects.npz"), folder, len(data.x_train)
+
+
+def test_images_that_were_trained_on_are_named(runner, trained_on_folder):
+    model, folder, count = trained_on_folder
+    moved = folder.rename(folder.with_name("moved"))
+    result = runner.invoke(cli, ["predict", model, str(moved), "--json"])
+    assert f"Warning: insects was trained on {count} of these 12 images, the first is {moved}" in result.stderr
+    seen = 0
+    for path in sorted(moved.rglob("*.*")):
+        seen += f"Warning: insects was trained on {path}: " in runner.invoke(cli, ["predict", model, str(path)]).stderr
+    assert seen == count
+
+
+def test_images_with_other_pixels_give_no_warning(runner, trained_on_folder):
+    model, folder, _ = trained_on_folder
+    for path in folder.rglob("*.png"):
+        with Image.open(path) as picture:
+            picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    for path in folder.rglob("*.jpg"):
+        path.unlink()
+    result = runner.invoke(cli, ["predict", model, str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "trained on" not in result.stderr

@@ -31,6 +31,9 @@ def command(
     An image that cannot be read does not stop the others: it is reported at the end, and the exit code is 1 unless
     --skip-broken is given.
 
+    A warning names images that the model was trained on. They are recognised if their pixels, decoded and resized, are
+    exactly those of a training image: files of the folder it was trained on, wherever they lie now.
+
     \b
     Example:
       jitcnn predict output/cnn_mnist_model.npz my_digit.png
