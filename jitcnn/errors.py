@@ -5,7 +5,17 @@ from difflib import get_close_matches
 
 
 class JitCNNError(Exception):
-    """Base class of all errors that a caller can fix; the message is one sentence."""
+    """Base class of all errors that a caller can fix; the message is one sentence.
+
+    Examples
+    --------
+    >>> from jitcnn import Conv2D, JitCNNError
+    >>> try:
+    ...     Conv2D(3, 8, kernel_size=3)(np.zeros((1, 1, 28, 28)))
+    ... except JitCNNError as error:
+    ...     print(error)
+    Conv2D expects input of shape (N, 3, H, W), got (N, 1, 28, 28).
+    """
 
 
 class ShapeError(JitCNNError, ValueError):
@@ -41,7 +51,14 @@ class DisagreementError(JitCNNError, ArithmeticError):
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """A suggestion such as `` (did you mean 'ReLU'?)``, with the closest known word; empty if none is close."""
+    """A suggestion such as `` (did you mean 'ReLU'?)``, with the closest known word; empty if none is close.
+
+    Examples
+    --------
+    >>> from jitcnn.errors import did_you_mean
+    >>> did_you_mean("relu", ["ReLU", "Tanh"]), did_you_mean("pool", ["ReLU", "Tanh"])
+    (" (did you mean 'ReLU'?)", '')
+    """
     by_lower_case = {name.lower(): name for name in known}
     near = get_close_matches(str(word).lower(), by_lower_case, n=1)
     return f" (did you mean {by_lower_case[near[0]]!r}?)" if near else ""

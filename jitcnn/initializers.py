@@ -17,6 +17,12 @@ class Blank(np.random.Generator):
     Parameters
     ----------
     most : int, maximum number of weights per array
+
+    Examples
+    --------
+    >>> from jitcnn.initializers import Blank, he_normal
+    >>> he_normal((2, 2), 2, Blank()).tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
     """
 
     def __init__(self, most: int = MOST_WEIGHTS) -> None:
@@ -42,6 +48,13 @@ def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dty
     References
     ----------
     He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers", arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> from jitcnn.initializers import he_normal
+    >>> weights = he_normal((800, 100), fan_in=800, rng=np.random.default_rng(0))
+    >>> weights.shape, round(float(weights.std()), 3)  # √(2 / 800) = 0.05
+    ((800, 100), 0.05)
     """
     _check_size(shape, rng)
     if isinstance(rng, Blank):
@@ -58,7 +71,8 @@ def xavier_uniform(
     Parameters
     ----------
     shape : tuple of int
-    fan_in, fan_out : int, number of inputs per output, number of outputs per input
+    fan_in : int, number of inputs per output
+    fan_out : int, number of outputs per input
     rng : numpy random Generator
     dtype : np.float32 or np.float64
 
@@ -70,6 +84,13 @@ def xavier_uniform(
     References
     ----------
     Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
+
+    Examples
+    --------
+    >>> from jitcnn.initializers import xavier_uniform
+    >>> weights = xavier_uniform((30, 24), 30, 24, np.random.default_rng(0))
+    >>> round(float(abs(weights).max()), 2)  # √(6 / 54) = 1/3
+    0.33
     """
     _check_size(shape, rng)
     if isinstance(rng, Blank):

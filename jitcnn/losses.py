@@ -20,6 +20,12 @@ def cross_entropy_loss(predictions: Array, y: IntArray) -> float:
     ------
     ShapeError, DTypeError, DataError
         If the shapes do not match, ``y`` is not an integer array, or a label is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import cross_entropy_loss
+    >>> round(cross_entropy_loss(np.array([[0.5, 0.25, 0.25]]), np.array([1])), 4)  # ln 4
+    1.3863
     """
     predictions, rows = _checked("cross_entropy_loss", predictions, y)
     true_class = predictions[rows, y]
@@ -34,6 +40,12 @@ def cross_entropy_gradient(predictions: Array, y: IntArray) -> Array:
     Returns
     -------
     ndarray of shape (N, classes)
+
+    Examples
+    --------
+    >>> from jitcnn import cross_entropy_gradient
+    >>> cross_entropy_gradient(np.array([[0.5, 0.25, 0.25]]), np.array([1])).tolist()
+    [[0.0, -4.0, 0.0]]
     """
     predictions, rows = _checked("cross_entropy_gradient", predictions, y)
     d_predictions = np.zeros_like(predictions)
@@ -71,6 +83,13 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
     ----------
     Goodfellow, Bengio and Courville (2016), "Deep Learning", section 6.2.2.3; Szegedy et al. (2016), "Rethinking
     the Inception Architecture for Computer Vision", arXiv:1512.00567, section 7.
+
+    Examples
+    --------
+    >>> from jitcnn import softmax_cross_entropy
+    >>> loss, d_logits = softmax_cross_entropy(np.zeros((1, 4)), np.array([0]))
+    >>> round(loss, 4), d_logits.round(4).tolist()  # ln 4
+    (1.3863, [[-0.75, 0.25, 0.25, 0.25]])
     """
     check_label_smoothing(label_smoothing)
     logits, _ = _checked("softmax_cross_entropy", logits, y)
@@ -80,7 +99,15 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
 
 
 def check_label_smoothing(label_smoothing: float) -> None:
-    """Raise ConfigError unless 0 ≤ label_smoothing < 1."""
+    """Raise ConfigError unless 0 ≤ label_smoothing < 1.
+
+    Examples
+    --------
+    >>> from jitcnn.losses import check_label_smoothing
+    >>> check_label_smoothing(1.5)
+    Traceback (most recent call last):
+    jitcnn.errors.ConfigError: label_smoothing must be at least 0 and below 1, got 1.5.
+    """
     if not 0 <= label_smoothing < 1:
         raise ConfigError(f"label_smoothing must be at least 0 and below 1, got {label_smoothing}.")
 

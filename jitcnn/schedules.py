@@ -11,7 +11,22 @@ Schedule = Callable[[float], float]
 
 
 def constant(learning_rate: float) -> Schedule:
-    """Constant learning rate."""
+    """Constant learning rate.
+
+    Parameters
+    ----------
+    learning_rate : float
+
+    Returns
+    -------
+    Schedule
+
+    Examples
+    --------
+    >>> from jitcnn import constant
+    >>> constant(0.1)(0.5)
+    0.1
+    """
     return lambda progress: learning_rate
 
 
@@ -28,6 +43,13 @@ def stepwise(learning_rate: float, milestones: Sequence[float], factor: float = 
     ------
     ConfigError
         If there is no milestone, or a value is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import stepwise
+    >>> schedule = stepwise(1.0, milestones=[0.5, 0.75], factor=0.5)
+    >>> [schedule(progress) for progress in (0, 0.5, 0.75, 1)]
+    [1.0, 0.5, 0.25, 0.25]
     """
     if not milestones or not all(0 < milestone < 1 for milestone in milestones):
         raise ConfigError(f"milestones must be shares of the run between 0 and 1, at least one, got {[*milestones]}.")
@@ -52,6 +74,13 @@ def cosine(learning_rate: float, floor: float = 0.0) -> Schedule:
     References
     ----------
     Loshchilov and Hutter (2017), "SGDR: Stochastic Gradient Descent with Warm Restarts", arXiv:1608.03983.
+
+    Examples
+    --------
+    >>> from jitcnn import cosine
+    >>> schedule = cosine(1.0)
+    >>> [round(schedule(progress), 4) for progress in (0, 0.5, 1)]
+    [1.0, 0.5, 0.0]
     """
     if not 0 <= floor <= learning_rate:
         raise ConfigError(f"floor must lie between 0 and the learning rate, {learning_rate}, got {floor}.")
@@ -74,6 +103,13 @@ def one_cycle(peak: float, warm_up: float = 0.2) -> Schedule:
     References
     ----------
     Smith and Topin (2018), "Super-Convergence", arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> from jitcnn import one_cycle
+    >>> schedule = one_cycle(peak=1.0, warm_up=0.2)
+    >>> [round(schedule(progress), 4) for progress in (0, 0.2, 1)]
+    [0.001, 1.0, 0.001]
     """
     _check_warm_up(warm_up)
     floor = peak / 1000  # above zero, as the first and last step should also update
@@ -101,6 +137,13 @@ def warmed_up(schedule: Schedule, warm_up: float) -> Schedule:
     References
     ----------
     Goyal et al. (2017), "Accurate, Large Minibatch SGD", arXiv:1706.02677, section 2.2.
+
+    Examples
+    --------
+    >>> from jitcnn import cosine, warmed_up
+    >>> schedule = warmed_up(cosine(1.0), warm_up=0.2)
+    >>> [round(schedule(progress), 4) for progress in (0, 0.2, 0.6, 1)]
+    [0.001, 1.0, 0.5, 0.0]
     """
     _check_warm_up(warm_up)
     peak = schedule(0)
@@ -115,7 +158,14 @@ def warmed_up(schedule: Schedule, warm_up: float) -> Schedule:
 
 
 def after_warm_up(progress: float, warm_up: float) -> float:
-    """Progress of the part after the warm-up, given the ``progress`` of the whole run."""
+    """Progress of the part after the warm-up, given the ``progress`` of the whole run.
+
+    Examples
+    --------
+    >>> from jitcnn.schedules import after_warm_up
+    >>> after_warm_up(0.75, warm_up=0.5)
+    0.5
+    """
     return (progress - warm_up) / (1 - warm_up)
 
 
@@ -126,6 +176,12 @@ def share_of_run(what: str, epoch: float, epochs: int) -> float:
     ------
     ConfigError
         If ``epoch`` is not positive, or not before the end of the run.
+
+    Examples
+    --------
+    >>> from jitcnn.schedules import share_of_run
+    >>> share_of_run("warm-up ends", epoch=2, epochs=8)
+    0.25
     """
     if not epoch > 0:
         raise ConfigError(f"The schedule's {what} after {epoch:g} epochs, expected more than 0.")

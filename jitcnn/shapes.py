@@ -28,6 +28,12 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
     ------
     ConfigError
         If ``value`` is neither an int nor a pair of ints, or is below ``least``.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import pair
+    >>> pair(3, "kernel_size"), pair((3, 5), "kernel_size")
+    ((3, 3), (3, 5))
     """
     if value.__class__ is tuple and len(value) == 2:
         first, second = value
@@ -47,7 +53,14 @@ def pair(value: IntOrPair, name: str, least: int = 1) -> Pair:
 
 
 def span(kernel_size: int, dilation: int) -> int:
-    """Extent of a dilated kernel, in pixels: (kernel_size - 1)·dilation + 1."""
+    """Extent of a dilated kernel, in pixels: (kernel_size - 1)·dilation + 1.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import span
+    >>> span(3, dilation=2)
+    5
+    """
     return extent(kernel_size, dilation)
 
 
@@ -64,6 +77,12 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, 
         If ``kernel_size``, ``stride`` or ``dilation`` is below 1, or ``padding`` below 0.
     ShapeError
         If the kernel is larger than the padded axis.
+
+    Examples
+    --------
+    >>> from jitcnn import output_size
+    >>> output_size(28, kernel_size=5), output_size(28, kernel_size=3, stride=2, padding=1)
+    (24, 14)
     """
     kernel_size, _ = pair(kernel_size, "kernel_size")
     stride, _ = pair(stride, "stride")
@@ -84,7 +103,14 @@ def _windows(size: int, padded_size: int, kernel_size: int, stride: int, dilatio
 
 
 def check_padding(padding: Padding) -> Padding:
-    """``padding`` as a pair, "valid" or "same"; ConfigError for anything else."""
+    """``padding`` as a pair, "valid" or "same"; ConfigError for anything else.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import check_padding
+    >>> check_padding(2), check_padding("same")
+    ((2, 2), 'same')
+    """
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
             raise ConfigError(f'padding must be an integer, a pair, "valid" or "same", got {padding!r}.')
@@ -100,8 +126,8 @@ def window_grid(
     Parameters
     ----------
     image, kernel, stride, dilation : pair of int, (height, width) in pixels
-    padding : int or pair on each side, "valid" (none), or "same" (⌈size / stride⌉ outputs; an odd
-        pixel of padding is added at the bottom and right)
+    padding : int or pair on each side, "valid" or "same"
+        "valid" is no padding; "same" gives ⌈size / stride⌉ outputs, an odd pixel of padding is at the bottom and right.
 
     Returns
     -------
@@ -113,6 +139,12 @@ def window_grid(
     ------
     ConfigError, ShapeError
         As ``output_size``.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import window_grid
+    >>> window_grid((28, 28), kernel=(5, 5), stride=(2, 2), padding="same")
+    ((1, 1), (14, 14))
     """
     padding = check_padding(padding)
     if padding == "same":
@@ -134,6 +166,14 @@ def receptive_field(windows: Iterable[Window]) -> Pair:
     Parameters
     ----------
     windows : iterable of Window, from input to output
+
+    Examples
+    --------
+    Convolution 3×3, pooling 2×2 with stride 2, convolution 3×3:
+
+    >>> from jitcnn.shapes import receptive_field
+    >>> receptive_field([((3, 3), (1, 1)), ((2, 2), (2, 2)), ((3, 3), (1, 1))])
+    (8, 8)
     """
     field: list[int | Fraction] = [1, 1]
     jump: list[int | Fraction] = [1, 1]
@@ -157,6 +197,12 @@ def seen_through(outputs: Pair, size: int, spanned: int, stride: int, padding: i
     -------
     pair of int
         Half-open range (first, last + 1) of inputs; (0, 0) if there are none.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import seen_through
+    >>> seen_through((0, 2), size=28, spanned=3, stride=1, padding=1)  # outputs 0 and 1
+    (0, 3)
     """
     first, behind = outputs
     low, high = max(0, first * stride - padding), min(size, (behind - 1) * stride - padding + spanned)
@@ -164,7 +210,14 @@ def seen_through(outputs: Pair, size: int, spanned: int, stride: int, padding: i
 
 
 def seen_through_transposed(outputs: Pair, size: int, spanned: int, stride: int, padding: int) -> Pair:
-    """As ``seen_through``, for the outputs of a transposed convolution: input i adds to i·stride - padding … + spanned - 1."""
+    """As ``seen_through``, for the outputs of a transposed convolution: input i adds to i·stride - padding … + spanned - 1.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import seen_through_transposed
+    >>> seen_through_transposed((2, 3), size=7, spanned=4, stride=2, padding=1)  # output 2
+    (0, 2)
+    """
     first, end = outputs
     low, high = max(0, -((spanned - 1 - first - padding) // stride)), min(size, (end - 1 + padding) // stride + 1)
     return (low, high) if first < end and low < high else (0, 0)

@@ -12,8 +12,6 @@ from .activations import (
     relu_backward,
     sigmoid,
     sigmoid_backward,
-    softmax,
-    softmax_backward,
     tanh,
     tanh_backward,
 )
@@ -49,6 +47,7 @@ from .pool import (
     max_pool2d,
     max_pool2d_backward,
 )
+from .softmax import softmax, softmax_backward
 
 __all__ = [
     "BLUR_IMPLEMENTATIONS",

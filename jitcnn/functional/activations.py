@@ -10,7 +10,27 @@ from .checks import float_arrays, has_shape
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0), elementwise, for an array of any shape; NaN propagates."""
+    """max(x, 0), elementwise; NaN propagates.
+
+    Parameters
+    ----------
+    x : ndarray of any shape, float32 or float64
+
+    Returns
+    -------
+    ndarray of the shape and dtype of x
+
+    Raises
+    ------
+    DTypeError
+        If x is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import relu
+    >>> relu(np.array([-1.0, 0.0, 2.0])).tolist()
+    [0.0, 0.0, 2.0]
+    """
     (x,) = float_arrays("relu", x=x)
     out = empty(x.shape, x.dtype)
     call_single("relu", out, activations.relu_forward, x.reshape(-1), out.reshape(-1))
@@ -18,7 +38,28 @@ def relu(x: Array) -> Array:
 
 
 def relu_backward(d_out: Array, out: Array) -> Array:
-    """Gradient of ``relu``: d_out where out > 0, else 0; both arrays of the same shape."""
+    """Gradient of ``relu``: d_out where out > 0, else 0.
+
+    Parameters
+    ----------
+    d_out, out : ndarray of the same shape, float32 or float64; ``out`` is the output of ``relu``
+
+    Returns
+    -------
+    d_x : ndarray of the same shape
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shapes differ, or an array is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import relu, relu_backward
+    >>> out = relu(np.array([-1.0, 0.0, 2.0]))
+    >>> relu_backward(np.array([5.0, 6.0, 7.0]), out).tolist()
+    [0.0, 0.0, 7.0]
+    """
     d_out, out = float_arrays("relu_backward", d_out=d_out, out=out)
     has_shape("relu_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
@@ -27,7 +68,28 @@ def relu_backward(d_out: Array, out: Array) -> Array:
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
-    """x where x > 0, else slope · x, elementwise, for an array of any shape; slope in [0, 1]."""
+    """x where x > 0, else slope · x, elementwise.
+
+    Parameters
+    ----------
+    x : ndarray of any shape, float32 or float64
+    slope : float in [0, 1]
+
+    Returns
+    -------
+    ndarray of the shape and dtype of x
+
+    Raises
+    ------
+    DTypeError
+        If x is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import leaky_relu
+    >>> leaky_relu(np.array([-1.0, 0.0, 2.0]), slope=0.5).tolist()
+    [-0.5, 0.0, 2.0]
+    """
     (x,) = float_arrays("leaky_relu", x=x)
     out = empty(x.shape, x.dtype)
     call_single("leaky_relu", out, activations.leaky_relu_forward, x.reshape(-1), x.dtype.type(slope), out.reshape(-1))
@@ -35,7 +97,29 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
 
 def leaky_relu_backward(d_out: Array, out: Array, slope: float = 0.01) -> Array:
-    """Gradient of ``leaky_relu``: d_out where out > 0, else slope · d_out; both arrays of the same shape."""
+    """Gradient of ``leaky_relu``: d_out where out > 0, else slope · d_out.
+
+    Parameters
+    ----------
+    d_out, out : ndarray of the same shape, float32 or float64; ``out`` is the output of ``leaky_relu``
+    slope : as passed to ``leaky_relu``
+
+    Returns
+    -------
+    d_x : ndarray of the same shape
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shapes differ, or an array is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import leaky_relu, leaky_relu_backward
+    >>> out = leaky_relu(np.array([-1.0, 0.0, 2.0]), slope=0.5)
+    >>> leaky_relu_backward(np.array([5.0, 6.0, 7.0]), out, slope=0.5).tolist()
+    [2.5, 3.0, 7.0]
+    """
     d_out, out = float_arrays("leaky_relu_backward", d_out=d_out, out=out)
     has_shape("leaky_relu_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
@@ -56,7 +140,27 @@ def leaky_relu_backward(d_out: Array, out: Array, slope: float = 0.01) -> Array:
 
 
 def tanh(x: Array) -> Array:
-    """(e^x - e^-x) / (e^x + e^-x), elementwise, for an array of any shape."""
+    """(e^x - e^-x) / (e^x + e^-x), elementwise, between -1 and 1.
+
+    Parameters
+    ----------
+    x : ndarray of any shape, float32 or float64
+
+    Returns
+    -------
+    ndarray of the shape and dtype of x
+
+    Raises
+    ------
+    DTypeError
+        If x is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import tanh
+    >>> tanh(np.log([1.0, 2.0])).round(4).tolist()  # (2 - 1/2) / (2 + 1/2) = 0.6
+    [0.0, 0.6]
+    """
     (x,) = float_arrays("tanh", x=x)
     out = empty(x.shape, x.dtype)
     np.tanh(x, out=out)
@@ -64,7 +168,27 @@ def tanh(x: Array) -> Array:
 
 
 def tanh_backward(d_out: Array, out: Array) -> Array:
-    """Gradient of ``tanh``: d_out · (1 - out²), where ``out`` is its output; both arrays of the same shape."""
+    """Gradient of ``tanh``: d_out · (1 - out²).
+
+    Parameters
+    ----------
+    d_out, out : ndarray of the same shape, float32 or float64; ``out`` is the output of ``tanh``
+
+    Returns
+    -------
+    d_x : ndarray of the same shape
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shapes differ, or an array is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import tanh_backward
+    >>> tanh_backward(np.array([100.0, 100.0]), out=np.array([0.0, 0.6])).round(4).tolist()
+    [100.0, 64.0]
+    """
     d_out, out = float_arrays("tanh_backward", d_out=d_out, out=out)
     has_shape("tanh_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
@@ -73,7 +197,27 @@ def tanh_backward(d_out: Array, out: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + e^-x), elementwise, for an array of any shape."""
+    """1 / (1 + e^-x), elementwise, between 0 and 1.
+
+    Parameters
+    ----------
+    x : ndarray of any shape, float32 or float64
+
+    Returns
+    -------
+    ndarray of the shape and dtype of x
+
+    Raises
+    ------
+    DTypeError
+        If x is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import sigmoid
+    >>> sigmoid(np.log([1.0, 3.0])).round(4).tolist()  # 1 / (1 + 1/3) = 0.75
+    [0.5, 0.75]
+    """
     (x,) = float_arrays("sigmoid", x=x)
     out = empty(x.shape, x.dtype)
     np.negative(x, out=out)
@@ -85,52 +229,31 @@ def sigmoid(x: Array) -> Array:
 
 
 def sigmoid_backward(d_out: Array, out: Array) -> Array:
-    """Gradient of ``sigmoid``: d_out · out · (1 - out), where ``out`` is its output; both arrays of the same shape."""
+    """Gradient of ``sigmoid``: d_out · out · (1 - out).
+
+    Parameters
+    ----------
+    d_out, out : ndarray of the same shape, float32 or float64; ``out`` is the output of ``sigmoid``
+
+    Returns
+    -------
+    d_x : ndarray of the same shape
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shapes differ, or an array is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import sigmoid_backward
+    >>> sigmoid_backward(np.array([16.0, 16.0]), out=np.array([0.5, 0.75])).tolist()
+    [4.0, 3.0]
+    """
     d_out, out = float_arrays("sigmoid_backward", d_out=d_out, out=out)
     has_shape("sigmoid_backward", "d_out", d_out, *out.shape)
     d_x = empty(out.shape, out.dtype)
     call_single(
         "sigmoid_backward", out, activations.sigmoid_backward, d_out.reshape(-1), out.reshape(-1), d_x.reshape(-1)
     )
-    return d_x
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities e^logit / Σ e^logit of each row; the largest logit is subtracted first to avoid overflow.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (N, classes), float32 or float64
-
-    Returns
-    -------
-    ndarray of shape (N, classes); each row sums to 1
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        If ``logits`` is not a two-dimensional float array.
-    """
-    (logits,) = float_arrays("softmax", logits=logits)
-    has_shape("softmax", "logits", logits, "N", "classes")
-    exponentials: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
-    exponentials /= exponentials.sum(axis=1, keepdims=True)
-    return exponentials
-
-
-def softmax_backward(d_out: Array, out: Array) -> Array:
-    """Gradient of ``softmax``, per row: d_x_i = out_i · (d_out_i - Σ_j d_out_j · out_j).
-
-    Parameters
-    ----------
-    d_out, out : ndarray of shape (N, classes); ``out`` is the output of ``softmax``
-
-    Raises
-    ------
-    ShapeError, DTypeError
-        If the shapes differ, or an array is not a float array.
-    """
-    d_out, out = float_arrays("softmax_backward", d_out=d_out, out=out)
-    has_shape("softmax_backward", "d_out", d_out, *out.shape)
-    d_x: Array = out * (d_out - (d_out * out).sum(axis=1, keepdims=True))
     return d_x

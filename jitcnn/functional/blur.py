@@ -45,6 +45,17 @@ def blur_pool2d(x: Array, kernel_size: int = 3, stride: IntOrPair = 2, *, impl: 
     References
     ----------
     Zhang (2019), "Making Convolutional Networks Shift-Invariant Again", arXiv:1904.11486.
+
+    Examples
+    --------
+    A checkerboard: subsampling alone keeps only the zeros, the blur keeps the mean.
+
+    >>> from jitcnn.functional import blur_pool2d
+    >>> x = (np.indices((4, 4)).sum(axis=0) % 2.0).reshape(1, 1, 4, 4)
+    >>> x[0, 0, ::2, ::2].tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
+    >>> blur_pool2d(x, kernel_size=3, stride=2)[0, 0].tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
     """
     (x,) = float_arrays("blur_pool2d", x=x)
     has_shape("blur_pool2d", "x", x, "N", "C", "H", "W")
@@ -75,6 +86,15 @@ def blur_pool2d_backward(
     ------
     ShapeError, DTypeError, ConfigError
         As ``blur_pool2d``; also if the shape of ``d_out`` differs from that of the output of ``blur_pool2d``.
+
+    Examples
+    --------
+    The weights of a window sum to 1, so the sum of the gradient is preserved.
+
+    >>> from jitcnn.functional import blur_pool2d_backward
+    >>> d_x = blur_pool2d_backward(np.ones((1, 1, 2, 2)), x_shape=(1, 1, 4, 4))
+    >>> d_x.shape, d_x.sum().item()
+    ((1, 1, 4, 4), 4.0)
     """
     (d_out,) = float_arrays("blur_pool2d_backward", d_out=d_out)
     has_shape("blur_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")

@@ -26,6 +26,13 @@ def im2col(x: Array, FH: int, FW: int, stride: IntOrPair = 1, padding: Padding =
     ------
     ShapeError, DTypeError, ConfigError
         As ``conv2d``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import im2col
+    >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> im2col(x, 2, 2).T.tolist()  # the four windows of 2×2 pixels
+    [[0.0, 1.0, 3.0, 4.0], [1.0, 2.0, 4.0, 5.0], [3.0, 4.0, 6.0, 7.0], [4.0, 5.0, 7.0, 8.0]]
     """
     (x,) = float_arrays("im2col", x=x)
     has_shape("im2col", "x", x, "N", "C", "H", "W")
@@ -60,6 +67,12 @@ def col2im(
     ------
     ShapeError, DTypeError, ConfigError
         As ``im2col``; also if the shape of ``col`` differs from that of ``im2col`` for ``x_shape``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import col2im
+    >>> col2im(np.ones((4, 4)), (1, 1, 3, 3), 2, 2)[0, 0].tolist()  # the number of windows over each pixel
+    [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
     """
     (col,) = float_arrays("col2im", col=col)
     x = empty(x_shape, col.dtype)

@@ -36,8 +36,10 @@ def conv2d(
 ) -> Array:
     """Two-dimensional convolution (cross-correlation).
 
-    out[n, co, oh, ow] = bias[co] + Σ over ci, kh, kw of
-    weights[co, ci, kh, kw] · x[n, first + ci, oh·stride + kh·dilation - padding, ow·stride + kw·dilation - padding]
+    ::
+
+        out[n, co, oh, ow] = bias[co] + Σ over ci, kh, kw of weights[co, ci, kh, kw]
+            · x[n, first + ci, oh·stride + kh·dilation - padding, ow·stride + kw·dilation - padding]
 
     where ``first`` is the first channel of the group of filter co.
 
@@ -78,6 +80,15 @@ def conv2d(
     ----------
     Dumoulin and Visin (2016), arXiv:1603.07285; Krizhevsky et al. (2012) for groups; Yu and Koltun (2016),
     arXiv:1511.07122, for dilation.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d
+    >>> x, edge = np.array([[[[0.0, 0.0, 1.0, 1.0]]]]), np.array([[[[-1.0, 1.0]]]])
+    >>> conv2d(x, edge, None).tolist()
+    [[[[0.0, 1.0, 0.0]]]]
+    >>> conv2d(np.ones((4, 3, 28, 28)), np.ones((8, 3, 3, 3)), np.zeros(8), stride=2, padding=1).shape
+    (4, 8, 14, 14)
     """
     return _forward("conv2d", "conv2d_forward", x, weights, bias, (stride, padding, dilation, groups), impl)
 
@@ -96,6 +107,13 @@ def conv2d_relu(
     """``conv2d`` followed by ``relu``, in one pass; parameters, result and errors as in ``conv2d``.
 
     ``impl`` is "auto", "direct" or "winograd"; all others do not support a fused ReLU and fall back to "direct".
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_relu
+    >>> x, edge = np.array([[[[1.0, 0.0, 1.0]]]]), np.array([[[[-1.0, 1.0]]]])
+    >>> conv2d_relu(x, edge, None).tolist()
+    [[[[0.0, 1.0]]]]
     """
     return _forward("conv2d_relu", "conv2d_relu_forward", x, weights, bias, (stride, padding, dilation, groups), impl)
 
@@ -119,6 +137,15 @@ def conv2d_backward_weights(
     -------
     d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     d_bias : ndarray of shape (C_out,)
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_backward_weights
+    >>> x, weights = np.array([[[[1.0, 2.0, 3.0]]]]), np.array([[[[10.0, 1.0]]]])
+    >>> d_out = np.array([[[[1.0, 1.0]]]])
+    >>> d_weights, d_bias = conv2d_backward_weights(d_out, x, weights)
+    >>> d_weights.tolist(), d_bias.tolist()
+    ([[[[3.0, 5.0]]]], [2.0])
     """
     name, settings = "conv2d_backward_weights", (stride, padding, dilation, groups)
     d_out, x, weights, (grid, _, problem, plan), kernel = _backward(name, d_out, x, weights, settings, impl)
@@ -145,6 +172,14 @@ def conv2d_backward_input(
     Returns
     -------
     d_x : ndarray of shape (N, C_in, H, W)
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_backward_input
+    >>> x, weights = np.array([[[[1.0, 2.0, 3.0]]]]), np.array([[[[10.0, 1.0]]]])
+    >>> d_out = np.array([[[[1.0, 1.0]]]])
+    >>> conv2d_backward_input(d_out, x, weights).tolist()
+    [[[[10.0, 11.0, 1.0]]]]
     """
     name, settings = "conv2d_backward_input", (stride, padding, dilation, groups)
     d_out, x, weights, (grid, _, problem, plan), kernel = _backward(name, d_out, x, weights, settings, impl)
@@ -181,6 +216,15 @@ def conv2d_backward(
     ------
     ShapeError, DTypeError, ConfigError
         As ``conv2d``; also if the shape of ``d_out`` differs from that of the output of ``conv2d``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_backward
+    >>> x, weights = np.array([[[[1.0, 2.0, 3.0]]]]), np.array([[[[10.0, 1.0]]]])
+    >>> d_out = np.array([[[[1.0, 1.0]]]])
+    >>> d_x, d_weights, d_bias = conv2d_backward(d_out, x, weights)
+    >>> d_x.tolist(), d_weights.tolist(), d_bias.tolist()
+    ([[[[10.0, 11.0, 1.0]]]], [[[[3.0, 5.0]]]], [2.0])
     """
     arguments = d_out, x, weights, stride, padding, dilation, groups
     return conv2d_backward_input(*arguments, impl=impl), *conv2d_backward_weights(*arguments, impl=impl)
@@ -189,14 +233,30 @@ def conv2d_backward(
 def conv2d_forward_naive(
     x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0
 ) -> Array:
-    """``conv2d`` with the naive reference implementation."""
+    """``conv2d`` with ``impl="naive"``, the reference implementation; parameters, result and errors as in ``conv2d``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_forward_naive
+    >>> x, weights = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
+    >>> conv2d_forward_naive(x, weights, np.array([0.5])).tolist()
+    [[[[8.5, 12.5], [20.5, 24.5]]]]
+    """
     return conv2d(x, weights, bias, stride, padding, impl="naive")
 
 
 def conv2d_forward_fast(
     x: Array, weights: Array, bias: Array | None, stride: IntOrPair = 1, padding: Padding = 0
 ) -> Array:
-    """``conv2d`` with im2col and a matrix product."""
+    """``conv2d`` with ``impl="im2col"``, a matrix product; parameters, result and errors as in ``conv2d``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_forward_fast
+    >>> x, weights = np.arange(9.0).reshape(1, 1, 3, 3), np.ones((1, 1, 2, 2))
+    >>> conv2d_forward_fast(x, weights, np.array([0.5])).tolist()
+    [[[[8.5, 12.5], [20.5, 24.5]]]]
+    """
     return conv2d(x, weights, bias, stride, padding, impl="im2col")
 
 

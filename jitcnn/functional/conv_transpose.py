@@ -66,7 +66,7 @@ def conv_transpose2d(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from jitcnn.functional import conv_transpose2d
     >>> x, weights = np.array([[[[1.0, 2.0]]]]), np.array([[[[1.0, 10.0, 100.0]]]])
     >>> conv_transpose2d(x, weights, None, stride=(1, 2)).tolist()
     [[[[1.0, 10.0, 102.0, 20.0, 200.0]]]]
@@ -117,6 +117,15 @@ def conv_transpose2d_backward(
     ------
     ShapeError, DTypeError, ConfigError
         As ``conv_transpose2d``; also if ``d_out`` does not have the shape of its output.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv_transpose2d_backward
+    >>> x, weights = np.array([[[[1.0, 2.0]]]]), np.array([[[[1.0, 10.0, 100.0]]]])
+    >>> d_out = np.array([[[[1.0, 2.0, 3.0, 4.0, 5.0]]]])
+    >>> d_x, d_weights, d_bias = conv_transpose2d_backward(d_out, x, weights, stride=(1, 2))
+    >>> d_x.tolist(), d_weights.tolist(), d_bias.tolist()
+    ([[[[321.0, 543.0]]]], [[[[7.0, 10.0, 13.0]]]], [15.0])
     """
     d_out, x, weights = float_arrays("conv_transpose2d_backward", d_out=d_out, x=x, weights=weights)
     settings = conv_transpose_settings(stride, padding, output_padding, dilation, groups)

@@ -31,12 +31,26 @@ def dense(x: Array, weights: Array, bias: Array) -> Array:
     ------
     ShapeError, DTypeError
         If the array shapes do not match, or an array is not float.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import dense
+    >>> weights, bias = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]), np.array([0.5, 0.0, -1.0])
+    >>> dense(np.array([[1.0, 2.0]]), weights, bias).tolist()
+    [[21.5, 42.0, 62.0]]
     """
     return _forward("dense", x, weights, bias, -np.inf)
 
 
 def dense_relu(x: Array, weights: Array, bias: Array) -> Array:
-    """``dense`` followed by ``relu``, in one array; parameters and errors as in ``dense``."""
+    """``dense`` followed by ``relu``, in one array; parameters and errors as in ``dense``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import dense_relu
+    >>> dense_relu(np.array([[2.0]]), np.array([[1.0, -1.0]]), np.zeros(2)).tolist()
+    [[2.0, 0.0]]
+    """
     return _forward("dense_relu", x, weights, bias, 0)
 
 
@@ -74,17 +88,30 @@ def _product(operation: str, a: Array, b: Array) -> Array:
 
 
 def dense_backward_weights(d_out: Array, x: Array) -> tuple[Array, Array]:
-    """d_weights = xᵀ · d_out of shape (in_features, out_features); d_bias = Σ_n d_out of shape (out_features,).
+    """Gradients of ``dense`` with respect to the weights and the bias: xᵀ · d_out and Σ_n d_out.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, out_features), float32 or float64
     x : ndarray of shape (N, in_features)
 
+    Returns
+    -------
+    d_weights : ndarray of shape (in_features, out_features)
+    d_bias : ndarray of shape (out_features,)
+
     Raises
     ------
     ShapeError, DTypeError
         If the array shapes do not match, or an array is not float.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import dense_backward_weights
+    >>> d_out, x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1.0]]), np.array([[1.0, 2.0], [0.0, 1.0]])
+    >>> d_weights, d_bias = dense_backward_weights(d_out, x)
+    >>> d_weights.tolist(), d_bias.tolist()
+    ([[1.0, 2.0, 3.0], [2.0, 4.0, 7.0]], [1.0, 2.0, 4.0])
     """
     d_out, x = float_arrays("dense_backward", d_out=d_out, x=x)
     has_shape("dense_backward", "x", x, "N", "in_features")
@@ -93,17 +120,28 @@ def dense_backward_weights(d_out: Array, x: Array) -> tuple[Array, Array]:
 
 
 def dense_backward_input(d_out: Array, weights: Array) -> Array:
-    """d_x = d_out · weightsᵀ, of shape (N, in_features).
+    """Gradient of ``dense`` with respect to the input: d_out · weightsᵀ.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, out_features), float32 or float64
     weights : ndarray of shape (in_features, out_features)
 
+    Returns
+    -------
+    d_x : ndarray of shape (N, in_features)
+
     Raises
     ------
     ShapeError, DTypeError
         If the array shapes do not match, or an array is not float.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import dense_backward_input
+    >>> d_out, weights = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+    >>> dense_backward_input(d_out, weights).tolist()
+    [[14.0, 140.0]]
     """
     d_out, weights = float_arrays("dense_backward", d_out=d_out, weights=weights)
     has_shape("dense_backward", "weights", weights, "in_features", "out_features")

@@ -33,6 +33,12 @@ def dropout(x: Array, kept: NDArray[Any], rate: float) -> Array:
     References
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), JMLR 15; "inverted": scaled during training.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import dropout
+    >>> dropout(np.array([1.0, 2.0, 3.0, 4.0]), kept=np.array([True, False, True, True]), rate=0.75).tolist()
+    [4.0, 0.0, 12.0, 16.0]
     """
     (x,) = float_arrays("dropout", x=x)
     if kept.dtype != bool:

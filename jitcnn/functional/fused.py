@@ -41,6 +41,14 @@ def conv2d_relu_pool(
     ------
     ShapeError, DTypeError, ConfigError
         As ``conv2d``; also if the pooling window is larger than the convolution's output or than 1,024 pixels.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_relu_pool
+    >>> x, weights = np.array([[[[-1.0, 2.0], [3.0, -4.0]]]]), np.ones((1, 1, 1, 1))
+    >>> out, winners = conv2d_relu_pool(x, weights, None, pool_size=2)
+    >>> out.tolist(), winners.tolist()
+    ([[[[3.0]]]], [[[[2]]]])
     """
     x, weights, bias = conv_arrays("conv2d_relu_pool", x, weights, bias)
     pool, settings = pair(pool_size, "pool_size"), (stride, padding, 1, 1)
@@ -75,6 +83,16 @@ def conv2d_relu_pool_backward_weights(
     ------
     ShapeError, DTypeError, ConfigError
         As ``conv2d_relu_pool``; also if the shapes of ``d_out`` and ``winners`` differ.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_relu_pool, conv2d_relu_pool_backward_weights
+    >>> x, weights = np.array([[[[-1.0, 2.0], [3.0, -4.0]]]]), np.ones((1, 1, 1, 1))
+    >>> _, winners = conv2d_relu_pool(x, weights, None)
+    >>> d_out = np.full((1, 1, 1, 1), 5.0)
+    >>> d_weights, d_bias = conv2d_relu_pool_backward_weights(d_out, winners, x, weights)
+    >>> d_weights.item(), d_bias.tolist()
+    (15.0, [5.0])
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
     name, settings = "conv2d_relu_pool_backward_weights", (stride, padding, 1, 1)
@@ -96,6 +114,15 @@ def conv2d_relu_pool_backward_input(
     Returns
     -------
     d_x : ndarray of shape (N, C_in, H, W)
+
+    Examples
+    --------
+    >>> from jitcnn.functional import conv2d_relu_pool, conv2d_relu_pool_backward_input
+    >>> x, weights = np.array([[[[-1.0, 2.0], [3.0, -4.0]]]]), np.ones((1, 1, 1, 1))
+    >>> _, winners = conv2d_relu_pool(x, weights, None)
+    >>> d_out = np.full((1, 1, 1, 1), 5.0)
+    >>> conv2d_relu_pool_backward_input(d_out, winners, x, weights).tolist()
+    [[[[0.0, 0.0], [5.0, 0.0]]]]
     """
     d_out, x, weights = float_arrays("conv2d_relu_pool_backward", d_out=d_out, x=x, weights=weights)
     name, settings = "conv2d_relu_pool_backward_input", (stride, padding, 1, 1)

@@ -34,7 +34,7 @@ def gelu(x: Array, *, impl: str = "auto") -> Array:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from jitcnn.functional import gelu
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4).tolist()
     [-0.1587, 0.0, 0.8413]
     """
@@ -60,6 +60,12 @@ def gelu_backward(d_out: Array, x: Array, *, impl: str = "auto") -> Array:
     ------
     ShapeError, DTypeError, ConfigError
         If the shapes differ, an array is not a float array, or impl is unknown.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import gelu_backward
+    >>> gelu_backward(np.array([1.0, 1.0]), np.array([0.0, 1.0])).round(4).tolist()
+    [0.5, 1.0833]
     """
     d_out, x = float_arrays("gelu_backward", d_out=d_out, x=x)
     has_shape("gelu_backward", "d_out", d_out, *x.shape)

@@ -44,9 +44,9 @@ def group_norm(
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from jitcnn.functional import group_norm
     >>> x = np.array([1.0, 3.0, 10.0, 30.0]).reshape(1, 4, 1, 1)
-    >>> out, mean, scale = group_norm(x, 2, np.ones(4), np.zeros(4), 1e-12)
+    >>> out, mean, scale = group_norm(x, 2, np.ones(4), np.zeros(4), eps=1e-12)
     >>> out.ravel().round(6).tolist(), mean.tolist()
     ([-1.0, 1.0, -1.0, 1.0], [[2.0, 20.0]])
     """
@@ -83,6 +83,17 @@ def group_norm_backward(
     ------
     ShapeError, DTypeError, ConfigError
         If the arrays do not fit together, or impl is unknown.
+
+    Examples
+    --------
+    Two channels with mean 5 and variance 1; with eps = 3 they are divided by √(1 + 3) = 2.
+
+    >>> from jitcnn.functional import group_norm, group_norm_backward
+    >>> x, d_out, gamma = np.array([[[[4.0]], [[6.0]]]]), np.array([[[[1.0]], [[0.0]]]]), np.array([6.0, 6.0])
+    >>> out, mean, scale = group_norm(x, 1, gamma, np.ones(2), eps=3)
+    >>> d_x, d_gamma, d_beta = group_norm_backward(d_out, x, gamma, mean, scale)
+    >>> d_x.ravel().round(4).tolist(), d_gamma.round(4).tolist(), d_beta.tolist()
+    ([1.125, -1.125], [-0.5, 0.0], [1.0, 0.0])
     """
     name = "group_norm_backward"
     d_out, x, gamma, mean, scale = float_arrays(name, d_out=d_out, x=x, gamma=gamma, mean=mean, scale=scale)

@@ -60,6 +60,16 @@ def batch_norm2d(
     References
     ----------
     Ioffe and Szegedy (2015), arXiv:1502.03167.
+
+    Examples
+    --------
+    A channel with mean 5 and variance 1; with epsilon = 3 it is divided by √(1 + 3) = 2.
+
+    >>> from jitcnn.functional import batch_norm2d
+    >>> x = np.array([4.0, 6.0]).reshape(2, 1, 1, 1)
+    >>> out, statistics = batch_norm2d(x, np.array([6.0]), np.array([1.0]), epsilon=3)
+    >>> out.ravel().round(4).tolist(), statistics.mean.tolist(), statistics.variance.tolist()
+    ([-2.0, 4.0], [5.0], [1.0])
     """
     check_eps(epsilon, "epsilon")
     x, scale, shift = float_arrays("batch_norm2d", x=x, scale=scale, shift=shift)
@@ -116,6 +126,15 @@ def batch_norm2d_backward(
     ------
     ShapeError, DTypeError
         If the array shapes do not match, or an array is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import batch_norm2d, batch_norm2d_backward
+    >>> x, d_out, scale = np.array([[[[4.0]]], [[[6.0]]]]), np.array([[[[1.0]]], [[[0.0]]]]), np.array([6.0])
+    >>> out, statistics = batch_norm2d(x, scale, np.array([1.0]), epsilon=3)
+    >>> d_x, _, d_scale, d_shift = batch_norm2d_backward(d_out, x, out, scale, statistics, epsilon=3)
+    >>> d_x.ravel().round(4).tolist(), d_scale.round(4).tolist(), d_shift.tolist()
+    ([1.125, -1.125], [-0.5], [1.0])
     """
     d_out, x, out, scale = float_arrays("batch_norm2d_backward", d_out=d_out, x=x, out=out, scale=scale)
     has_shape("batch_norm2d_backward", "x", x, "N", len(scale), "H", "W")

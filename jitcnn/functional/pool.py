@@ -46,6 +46,13 @@ def max_pool2d(
     References
     ----------
     Dumoulin and Visin (2016), arXiv:1603.07285.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import max_pool2d
+    >>> out, max_indices = max_pool2d(np.array([[[[1.0, 2.0], [4.0, 3.0]]]]))
+    >>> out.tolist(), max_indices.tolist()
+    ([[[[4.0]]]], [[[[2]]]])
     """
     (x,) = float_arrays("max_pool2d", x=x)
     has_shape("max_pool2d", "x", x, "N", "C", "H", "W")
@@ -85,6 +92,13 @@ def max_pool2d_backward(
     ------
     ShapeError, DTypeError, ConfigError
         As ``max_pool2d``; also if the shapes of ``d_out`` and ``max_indices`` differ.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import max_pool2d, max_pool2d_backward
+    >>> out, max_indices = max_pool2d(np.array([[[[1.0, 2.0], [4.0, 3.0]]]]))
+    >>> max_pool2d_backward(np.full((1, 1, 1, 1), 5.0), max_indices, (1, 1, 2, 2)).tolist()
+    [[[[0.0, 0.0], [5.0, 0.0]]]]
     """
     (d_out,) = float_arrays("max_pool2d_backward", d_out=d_out)
     d_x = empty(x_shape, d_out.dtype)
@@ -116,6 +130,12 @@ def avg_pool2d(
     ------
     ShapeError, DTypeError, ConfigError
         As ``max_pool2d``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import avg_pool2d
+    >>> avg_pool2d(np.array([[[[1.0, 3.0], [5.0, 7.0]]]])).tolist()
+    [[[[4.0]]]]
     """
     (x,) = float_arrays("avg_pool2d", x=x)
     has_shape("avg_pool2d", "x", x, "N", "C", "H", "W")
@@ -151,6 +171,12 @@ def avg_pool2d_backward(
     ------
     ShapeError, DTypeError, ConfigError
         As ``avg_pool2d``; also if the shape of ``d_out`` differs from that of the output of ``avg_pool2d``.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import avg_pool2d_backward
+    >>> avg_pool2d_backward(np.full((1, 1, 1, 1), 8.0), (1, 1, 2, 2)).tolist()
+    [[[[2.0, 2.0], [2.0, 2.0]]]]
     """
     (d_out,) = float_arrays("avg_pool2d_backward", d_out=d_out)
     has_shape("avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
@@ -178,6 +204,12 @@ def global_avg_pool2d(x: Array) -> Array:
     ------
     ShapeError, DTypeError
         If x has another shape or no pixels; if x is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import global_avg_pool2d
+    >>> global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
+    [[1.5, 5.5]]
     """
     (x,) = float_arrays("global_avg_pool2d", x=x)
     has_shape("global_avg_pool2d", "x", x, "N", "C", "H", "W")
@@ -191,7 +223,28 @@ def global_avg_pool2d(x: Array) -> Array:
 
 
 def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
-    """Gradient with respect to x, of shape ``x_shape`` (N, C, H, W): each d_out (N, C) is divided equally over its channel."""
+    """Gradient of ``global_avg_pool2d`` with respect to x: each d_out is divided equally over its channel.
+
+    Parameters
+    ----------
+    d_out : ndarray of shape (N, C), float32 or float64
+    x_shape : tuple (N, C, H, W)
+
+    Returns
+    -------
+    d_x : ndarray of shape ``x_shape``
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        If the shapes do not match, or d_out is not a float array.
+
+    Examples
+    --------
+    >>> from jitcnn.functional import global_avg_pool2d_backward
+    >>> global_avg_pool2d_backward(np.array([[4.0, 8.0]]), (1, 2, 2, 2)).tolist()
+    [[[[1.0, 1.0], [1.0, 1.0]], [[2.0, 2.0], [2.0, 2.0]]]]
+    """
     (d_out,) = float_arrays("global_avg_pool2d_backward", d_out=d_out)
     has_shape("global_avg_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
     has_shape("global_avg_pool2d_backward", "d_out", d_out, *x_shape[:2])

@@ -31,7 +31,17 @@ class _Elementwise(Layer):
 
 
 class ReLU(_Elementwise):
-    """out = max(x, 0)."""
+    """out = max(x, 0).
+
+    Examples
+    --------
+    >>> from jitcnn import ReLU
+    >>> layer = ReLU()
+    >>> layer.forward(np.array([[-1.0, 0.0, 2.0]])).tolist()
+    [[0.0, 0.0, 2.0]]
+    >>> layer.backward(np.array([[5.0, 6.0, 7.0]])).tolist()
+    [[0.0, 0.0, 7.0]]
+    """
 
     ends_in_relu = True
 
@@ -76,6 +86,12 @@ class LeakyReLU(_Elementwise):
     References
     ----------
     Maas, Hannun and Ng (2013), "Rectifier nonlinearities improve neural network acoustic models".
+
+    Examples
+    --------
+    >>> from jitcnn import LeakyReLU
+    >>> LeakyReLU(slope=0.5)(np.array([[-1.0, 0.0, 2.0]])).tolist()
+    [[-0.5, 0.0, 2.0]]
     """
 
     config_names = ("slope",)
@@ -114,7 +130,14 @@ class LeakyReLU(_Elementwise):
 
 
 class Tanh(_Elementwise):
-    """out = tanh(x), between -1 and 1."""
+    """out = tanh(x), between -1 and 1.
+
+    Examples
+    --------
+    >>> from jitcnn import Tanh
+    >>> Tanh()(np.log([[1.0, 2.0]])).round(4).tolist()  # (2 - 1/2) / (2 + 1/2) = 0.6
+    [[0.0, 0.6]]
+    """
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
@@ -136,7 +159,14 @@ class Tanh(_Elementwise):
 
 
 class Sigmoid(_Elementwise):
-    """out = 1 / (1 + e^-x), between 0 and 1."""
+    """out = 1 / (1 + e^-x), between 0 and 1.
+
+    Examples
+    --------
+    >>> from jitcnn import Sigmoid
+    >>> Sigmoid()(np.log([[1.0, 3.0]])).round(4).tolist()  # 1 / (1 + 1/3) = 0.75
+    [[0.5, 0.75]]
+    """
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
         """x of any shape -> the same shape."""
@@ -158,7 +188,14 @@ class Sigmoid(_Elementwise):
 
 
 class Softmax(Layer):
-    """out_i = e^{x_i} / Σ_j e^{x_j}: converts logits to probabilities."""
+    """out_i = e^{x_i} / Σ_j e^{x_j}: converts logits to probabilities.
+
+    Examples
+    --------
+    >>> from jitcnn import Softmax
+    >>> Softmax()(np.log([[1.0, 2.0, 5.0]])).round(4).tolist()
+    [[0.125, 0.25, 0.625]]
+    """
 
     is_activation = True
 

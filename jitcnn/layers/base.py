@@ -30,6 +30,23 @@ class Layer(Pass, Facts, ABC):
     - ``inner`` returns the inner layers of a composite layer.
     - ``rng`` is the generator of a layer with a random forward pass.
     - ``input_axes`` names the input axes after N. Names that are also settings can be inferred from an input shape.
+
+    Examples
+    --------
+    A new layer, and a check of its backward pass:
+
+    >>> from jitcnn import Layer, gradient_check
+    >>> class Square(Layer):
+    ...     def apply(self, x, training):
+    ...         return x * x, x
+    ...     def pullback(self, d_out, saved, need_d_x=True):
+    ...         return 2 * saved * d_out, {}
+    ...     def output_shape(self, input_shape):
+    ...         return input_shape
+    >>> Square()(np.array([[3.0, -4.0]])).tolist()
+    [[9.0, 16.0]]
+    >>> gradient_check(Square(), np.array([[3.0, -4.0]])) < 1e-6
+    True
     """
 
     parameter_names: tuple[str, ...] = ()

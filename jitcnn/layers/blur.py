@@ -43,6 +43,15 @@ class BlurPool2D(Layer):
     References
     ----------
     Zhang (2019), "Making Convolutional Networks Shift-Invariant Again", arXiv:1904.11486.
+
+    Examples
+    --------
+    A checkerboard: subsampling alone keeps only the zeros, the blur keeps the mean.
+
+    >>> from jitcnn import BlurPool2D
+    >>> x = (np.indices((4, 4)).sum(axis=0) % 2.0).reshape(1, 1, 4, 4)
+    >>> BlurPool2D(kernel_size=3, stride=2)(x)[0, 0].tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
     """
 
     short_name = "blur"

@@ -38,13 +38,25 @@ class Conv2D(FilterLayer):
 
     Attributes
     ----------
-    weights, d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
-    bias, d_bias : ndarray of shape (C_out,), or None with ``use_bias=False``
+    weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
+    bias : ndarray of shape (C_out,), or None with ``use_bias=False``
+    d_weights : ndarray, gradient of weights
+    d_bias : ndarray, gradient of bias, or None
 
     Raises
     ------
     ConfigError, DTypeError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import Conv2D
+    >>> conv = Conv2D(3, 8, kernel_size=3, stride=2, padding=1)
+    >>> x = np.random.default_rng(0).standard_normal((4, 3, 28, 28), np.float32)
+    >>> out = conv.forward(x)
+    >>> d_x = conv.backward(np.ones_like(out))
+    >>> out.shape, d_x.shape, conv.d_weights.shape
+    ((4, 8, 14, 14), (4, 3, 28, 28), (8, 3, 3, 3))
     """
 
     short_name = lens = "conv"

@@ -41,8 +41,10 @@ class ConvTranspose2D(FilterLayer):
 
     Attributes
     ----------
-    weights, d_weights : ndarray of shape (C_in, C_out / groups, K_h, K_w)
-    bias, d_bias : ndarray of shape (C_out,), or None with ``use_bias=False``
+    weights : ndarray of shape (C_in, C_out / groups, K_h, K_w)
+    bias : ndarray of shape (C_out,), or None with ``use_bias=False``
+    d_weights : ndarray, gradient of weights
+    d_bias : ndarray, gradient of bias, or None
 
     Raises
     ------
@@ -55,9 +57,9 @@ class ConvTranspose2D(FilterLayer):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> ConvTranspose2D(3, 8, 4, stride=2, padding=1).output_shape((3, 7, 7))
-    (8, 14, 14)
+    >>> from jitcnn import ConvTranspose2D
+    >>> ConvTranspose2D(3, 8, kernel_size=4, stride=2, padding=1)(np.zeros((1, 3, 7, 7), np.float32)).shape
+    (1, 8, 14, 14)
     """
 
     config_names = (

@@ -30,13 +30,23 @@ class Dense(Layer):
 
     Attributes
     ----------
-    weights, d_weights : ndarray of shape (in_features, out_features)
-    bias, d_bias : ndarray of shape (out_features,)
+    weights : ndarray of shape (in_features, out_features)
+    bias : ndarray of shape (out_features,)
+    d_weights : ndarray, gradient of weights
+    d_bias : ndarray, gradient of bias
 
     Raises
     ------
     ConfigError, DTypeError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import Dense
+    >>> dense = Dense(2, 3, dtype=np.float64)
+    >>> dense.weights[:] = [[1, 2, 3], [10, 20, 30]]
+    >>> dense(np.array([[1.0, 2.0]])).tolist()
+    [[21.0, 42.0, 63.0]]
     """
 
     lens = "dense"

@@ -37,6 +37,15 @@ class Dropout(Layer):
     ----------
     Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), "Dropout: a simple way to prevent neural networks
     from overfitting", JMLR 15.
+
+    Examples
+    --------
+    In training, ones become 0 or 1 / (1 - 0.75) = 4; in evaluation they stay.
+
+    >>> from jitcnn import Dropout
+    >>> dropout, x = Dropout(0.75, rng=np.random.default_rng(0)), np.ones((8, 8))
+    >>> np.unique(dropout.forward(x, training=True)).tolist(), np.unique(dropout(x)).tolist()
+    ([0.0, 4.0], [1.0])
     """
 
     config_names = ("rate",)
@@ -118,6 +127,15 @@ class Dropout2D(Dropout):
     ----------
     Tompson, Goroshin, Jain, LeCun and Bregler (2015), "Efficient object localization using convolutional networks",
     arXiv:1411.4280.
+
+    Examples
+    --------
+    All pixels of a channel share one value:
+
+    >>> from jitcnn import Dropout2D
+    >>> out = Dropout2D(0.5, rng=np.random.default_rng(0)).forward(np.ones((4, 8, 3, 3)))
+    >>> bool((out == out[:, :, :1, :1]).all()), np.unique(out).tolist()
+    (True, [0.0, 2.0])
     """
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Saved]:

@@ -15,7 +15,14 @@ from .passes import Pulled
 
 
 class Flatten(Layer):
-    """Reshape (N, C, H, W) -> (N, C·H·W), in channel, row, column order."""
+    """Reshape (N, C, H, W) -> (N, C·H·W), in channel, row, column order.
+
+    Examples
+    --------
+    >>> from jitcnn import Flatten
+    >>> Flatten()(np.zeros((4, 8, 5, 5))).shape
+    (4, 200)
+    """
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
         """x (N, …) -> (N, features), where features is the product of the other sizes."""

@@ -37,7 +37,7 @@ class GELU(Layer):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from jitcnn import GELU
     >>> GELU()(np.array([[-1.0, 0.0, 1.0]])).round(4).tolist()
     [[-0.1587, 0.0, 0.8413]]
     """

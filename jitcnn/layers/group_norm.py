@@ -43,7 +43,10 @@ class GroupNorm(Layer):
 
     Attributes
     ----------
-    gamma, beta, d_gamma, d_beta : ndarray of shape (num_channels,)
+    gamma : ndarray of shape (num_channels,)
+    beta : ndarray of shape (num_channels,)
+    d_gamma : ndarray, gradient of gamma
+    d_beta : ndarray, gradient of beta
 
     Raises
     ------
@@ -56,9 +59,9 @@ class GroupNorm(Layer):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from jitcnn import GroupNorm
     >>> x = np.array([1.0, 3.0, 10.0, 30.0]).reshape(1, 4, 1, 1)
-    >>> GroupNorm(2, 4)(x).ravel().round(2).tolist()
+    >>> GroupNorm(num_groups=2, num_channels=4)(x).ravel().round(2).tolist()
     [-1.0, 1.0, -1.0, 1.0]
     """
 

@@ -39,7 +39,8 @@ class BatchNorm2D(Layer):
 
     Parameters
     ----------
-    num_features : int, number of channels
+    num_features : int
+        Number of channels.
     eps : float, > 0, added to the variance
     momentum : float in [0, 1], weight of the current batch in the running statistics
     impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
@@ -47,8 +48,12 @@ class BatchNorm2D(Layer):
 
     Attributes
     ----------
-    gamma, beta, d_gamma, d_beta : ndarray of shape (num_features,)
-    running_mean, running_var : ndarray of shape (num_features,); running_var is the unbiased variance
+    gamma : ndarray of shape (num_features,)
+    beta : ndarray of shape (num_features,)
+    d_gamma : ndarray, gradient of gamma
+    d_beta : ndarray, gradient of beta
+    running_mean : ndarray of shape (num_features,)
+    running_var : ndarray of shape (num_features,), the unbiased variance
 
     Raises
     ------
@@ -58,6 +63,15 @@ class BatchNorm2D(Layer):
     References
     ----------
     Ioffe and Szegedy (2015), arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> from jitcnn import BatchNorm2D
+    >>> norm, x = BatchNorm2D(1), np.array([4.0, 6.0]).reshape(2, 1, 1, 1)
+    >>> norm.forward(x, training=True).ravel().round(2).tolist()
+    [-1.0, 1.0]
+    >>> norm.running_mean.tolist()  # 0.9 · 0 + 0.1 · 5
+    [0.5]
     """
 
     parameter_names = ("gamma", "beta")

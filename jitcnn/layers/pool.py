@@ -81,6 +81,15 @@ class MaxPool2D(_Pool2D):
     ------
     ConfigError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import MaxPool2D
+    >>> pool = MaxPool2D(pool_size=2, stride=2)
+    >>> pool.forward(np.array([[[[1.0, 2.0], [4.0, 3.0]]]])).tolist()
+    [[[[4.0]]]]
+    >>> pool.max_indices[0, 0, 0, 0].tolist()  # row and column
+    [1, 0]
     """
 
     lens = "max_pool"
@@ -140,6 +149,12 @@ class AvgPool2D(_Pool2D):
     ------
     ConfigError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import AvgPool2D
+    >>> AvgPool2D(pool_size=2, stride=2)(np.array([[[[1.0, 3.0], [5.0, 7.0]]]])).tolist()
+    [[[[4.0]]]]
     """
 
     lens = "avg_pool"
@@ -181,6 +196,12 @@ class GlobalAvgPool2D(Layer):
     References
     ----------
     Lin, Chen and Yan (2014), "Network In Network", arXiv:1312.4400.
+
+    Examples
+    --------
+    >>> from jitcnn import GlobalAvgPool2D
+    >>> GlobalAvgPool2D()(np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
+    [[1.5, 5.5]]
     """
 
     short_name = "pool"

@@ -201,6 +201,12 @@ class ResidualBlock(_Residual):
     ------
     ConfigError, DTypeError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import ResidualBlock
+    >>> list(ResidualBlock(16, 32, stride=2).inner())
+    ['conv1', 'norm1', 'conv2', 'norm2', 'shortcut_conv', 'shortcut_norm']
     """
 
     config_names = ("in_channels", "out_channels", "stride")
@@ -250,6 +256,12 @@ class BottleneckBlock(_Residual):
     ------
     ConfigError, DTypeError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import BottleneckBlock
+    >>> [a.shape for name, a in BottleneckBlock(64, 16).parameters().items() if "conv" in name]
+    [(16, 64, 1, 1), (16, 16, 3, 3), (64, 16, 1, 1)]
     """
 
     config_names = ("in_channels", "width", "out_channels", "stride")

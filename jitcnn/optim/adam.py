@@ -28,6 +28,16 @@ class Adam(Optimizer):
     References
     ----------
     Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization", arXiv:1412.6980.
+
+    Examples
+    --------
+    The first step has the size of the learning rate, whatever the size of the gradient:
+
+    >>> from jitcnn import Adam
+    >>> weights, gradient = np.array([1.0, 1.0, 1.0]), np.array([0.5, -200.0, 0.0])
+    >>> Adam(learning_rate=0.25).step([weights], [gradient])
+    >>> weights.round(4).tolist()
+    [0.75, 1.25, 1.0]
     """
 
     memory_names = ("first_moments", "second_moments")
@@ -78,6 +88,16 @@ class AdamW(Adam):
     References
     ----------
     Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization", arXiv:1711.05101.
+
+    Examples
+    --------
+    Without a gradient, only the decay remains: 1 - 0.5 · 0.25. It spares the bias.
+
+    >>> from jitcnn import AdamW
+    >>> weights, bias = np.ones((1, 2)), np.ones(2)
+    >>> AdamW(learning_rate=0.5, weight_decay=0.25).step([weights, bias], [np.zeros((1, 2)), np.zeros(2)])
+    >>> weights.tolist(), bias.tolist()
+    ([[0.875, 0.875]], [1.0, 1.0])
     """
 
     decoupled = True

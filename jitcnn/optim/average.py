@@ -31,6 +31,19 @@ class WeightAverage:
     ----------
     Polyak and Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the rising decay follows
     TensorFlow's ``ExponentialMovingAverage``.
+
+    Examples
+    --------
+    >>> from jitcnn import WeightAverage
+    >>> average, weights = WeightAverage(), np.array([0.0])
+    >>> average.update([weights])
+    >>> weights[:] = 11
+    >>> average.update([weights])  # d = 2/11
+    >>> with average.applied([weights]):
+    ...     print(weights.round(4).item())
+    9.0
+    >>> weights.item()
+    11.0
     """
 
     def __init__(self, decay: float = 0.999) -> None:

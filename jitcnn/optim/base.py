@@ -30,6 +30,18 @@ class Optimizer(ABC):
     ------
     ConfigError
         If a setting is out of range.
+
+    Examples
+    --------
+    The state of an optimiser resumes a training exactly:
+
+    >>> from jitcnn import SGD
+    >>> optimizer, resumed = SGD(learning_rate=0.5), SGD()
+    >>> optimizer.step([np.ones(2)], [np.ones(2)])
+    >>> numbers, arrays = optimizer.state()
+    >>> resumed.set_state(numbers, arrays)
+    >>> resumed.steps, resumed.learning_rate, list(arrays)
+    (1, 0.5, ['velocities.0'])
     """
 
     memory_names: ClassVar[tuple[str, ...]] = ()

@@ -8,9 +8,11 @@ from .base import Optimizer, check_betas
 class Lion(Optimizer):
     """Lion: every parameter changes by ±learning_rate, regardless of the size of its gradient.
 
-    direction = sign(β₁ · momentum + (1 - β₁) · gradient)
-    parameter ← (1 - learning_rate · weight_decay) · parameter - learning_rate · direction
-    momentum ← β₂ · momentum + (1 - β₂) · gradient
+    ::
+
+        direction = sign(β₁ · momentum + (1 - β₁) · gradient)
+        parameter ← (1 - learning_rate · weight_decay) · parameter - learning_rate · direction
+        momentum ← β₂ · momentum + (1 - β₂) · gradient
 
     The learning rate is typically 3 to 10 times smaller than for Adam, and the weight decay 3 to 10 times larger.
 
@@ -32,7 +34,7 @@ class Lion(Optimizer):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from jitcnn import Lion
     >>> weights, gradient = np.array([1.0, 1.0, 1.0]), np.array([0.5, -200.0, 0.0])
     >>> Lion(learning_rate=0.25).step([weights], [gradient])
     >>> weights.tolist()

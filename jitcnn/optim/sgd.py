@@ -19,14 +19,26 @@ class SGD(Optimizer):
     momentum : float in [0, 1); 0 is plain gradient descent
     nesterov : bool, Nesterov momentum: the step is gradient + momentum · velocity
     weight_decay : float, ≥ 0; weight_decay · parameter is added to each gradient
-    decoupled : bool, decoupled weight decay: learning_rate · weight_decay · parameter is subtracted from the
-        parameter instead, and does not enter the velocity
+    decoupled : bool
+        Decoupled weight decay: learning_rate · weight_decay · parameter is subtracted from the parameter instead, and does
+        not enter the velocity.
     decay_bias : bool; False applies no decay to one-dimensional parameters (biases, scales)
 
     References
     ----------
     Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum in
     deep learning"; Loshchilov and Hutter (2019), "Decoupled Weight Decay Regularization", arXiv:1711.05101.
+
+    Examples
+    --------
+    >>> from jitcnn import SGD
+    >>> weights, gradient = np.array([1.0]), np.array([0.5])
+    >>> optimizer = SGD(learning_rate=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.step([weights], [gradient])
+    ...     print(weights.item())
+    0.75
+    0.375
     """
 
     memory_names = ("velocities",)
