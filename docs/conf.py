@@ -31,12 +31,16 @@ nb_execution_timeout = 300
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings give type and shape
+autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and outputs are not copied
 
+smartquotes = False  # --only stays --only
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_title = f"jitcnn {version}"
 html_show_copyright = False
 html_show_sourcelink = False

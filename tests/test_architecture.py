@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 from pathlib import Path
-from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from jitcnn.errors import ConfigError, DTypeError, JitCNNError, ShapeError
 from jitcnn.initializers import Blank
 from jitcnn.layers import LAYERS, Layer
 from jitcnn.models import mnist_cnn
-from jitcnn.net import architecture
 from jitcnn.net.architecture import parse_net, read_net, to_toml
 
 ROOT = Path(__file__).parents[1]
@@ -164,14 +162,14 @@ def test_config_names_and_input_axes_match_the_signature(kind):
         assert (name in settings) == (name in kind.input_axes)
 
 
-def test_documented_examples_can_be_built():
-    guide = (ROOT / "docs" / "guides" / "own-model.md").read_text(encoding="utf-8")
-    (in_guide,) = re.findall(r"```{code-block} toml\n:caption: my_net.toml\n(.*?)```", guide, re.DOTALL)
-    in_module = dedent(
-        architecture.__doc__[architecture.__doc__.index("    name") : architecture.__doc__.index("\nA layer")]
-    )
-    for text in (in_guide, in_module):
-        assert build(text).forward(np.zeros((1, 1, 28, 28), np.float32)).shape == (1, 10)
+@pytest.mark.parametrize(
+    ("page", "name"), [("guides/own-model.md", "my_net.toml"), ("reference/file-formats.md", "every_kind.toml")]
+)
+def test_documented_examples_can_be_built(page, name):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (example,) = re.findall(rf"```{{code-block}} toml\n:caption: {name}\n(.*?)```", text, re.DOTALL)
+    net = build(example)
+    assert net.forward(np.zeros((1, *net.input_shape), np.float32)).shape == (1, 10)
 
 
 class Block(Layer):

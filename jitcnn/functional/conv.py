@@ -73,8 +73,9 @@ def conv2d(
     -----
     NaN, ±inf and −0.0: a NaN or an infinity in x affects only the outputs whose window contains it. "winograd" computes
     differences of pixels, so an infinity may become NaN; all other algorithms follow the formula. Padding counts as zeros,
-    so an infinite or NaN weight gives NaN over padding; "loops" skips padding, and its output stays finite there. A zero
-    output may be 0.0 or −0.0, which compare equal.
+    so an infinite or NaN weight gives NaN over padding; "loops" skips padding, and its output stays finite there. With
+    "winograd", an infinite weight can make every output of its filter NaN. A zero output may be 0.0 or −0.0, which compare
+    equal.
 
     References
     ----------

@@ -143,7 +143,7 @@ def fuse(layers: Sequence[Layer]) -> list[Step]:
     """Split a stack of layers into steps: fused blocks where possible, else single layers.
 
     Dense + ReLU is always fused. BatchNorm2D + ReLU and Conv2D + ReLU are fused if ``impl`` is "auto" or "fused", and
-    so is Conv2D + ReLU + MaxPool2D if ``plan.fuses`` also allows it.
+    so is Conv2D + ReLU + MaxPool2D if ``plan.can_fuse`` also allows it.
     """
     steps: list[Step] = []
     waiting = list(layers)
