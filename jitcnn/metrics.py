@@ -16,7 +16,15 @@ from .support.renamed import keep_old_names
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an evaluation; ``predicted`` (N,) holds the predicted class of each image."""
+    """Result of an evaluation; ``predicted`` (N,) holds the predicted class of each image.
+
+    Examples
+    --------
+    >>> from jitcnn.metrics import Evaluation
+    >>> result = Evaluation(loss=0.3, correct=9, total=10, predicted=np.zeros(10, np.int64))
+    >>> result.accuracy
+    0.9
+    """
 
     loss: float
     correct: int
@@ -59,6 +67,15 @@ def evaluate(
     ------
     ShapeError, DataError
         If the images or labels do not match the model, or an image is of a class that it does not know.
+
+    Examples
+    --------
+    >>> from jitcnn import evaluate, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> data = load_digits()
+    >>> result = evaluate(mnist_dense(), data.x_test, data.y_test)
+    >>> result.total, result.predicted.shape, result.accuracy == result.correct / 360
+    (360, (360,), True)
     """
     labels = renumber(labels, class_names, model)
     classes, largest = model.num_classes, int(labels.max(initial=0))
@@ -86,7 +103,14 @@ def _both_views(model: CNN, x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A misclassified image: index, label, predicted class and the probability of that class."""
+    """A misclassified image: index, label, predicted class and the probability of that class.
+
+    Examples
+    --------
+    >>> from jitcnn.metrics import Mistake
+    >>> Mistake(index=7, label=4, predicted=9, probability=0.8)
+    Mistake(index=7, label=4, predicted=9, probability=0.8)
+    """
 
     index: int
     label: int
@@ -114,6 +138,14 @@ def confusion_matrix(labels: IntArray, predicted: IntArray, num_classes: int) ->
     ------
     DataError
         If the number of labels and predictions differs, or a class is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn.metrics import confusion_matrix
+    >>> confusion_matrix(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), 3)
+    array([[1, 1, 0],
+           [0, 1, 0],
+           [0, 0, 1]])
     """
     _check_answers(labels, len(predicted))
     both = np.concatenate([labels, predicted])
@@ -136,6 +168,13 @@ def mistakes(probabilities: Array, labels: IntArray) -> list[Mistake]:
     ------
     DataError
         If the number of labels and predictions differs.
+
+    Examples
+    --------
+    >>> from jitcnn.metrics import mistakes
+    >>> probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2]])
+    >>> mistakes(probabilities, np.array([0, 0, 1]))
+    [Mistake(index=2, label=1, predicted=0, probability=0.8), Mistake(index=1, label=0, predicted=1, probability=0.7)]
     """
     _check_answers(labels, len(probabilities))
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)

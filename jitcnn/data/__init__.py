@@ -12,16 +12,10 @@ from .digits import load_digits
 from .fetch import ProgressBar
 from .folder import load_folder
 from .idx_sets import MNIST
-from .matching import (
-    leave_out_trained,
-    match_classes,
-    match_data,
-    order_classes,
-    repeated_images,
-    trained_on_warning,
-)
+from .matching import match_classes, match_data, order_classes
 from .mnist import find_mnist, load_mnist
 from .registry import DATASETS, DataSource, choose_recipe
+from .trained import leave_out_trained, repeated_images, trained_on_warning
 
 __all__ = [
     "DATASETS",
@@ -73,6 +67,13 @@ def load_dataset(
     ------
     ConfigError, DataError
         If the name is unknown; if the data is not available or is damaged.
+
+    Examples
+    --------
+    >>> from jitcnn import load_dataset
+    >>> data, note = load_dataset("digits")
+    >>> len(data.x_train), len(data.x_test), data.num_classes
+    (1437, 360, 10)
     """
     if name in DATASETS:
         return DATASETS[str(name)].load(data_dir, progress), ""
@@ -96,7 +97,14 @@ def load_dataset(
 
 
 def find_dataset(name: str) -> Path | None:
-    """Find the folder on disk that contains a named data set, without network access; None if not found."""
+    """Find the folder on disk that contains a named data set, without network access; None if not found.
+
+    Examples
+    --------
+    >>> from jitcnn.data import find_dataset
+    >>> find_dataset("digits") is None  # embedded in the package: there is no folder
+    True
+    """
     find = DATASETS[name].find
     return None if find is None else find(None)
 
@@ -106,6 +114,16 @@ def fitting_dataset(model: CNN) -> Dataset | None:
 
     Without a record of the training, the data sets of the recipe are tried first; then MNIST, before the embedded digits.
     Nothing is downloaded; None if no data set on disk fits.
+
+    Examples
+    --------
+    >>> from jitcnn import fit, load_digits
+    >>> from jitcnn.data import fitting_dataset
+    >>> from jitcnn.models import mnist_dense
+    >>> model = mnist_dense()
+    >>> history = fit(model, load_digits().limited(64), epochs=1)
+    >>> fitting_dataset(model).name
+    'digits'
     """
     record = model.trained_on
     recorded = [] if record is None or "test_share" in record.split else [record.name]  # a split of its own: a folder
@@ -134,6 +152,15 @@ def fetch_dataset(name: str, progress: ProgressBar | None = None) -> Path:
         If the download fails.
     ConfigError
         If the data set is embedded in the package.
+
+    Examples
+    --------
+    >>> from jitcnn.data import fetch_dataset
+    >>> folder = fetch_dataset("mnist")  # doctest: +SKIP
+    >>> fetch_dataset("digits")
+    Traceback (most recent call last):
+        ...
+    jitcnn.errors.ConfigError: digits is embedded in the package: there is nothing to download.
     """
     fetch = DATASETS[name].fetch
     if fetch is None:

@@ -47,6 +47,16 @@ class Augmentation:
     analysis". The displacement field here uses cubic B-splines, which closely approximate Gaussians and need 49 random
     values where an image has 784. DeVries and Taylor (2017), "Improved regularization of convolutional neural networks
     with cutout", arXiv:1708.04552.
+
+    Examples
+    --------
+    >>> from jitcnn import Augmentation
+    >>> images = np.zeros((20, 1, 1, 3), np.uint8)
+    >>> images[..., 0] = 9
+    >>> flipped = Augmentation(flip=True).apply(images, np.random.default_rng(0))
+    >>> np.unique(flipped[:, 0, 0], axis=0)
+    array([[0, 0, 9],
+           [9, 0, 0]], dtype=uint8)
     """
 
     shift: float = 0.0

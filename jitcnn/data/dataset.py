@@ -32,6 +32,16 @@ class Dataset:
     ------
     DataError
         If the numbers of images and labels differ, or a label is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn import Dataset
+    >>> images, labels = np.zeros((6, 1, 28, 28), np.uint8), np.array([0, 1, 2, 0, 1, 2])
+    >>> data = Dataset("shapes", "drawn", images, labels, images[:3], labels[:3], ("disc", "square", "cross"))
+    >>> data.num_classes, data.image_shape
+    (3, (1, 28, 28))
+    >>> len(data.validation(2).x_train)
+    4
     """
 
     name: str

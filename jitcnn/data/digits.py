@@ -15,6 +15,13 @@ def load_digits() -> Dataset:
 
     As in MNIST, the digits fill a 20×20 box centred in 28×28 pixels; the 8×8 images are upsampled to it. Grey levels
     0 … 16 are rescaled to 0 … 255. The train/test split is drawn with a fixed seed.
+
+    Examples
+    --------
+    >>> from jitcnn import load_digits
+    >>> data = load_digits()
+    >>> data.x_train.shape, data.x_test.shape, data.x_train.dtype
+    ((1437, 1, 28, 28), (360, 1, 28, 28), dtype('uint8'))
     """
     small, labels = read_digits()
     order = np.random.default_rng(1998).permutation(len(small))

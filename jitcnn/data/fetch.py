@@ -11,7 +11,29 @@ from ..errors import DataError
 
 
 class ProgressBar(Protocol):
-    """Progress bar interface that pooch expects."""
+    """Progress bar interface that pooch expects.
+
+    Examples
+    --------
+    >>> class Counter:  # of the images of a folder
+    ...     total = 0
+    ...     done = 0
+    ...     def update(self, amount):
+    ...         self.done += amount
+    ...     def reset(self):
+    ...         self.done = 0
+    ...     def close(self):
+    ...         print(f"{self.done} of {self.total} images")
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from jitcnn import load_dataset
+    >>> for k, image in enumerate(np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)):
+    ...     folder = Path("noise", "ab"[k % 2])
+    ...     folder.mkdir(parents=True, exist_ok=True)
+    ...     Image.fromarray(image).save(folder / f"{k}.png")
+    >>> data, note = load_dataset("noise", progress=Counter())
+    4 of 4 images
+    """
 
     total: float
 
@@ -97,6 +119,6 @@ def fetch_file(
             reasons.append(f"{url}: {error}")
         except OSError as error:
             raise DataError(
-                f"{path} cannot be written: {error.strerror or error}; set XDG_CACHE_HOME or pass --data-dir."
+                f"{path} cannot be written: {error.strerror or error}; free disk space, set XDG_CACHE_HOME (on Linux), or pass --data-dir."
             ) from error
     raise DataError(f"{path.name} could not be downloaded: {'; '.join(reasons)}.")

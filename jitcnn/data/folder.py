@@ -57,6 +57,19 @@ def load_folder(
     DataError
         If there are fewer than two classes, a class has fewer than two images (one, with a ready-made split), greyscale
         and colour images are mixed, an image cannot be read, or all images are of almost one value.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from jitcnn.data import load_folder
+    >>> for k, image in enumerate(np.random.default_rng(0).integers(0, 256, (10, 40, 60), np.uint8)):
+    ...     folder = Path("noise", ("first", "second")[k % 2])
+    ...     folder.mkdir(parents=True, exist_ok=True)
+    ...     Image.fromarray(image).save(folder / f"{k}.png")
+    >>> data, note = load_folder("noise")
+    >>> data.class_names, data.x_train.shape, data.x_test.shape
+    (('first', 'second'), (8, 1, 28, 28), (2, 1, 28, 28))
     """
     if image_size is not None and image_size < 1:
         raise ConfigError(f"image_size must be at least 1 pixel, got {image_size}.")

@@ -65,6 +65,12 @@ class IdxSet:
         (``places``), and in each also the usual subfolders. All data sets here use the same file names, so files
         directly in ``JITCNN_DATA_DIR`` count only if SHA-256 digests are known or the folder has the data set's name,
         and never if they are known to belong to another data set.
+
+        Examples
+        --------
+        >>> from jitcnn.data import find_mnist
+        >>> find_mnist(".") is None  # no files of MNIST in this folder
+        True
         """
         for place in places(self.name, data_dir):
             told = data_dir is not None or self.sha256 or place.name in self.folders

@@ -47,6 +47,17 @@ def read_for(model: CNN, path: ImageSource) -> IntArray:
     -----
     SeveralDigitsWarning
         If a model for digits gets a picture of several: the most prominent one is read; ``read_digits_for`` reads all.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from jitcnn import load_digits
+
+    >>> from jitcnn.data.images import read_for
+    >>> from jitcnn.models import mnist_cnn
+    >>> Image.fromarray(255 - load_digits().x_test[0, 0]).resize((200, 200)).save("digit.png")
+    >>> read_for(mnist_cnn(), "digit.png").shape
+    (1, 1, 28, 28)
     """
     shape = model.input_shape
     if shape is None or len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
@@ -97,8 +108,14 @@ def read_digits_for(model: CNN, path: ImageSource) -> IntArray:
 
     Examples
     --------
-    >>> net.predict(read_digits_for(net, "42.jpg"))  # doctest: +SKIP
-    array([4, 2])
+    >>> from PIL import Image
+    >>> from jitcnn import load_digits
+    >>> from jitcnn.data.images import read_digits_for
+    >>> from jitcnn.models import mnist_cnn
+    >>> two = np.hstack(255 - load_digits().x_test[:2, 0])
+    >>> Image.fromarray(two).resize((400, 200)).save("two.png")
+    >>> read_digits_for(mnist_cnn(), "two.png").shape
+    (2, 1, 28, 28)
     """
     shape = model.input_shape
     if shape is None or len(shape) != 3 or shape[0] != 1 or shape[1] != shape[2] or not _is_for_digits(model):
@@ -135,6 +152,15 @@ def read_picture(
     ------
     DataError
         If the file is not an image, or is too large.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from jitcnn.data.images import read_picture
+    >>> Image.new("RGB", (60, 40), (255, 0, 0)).save("red.png")
+    >>> image = read_picture("red.png")
+    >>> image.shape, image[:, 0, 0].tolist()
+    ((3, 32, 32), [255, 0, 0])
     """
     return square(open_picture(path, 2 * (size or 32), channels, ranges), size, channels)
 
@@ -167,6 +193,17 @@ def read_digit(path: ImageSource, size: int = 28, share: float = DIGIT_SHARE) ->
     ------
     DataError
         If the file is not an image, is a single colour, or shows nothing recognisable.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from jitcnn import load_digits
+
+    >>> from jitcnn.data.images import read_digit
+    >>> Image.fromarray(255 - load_digits().x_test[0, 0]).resize((200, 200)).save("digit.png")  # dark on light
+    >>> digit = read_digit("digit.png")
+    >>> digit.shape, int(digit[0, 0, 0, 0])  # light on black
+    ((1, 1, 28, 28), 0)
     """
     return _prominent(_read_glyphs(path, joined=False), size, share)
 

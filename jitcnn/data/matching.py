@@ -1,4 +1,4 @@
-"""Match a data set to a model: its classes by name, and its images by what the model was trained on."""
+"""Match a data set to a model: its classes by name."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -10,9 +10,9 @@ import numpy as np
 from ..errors import DataError
 from ..layers import Dense, Softmax
 from ..net.model import CNN
-from ..net.trained_on import image_keys
 from ..support.arrays import IntArray
 from .dataset import Dataset
+from .trained import leave_out_trained
 
 MOST_NAMES = 5  # listed in a message
 
@@ -35,6 +35,20 @@ def match_data(data: Dataset, model: CNN, *, keep_split: bool = False) -> tuple[
     ------
     ShapeError, DataError
         If the images do not fit the model, or no class has the name of one of the model's.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Dataset, Dense, Flatten
+    >>> model = CNN([Flatten(), Dense(1, 2)], input_shape=(1, 1, 1), name="pets", class_names=("cat", "dog"))
+    >>> images, labels = np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1])
+    >>> data = Dataset("shelter", "drawn", images, labels, images, labels, ("dog", "cat"))
+
+    >>> from jitcnn.data import match_data
+    >>> matched, notes = match_data(data, model)
+    >>> matched.class_names, matched.y_test.tolist()
+    (('cat', 'dog'), [1, 0])
+    >>> notes
+    ['shelter: classes matched by name with pets: they are in another order.']
     """
     data, note = match_classes(data, model)
     notes = [note]
@@ -59,6 +73,20 @@ def match_classes(data: Dataset, model: CNN) -> tuple[Dataset, str]:
     ------
     ShapeError, DataError
         If the images do not fit the model; if no test image is of a class that the model knows.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Dataset, Dense, Flatten
+    >>> model = CNN([Flatten(), Dense(1, 2)], input_shape=(1, 1, 1), name="pets", class_names=("cat", "dog"))
+    >>> images, labels = np.zeros((2, 1, 1, 1), np.uint8), np.array([0, 1])
+    >>> data = Dataset("shelter", "drawn", images, labels, images, labels, ("dog", "cat"))
+
+    >>> from jitcnn.data import match_classes
+    >>> matched, note = match_classes(data, model)
+    >>> matched.class_names, matched.y_test.tolist()
+    (('cat', 'dog'), [1, 0])
+    >>> note
+    'shelter: classes matched by name with pets: they are in another order.'
     """
     names = model.class_names
     if not names or data.class_names == names:
@@ -98,46 +126,6 @@ def number_classes(data: Dataset, class_names: Sequence[str]) -> Dataset:
     )  # fmt: skip
 
 
-def leave_out_trained(data: Dataset, model: CNN) -> tuple[Dataset, str]:
-    """Choose as test images those that the model was not trained on, if the split was drawn here and is another one.
-
-    Images are recognised by their content, so the folder may have moved, and files may have been added or renamed.
-
-    Returns
-    -------
-    data : Dataset
-    note : str, one sentence if the test images were chosen anew; else empty
-    """
-    record = model.trained_on
-    if record is None or "test_share" not in data.split:
-        return data, ""
-    tested = image_keys(data.x_test)
-    if not record.has_seen(tested).any() or np.isin(tested, record.held_out).all():
-        return data, ""
-    images, labels = np.concatenate([data.x_train, data.x_test]), np.concatenate([data.y_train, data.y_test])
-    seen = record.has_seen(image_keys(images))
-    if seen.all():
-        return data, ""
-    chosen = replace(data, x_train=images[seen], y_train=labels[seen], x_test=images[~seen], y_test=labels[~seen])
-    return chosen, (
-        f"{data.name}: the test images are the {int((~seen).sum()):,} of {len(images):,} that {model.name} was not "
-        "trained on, recognised by their content."
-    )
-
-
-def trained_on_warning(images: IntArray, model: CNN) -> str:
-    """A sentence if the model was trained on any of the images (N, C, H, W), uint8; else, or if unknown, empty."""
-    if model.trained_on is None:
-        return ""
-    count = int(model.trained_on.has_seen(image_keys(images)).sum())
-    if not count:
-        return ""
-    return (
-        f"Warning: {model.name} was trained on {count:,} of these {len(images):,} images: its accuracy on them says "
-        "little about new images."
-    )
-
-
 def order_classes(model: CNN, class_names: Sequence[str]) -> CNN:
     """The model, or a copy with its outputs in the order of ``class_names``, which must be its own names.
 
@@ -145,6 +133,15 @@ def order_classes(model: CNN, class_names: Sequence[str]) -> CNN:
     ------
     DataError
         If the model has other classes, or its order cannot be changed: its last layer with parameters is not Dense.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Dense, Flatten
+    >>> from jitcnn.data import order_classes
+    >>> model = CNN([Flatten(), Dense(1, 2)], input_shape=(1, 1, 1), class_names=("cat", "dog"))
+    >>> ordered = order_classes(model, ("dog", "cat"))
+    >>> ordered.class_names, np.array_equal(ordered.layers[1].weights, model.layers[1].weights[:, ::-1])
+    (('dog', 'cat'), True)
     """
     names = tuple(class_names)
     if not names or not model.class_names or model.class_names == names:
@@ -187,17 +184,6 @@ def renumber(labels: IntArray, class_names: Sequence[str], model: CNN) -> IntArr
             "out with jitcnn.data.match_data."
         )
     return found
-
-
-def repeated_images(data: Dataset) -> str:
-    """A sentence if test images are copies of training images; else empty."""
-    count = int(np.isin(image_keys(data.x_test), image_keys(data.x_train)).sum())
-    if not count:
-        return ""
-    return (
-        f"Warning: {count:,} of the {len(data.x_test):,} {data.evaluated_on} images of {data.name} are copies of "
-        "training images: the accuracy on them says little about new images."
-    )
 
 
 def listed(names: Sequence[str]) -> str:

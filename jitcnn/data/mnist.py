@@ -22,6 +22,13 @@ def load_mnist(data_dir: str | os.PathLike[str] | None = None) -> tuple[IntArray
     ------
     DataError
         If it is neither on disk nor downloadable, or is damaged.
+
+    Examples
+    --------
+    >>> from jitcnn import load_mnist
+    >>> x_train, y_train, x_test, y_test = load_mnist()  # doctest: +SKIP
+    >>> x_train.shape, y_test.shape  # doctest: +SKIP
+    ((60000, 1, 28, 28), (10000,))
     """
     data = MNIST.load(data_dir)
     return data.x_train, data.y_train, data.x_test, data.y_test

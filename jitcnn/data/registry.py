@@ -29,6 +29,15 @@ class DataSource:
     find : called with a folder or None; returns the folder on disk, or None. None if the data set is embedded
     fetch : called with a progress bar or None; downloads, and returns the folder. None if the data set is embedded
     recipes : recipe for each purpose, "standard" and "fast"; a missing one is that of ``FALLBACK``
+
+    Examples
+    --------
+    >>> from jitcnn.data import DATASETS
+    >>> mnist = DATASETS["mnist"]
+    >>> mnist.train, mnist.test, mnist.image_shape
+    (60000, 10000, (1, 28, 28))
+    >>> mnist.recipes
+    {'standard': 'mnist-cnn', 'fast': 'mnist-fast'}
     """
 
     name: str
@@ -79,6 +88,12 @@ def choose_recipe(name_or_path: str, dataset: str, channels: int = 1) -> Recipe:
     ------
     ConfigError
         As ``load_recipe``.
+
+    Examples
+    --------
+    >>> from jitcnn.data import choose_recipe
+    >>> choose_recipe("fast", "digits").name, choose_recipe("fast", "my-photographs", channels=3).name
+    ('digits-fast', 'cifar-fast')
     """
     if name_or_path not in PURPOSES:
         return load_recipe(name_or_path)

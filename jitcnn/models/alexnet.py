@@ -26,6 +26,13 @@ def alexnet(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: 
     seed : int, for weight initialisation and dropout
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, alexnet
+    >>> MODELS["alexnet"].input_shape, MODELS["alexnet"].parameters, MODELS["alexnet"].multiply_adds
+    ((3, 224, 224), 61100840, 714188480)
+    >>> model = alexnet()  # doctest: +SKIP
     """
     rng = np.random.default_rng(seed)
     return CNN(
@@ -63,6 +70,13 @@ def cifar_alexnet(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dty
     """Small AlexNet variant with five convolutions and three pooling layers, for images (3, 32, 32).
 
     Parameters as in ``alexnet``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import cifar_alexnet
+    >>> model = cifar_alexnet()
+    >>> model.input_shape, model.parameter_count
+    ((3, 32, 32), 1252618)
     """
     rng = np.random.default_rng(seed)
     return CNN(

@@ -25,13 +25,28 @@ def lenet5(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any
     seed : int, for weight initialisation
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
+
+    Examples
+    --------
+    >>> from jitcnn.models import lenet5
+    >>> model = lenet5()
+    >>> model.parameter_count, model(np.zeros((2, 1, 28, 28), np.float32)).shape
+    (61706, (2, 10))
     """
     return _lenet("lenet5", Tanh, AvgPool2D, num_classes, seed, impl, dtype)
 
 
 @net("lenet5-relu", year=1998, paper=PAPER, input_shape=(1, 28, 28), parameters=61_706, multiply_adds=416_520)
 def lenet5_relu(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """Modern LeNet-5 with ReLU and max pooling; parameters as in ``lenet5``."""
+    """Modern LeNet-5 with ReLU and max pooling; parameters as in ``lenet5``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import lenet5_relu
+    >>> model = lenet5_relu()
+    >>> model.input_shape, model.parameter_count
+    ((1, 28, 28), 61706)
+    """
     return _lenet("lenet5-relu", ReLU, MaxPool2D, num_classes, seed, impl, dtype)
 
 

@@ -20,6 +20,15 @@ def mnist_cnn(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_c
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     num_classes : int
+
+    Examples
+    --------
+    >>> from jitcnn.models import mnist_cnn
+    >>> model = mnist_cnn(seed=0)
+    >>> model
+    <CNN mnist-cnn: 11 layers, 225,034 parameters>
+    >>> model.predict_proba(np.zeros((2, 1, 28, 28), np.uint8)).shape
+    (2, 10)
     """
     rng = np.random.default_rng(seed)
     return CNN(
@@ -51,6 +60,13 @@ def mnist_dense(seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num
     impl : ignored, for a uniform signature; dense layers have a single implementation
     dtype : np.float32 or np.float64
     num_classes : int
+
+    Examples
+    --------
+    >>> from jitcnn.models import mnist_dense
+    >>> model = mnist_dense()
+    >>> model.input_shape, model.parameter_count
+    ((1, 28, 28), 535818)
     """
     rng = np.random.default_rng(seed)
     return CNN(

@@ -20,6 +20,15 @@ class Net:
     """A predefined model: call it with ``seed``, ``impl``, ``dtype`` and ``num_classes`` to build it.
 
     ``parameters`` and ``multiply_adds`` (for one image) are recorded here; a test compares them with the built model.
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS
+    >>> net = MODELS["lenet5"]
+    >>> net.year, net.parameters, net.multiply_adds
+    (1998, 61706, 416520)
+    >>> net(num_classes=26).num_classes
+    26
     """
 
     name: str
@@ -70,6 +79,14 @@ def find_net(
     ------
     ConfigError, ShapeError
         If the name is unknown, or the architecture file is invalid.
+
+    Examples
+    --------
+    >>> from jitcnn import find_net
+    >>> find_net("lenet5", seed=1)
+    <CNN lenet5: 13 layers, 61,706 parameters>
+    >>> find_net("resnet20", num_classes=100).num_classes
+    100
     """
     if which in MODELS:
         return MODELS[which](seed=seed, impl=impl, dtype=dtype, num_classes=num_classes)

@@ -37,19 +37,42 @@ def resnet18(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype:
     seed : int, for weight initialisation
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, resnet18
+    >>> MODELS["resnet18"].input_shape, MODELS["resnet18"].parameters, MODELS["resnet18"].multiply_adds
+    ((3, 224, 224), 11689512, 1814073344)
+    >>> model = resnet18()  # doctest: +SKIP
     """
     return _resnet("resnet18", (2, 2, 2, 2), False, num_classes, seed, impl, dtype)
 
 
 @net("resnet34", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=21_797_672, multiply_adds=3_663_761_408)
 def resnet34(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet-34: sixteen basic blocks of two convolutions; parameters as in ``resnet18``."""
+    """ResNet-34: sixteen basic blocks of two convolutions; parameters as in ``resnet18``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, resnet34
+    >>> MODELS["resnet34"].input_shape, MODELS["resnet34"].parameters, MODELS["resnet34"].multiply_adds
+    ((3, 224, 224), 21797672, 3663761408)
+    >>> model = resnet34()  # doctest: +SKIP
+    """
     return _resnet("resnet34", (3, 4, 6, 3), False, num_classes, seed, impl, dtype)
 
 
 @net("resnet50", year=2016, paper=PAPER, input_shape=(3, 224, 224), parameters=25_557_032, multiply_adds=4_089_184_256)
 def resnet50(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet-50: sixteen bottleneck blocks of three convolutions; parameters as in ``resnet18``."""
+    """ResNet-50: sixteen bottleneck blocks of three convolutions; parameters as in ``resnet18``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, resnet50
+    >>> MODELS["resnet50"].input_shape, MODELS["resnet50"].parameters, MODELS["resnet50"].multiply_adds
+    ((3, 224, 224), 25557032, 4089184256)
+    >>> model = resnet50()  # doctest: +SKIP
+    """
     return _resnet("resnet50", (3, 4, 6, 3), True, num_classes, seed, impl, dtype)
 
 
@@ -83,19 +106,42 @@ def resnet20(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: A
     """ResNet-20 for images (3, 32, 32): nine basic blocks, with projection shortcuts where the size changes.
 
     Parameters as in ``resnet18``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import resnet20
+    >>> model = resnet20()
+    >>> model.input_shape, model.parameter_count
+    ((3, 32, 32), 272474)
     """
     return _cifar_resnet("resnet20", 3, num_classes, seed, impl, dtype)
 
 
 @net("resnet32", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=466_906, multiply_adds=69_124_736)
 def resnet32(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet-32 for images (3, 32, 32): fifteen basic blocks; parameters as in ``resnet18``."""
+    """ResNet-32 for images (3, 32, 32): fifteen basic blocks; parameters as in ``resnet18``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import resnet32
+    >>> model = resnet32()
+    >>> model.input_shape, model.parameter_count
+    ((3, 32, 32), 466906)
+    """
     return _cifar_resnet("resnet32", 5, num_classes, seed, impl, dtype)
 
 
 @net("resnet56", year=2016, paper=PAPER, input_shape=(3, 32, 32), parameters=855_770, multiply_adds=125_747_840)
 def resnet56(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """ResNet-56 for images (3, 32, 32): twenty-seven basic blocks; parameters as in ``resnet18``."""
+    """ResNet-56 for images (3, 32, 32): twenty-seven basic blocks; parameters as in ``resnet18``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import resnet56
+    >>> model = resnet56()
+    >>> model.input_shape, model.parameter_count
+    ((3, 32, 32), 855770)
+    """
     return _cifar_resnet("resnet56", 9, num_classes, seed, impl, dtype)
 
 

@@ -28,25 +28,56 @@ def vgg11(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: An
     seed : int, for weight initialisation and dropout
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, vgg11
+    >>> MODELS["vgg11"].input_shape, MODELS["vgg11"].parameters, MODELS["vgg11"].multiply_adds
+    ((3, 224, 224), 132863336, 7609090048)
+    >>> model = vgg11()  # doctest: +SKIP
     """
     return _vgg("vgg11", (1, 1, 2, 2, 2), num_classes, seed, impl, dtype)
 
 
 @net("vgg13", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=133_047_848, multiply_adds=11_308_466_176)
 def vgg13(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """VGG-13: 10 convolutions (configuration B); parameters as in ``vgg11``."""
+    """VGG-13: 10 convolutions (configuration B); parameters as in ``vgg11``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, vgg13
+    >>> MODELS["vgg13"].input_shape, MODELS["vgg13"].parameters, MODELS["vgg13"].multiply_adds
+    ((3, 224, 224), 133047848, 11308466176)
+    >>> model = vgg13()  # doctest: +SKIP
+    """
     return _vgg("vgg13", (2, 2, 2, 2, 2), num_classes, seed, impl, dtype)
 
 
 @net("vgg16", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=138_357_544, multiply_adds=15_470_264_320)
 def vgg16(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """VGG-16: 13 convolutions (configuration D); parameters as in ``vgg11``."""
+    """VGG-16: 13 convolutions (configuration D); parameters as in ``vgg11``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, vgg16
+    >>> MODELS["vgg16"].input_shape, MODELS["vgg16"].parameters, MODELS["vgg16"].multiply_adds
+    ((3, 224, 224), 138357544, 15470264320)
+    >>> model = vgg16()  # doctest: +SKIP
+    """
     return _vgg("vgg16", (2, 2, 3, 3, 3), num_classes, seed, impl, dtype)
 
 
 @net("vgg19", year=2014, paper=PAPER, input_shape=(3, 224, 224), parameters=143_667_240, multiply_adds=19_632_062_464)
 def vgg19(num_classes: int = 1000, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """VGG-19: 16 convolutions (configuration E); parameters as in ``vgg11``."""
+    """VGG-19: 16 convolutions (configuration E); parameters as in ``vgg11``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import MODELS, vgg19
+    >>> MODELS["vgg19"].input_shape, MODELS["vgg19"].parameters, MODELS["vgg19"].multiply_adds
+    ((3, 224, 224), 143667240, 19632062464)
+    >>> model = vgg19()  # doctest: +SKIP
+    """
     return _vgg("vgg19", (2, 2, 4, 4, 4), num_classes, seed, impl, dtype)
 
 
@@ -79,6 +110,13 @@ def cifar_vgg(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: 
 
     Global average pooling feeds a single dense layer: 56 % validation accuracy after one epoch on 20,000 images,
     against 41 % with two dense layers and dropout.
+
+    Examples
+    --------
+    >>> from jitcnn.models import cifar_vgg
+    >>> model = cifar_vgg()
+    >>> model.input_shape, model.parameter_count
+    ((3, 32, 32), 288746)
     """
     rng = np.random.default_rng(seed)
     layers = [
@@ -92,7 +130,15 @@ def cifar_vgg(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: 
 
 @net("mnist-vgg", year=2014, paper=PAPER, input_shape=(1, 28, 28), parameters=468_010, multiply_adds=18_691_840)
 def mnist_vgg(num_classes: int = 10, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32) -> CNN:
-    """Four 3×3 convolutions with batch norm in two blocks, for images (1, 28, 28); parameters as in ``vgg11``."""
+    """Four 3×3 convolutions with batch norm in two blocks, for images (1, 28, 28); parameters as in ``vgg11``.
+
+    Examples
+    --------
+    >>> from jitcnn.models import mnist_vgg
+    >>> model = mnist_vgg()
+    >>> model.input_shape, model.parameter_count
+    ((1, 28, 28), 468010)
+    """
     rng = np.random.default_rng(seed)
     layers = [
         *_blocks(1, (32, 64), impl, rng, dtype),

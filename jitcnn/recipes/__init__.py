@@ -73,6 +73,15 @@ class Recipe:
     ------
     ConfigError
         If a setting is unknown, of the wrong type or out of range, or the schedule is longer than the run.
+
+    Examples
+    --------
+    >>> from jitcnn import Recipe
+    >>> recipe = Recipe(epochs=5, batch_size=64, optimizer={"kind": "sgd", "learning_rate": 0.1})
+    >>> type(recipe.make_optimizer()).__name__, recipe.make_schedule()(0.5)
+    ('SGD', 0.1)
+    >>> recipe.changed(learning_rate=0.05).optimizer["learning_rate"]
+    0.05
     """
 
     epochs: int
@@ -186,7 +195,14 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """Names of the built-in recipes."""
+    """Names of the built-in recipes.
+
+    Examples
+    --------
+    >>> from jitcnn import recipe_names
+    >>> "mnist-fast" in recipe_names()
+    True
+    """
     return sorted(Path(entry.name).stem for entry in files(__name__).iterdir() if entry.name.endswith(".toml"))
 
 
@@ -201,6 +217,13 @@ def load_recipe(name_or_path: str | os.PathLike[str]) -> Recipe:
     ------
     ConfigError
         If the recipe does not exist, or its file is invalid; the message names the file.
+
+    Examples
+    --------
+    >>> from jitcnn import load_recipe
+    >>> recipe = load_recipe("lenet5")
+    >>> recipe.model, recipe.dataset
+    ('lenet5', ('mnist',))
     """
     source = str(os.fspath(name_or_path))
     if source.endswith(".toml"):
