@@ -3,12 +3,20 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+HEAD = "epoch  train loss  accuracy  test loss  accuracy  seconds"
+
 
 @dataclass(frozen=True)
 class Epoch:
     """Metrics of one epoch; ``seconds`` is the training time, without evaluation.
 
     ``remarks`` are warnings, such as dead filters; empty if there are none.
+
+    Examples
+    --------
+    >>> from jitcnn.history import Epoch
+    >>> Epoch(1, train_loss=0.4, train_accuracy=0.88, test_loss=0.3, test_accuracy=0.91, seconds=2, images_per_second=700)
+    Epoch(epoch=1, train_loss=0.4, train_accuracy=0.88, test_loss=0.3, test_accuracy=0.91, seconds=2, ...)
     """
 
     epoch: int
@@ -20,10 +28,26 @@ class Epoch:
     images_per_second: float
     remarks: tuple[str, ...] = ()
 
+    def line(self) -> str:
+        """The metrics as a row of the table whose columns ``HEAD`` names."""
+        return (
+            f"{self.epoch:>5}  {self.train_loss:>10.4f}  {self.train_accuracy:>8.2%}  {self.test_loss:>9.4f}  "
+            f"{self.test_accuracy:>8.2%}  {self.seconds:>7.1f}"
+        )
+
 
 @dataclass
 class History:
-    """Metrics of all epochs; ``interrupted`` is True if Ctrl-C stopped the training."""
+    """Metrics of all epochs; ``interrupted`` is True if Ctrl-C stopped the training.
+
+    Examples
+    --------
+    >>> from jitcnn.history import Epoch, History
+    >>> History([Epoch(1, 0.4, 0.88, 0.3, 0.91, 2.0, 700.0)])
+    <History: 1 epoch, 2.0 s>
+    epoch  train loss  accuracy  test loss  accuracy  seconds
+        1      0.4000    88.00%     0.3000    91.00%      2.0
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
@@ -36,3 +60,10 @@ class History:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a JSON file."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        count = len(self.epochs)
+        title = (
+            f"<History: {count} epoch{'s' * (count != 1)}, {self.seconds:.1f} s{', interrupted' * self.interrupted}>"
+        )
+        return "\n".join([title, *([HEAD] if self.epochs else []), *(epoch.line() for epoch in self.epochs)])

@@ -1,27 +1,5 @@
 """Architectures in TOML: parse a file, build its layers, and write layers back as TOML.
 
-::
-
-    name = "my-net"
-    input_shape = [1, 28, 28]
-    classes = 10
-
-    [[layer]]
-    kind = "Conv2D"
-    out_channels = 32
-    kernel_size = 3
-    padding = "same"
-
-    [[layer]]
-    kind = "ReLU"
-
-    [[layer]]
-    kind = "Flatten"
-
-    [[layer]]
-    kind = "Dense"
-    out_features = 10
-
 A layer's keys are its constructor's parameters. Those inferred from the input shape, such as ``in_channels``, are omitted.
 """
 
@@ -62,7 +40,16 @@ class LayerDescription:
 
 @dataclass(frozen=True)
 class NetDescription:
-    """The architecture of a network; ``input_shape`` (without N) and ``classes`` are None if not given."""
+    """The architecture of a network; ``input_shape`` (without N) and ``classes`` are None if not given.
+
+    Examples
+    --------
+    >>> from jitcnn import find_net, parse_net
+    >>> net = parse_net(find_net("lenet5").to_toml())
+
+    >>> net.name, net.input_shape, net.classes, len(net.layers)
+    ('lenet5', (1, 28, 28), 10, 13)
+    """
 
     name: str
     input_shape: Shape | None
@@ -92,7 +79,7 @@ def read_net(path: str | os.PathLike[str]) -> NetDescription:
 
 
 def parse_net(text: str, source: str = "net.toml") -> NetDescription:
-    """Parse an architecture in TOML; the module docstring shows the format.
+    """Parse an architecture in TOML: name, input shape, number of classes, and one table per layer.
 
     Parameters
     ----------
@@ -103,6 +90,18 @@ def parse_net(text: str, source: str = "net.toml") -> NetDescription:
     ------
     ConfigError
         If the text is not valid TOML, a layer is unknown, or a key is unknown or missing.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, parse_net
+    >>> net = parse_net('''
+    ... input_shape = [1, 28, 28]
+    ... classes = 10
+    ... layer = [{kind = "Flatten"}, {kind = "Dense", out_features = 10}]
+    ... ''')
+
+    >>> [layer.kind for layer in net.layers], CNN.from_toml(net).parameter_count
+    (['Flatten', 'Dense'], 7850)
     """
     _check_length(text, source)
     try:

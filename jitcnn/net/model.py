@@ -9,21 +9,19 @@ from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..functional import softmax
 from ..functional.checks import float_arrays
 from ..functional.pixels import normalise
-from ..initializers import Seed
 from ..layers import Layer, Softmax
 from ..shapes import Shape
 from ..support.arrays import Array, IntArray
-from .architecture import NetDescription, build_layers, parse_net, to_toml
 from .fusion import Step, fuse
 from .old_names import OldNames
-from .summary import Row, summary_record, summary_rows, summary_text, total
+from .summary import Summarised, total
 from .tape import Tape, check_shared
 
 PREPARATIONS = ("ink", "fill", "crop")
 EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
 
 
-class CNN(OldNames):
+class CNN(Summarised, OldNames):
     """A sequential network: the output of each layer is the input of the next.
 
     Parameters
@@ -46,6 +44,17 @@ class CNN(OldNames):
     ConfigError, ShapeError
         If ``layers`` is empty or contains anything but layers, neighbouring layers do not match, or mean and std
         are invalid.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU, Softmax
+    >>> rng = np.random.default_rng(0)
+    >>> layers = [Conv2D(1, 4, 3, rng=rng), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10, rng=rng), Softmax()]
+    >>> model = CNN(layers, input_shape=(1, 8, 8), name="small")
+    >>> model
+    <CNN small: 6 layers, 410 parameters>
+    >>> model(np.zeros((2, 1, 8, 8), np.float32)).shape
+    (2, 10)
     """
 
     def __init__(
@@ -142,6 +151,16 @@ class CNN(OldNames):
         ------
         ConfigError
             If there was no such forward pass, or ``backward`` was already called for it.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN, Dense
+        >>> model = CNN([Dense(3, 2)], input_shape=(3,))
+        >>> out = model.forward(np.ones((1, 3), np.float32))
+        >>> model.backward(np.array([[1, 2]], np.float32)).shape
+        (1, 3)
+        >>> model.gradients()[1]  # of the bias
+        array([1., 2.], dtype=float32)
         """
         d_x = self._taken().pullback(d_loss)
         assert d_x is not None  # for mypy: need_d_x is True
@@ -242,6 +261,13 @@ class CNN(OldNames):
         Returns
         -------
         ndarray of shape (N, classes)
+
+        Examples
+        --------
+        >>> from jitcnn.models import lenet5
+        >>> probabilities = lenet5().predict_proba(np.zeros((3, 1, 28, 28), np.uint8))
+        >>> probabilities.shape, np.allclose(probabilities.sum(axis=1), 1)
+        ((3, 10), True)
         """
         batches, batch_size = [], batch_size or self.images_at_once
         for start in range(0, max(1, len(x)), batch_size):
@@ -249,50 +275,18 @@ class CNN(OldNames):
         return np.concatenate(batches)
 
     def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
-        """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``."""
+        """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN, Dense
+        >>> layer = Dense(2, 2)
+        >>> layer.weights[...] = np.eye(2)
+        >>> CNN([layer]).predict(np.array([[5, 1], [2, 3]], np.float32))
+        array([0, 1])
+        """
         classes: IntArray = self.predict_proba(x, batch_size).argmax(axis=1)
         return classes
-
-    # --- summary and architecture ---------------------------------------------------------------------
-
-    def summary_rows(self, batch_size: int = 64) -> list[Row]:
-        """One row per layer; the algorithms are those for batches of ``batch_size`` images."""
-        return summary_rows(self.steps(), self.input_shape, batch_size)
-
-    def summary(self, batch_size: int = 64) -> str:
-        """Table of the layers: output shape, parameters, receptive field and algorithm."""
-        return f"{self.name}\n{summary_text(self.summary_rows(batch_size), batch_size)}"
-
-    def summary_record(self, batch_size: int = 64) -> dict[str, Any]:
-        """The summary as plain values: one row per layer, and the totals."""
-        return summary_record(self.name, self.input_shape, self.summary_rows(batch_size), batch_size)
-
-    def to_toml(self) -> str:
-        """The architecture as TOML; ``CNN.from_toml`` builds the same model with fresh weights."""
-        return to_toml(self.name, self.input_shape, self.layers)
-
-    @classmethod
-    def from_toml(
-        cls, text: str | NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, **around: Any
-    ) -> "CNN":
-        """Build a model with fresh weights from its architecture.
-
-        Parameters
-        ----------
-        text : str in TOML, or the result of ``parse_net`` or ``read_net``
-        seed : int, or a numpy random Generator, for the initial weights
-        impl : one of ``IMPLEMENTATIONS``, for the layers that have several
-        dtype : np.float32 or np.float64
-        around : mean, std, class_names, preparation: see the constructor
-
-        Raises
-        ------
-        ConfigError, ShapeError
-            If the text is not valid, a setting is out of range, or a layer does not accept its input shape.
-        """
-        net = parse_net(text) if isinstance(text, str) else text
-        layers = build_layers(net, seed=seed, impl=impl, dtype=dtype)
-        return cls(layers, input_shape=net.input_shape, name=net.name, **around)
 
     def __repr__(self) -> str:
         return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"

@@ -19,7 +19,14 @@ class ModelArrays:
     layers: list[Layer]
 
     def parameters(self) -> list[Array]:
-        """All trainable arrays, in layer order."""
+        """All trainable arrays, in layer order.
+
+        Examples
+        --------
+        >>> from jitcnn.models import lenet5
+        >>> [array.shape for array in lenet5().parameters()[:2]]
+        [(6, 1, 5, 5), (6,)]
+        """
         return _once(parameter for layer in self.layers for parameter in layer.parameters().values())
 
     def buffers(self) -> list[Array]:
@@ -46,7 +53,14 @@ class ModelArrays:
         return sum(parameter.size for parameter in self.parameters())
 
     def fingerprint(self) -> str:
-        """SHA-256 of all parameters in order, as little-endian bytes: equal for bit-identical weights."""
+        """SHA-256 of all parameters in order, as little-endian bytes: equal for bit-identical weights.
+
+        Examples
+        --------
+        >>> from jitcnn.models import lenet5
+        >>> len(lenet5().fingerprint()), lenet5(seed=0).fingerprint() == lenet5(seed=1).fingerprint()
+        (64, False)
+        """
         digest = hashlib.sha256()
         for parameter in self.parameters():
             digest.update(parameter.astype(parameter.dtype.newbyteorder("<")).tobytes())
@@ -57,7 +71,14 @@ class ModelArrays:
         SGD(learning_rate, momentum=0).step(self.parameters(), self.gradients())
 
     def named_arrays(self) -> dict[str, Array]:
-        """All parameters and buffers by their name in a model file, such as ``0.weights``."""
+        """All parameters and buffers by their name in a model file, such as ``0.weights``.
+
+        Examples
+        --------
+        >>> from jitcnn.models import lenet5
+        >>> list(lenet5().named_arrays())[:3]
+        ['0.weights', '0.bias', '3.weights']
+        """
         arrays = [layer.parameters() | layer.buffers() for layer in self.layers]
         return {f"{position}.{name}": array for position, named in enumerate(arrays) for name, array in named.items()}
 

@@ -1,18 +1,20 @@
-"""Save and load models."""
+"""Save and load models: the architecture as TOML, and the whole model in one file."""
 
 import os
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CheckpointError, JitCNNError
 from ..functional.checks import FLOATS
-from ..initializers import Blank
+from ..initializers import Blank, Seed
 from ..layers import Layer
+from ..shapes import Shape
 from ..support.versions import versions
-from .architecture import build_layers, net_of_format_1, parse_net
+from .architecture import NetDescription, build_layers, net_of_format_1, parse_net, to_toml
 from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
 from .model_arrays import ModelArrays
 from .trained_on import PREFIX, TrainedOn
@@ -22,7 +24,7 @@ TRAINING = "training."  # prefix of the arrays that belong to a training run and
 
 
 class ModelFile(ModelArrays):
-    """Save and load a model; base class of ``CNN``."""
+    """The architecture as TOML, and the model file; base class of ``CNN``."""
 
     name: str
     mean: tuple[float, ...]
@@ -30,16 +32,54 @@ class ModelFile(ModelArrays):
     recipe: dict[str, Any] | None
     class_names: tuple[str, ...]
     trained_on: TrainedOn | None = None  # set by ``fit``; None if unknown
+    input_shape: Shape | None
     value_ranges: Mapping[str, tuple[float, float]] = {}  # set by ``fit``: of images with more than 8 bits, by kind
 
     if TYPE_CHECKING:
 
         def __init__(self, layers: Sequence[Layer], **around: Any) -> None: ...
 
-        def to_toml(self) -> str: ...
+    def to_toml(self) -> str:
+        """The architecture as TOML; ``CNN.from_toml`` builds the same model with fresh weights.
 
-        @classmethod
-        def from_toml(cls, text: Any, **settings: Any) -> Self: ...
+        Examples
+        --------
+        >>> from jitcnn import CNN, Dense, Flatten
+        >>> print(CNN([Flatten(), Dense(4, 2)], input_shape=(1, 2, 2), name="tiny").to_toml().splitlines()[:3])
+        ['name = "tiny"', 'input_shape = [1, 2, 2]', 'classes = 2']
+        """
+        return to_toml(self.name, self.input_shape, self.layers)
+
+    @classmethod
+    def from_toml(
+        cls, text: str | NetDescription, *, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, **around: Any
+    ) -> Self:
+        """Build a model with fresh weights from its architecture.
+
+        Parameters
+        ----------
+        text : str in TOML, or the result of ``parse_net`` or ``read_net``
+        seed : int, or a numpy random Generator, for the initial weights
+        impl : one of ``IMPLEMENTATIONS``, for the layers that have several
+        dtype : np.float32 or np.float64
+        around : mean, std, class_names, preparation: see the constructor
+
+        Raises
+        ------
+        ConfigError, ShapeError
+            If the text is not valid, a setting is out of range, or a layer does not accept its input shape.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN
+        >>> from jitcnn.models import lenet5
+        >>> model = CNN.from_toml(lenet5().to_toml(), seed=1)
+        >>> model, model.fingerprint() == lenet5(seed=1).fingerprint()
+        (<CNN lenet5: 13 layers, 61,706 parameters>, True)
+        """
+        net = parse_net(text) if isinstance(text, str) else text
+        layers = build_layers(net, seed=seed, impl=impl, dtype=dtype)
+        return cls(layers, input_shape=net.input_shape, name=net.name, **around)
 
     def save(self, path: str | os.PathLike[str], notes: Mapping[str, Any] | None = None) -> None:
         """Write architecture, weights, recipe and ``trained_on`` to one ``.npz`` file, atomically.
@@ -50,6 +90,15 @@ class ModelFile(ModelArrays):
         ------
         CheckpointError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN
+        >>> from jitcnn.models import lenet5
+        >>> model = lenet5()
+        >>> model.save("lenet5.npz")
+        >>> CNN.load("lenet5.npz").fingerprint() == model.fingerprint()
+        True
         """
         header = self.header() if notes is None else {**self.header(), "notes": dict(notes)}
         write_checkpoint(path, header, self.file_arrays())
@@ -73,6 +122,14 @@ class ModelFile(ModelArrays):
         ------
         CheckpointError
             If the file is damaged or not a model file, or its arrays do not match its architecture.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN
+        >>> from jitcnn.models import lenet5
+        >>> lenet5().save("lenet5.npz")
+        >>> CNN.load("lenet5.npz", impl="naive").layers[0].impl
+        'naive'
         """
         with open_checkpoint(path) as file:
             return cls.from_file(file, impl=impl)
@@ -118,6 +175,15 @@ class ModelFile(ModelArrays):
         ------
         CheckpointError
             If the file is damaged or of another architecture; the weights are then unchanged.
+
+        Examples
+        --------
+        >>> from jitcnn.models import lenet5
+        >>> lenet5(seed=0).save("lenet5.npz")
+        >>> model = lenet5(seed=1)
+        >>> model.load_weights("lenet5.npz")
+        >>> model.fingerprint() == lenet5(seed=0).fingerprint()
+        True
         """
         loaded = type(self).load(path)
         if [repr(layer) for layer in loaded.layers] != [repr(layer) for layer in self.layers]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from ..kernels.engine.plan import Plan
 from ..layers import Layer
 from ..shapes import Shape, Window, receptive_field
+from ..support.text import printable
 from .fusion import Step, layers_of
 
 HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
@@ -156,6 +158,64 @@ def summary_record(name: str, input_shape: Shape | None, rows: Sequence[Row], ba
         "batch_size": batch_size,
         "layers": [asdict(row) | {"plans": {name: plan._asdict() for name, plan in row.plans.items()}} for row in rows],
     }
+
+
+def summary_html(name: str, rows: Sequence[Row], batch_size: int) -> str:
+    """The table as HTML for a notebook, with the columns and the legend of ``summary_text``."""
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in HEAD)
+    body = "".join(f"<tr>{_html_cells(cells(row))}</tr>" for row in rows)
+    legend = escape(LEGEND.format(batch_size=batch_size)).replace("\n", "<br>")
+    return (
+        f"<table><caption>{escape(printable(name))}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f"<tfoot><tr>{_html_cells(total_cells(rows))}</tr></tfoot></table><p><small>{legend}</small></p>"
+    )
+
+
+def _html_cells(texts: Sequence[str]) -> str:
+    """The cells of a row: the first is its header."""
+    first, *others = map(escape, texts)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td>{text}</td>" for text in others)
+
+
+class Summarised:
+    """The summary of a model, as text, HTML and plain values; base class of ``CNN``."""
+
+    name: str
+    input_shape: Shape | None
+
+    if TYPE_CHECKING:
+
+        def steps(self) -> list[Step]: ...
+
+    def summary_rows(self, batch_size: int = 64) -> list[Row]:
+        """One row per layer; the algorithms are those for batches of ``batch_size`` images."""
+        return summary_rows(self.steps(), self.input_shape, batch_size)
+
+    def summary(self, batch_size: int = 64) -> str:
+        """Table of the layers: output shape, parameters, receptive field and algorithm.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN, Dense, Flatten
+        >>> print(CNN([Flatten(), Dense(12, 3)], input_shape=(3, 2, 2), name="tiny").summary())
+        tiny
+        layer       output  parameters  mult-adds  memory  field  runs as
+        -----------------------------------------------------------------
+        Flatten     12               –          –       –    2×2
+        Dense 12→3  3               39         36    12 B    2×2  ...
+        -----------------------------------------------------------------
+        total                       39         36    12 B
+        ...
+        """
+        return f"{self.name}\n{summary_text(self.summary_rows(batch_size), batch_size)}"
+
+    def summary_record(self, batch_size: int = 64) -> dict[str, Any]:
+        """The summary as plain values: one row per layer, and the totals."""
+        return summary_record(self.name, self.input_shape, self.summary_rows(batch_size), batch_size)
+
+    def _repr_html_(self) -> str:
+        """The summary as a table, which a notebook shows."""
+        return summary_html(self.name, self.summary_rows(), batch_size=64)
 
 
 def times(sizes: Iterable[int] | None) -> str:

@@ -58,6 +58,16 @@ class Checkpoints(Callback):
         If ``every`` is invalid.
     CheckpointError
         If the folder of ``path`` cannot be written.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Checkpoints, fit, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> data = load_digits().limited(128)
+
+    >>> history = fit(mnist_dense(), data, epochs=2, checkpoint=Checkpoints("run.npz", every="2batches"))
+    >>> CNN.load("run.npz")
+    <CNN mnist-dense: 7 layers, 535,818 parameters>
     """
 
     path: FilePath

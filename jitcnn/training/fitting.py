@@ -17,6 +17,7 @@ from ..recipes import Recipe
 from ..schedules import Schedule
 from .callbacks import BatchFunction, Callback, EpochFunction
 from .checkpointing import Checkpoints
+from .progress import PrintProgress
 from .resume import FilePath
 from .settings import TrainingSettings, augmentation_of
 from .step import train_step
@@ -27,7 +28,15 @@ OnEpoch = Callable[[Epoch], object]
 
 
 def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto", num_classes: int | None = None) -> CNN:
-    """Build the model of a recipe; parameters and errors as for ``find_net``."""
+    """Build the model of a recipe; parameters and errors as for ``find_net``.
+
+    Examples
+    --------
+    >>> from jitcnn import load_recipe
+    >>> from jitcnn.training import model_by
+    >>> model_by(load_recipe("lenet5"))
+    <CNN lenet5: 13 layers, 61,706 parameters>
+    """
     return find_net(recipe.model, seed=seed, impl=impl, num_classes=num_classes)
 
 
@@ -39,6 +48,16 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     model : CNN, unchanged
     batch_size : int
     recipe : Recipe whose optimizer, weight average and augmentation are compiled too; by default SGD alone
+
+    Examples
+    --------
+    >>> from jitcnn.models import mnist_dense
+    >>> from jitcnn.training import prepare
+    >>> model = mnist_dense()
+    >>> before = model.fingerprint()
+    >>> prepare(model, batch_size=32)
+    >>> model.fingerprint() == before
+    True
     """
     if model.input_shape is None:
         return
@@ -75,6 +94,7 @@ def fit(
     on_batch: OnBatch | None = None,
     on_epoch: OnEpoch | None = None,
     callbacks: Sequence[Callback] = (),
+    verbose: bool = False,
 ) -> History:
     """Train a model and evaluate it on the test images after every epoch.
 
@@ -96,6 +116,7 @@ def fit(
     on_batch : called with (batch number from 1, batches per epoch, images of this epoch so far)
     on_epoch : called with the Epoch just ended, while the model holds the weights that were evaluated
     callbacks : sequence of Callback
+    verbose : bool; print the metrics of every epoch, and on a terminal or in a notebook the number of the batch
 
     Returns
     -------
@@ -112,12 +133,22 @@ def fit(
         If the loss becomes infinite or NaN.
     CheckpointError
         If ``resume`` is damaged, finished, or of another training; if ``checkpoint`` cannot be written.
+
+    Examples
+    --------
+    >>> from jitcnn import SGD, fit, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> data = load_digits().limited(128)
+
+    >>> history = fit(mnist_dense(), data, optimizer=SGD(0.05), epochs=3, batch_size=32)
+    >>> len(history.epochs), history.epochs[2].train_loss < history.epochs[0].train_loss
+    (3, True)
     """
     settings = TrainingSettings(
         optimizer=optimizer or SGD(), epochs=epochs, batch_size=batch_size, seed=seed, schedule=schedule,
         label_smoothing=label_smoothing, average=average, until=until, augmentation=augmentation,
     )  # fmt: skip
-    return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint), resume).train()
+    return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint, verbose), resume).train()
 
 
 def fit_by(
@@ -132,6 +163,7 @@ def fit_by(
     on_batch: OnBatch | None = None,
     on_epoch: OnEpoch | None = None,
     callbacks: Sequence[Callback] = (),
+    verbose: bool = False,
 ) -> History:
     """``fit`` with the settings of a recipe, which the model then records; the other parameters, result and errors as there.
 
@@ -139,12 +171,24 @@ def fit_by(
     ------
     ConfigError
         If the recipe has an unknown augmentation.
+
+    Examples
+    --------
+    >>> from jitcnn import fit_by, load_recipe, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> data = load_digits().limited(128)
+
+    >>> recipe = load_recipe("digits").changed(epochs=2)
+    >>> model = mnist_dense()
+    >>> history = fit_by(recipe, model, data)
+    >>> len(history.epochs), model.recipe["name"]
+    (2, 'digits')
     """
     settings = TrainingSettings.from_recipe(recipe, seed=seed, until=until)
     model.recipe = recipe.as_dict()
     if recipe.normalise:
         model.normalise_by(*data.statistics())
-    return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint), resume).train()
+    return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint, verbose), resume).train()
 
 
 def _all(
@@ -152,11 +196,13 @@ def _all(
     on_batch: OnBatch | None,
     on_epoch: OnEpoch | None,
     checkpoint: FilePath | Checkpoints | None,
+    verbose: bool,
 ) -> list[Callback]:
     """All as callbacks; checkpoints are written last."""
     every = [*callbacks]
     every += [] if on_batch is None else [BatchFunction(on_batch)]
     every += [] if on_epoch is None else [EpochFunction(on_epoch)]
+    every += [PrintProgress()] if verbose else []
     if checkpoint is not None:
         every.append(checkpoint if isinstance(checkpoint, Checkpoints) else Checkpoints(checkpoint))
     return every

@@ -31,6 +31,13 @@ class TrainingSettings:
     ------
     ConfigError
         If epochs or batch_size is below 1.
+
+    Examples
+    --------
+    >>> from jitcnn import TrainingSettings, load_recipe
+    >>> settings = TrainingSettings.from_recipe(load_recipe("digits"), seed=1)
+    >>> settings.seed, settings.batch_size == load_recipe("digits").batch_size
+    (1, True)
     """
 
     optimizer: Optimizer = field(default_factory=SGD)

@@ -23,6 +23,18 @@ def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_sm
     -------
     float
         Mean cross-entropy of the batch before the update. If it is NaN or infinite, the weights are not updated.
+
+    Examples
+    --------
+    >>> from jitcnn import SGD, train_step, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> data = load_digits().limited(128)
+
+    >>> model, optimizer = mnist_dense(), SGD(0.05)
+    >>> x, y = model.as_input(data.x_train[:32]), data.y_train[:32]
+    >>> losses = [train_step(model, x, y, optimizer) for _ in range(20)]
+    >>> losses[-1] < losses[0]
+    True
     """
     return step_with_logits(model, x, y, optimizer, label_smoothing)[0]
 

@@ -50,6 +50,17 @@ class Trainer:
         If the images or the number of classes do not fit the model.
     CheckpointError
         If ``resume`` is damaged, finished, or of another training.
+
+    Examples
+    --------
+    >>> from jitcnn import Trainer, TrainingSettings, load_digits
+    >>> from jitcnn.models import mnist_dense
+    >>> data = load_digits().limited(128)
+
+    >>> trainer = Trainer(mnist_dense(), data, TrainingSettings(epochs=2, batch_size=32))
+    >>> history = trainer.train()
+    >>> len(history.epochs), trainer.batches, trainer.progress.finished
+    (2, 4, True)
     """
 
     def __init__(
