@@ -50,7 +50,9 @@ def cell(name: str) -> str:
 
 def headline(console: Console, bold: str, rest: str) -> None:
     """Print a line that starts in bold."""
-    console.print(Text.assemble((printable(bold), "bold"), printable(rest, keep="\n")), soft_wrap=True)
+    console.print(
+        Text.assemble((printable(bold), "bold"), printable(rest, keep="\n")), soft_wrap=not console.is_terminal
+    )
 
 
 def machine_line() -> str:

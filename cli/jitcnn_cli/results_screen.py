@@ -88,7 +88,7 @@ def save_curves(console: Console, histories: dict[str, History], path: Path) -> 
 
 def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
     """Print the shift test as a table, and its conclusion."""
-    columns = [f"{cell(name)} {what}" for what in ("prediction", "accuracy") for name in shifts.names]
+    columns = [f"{cell(name)}\n{what}" for what in ("prediction", "accuracy") for name in shifts.names]
     headline(
         console,
         "shift test",
@@ -96,6 +96,8 @@ def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
         f"{data.evaluated_on} images, shifted right and down",
     )
     shown = table(None, "shift", *columns)
+    for column in shown.columns[1 : 1 + len(shifts.names)]:
+        column.no_wrap = False  # long class names
     for row in shifts.rows:
         reads = [
             f"{cell(data.class_names[label])} ({confidence:.0%} confidence)"

@@ -8,6 +8,9 @@ from jitcnn.history import Epoch
 from jitcnn.training import Callback, Trainer
 from jitcnn_cli.console import Bar, batch_bar
 
+LINE_WIDTH = 105  # columns of the line of an epoch, at most
+CONTINUED = "\n" + " " * 14  # below the training metrics, on a narrow terminal
+
 
 class EpochLines(Callback):
     """Shows a progress bar during an epoch, then its metrics and warnings."""
@@ -33,15 +36,16 @@ class EpochLines(Callback):
     def on_epoch_end(self, trainer: Trainer, epoch: Epoch) -> None:
         """Replace the bar by a line."""
         self._bar.__exit__()
+        narrow = self._console.is_terminal and self._console.width < LINE_WIDTH
         self._console.print(
             f"epoch {epoch.epoch:>2}/{trainer.settings.epochs}   "
-            f"train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:7.2%}   "
+            f"train loss {epoch.train_loss:.4f}, accuracy {epoch.train_accuracy:7.2%}{CONTINUED if narrow else '   '}"
             f"{trainer.data.evaluated_on} loss {epoch.test_loss:.4f}, accuracy {epoch.test_accuracy:7.2%}   "
             f"{epoch.seconds:5.1f} s",
             soft_wrap=True,
         )
         for warning in epoch.remarks:
-            self._console.print(f"  {warning}", style="yellow", soft_wrap=True)
+            self._console.print(f"  {warning}", style="yellow", soft_wrap=not self._console.is_terminal)
         if not trainer.progress.finished:
             self._start(trainer)
 

@@ -10,7 +10,7 @@ ANY_BUG = "any"
     "--only",
     "topic",
     metavar="TOPIC",
-    help="Run the checks of one topic: a layer such as Conv2D, or fused, loss, optimiser, net, threads, torch.",
+    help="Run the checks of one topic: a layer such as Conv2D, or fused, loss, optimiser, net, state, threads, torch.",
 )
 @click.option(
     "--plant-bug", "bug", metavar="[NAME]", is_flag=False, flag_value=ANY_BUG,
@@ -70,7 +70,8 @@ def command(topic: str | None, bug: str | None, seed: int | None, json_file: str
         for finding in run_checks(seed or 0, topic, bug):
             findings.append(finding)
             verdict = ("ok    ", "green") if finding.ok else ("FAILED", "bold red")
-            console.print(Text.assemble(verdict, f"  {finding.name}: {finding.figure}"), soft_wrap=True)
+            line = Text.assemble(verdict, f"  {finding.name}: {finding.figure}")
+            console.print(line, soft_wrap=not console.is_terminal)
     seconds, failed = perf_counter() - start, sum(not finding.ok for finding in findings)
     last = f"{len(findings)} checks: {len(findings) - failed} ok, {failed} failed, {seconds:.1f} s"
     console.print(last, style="bold red" if failed else "bold green", soft_wrap=True)

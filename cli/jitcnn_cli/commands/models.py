@@ -15,9 +15,11 @@ def command(as_json: bool) -> None:
     Example:
       jitcnn models
     """
+    from rich import box
+
     from jitcnn.models import MODELS
     from jitcnn.net.summary import compact, times
-    from jitcnn_cli.console import stdout, table
+    from jitcnn_cli.console import PLAIN_WIDTH, stdout, table
 
     if as_json:
         for net in MODELS.values():
@@ -25,17 +27,22 @@ def command(as_json: bool) -> None:
             del record["factory"]
             click.echo(json.dumps(record))
         return
-    shown = table(None, "model", "year", "paper", "input", "parameters", "mult-adds", left=4)
+    console = stdout()
+    is_narrow = console.width < PLAIN_WIDTH
+    shown = table(
+        None, "model", "year", "authors" if is_narrow else "paper", "input", "parameters", "mult-adds", left=4
+    )
     shown.columns[2].no_wrap = False
+    if is_narrow:
+        shown.box, shown.padding, shown.pad_edge = box.HORIZONTALS, (0, 1, 0, 0), False  # fits 80 columns
     for net in MODELS.values():
         shown.add_row(
             net.name,
             str(net.year),
-            net.paper,
+            net.paper.partition(",")[0] if is_narrow else net.paper,
             times(net.input_shape),
             f"{net.parameters:,}",
             compact(net.multiply_adds),
         )
-    console = stdout()
     console.print(shown)
     console.print("Run `jitcnn summary MODEL` to show the layers of a model.", soft_wrap=True)
