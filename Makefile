@@ -2,6 +2,7 @@
 # ARGS passes options on: make train ARGS="--epochs 1", make test ARGS="-k conv".
 
 PYTHON ?= python3
+OLDEST_PYTHON ?= python3.11
 VENV ?= .venv
 ARGS ?=
 BIN = $(VENV)/bin
@@ -10,7 +11,7 @@ BIN = $(VENV)/bin
 KERNELS = tests/kernels tests/functional tests/layers tests/data/test_augment.py tests/data/test_batches.py \
 	tests/test_optim.py tests/test_losses.py
 
-.PHONY: train play test interpreted coverage docs audit lint types floors clean
+.PHONY: train play test interpreted coverage docs lowest audit lint types floors clean
 
 train: $(VENV)/installed
 	$(BIN)/jitcnn train $(ARGS)
@@ -34,6 +35,19 @@ docs: $(VENV)/installed-dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
+# The wheel with every dependency at its lower bound, on the oldest Python. `make lowest` needs that Python, and no compiler.
+lowest: $(VENV)/installed-dev
+	rm -rf .venv-lowest
+	$(OLDEST_PYTHON) -m venv .venv-lowest
+	$(BIN)/python -m build --quiet --wheel --outdir .venv-lowest/dist .
+	$(BIN)/python .ci/lowest.py pyproject.toml >.venv-lowest/requirements.txt
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+		.venv-lowest/dist/*.whl --requirement .venv-lowest/requirements.txt
+	cd .venv-lowest && bin/jitcnn train --dataset digits --epochs 1 --limit 128 >train.txt || { cat train.txt; exit 1; }
+	cd .venv-lowest && bin/jitcnn check >check.txt || { cat check.txt; exit 1; }
+	@tail -n 1 .venv-lowest/check.txt
+	@tr '\n' ' ' <.venv-lowest/requirements.txt && echo
+
 audit: $(VENV)/installed-dev
 	$(BIN)/pip-audit --progress-spinner off --skip-editable
 
@@ -48,7 +62,7 @@ floors: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) dist docs/_build docs/lessons
+	rm -rf $(VENV) .venv-lowest dist docs/_build docs/lessons
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,4 +1,4 @@
-"""Print every runtime dependency at its lower bound, one requirement per line: ``python .ci/lowest.py pyproject.toml``."""
+"""Print every runtime dependency at its lower bound, as requirements for pip: ``python .ci/lowest.py pyproject.toml``."""
 
 import re
 import sys
@@ -7,8 +7,6 @@ from pathlib import Path
 
 project = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]
 for dependency in project["dependencies"]:
-    requirement, _, marker = dependency.partition(";")
-    if marker and sys.platform != "linux":  # the only marker is that of tbb
-        continue
+    requirement, semicolon, marker = dependency.partition(";")
     name, bound = re.match(r"([\w-]+)>=([\d.]+)", requirement).groups()
-    print(f"{name}=={bound}")
+    print(f"{name}=={bound}{semicolon}{marker}")
