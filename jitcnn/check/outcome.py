@@ -9,7 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether a check passed, a short text with the measured values, and these values for JSON."""
+    """Whether a check passed, a short text with the measured values, and these values for JSON.
+
+    Examples
+    --------
+    >>> from jitcnn.check import Outcome
+    >>> Outcome(True, "largest difference 0", {"difference": 0.0}).numbers["difference"]
+    0.0
+    """
 
     ok: bool
     figure: str
@@ -18,7 +25,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """One check; ``topics`` are the layers it covers, by name, or other parts."""
+    """One check; ``topics`` are the layers it covers, by name, or other parts.
+
+    Examples
+    --------
+    >>> from jitcnn.check import Check, Outcome
+    >>> check = Check("one and one", ("net",), lambda: Outcome(1 + 1 == 2, "2"))
+    >>> check.run().ok
+    True
+    """
 
     name: str
     topics: tuple[str, ...]
@@ -27,7 +42,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check; ``seconds`` include compilation."""
+    """The result of one check; ``seconds`` include compilation.
+
+    Examples
+    --------
+    >>> from jitcnn.check import Finding
+    >>> findings = [Finding("first", ("net",), True, "0", {}, 0.1), Finding("second", ("net",), False, "1", {}, 0.1)]
+    >>> [finding.name for finding in findings if not finding.ok]
+    ['second']
+    """
 
     name: str
     topics: tuple[str, ...]

@@ -12,7 +12,14 @@ TOPICS = (*LAYERS, "fused", "loss", "optimiser", "net", "state", "threads", "tor
 
 
 def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
-    """All checks, fastest first; ``bug`` is passed to the checks that run in a separate process."""
+    """All checks, fastest first; ``bug`` is passed to the checks that run in a separate process.
+
+    Examples
+    --------
+    >>> from jitcnn.check import all_checks
+    >>> any("Conv2D" in check.topics for check in all_checks())
+    True
+    """
     yield from hand.checks()
     yield from agreement.checks(seed)
     yield from gradients.checks()
@@ -35,6 +42,12 @@ def run_checks(seed: int = 0, topic: str | None = None, bug: str | None = None) 
     ------
     ConfigError
         If the topic or the bug is unknown.
+
+    Examples
+    --------
+    >>> from jitcnn.check import run_checks
+    >>> all(finding.ok for finding in run_checks(topic="Flatten"))
+    True
     """
     if topic is not None and topic not in TOPICS:
         raise ConfigError(

@@ -29,6 +29,16 @@ def saliency(model: CNN, x: Array | IntArray, class_index: int | None = None) ->
     References
     ----------
     Simonyan, Vedaldi and Zisserman (2013), "Deep Inside Convolutional Networks", arXiv:1312.6034.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import saliency
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> heat = saliency(model, x, class_index=3)
+    >>> heat.shape, bool((heat >= 0).all())
+    ((2, 8, 8), True)
     """
     slope = _stages(model, x, class_index)[0].d_x
     assert slope is not None  # the backward pass started at the logits
@@ -65,6 +75,17 @@ def occlusion_map(
     References
     ----------
     Zeiler and Fergus (2013), "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import occlusion_map
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> occlusion_map(model, x[:1], patch=3).shape
+    (8, 8)
+    >>> bool(occlusion_map(model, 0 * x[:1], patch=3).any())  # occlusion does not change a black image
+    False
     """
     if x.ndim != 4 or len(x) != 1:
         raise ShapeError(f"occlusion_map expects one image of shape (1, C, H, W), got {x.shape}.")
@@ -115,6 +136,15 @@ def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, la
     ----------
     Selvaraju et al. (2017), "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
     arXiv:1610.02391.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import grad_cam
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> grad_cam(model, x).shape, grad_cam(model, x, layer=0).shape
+    ((2, 3, 3), (2, 6, 6))
     """
     stages = _stages(model, x, class_index)
     with_planes = [position for position, stage in enumerate(stages) if stage.out.ndim == 4]

@@ -21,6 +21,15 @@ def trace_block(stage: Stage) -> dict[str, Stage]:
     -------
     dict of str to Stage
         By name of the inner layer; empty for any other layer.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN
+    >>> from jitcnn.layers import ResidualBlock
+    >>> from jitcnn.inspection import trace, trace_block
+    >>> model = CNN([ResidualBlock(2, 2)], input_shape=(2, 8, 8))
+    >>> list(trace_block(trace(model, np.ones((1, 2, 8, 8), np.float32))[0]))
+    ['conv1', 'norm1', 'conv2', 'norm2']
     """
     block = stage.layer
     if not isinstance(block, ResidualBlock | BottleneckBlock):

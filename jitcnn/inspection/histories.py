@@ -25,6 +25,17 @@ def read_histories(path: str | os.PathLike[str]) -> dict[str, list[Epoch]]:
     ------
     DataError, CheckpointError
         If the file is missing or damaged, or contains no epoch.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> from jitcnn.history import Epoch, History
+    >>> from jitcnn.inspection import read_histories
+    >>> history = History([Epoch(1, 0.4, 0.88, 0.3, 0.91, 2.0, 700.0)])
+    >>> _ = Path("history.json").write_text(json.dumps({"histories": {"lenet5": history.as_dict()}}))
+    >>> read_histories("history.json")["lenet5"][0].test_accuracy
+    0.91
     """
     path = Path(path)
     if path.suffix != ".json":

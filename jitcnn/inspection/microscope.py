@@ -30,6 +30,16 @@ class Specimen:
     weights, d_weights : ndarray of shape (C_out, C_in / groups, K_h, K_w); None for a pooling
     bias, d_bias : ndarray of shape (C_out,); None for a pooling, or without a bias
     winners : ndarray of shape (C, H_out, W_out), position of each maximum in the flattened H·W plane; of max pooling
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import specimen, trace
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> conv = specimen(trace(model, x, labels=np.array([3, 7]))[0])
+    >>> bool(np.isclose(conv.out[1, 0, 0], (conv.x[0, :3, :3] * conv.weights[1, 0]).sum() + conv.bias[1], atol=1e-5))
+    True
     """
 
     kind: str
@@ -50,7 +60,16 @@ class Specimen:
 
 
 def inspectable_layers(model: CNN) -> dict[str, Layer]:
-    """Every layer that ``specimen`` can show, those inside residual blocks too, by its place: "3", or "4.conv2"."""
+    """Every layer that ``specimen`` can show, those inside residual blocks too, by its place: "3", or "4.conv2".
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import inspectable_layers
+    >>> list(inspectable_layers(model))  # ReLU and Flatten have no windows
+    ['0', '2', '4']
+    """
     found: dict[str, Layer] = {}
     for position, layer in enumerate(model.layers):
         here = {str(position): layer} | {f"{position}.{name}": inner for name, inner in layer.inner().items()}
@@ -59,7 +78,17 @@ def inspectable_layers(model: CNN) -> dict[str, Layer]:
 
 
 def specimen_at(lens: str, stages: Sequence[Stage]) -> Specimen:
-    """The layer at a place that ``inspectable_layers`` names, at work in a traced pass; ConfigError if it names none."""
+    """The layer at a place that ``inspectable_layers`` names, at work in a traced pass; ConfigError if it names none.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import specimen_at, trace
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> specimen_at("4", trace(model, x, labels=np.array([3, 7]))).weights.shape  # the dense layer
+    (10, 4, 3, 3)
+    """
     position, _, name = lens.partition(".")
     if position.isdecimal() and int(position) < len(stages):
         stage = stages[int(position)]
@@ -95,6 +124,16 @@ def specimen(stage: Stage, planes: tuple[int, ...] | None = None) -> Specimen:
     ------
     ConfigError
         If the layer works by no windows, or the pass was traced without gradients.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import specimen, trace
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> pool = specimen(trace(model, x, labels=np.array([3, 7]))[2])
+    >>> pool.kind, pool.kernel, pool.winners.shape
+    ('max_pool', (2, 2), (4, 3, 3))
     """
     layer: Any = stage.layer
     if not layer.lens:

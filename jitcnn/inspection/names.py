@@ -10,7 +10,15 @@ from ..shapes import Shape
 
 
 def layer_names(model: CNN) -> list[str]:
-    """A name for each layer: its kind, and which of that kind it is, counted from 1."""
+    """A name for each layer: its kind, and which of that kind it is, counted from 1.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> from jitcnn.inspection import layer_names
+    >>> layer_names(CNN([Conv2D(1, 4, 3), ReLU(), Conv2D(4, 8, 3)]))
+    ['conv1', 'relu1', 'conv2']
+    """
     counts: Counter[str] = Counter()
     names = []
     for layer in model.layers:
@@ -27,6 +35,14 @@ def find_layer(model: CNN, name: str | int) -> int:
     ------
     ConfigError
         If the net has no such layer.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> from jitcnn.inspection import find_layer
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), Conv2D(4, 8, 3)])
+    >>> find_layer(model, "conv2"), find_layer(model, "1")
+    (2, 1)
     """
     names = layer_names(model)
     if str(name) in names:
@@ -43,6 +59,14 @@ def last_feature_maps(model: CNN) -> int:
     ------
     ConfigError
         If no layer gives planes, or the model does not know the shape of its input.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import last_feature_maps
+    >>> last_feature_maps(model)  # the max pooling
+    2
     """
     shape: Shape = model.input_shape or ()
     found = None
@@ -55,7 +79,16 @@ def last_feature_maps(model: CNN) -> int:
 
 
 def convolutions(model: CNN) -> dict[str, Conv2D]:
-    """Every convolution by its name, those inside blocks too, from the input upwards."""
+    """Every convolution by its name, those inside blocks too, from the input upwards.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> from jitcnn.inspection import convolutions
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), Conv2D(4, 8, 3)])
+    >>> {name: conv.weights.shape for name, conv in convolutions(model).items()}
+    {'conv1': (4, 1, 3, 3), 'conv2': (8, 4, 3, 3)}
+    """
     found: dict[str, Conv2D] = {}
     for name, layer in zip(layer_names(model), model.layers, strict=True):
         found |= _convolutions_of(name, layer)
@@ -69,6 +102,14 @@ def find_convolution(model: CNN, name: str | int | None = None) -> str:
     ------
     ConfigError
         If the net has no such convolution, or none at all.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> from jitcnn.inspection import find_convolution
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), Conv2D(4, 8, 3)])
+    >>> find_convolution(model), find_convolution(model, 2)
+    ('conv1', 'conv2')
     """
     names = list(convolutions(model))
     if not names:

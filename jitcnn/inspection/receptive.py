@@ -11,7 +11,17 @@ from ..shapes import Pair, Shape
 
 @dataclass(frozen=True)
 class Box:
-    """Rows and columns of an image, each from the first to before the second."""
+    """Rows and columns of an image, each from the first to before the second.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> from jitcnn.inspection import receptive_box
+    >>> model = CNN([Conv2D(1, 4, 3), MaxPool2D(2)], input_shape=(1, 8, 8))
+    >>> box = receptive_box(model, 1, (0, 0))
+    >>> np.ones((8, 8))[slice(*box.rows), slice(*box.columns)].shape
+    (4, 4)
+    """
 
     rows: Pair
     columns: Pair
@@ -37,6 +47,16 @@ def receptive_box(model: CNN, layer: int, unit: Sequence[int]) -> Box:
         If there is no such layer or unit.
     ShapeError
         If the model was not told that its input is images.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> from jitcnn.inspection import receptive_box
+    >>> model = CNN([Conv2D(1, 4, 3), MaxPool2D(2)], input_shape=(1, 8, 8))
+    >>> receptive_box(model, 0, (2, 1))
+    Box(rows=(2, 5), columns=(1, 4))
+    >>> receptive_box(model, 1, (2, 1))  # two pixels of the convolution in each direction
+    Box(rows=(4, 8), columns=(2, 6))
     """
     shape_in = model.input_shape
     if shape_in is None or len(shape_in) != 3:
@@ -59,7 +79,16 @@ def receptive_box(model: CNN, layer: int, unit: Sequence[int]) -> Box:
 
 
 def middle_unit(model: CNN, layer: int) -> tuple[int, ...]:
-    """The unit in the middle of a layer's planes; the first where it has none."""
+    """The unit in the middle of a layer's planes; the first where it has none.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import middle_unit
+    >>> middle_unit(model, 0), middle_unit(model, 4)  # (4, 6, 6) and (10,)
+    ((3, 3), (0,))
+    """
     shape: Shape = model.input_shape or ()
     for each in model.layers[: layer + 1]:
         shape = each.output_shape(shape)

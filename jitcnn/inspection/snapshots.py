@@ -21,6 +21,17 @@ class Snapshots:
     ----------
     net, layer : str, names such as "mnist-cnn" and "conv1"
     filters : dict of int to ndarray of shape (C_out, C_in, K_h, K_w), by epoch
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import Snapshots
+    >>> snapshots = Snapshots.of(model)
+    >>> snapshots.take(model, epoch=0)
+    >>> snapshots.save("filters.npz")
+    >>> Snapshots.load("filters.npz").filters[0].shape
+    (4, 1, 3, 3)
     """
 
     net: str

@@ -24,6 +24,16 @@ class Stage:
     d_out, d_x : ndarray or None, gradients with respect to ``out`` and ``x``; None without a backward pass
     gradients : dict of str to ndarray, gradients by parameter name; empty without a backward pass
     saved : values saved for the backward pass
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import trace
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> stage = trace(model, x, labels=np.array([3, 7]))[0]
+    >>> stage.x.shape, stage.out.shape, stage.gradients["weights"].shape
+    ((2, 1, 8, 8), (2, 4, 6, 6), (4, 1, 3, 3))
     """
 
     layer: Layer
@@ -70,6 +80,15 @@ def trace(
         If both labels and d_logits are given.
     ShapeError, DTypeError, DataError
         If x, labels or d_logits do not match the model.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+    >>> model = CNN([Conv2D(1, 4, 3), ReLU(), MaxPool2D(2), Flatten(), Dense(36, 10)], input_shape=(1, 8, 8))
+    >>> from jitcnn.inspection import trace
+    >>> x = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+    >>> [stage.out.shape for stage in trace(model, x)]
+    [(2, 4, 6, 6), (2, 4, 6, 6), (2, 4, 3, 3), (2, 36), (2, 10)]
     """
     if labels is not None and d_logits is not None:
         raise ConfigError("trace expects labels or d_logits, got both: pass only one.")

@@ -28,6 +28,13 @@ def attribution_figure(
     ------
     ShapeError
         If the image or the attribution has another shape.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import attribution_figure
+    >>> figure = attribution_figure(np.zeros((1, 8, 8)), np.ones((3, 3)), title="Grad-CAM")
+    >>> type(figure).__name__
+    'Figure'
     """
     if attribution.ndim != 2:
         raise ShapeError(f"attribution_figure expects an attribution of shape (h, w), got {attribution.shape}.")

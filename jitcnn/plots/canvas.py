@@ -73,14 +73,28 @@ def title_text(title: str, inches: float) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Create a figure of this size in inches with constrained layout; it needs no display."""
+    """Create a figure of this size in inches with constrained layout; it needs no display.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import new_figure
+    >>> new_figure(4, 3).get_size_inches()
+    array([4., 3.])
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def picture_format(path: str | os.PathLike[str]) -> str:
-    """Return the image format given by a file suffix; ConfigError unless it is PNG, PDF or SVG."""
+    """Return the image format given by a file suffix; ConfigError unless it is PNG, PDF or SVG.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import picture_format
+    >>> picture_format("filters.SVG")
+    'svg'
+    """
     suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise ConfigError(
@@ -98,6 +112,14 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         If the suffix is not one of these formats.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from jitcnn.plots import new_figure, save_figure
+    >>> save_figure(new_figure(4, 3), "empty.png")
+    >>> Path("empty.png").read_bytes()[1:4]
+    b'PNG'
     """
     kind = picture_format(path)
     with atomic_write(path) as file, literal_text():
@@ -105,7 +127,14 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def figure_png(figure: Figure, dpi: int) -> bytes:
-    """A figure as the bytes of a PNG file."""
+    """A figure as the bytes of a PNG file.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import figure_png, new_figure
+    >>> figure_png(new_figure(4, 3), dpi=50)[1:4]
+    b'PNG'
+    """
     file = io.BytesIO()
     with literal_text():
         figure.savefig(file, format="png", dpi=dpi)
@@ -157,5 +186,12 @@ def some(shown: int, count: int, what: str) -> str:
 
 
 def confidence_text(probability: float) -> str:
-    """Format a probability as a confidence, never rounded up to 100%."""
+    """Format a probability as a confidence, never rounded up to 100%.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import confidence_text
+    >>> confidence_text(0.875), confidence_text(0.99999)
+    ('87.5% confidence', 'over 99.9% confidence')
+    """
     return f"{'over 99.9' if probability > 0.999 else f'{100 * probability:.1f}'}% confidence"

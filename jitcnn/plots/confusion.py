@@ -30,6 +30,13 @@ def confusion_figure(matrix: IntArray, class_names: Sequence[str], title: str = 
     ------
     ShapeError
         If the shape does not match the number of class names.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import confusion_figure
+    >>> figure = confusion_figure(np.array([[9, 1], [2, 8]]), ["cat", "dog"])
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['cat', 'dog']
     """
     count = len(class_names)
     if matrix.shape != (count, count):

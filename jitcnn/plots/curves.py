@@ -16,6 +16,14 @@ def curves_figure(histories: Mapping[str, list[Epoch]]) -> Figure:
     Parameters
     ----------
     histories : dict of str to list of Epoch, by name of the net
+
+    Examples
+    --------
+    >>> from jitcnn.history import Epoch
+    >>> from jitcnn.plots import curves_figure
+    >>> epochs = [Epoch(1, 0.4, 0.88, 0.3, 0.91, 2.0, 700.0), Epoch(2, 0.2, 0.94, 0.2, 0.95, 2.0, 700.0)]
+    >>> [axis.get_ylabel() for axis in curves_figure({"lenet5": epochs}).axes]
+    ['mean cross-entropy (nats)', 'accuracy (%)']
     """
     figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2)

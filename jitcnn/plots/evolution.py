@@ -29,6 +29,12 @@ def evolution_figure(snapshots: Mapping[int, Array], title: str = "Filters durin
     ------
     ShapeError
         If there are no snapshots, or their shapes differ or are not 4-D.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import evolution_figure, save_figure
+    >>> rng = np.random.default_rng(0)
+    >>> save_figure(evolution_figure({epoch: rng.normal(size=(4, 1, 3, 3)) for epoch in range(3)}), "evolution.svg")
     """
     shapes = {weights.shape for weights in snapshots.values()}
     if len(shapes) != 1 or len(min(shapes)) != 4:

@@ -30,6 +30,11 @@ def filters_figure(weights: Array, title: str = "Learned filters") -> Figure:
     ------
     ShapeError
         If the weights are not 4-D or are empty.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import filters_figure, save_figure
+    >>> save_figure(filters_figure(np.random.default_rng(0).normal(size=(8, 1, 3, 3))), "filters.svg")
     """
     if weights.ndim != 4 or 0 in weights.shape:
         raise ShapeError(f"filters_figure expects weights of shape (C_out, C_in, K_h, K_w), got {weights.shape}.")

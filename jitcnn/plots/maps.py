@@ -37,6 +37,12 @@ def maps_figure(
     ------
     ShapeError
         If there are no outputs, or one has another number of axes.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import maps_figure, save_figure
+    >>> outputs = {"conv1": np.ones((4, 6, 6)), "dense1": np.arange(10.0)}
+    >>> save_figure(maps_figure(np.zeros((1, 8, 8)), outputs), "maps.svg")
     """
     if not outputs or not all(out.ndim in (1, 3) for out in outputs.values()):
         shapes = [out.shape for out in outputs.values()]

@@ -31,6 +31,13 @@ def mistakes_figure(
     ------
     ShapeError
         If the images have another shape.
+
+    Examples
+    --------
+    >>> from jitcnn.metrics import Mistake
+    >>> from jitcnn.plots import mistakes_figure, save_figure
+    >>> mistakes = [Mistake(index=1, label=0, predicted=1, probability=0.8)]
+    >>> save_figure(mistakes_figure(np.zeros((3, 1, 8, 8), np.uint8), mistakes, ["cat", "dog"]), "mistakes.svg")
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ShapeError(f"mistakes_figure expects images of shape (N, 1 or 3, H, W), got {images.shape}.")

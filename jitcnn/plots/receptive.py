@@ -25,6 +25,11 @@ def receptive_figure(image: Array | IntArray, rows: Pair, columns: Pair, title: 
     ------
     ShapeError
         If the receptive field is empty or exceeds the image.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import receptive_figure, save_figure
+    >>> save_figure(receptive_figure(np.eye(8)[None], rows=(2, 6), columns=(1, 5)), "receptive.svg")
     """
     (top, bottom), (left, right) = rows, columns
     if not (0 <= top < bottom <= image.shape[1] and 0 <= left < right <= image.shape[2]):

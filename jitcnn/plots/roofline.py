@@ -23,6 +23,15 @@ def roofline_figure(timings: Sequence[Timing], machine: Machine) -> Figure:
     References
     ----------
     Williams, Waterman and Patterson (2009), "Roofline: an insightful visual performance model".
+
+    Examples
+    --------
+    >>> from jitcnn.benchmark.layers import Timing
+    >>> from jitcnn.benchmark.machine import Machine
+    >>> from jitcnn.plots import roofline_figure, save_figure
+    >>> timing = Timing("Conv2D", "forward", "auto", "direct", 64, 2.0, 50.0, 1_000_000, 0, 0.0, None)
+    >>> machine = Machine("a processor", matmul_gflops=100.0, copy_gigabytes=10.0)
+    >>> save_figure(roofline_figure([timing], machine), "roofline.svg")
     """
     figure = new_figure(11, 6)
     axis = figure.subplots()

@@ -29,6 +29,13 @@ def shift_maps_figure(maps: Sequence[tuple[str, Sequence[tuple[str, ShiftMap]]]]
     ------
     ConfigError
         If there are no maps.
+
+    Examples
+    --------
+    >>> from jitcnn.plots import save_figure, shift_maps_figure
+    >>> from jitcnn.shift import ShiftMap
+    >>> shifts = ShiftMap(accuracy=np.eye(3), agreement=np.ones((3, 3)), image_count=10)
+    >>> save_figure(shift_maps_figure([("LeNet", [("unshifted", shifts)])], "Shifts"), "shifts.svg")
     """
     if not maps or not all(of_net for _, of_net in maps):
         raise ConfigError("shift_maps_figure expects at least one net with one map, got none.")
@@ -81,6 +88,14 @@ def shift_lines_figure(nets: Sequence[LabNet], title: str) -> Figure:
     ----------
     nets : sequence of LabNet, from ``Lab.nets``
     title : str
+
+    Examples
+    --------
+    >>> from jitcnn.plots import save_figure, shift_lines_figure
+    >>> from jitcnn.shift import LabNet, ShiftMap
+    >>> shifts = ShiftMap(accuracy=np.eye(3), agreement=np.ones((3, 3)), image_count=10)
+    >>> net = LabNet("max", "Max pooling", 100, False, [], shifts, 0.0, [])
+    >>> save_figure(shift_lines_figure([net], "Shifts"), "lines.svg")
     """
     figure = new_figure(10, 4.2)
     panels = figure.subplots(1, 2, sharey=True)

@@ -16,7 +16,14 @@ MEASURES = (("agreement", 1), ("accuracy", 2))
 
 
 def summarise_lab(lab: Lab) -> str:
-    """Summarise the results, one sentence per line; sentences without measurements are omitted."""
+    """Summarise the results, one sentence per line; sentences without measurements are omitted.
+
+    Examples
+    --------
+    >>> from jitcnn.shift import Lab, summarise_lab
+    >>> summarise_lab(Lab("digits", 100, 10, 0))  # nothing was measured
+    ''
+    """
     return "\n".join([*_inside(lab), *_tolerance(lab), *_pairs(lab), *_global(lab), *_augmentation(lab), *_far(lab)])
 
 

@@ -25,6 +25,12 @@ class Equivariance:
     shift : int, shift of the image in pixels; the feature maps shift by shift / stride, linearly interpolated
     largest : float, maximum absolute difference relative to the maximum absolute value
     typical : float, RMS difference relative to the RMS of the feature maps
+
+    Examples
+    --------
+    >>> from jitcnn.shift import Equivariance
+    >>> Equivariance("Conv2D", stride=1, shift=2, largest=0.0, typical=0.0).layers
+    'Conv2D'
     """
 
     layers: str
@@ -47,6 +53,16 @@ def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS)
     -------
     list of Equivariance
         Empty if the first layer is not a convolution.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Conv2D
+    >>> from jitcnn.shift import equivariance
+    >>> images = np.zeros((1, 1, 16, 16), np.uint8)
+    >>> images[..., 6:10, 7:9] = 255
+    >>> measured = equivariance(CNN([Conv2D(1, 4, 3)], input_shape=(1, 16, 16)), images)
+    >>> [(each.layers, each.shift, each.largest < 1e-5) for each in measured]
+    [('Conv2D', 1, True), ('Conv2D', 2, True)]
     """
     if not isinstance(model.layers[0], Conv2D):
         return []

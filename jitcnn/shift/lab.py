@@ -59,6 +59,14 @@ def translation_lab(
     ------
     ConfigError
         If a net is unknown or a number is out of range.
+
+    Examples
+    --------
+    >>> from jitcnn.data import load_digits
+    >>> from jitcnn.shift import translation_lab
+    >>> lab = translation_lab(load_digits().limited(100), epochs=1, images=10, reach=1, nets=("dense",))
+    >>> [(net.name, net.augmented, net.shifts.accuracy.shape) for net in lab.nets]
+    [('dense', False, (3, 3)), ('dense', True, (3, 3))]
     """
     tested, labels = data.x_test[:images], data.y_test[:images]
     lab = Lab(data.name, len(data.x_train), len(tested), seed)

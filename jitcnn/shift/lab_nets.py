@@ -81,6 +81,12 @@ def lab_nets(
     ------
     ConfigError
         If a net is unknown.
+
+    Examples
+    --------
+    >>> from jitcnn.shift import LAB_NETS, lab_nets
+    >>> list(lab_nets()) == list(LAB_NETS)
+    True
     """
     return {name: _lab_net(name, image_shape, num_classes, np.random.default_rng(seed)) for name in nets}
 

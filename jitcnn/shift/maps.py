@@ -25,6 +25,13 @@ class ShiftMap:
         shifted dy pixels down and dx pixels right
     agreement : ndarray of the same shape, fraction of images with the same prediction as unshifted
     image_count : int
+
+    Examples
+    --------
+    >>> from jitcnn.shift import ShiftMap
+    >>> shifts = ShiftMap(accuracy=np.eye(3), agreement=np.ones((3, 3)), image_count=10)
+    >>> shifts.reach, shifts.accuracy_at(0), shifts.accuracy_at(1)  # 2 of 8 elements at distance 1 are 1
+    (1, 1.0, 0.25)
     """
 
     accuracy: Array
@@ -78,6 +85,16 @@ def shift_map(
         If ``reach`` is negative, there are no images, or the number of labels differs.
     ShapeError
         If the images do not fit the model.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Dense, Flatten
+    >>> from jitcnn.shift import shift_map
+    >>> flat = CNN([Flatten(), Dense(64, 2)], input_shape=(1, 8, 8))
+    >>> images = np.zeros((3, 1, 8, 8), np.uint8)
+    >>> labels = flat.predict(images)
+    >>> shift_map(flat, images, labels, reach=1).accuracy.shape
+    (3, 3)
     """
     if reach < 0:
         raise ConfigError(f"shift_map expects a reach of at least 0 pixels, got {reach}.")

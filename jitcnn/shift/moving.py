@@ -6,7 +6,16 @@ from ..support.arrays import IntArray
 
 
 def shift_images(images: IntArray, right: int, down: int) -> IntArray:
-    """Shift images (N, C, H, W) by whole pixels, negative for left and up, and fill with zeros."""
+    """Shift images (N, C, H, W) by whole pixels, negative for left and up, and fill with zeros.
+
+    Examples
+    --------
+    >>> from jitcnn.shift import shift_images
+    >>> images = np.arange(1, 5, dtype=np.uint8).reshape(1, 1, 2, 2)
+    >>> shift_images(images, right=1, down=0)[0, 0]
+    array([[0, 1],
+           [0, 3]], dtype=uint8)
+    """
     H, W = images.shape[2:]
     moved = np.zeros_like(images)
     rows_to, rows_from = _overlap(H, down)

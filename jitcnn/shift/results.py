@@ -12,7 +12,15 @@ AUGMENTED_BY = 4  # maximum shift of training images, in pixels
 
 @dataclass(frozen=True)
 class LabNet:
-    """One trained net; ``augmented`` is True if its training images were randomly shifted."""
+    """One trained net; ``augmented`` is True if its training images were randomly shifted.
+
+    Examples
+    --------
+    >>> from jitcnn.shift import LabNet, ShiftMap
+    >>> shifts = ShiftMap(accuracy=np.eye(3), agreement=np.ones((3, 3)), image_count=10)
+    >>> LabNet("max", "Max pooling", 100, False, [], shifts, 0.0, []).shifts.accuracy_at(1)
+    0.25
+    """
 
     name: str
     title: str
@@ -31,7 +39,16 @@ class LabNet:
 
 @dataclass
 class Lab:
-    """Results of all nets; ``interrupted`` is True if Ctrl-C stopped the lab early."""
+    """Results of all nets; ``interrupted`` is True if Ctrl-C stopped the lab early.
+
+    Examples
+    --------
+    >>> from jitcnn.shift import Lab, LabNet, ShiftMap
+    >>> shifts = ShiftMap(accuracy=np.eye(3), agreement=np.ones((3, 3)), image_count=10)
+    >>> net = LabNet("max", "Max pooling", 100, False, [], shifts, 0.0, [])
+    >>> Lab("digits", 100, 10, 0, nets=[net]).find("max", augmented=False).title
+    'Max pooling'
+    """
 
     dataset: str
     train_images: int

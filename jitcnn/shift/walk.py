@@ -15,7 +15,15 @@ FORGIVEN = 0.05  # loss of accuracy that counts as tolerated
 
 @dataclass(frozen=True)
 class ShiftRow:
-    """Predictions for one image, and accuracies over many, of each net at one shift (pixels right and down)."""
+    """Predictions for one image, and accuracies over many, of each net at one shift (pixels right and down).
+
+    Examples
+    --------
+    >>> from jitcnn.shift import ShiftRow
+    >>> row = ShiftRow(shift=2, predictions=[7, 1], confidences=[0.9, 0.6], accuracies=[0.8, 0.3])
+    >>> row.accuracies[0] > row.accuracies[1]
+    True
+    """
 
     shift: int
     predictions: list[int]
@@ -25,7 +33,15 @@ class ShiftRow:
 
 @dataclass(frozen=True)
 class ShiftTest:
-    """Rows of a shift test, and the images they were measured on."""
+    """Rows of a shift test, and the images they were measured on.
+
+    Examples
+    --------
+    >>> from jitcnn.shift import ShiftRow, ShiftTest
+    >>> rows = [ShiftRow(0, [7], [0.9], [0.9]), ShiftRow(1, [1], [0.6], [0.5])]
+    >>> ShiftTest(["lenet5"], 7, 0, 100, rows).conclusion()
+    'lenet5: 90.0% accuracy unshifted, 50.0% at a shift of 1 pixel and 50.0% at 1. lenet5 does not tolerate ...'
+    """
 
     names: list[str]
     label: int
@@ -86,6 +102,16 @@ def shift_test(
     Notes
     -----
     The single image is the first one that all models classify correctly unshifted, or the first image if there is none.
+
+    Examples
+    --------
+    >>> from jitcnn import CNN, Dense, Flatten
+    >>> from jitcnn.shift import shift_test
+    >>> flat = CNN([Flatten(), Dense(64, 2)], input_shape=(1, 8, 8))
+    >>> images = np.zeros((3, 1, 8, 8), np.uint8)
+    >>> labels = flat.predict(images)
+    >>> [row.shift for row in shift_test({"flat": flat}, images, labels, range(3)).rows]
+    [0, 1, 2]
     """
     images, labels = images[:most_images], labels[:most_images]
     correct = np.all([model.predict(images) == labels for model in models.values()], axis=0)

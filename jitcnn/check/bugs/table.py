@@ -13,7 +13,14 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Bug:
-    """A bug: ``spoil`` turns the correct function, ``owner.attribute``, into a wrong one."""
+    """A bug: ``spoil`` turns the correct function, ``owner.attribute``, into a wrong one.
+
+    Examples
+    --------
+    >>> from jitcnn.check import BUGS
+    >>> all(bug.name == name and callable(bug.spoil) for name, bug in BUGS.items())
+    True
+    """
 
     name: str
     topic: str
@@ -34,6 +41,17 @@ def planted(name: str | None) -> Iterator[None]:
     ------
     ConfigError
         If the bug is unknown.
+
+    Examples
+    --------
+    >>> from jitcnn.check import BUGS, find_bug, planted
+    >>> bug = find_bug(next(iter(BUGS)))
+    >>> right = getattr(bug.owner, bug.attribute)
+    >>> with planted(bug.name):
+    ...     getattr(bug.owner, bug.attribute) is right
+    False
+    >>> getattr(bug.owner, bug.attribute) is right
+    True
     """
     if name is None:
         yield
@@ -48,7 +66,15 @@ def planted(name: str | None) -> Iterator[None]:
 
 
 def find_bug(name: str) -> Bug:
-    """Look up a bug by name; ConfigError that lists all names if it is unknown."""
+    """Look up a bug by name; ConfigError that lists all names if it is unknown.
+
+    Examples
+    --------
+    >>> from jitcnn.check import BUGS, find_bug
+    >>> name = next(iter(BUGS))
+    >>> find_bug(name) is BUGS[name]
+    True
+    """
     if name not in BUGS:
         raise ConfigError(
             f"There is no bug named {name!r} to plant{did_you_mean(name, BUGS)}: choose one of {', '.join(BUGS)}."
