@@ -1,18 +1,20 @@
 """Convolution as compiled, parallel loops: one nest per pass, with the index names of ``naive``.
 
-    n  image     co  filter     ci  channel within the filter's group     kh, kw  tap: row and column of the filter
-    oh, ow  output pixel        ih, iw  the input pixel under a tap, the same in all three passes:
+    n  image     co  filter     ci  channel within the filter's group     c  the same channel in x: first_channel + ci
+    oh, ow  output pixel     kh, kw  tap: row and column of the filter     ih, iw  the input pixel under a tap:
 
     ih = oh · stride + kh · dilation - pad        iw = ow · stride + kw · dilation - pad
 
-    forward        out[n, co, oh, ow]       +=  weights[co, ci, kh, kw] · x[n, ci, ih, iw]
-    d_weights      d_weights[co, ci, kh, kw] +=  d_out[n, co, oh, ow] · x[n, ci, ih, iw]
-    d_x            d_x[n, ci, ih, iw]       +=  d_out[n, co, oh, ow] · weights[co, ci, kh, kw]
+    forward        out[n, co, oh, ow]       +=  weights[co, ci, kh, kw] · x[n, c, ih, iw]           starts at bias[co]
+    d_weights      d_weights[co, ci, kh, kw] +=  d_out[n, co, oh, ow] · x[n, c, ih, iw]
+    d_x            d_x[n, c, ih, iw]        +=  d_out[n, co, oh, ow] · weights[co, ci, kh, kw]
 
-``naive`` computes one output at a time. Here ``oh, ow`` are innermost: each tap is applied to a whole feature map, and the
-compiler vectorises over neighbouring pixels (3×3, 16×64×34² → 64 channels on two cores: 47 GFLOP/s, against 3 with the sum
+each summed over all indices that are not on the left. ``naive`` computes one output at a time. Here ``oh, ow`` are innermost:
+each tap is applied to a whole feature map, or sums up a whole feature map for d_weights, and the compiler vectorises over
+neighbouring pixels (3×3 filters, 16 images of 64×34² -> 64 channels on two cores: 47 GFLOP/s, against 3 GFLOP/s with the sum
 over ci, kh, kw innermost). ``naive`` multiplies by the zeros of the padding; here each tap skips the outputs whose pixel is
-padding (``_inside``). ``prange`` iterations write to disjoint memory.
+padding (``_inside``). ``prange`` runs over what is written, so that no two iterations write to the same memory: the feature
+maps (n, co) of out, the filters co of d_weights, the feature maps (n, c) of d_x.
 """
 
 from typing import Any
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from ..runtime import kernel, parallel_loops  # njit; njit(parallel=True) without interleaved vectors, for short rows
+from ..runtime import kernel, parallel_loops  # njit; njit(parallel=True), one vector of a short row at a time
 from ..types import Array, Grid
 
 
@@ -28,7 +30,8 @@ from ..types import Array, Grid
 def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
     """The grid as unsigned integers. For a signed index numba tests for negative values, and that prevents vectorisation.
 
-    All operands of ih and iw are therefore unsigned: grid, kh, kw, oh and ow (signed mixed with unsigned gives a float).
+    All operands of ih, iw and of the innermost index are therefore unsigned: grid, kh, kw, oh and ow, hence the
+    ``range(np.uintp(…))`` below (signed mixed with unsigned gives a float).
     """
     (stride_h, stride_w), (dilation_h, dilation_w), (pad_h, pad_w) = grid
     return (
@@ -39,10 +42,13 @@ def _unsigned(grid: Grid) -> tuple[np.uintp, ...]:
 
 @kernel
 def _inside(k: Any, stride: Any, dilation: Any, pad: Any, size: int, size_out: int) -> tuple[np.uintp, np.uintp]:
-    """First and end of the outputs o whose pixel under tap k is inside the image: 0 ≤ o · stride + shift < size."""
+    """First and end of the outputs o whose pixel under tap k is inside the image.
+
+    With shift = k · dilation - pad, which may be negative, these are the o with 0 ≤ o · stride + shift < size.
+    """
     step, shift = np.intp(stride), np.intp(k * dilation) - np.intp(pad)
-    first: Any = max(0, -(shift // step))  # the ceiling of -shift / step
-    end: Any = min(size_out, -((shift - size) // step))  # the ceiling of (size - shift) / step
+    first: Any = max(0, -(shift // step))  # ⌈-shift / step⌉, as ⌈-a / b⌉ = -⌊a / b⌋
+    end: Any = min(size_out, -((shift - size) // step))  # ⌈(size - shift) / step⌉
     return np.uintp(first), np.uintp(max(first, end))  # empty if the tap covers only padding
 
 
@@ -51,7 +57,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
     """x (N, C_in, H, W), weights (C_out, C_in / groups, K_h, K_w), bias (C_out,) -> out (N, C_out, H_out, W_out)."""
     (_, C_in, H, W), (N, C_out, H_out, W_out), (_, C_group, K_h, K_w) = x.shape, out.shape, weights.shape
     stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w = _unsigned(grid)
-    filters = C_out // (C_in // C_group)  # in each group
+    filters = C_out // (C_in // C_group)  # number of filters in each group
     for plane in prange(N * C_out):
         n, co = plane // C_out, plane % C_out
         first_channel = co // filters * C_group  # first channel of the filter's group
@@ -64,7 +70,7 @@ def conv2d_forward(x: Array, weights: Array, bias: Array, grid: Grid, out: Array
                     weight = weights[co, ci, kh, kw]
                     for oh in range(oh_first, oh_end):
                         for ow in range(ow_first, ow_end):
-                            ih = oh * stride_h + kh * dilation_h - pad_h  # never negative, see _inside
+                            ih = oh * stride_h + kh * dilation_h - pad_h  # never below 0, see _inside; pad comes last
                             iw = ow * stride_w + kw * dilation_w - pad_w
                             out[n, co, oh, ow] += weight * x[n, first_channel + ci, ih, iw]
 
@@ -77,10 +83,10 @@ def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array
     filters = C_out // (C_in // C_group)
     for co in prange(C_out):
         first_channel = co // filters * C_group
-        sums = np.zeros(W_out, x.dtype)  # one per ow: each addition to a single sum would wait for the previous one
+        sums = np.zeros(W_out, x.dtype)  # one per ow: the additions to a single sum would wait for one another
         for n in range(N):
-            for oh in range(H_out):
-                for ow in range(W_out):
+            for oh in range(np.uintp(H_out)):
+                for ow in range(np.uintp(W_out)):
                     sums[ow] += d_out[n, co, oh, ow]
         d_bias[co] = sums.sum()
         for ci in range(C_group):

@@ -4,7 +4,8 @@
 
 Each ``prange`` iteration writes one feature map (n, c). The loops visit the part of a window inside the image, which is at
 least one pixel (padding is smaller than the window); an average divides by the size of the whole window. Pooling has no
-dilation. Sums and divisors have the dtype of the arrays, because a Python number would promote float32 to float64.
+dilation. The window is innermost, as in ``naive``: unlike the sums of a convolution, a maximum and its position do not
+vectorise over neighbouring windows. Sums and divisors have the dtype of the arrays, because a Python number would promote float32 to float64.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..types import Array, Grid, Pair
 
 @kernel
 def _window(o: int, size_pool: int, stride: int, pad: int, size: int) -> tuple[int, int]:
-    """First and end of the pixels of window o that lie inside the image, along one axis."""
+    """First and end of the pixels of window o inside the image, along one axis (``_inside`` of conv: outputs of a tap)."""
     return max(0, o * stride - pad), min(size, o * stride - pad + size_pool)
 
 
@@ -46,7 +47,9 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
 def max_pool2d_backward(d_out: Array, max_indices: Array, pool: Pair, grid: Grid, d_x: Array) -> None:
     """d_out and max_indices (N, C, H_out, W_out) -> d_x (N, C, H, W): each gradient is added at its maximum."""
     (N, C, H, W), (H_out, W_out) = d_x.shape, d_out.shape[2:]
-    pixels = d_x.reshape(N, C, H * W)  # max_indices refer to flattened feature maps; pool and grid are not needed
+    pixels = d_x.reshape(
+        N, C, H * W
+    )  # a view: max_indices refer to flattened feature maps; pool and grid are not needed
     for plane in prange(N * C):
         n, c = plane // C, plane % C
         pixels[n, c] = 0
