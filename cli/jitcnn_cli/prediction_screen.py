@@ -15,9 +15,9 @@ from rich.progress import TextColumn
 
 from jitcnn.data.images import read_digits_for, read_for
 from jitcnn.data.reading import read_all
+from jitcnn.data.trained import seen_in_training
 from jitcnn.errors import ConfigError, DataError
 from jitcnn.net.model import CNN
-from jitcnn.net.trained_on import image_keys
 from jitcnn.support.arrays import Array
 from jitcnn.support.files import atomic_write
 from jitcnn.support.text import printable
@@ -81,8 +81,7 @@ def _predict(net: CNN, inputs: Sequence[ImageInput], done: int, total: int, digi
         pixels = np.concatenate(images)
         with working("predicting"):
             probabilities = net.predict_proba(pixels)
-        seen = [False] * len(pixels) if net.trained_on is None else net.trained_on.has_seen(image_keys(pixels)).tolist()
-        answers = zip(probabilities, seen, strict=True)
+        answers = zip(probabilities, seen_in_training(pixels, net).tolist(), strict=True)
     predictions: list[Prediction] = []
     for each, answer in zip(inputs, read, strict=True):
         if isinstance(answer, DataError):

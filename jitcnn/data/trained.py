@@ -1,8 +1,10 @@
 """Test images that a model was trained on, or that are also training images: recognised by their content."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..net.model import CNN
 from ..net.trained_on import image_keys
@@ -54,6 +56,13 @@ def leave_out_trained(data: Dataset, model: CNN) -> tuple[Dataset, str]:
     )
 
 
+def seen_in_training(images: NDArray[Any], model: CNN) -> NDArray[np.bool_]:
+    """Whether the model was trained on each of the images (N, C, H, W): (N,) of bool, all False if unknown."""
+    if model.trained_on is None:
+        return np.zeros(len(images), bool)
+    return model.trained_on.has_seen(image_keys(images))
+
+
 def trained_on_warning(images: IntArray, model: CNN) -> str:
     """A sentence if the model was trained on any of the images (N, C, H, W), uint8; else, or if unknown, empty.
 
@@ -70,9 +79,7 @@ def trained_on_warning(images: IntArray, model: CNN) -> str:
     >>> trained_on_warning(images[4:], model)
     ''
     """
-    if model.trained_on is None:
-        return ""
-    count = int(model.trained_on.has_seen(image_keys(images)).sum())
+    count = int(seen_in_training(images, model).sum())
     if not count:
         return ""
     return (
