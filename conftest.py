@@ -1,4 +1,4 @@
-"""Fixtures of the examples in the docstrings, which ``pytest --doctest-modules`` runs."""
+"""What holds for all tests, and for the examples in the docstrings, which ``pytest --doctest-modules`` runs."""
 
 import doctest
 import os
@@ -23,7 +23,7 @@ def docstring_folder(request):
 def pytest_collection_modifyitems(items):
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
         for item in items:
-            if getattr(item, "dtest", None) is not None:
+            if item.get_closest_marker("compiled") or getattr(item, "dtest", None) is not None:
                 item.add_marker(pytest.mark.skip("needs compiled kernels"))
 
 

@@ -1,6 +1,5 @@
 """Shared fixtures and hooks."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -9,13 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from jitcnn.data import find_mnist
-
-
-def pytest_collection_modifyitems(items):
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        for item in items:
-            if item.get_closest_marker("compiled"):
-                item.add_marker(pytest.mark.skip("needs compiled kernels"))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -22,12 +22,12 @@ from click.testing import CliRunner
 from jitcnn_cli.main import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-PAGES = [page for page in dict.fromkeys(PAGES) if "lessons" not in page.parts and "_build" not in page.parts]
+GENERATED = {"lessons", "_build"}
+PAGES = sorted(page for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if not GENERATED & {*page.parts})
 
 _FENCE = re.compile(r"^(`{3,})\{?([\w-]*)\}?[ ]*([^\n]*)\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
 _CAPTION = re.compile(r"^:caption: (\S+)$", re.MULTILINE)
-EXECUTED = ("python", "pycon", "toml", "sh")
+NOT_OURS = {"git", "docker", "uvx", "pipx", "conda", "python3", "export"}  # commands that are not executed
 SILENT = ("text", "", "c", "yaml", "bibtex")
 DIRECTIVES = (
     "toctree",
@@ -128,6 +128,3 @@ def _run_command(line: str, place: str) -> None:
             assert (ROOT / words[1]).exists(), f"{place}: there is no file {words[1]!r}"
     else:
         assert words[0] in NOT_OURS, f"{place}: nobody knows how to run {words[0]!r}"
-
-
-NOT_OURS = {"git", "docker", "uvx", "pipx", "conda", "python3", "export"}
