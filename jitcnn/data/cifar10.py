@@ -151,7 +151,8 @@ def _unpack(archive: Path, folder: Path) -> None:
             file.write("".join(sums).encode())
     except (OSError, KeyError, tarfile.TarError) as error:
         raise DataError(
-            f"{archive} could not be extracted into {folder}: {error}; free disk space, set XDG_CACHE_HOME (on Linux), or pass --data-dir."
+            f"{archive} could not be extracted into {folder}: {error}; free disk space, set XDG_CACHE_HOME (on Linux), or "
+            "pass --data-dir."
         ) from error
 
 

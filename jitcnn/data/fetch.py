@@ -119,6 +119,7 @@ def fetch_file(
             reasons.append(f"{url}: {error}")
         except OSError as error:
             raise DataError(
-                f"{path} cannot be written: {error.strerror or error}; free disk space, set XDG_CACHE_HOME (on Linux), or pass --data-dir."
+                f"{path} cannot be written: {error.strerror or error}; free disk space, set XDG_CACHE_HOME (on Linux), or "
+                "pass --data-dir."
             ) from error
     raise DataError(f"{path.name} could not be downloaded: {'; '.join(reasons)}.")
