@@ -27,6 +27,8 @@ class Dataset:
     evaluated_on : "test", or "validation" if x_test and y_test are held out from the training images
     split : how the test images were drawn, such as {"seed": 0, "test_share": 0.2}; empty if the source separates them
     value_ranges : by kind, "integer" or "float", the values that became 0 and 255 in images with more than 8 bits
+    x_validation, y_validation : ndarray of shape (N, C, H, W) and (N,), the validation images of a source that has its own,
+        or None; ``validation`` uses them
 
     Raises
     ------
@@ -55,21 +57,30 @@ class Dataset:
     evaluated_on: str = "test"
     split: Mapping[str, Any] = field(default_factory=dict)
     value_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    x_validation: IntArray | None = None
+    y_validation: IntArray | None = None
 
     def __post_init__(self) -> None:
-        for half, x, y in (("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
+        for half, x, y in self._halves():
             if len(x) != len(y):
                 raise DataError(
                     f"{self.name}: expected one label per {half} image, got {len(x)} images and {len(y)} labels; "
                     "use images and labels from the same source."
                 )
-        smallest = min(int(y.min(initial=0)) for y in (self.y_train, self.y_test))
-        largest = max(int(y.max(initial=0)) for y in (self.y_train, self.y_test))
+        smallest = min(int(y.min(initial=0)) for _, _, y in self._halves())
+        largest = max(int(y.max(initial=0)) for _, _, y in self._halves())
         if not self.class_names:
             object.__setattr__(self, "class_names", tuple(map(str, range(largest + 1))))
         if smallest < 0 or largest >= len(self.class_names):
             wrong = smallest if smallest < 0 else largest
             raise DataError(f"{self.name}: expected labels 0 to {len(self.class_names) - 1}, got {wrong}.")
+
+    def _halves(self) -> list[tuple[str, IntArray, IntArray]]:
+        """Name, images and labels of each part."""
+        parts = [("training", self.x_train, self.y_train), ("test", self.x_test, self.y_test)]
+        if self.x_validation is not None and self.y_validation is not None:
+            parts.append(("validation", self.x_validation, self.y_validation))
+        return parts
 
     @property
     def num_classes(self) -> int:
@@ -148,7 +159,7 @@ class Dataset:
         return {"data set": self.name, **sizes, "checksum of the images": f"{checksum:08x}"}
 
     def limited(self, count: int) -> "Dataset":
-        """The first ``count`` training and ``count`` test images, as a new Dataset; ConfigError if ``count`` < 1."""
+        """The first ``count`` images of each part, as a new Dataset; ConfigError if ``count`` < 1."""
         if count < 1:
             raise ConfigError(f"limit must be at least 1 image, got {count}.")
         return replace(
@@ -157,30 +168,83 @@ class Dataset:
             y_train=self.y_train[:count],
             x_test=self.x_test[:count],
             y_test=self.y_test[:count],
+            x_validation=None if self.x_validation is None else self.x_validation[:count],
+            y_validation=None if self.y_validation is None else self.y_validation[:count],
         )
 
-    def validation(self, count: int, seed: int = 0) -> "Dataset":
-        """Replace the test images by ``count`` training images, held out for validation, chosen by ``seed``.
+    def validation(self, amount: int | float | None = None, seed: int = 0) -> "Dataset":
+        """Replace the test images by validation images, to choose hyperparameters without the test images.
 
-        Use it to choose hyperparameters without the test images. ConfigError unless training images remain.
+        Parameters
+        ----------
+        amount : None for the validation images of the source itself; an int for that many training images, held out at
+            random; a float below 1 for this share of the training images of each class, at least one of it
+        seed : int, chooses the images
+
+        Raises
+        ------
+        ConfigError
+            If the source has no validation images, or no training images would remain.
         """
-        images = len(self.x_train)
-        if not 1 <= count < images:
+        if amount is None:
+            return self._own_validation()
+        rng, images = np.random.default_rng(seed), len(self.x_train)
+        if 0 < amount < 1:
+            held, kept = self._stratified(float(amount), rng)
+            split = {"validation_share": float(amount), "validation_seed": seed}
+        elif amount == int(amount) and 1 <= amount < images:
+            order = rng.permutation(images)
+            held, kept = np.sort(order[: int(amount)]), np.sort(order[int(amount) :])
+            split = {"validation": int(amount), "validation_seed": seed}
+        else:
             raise ConfigError(
-                f"validation must be at least 1 and less than the {images:,} training images, got {count}."
+                f"validation must be at least 1 and less than the {images:,} training images, got {amount}; a value between "
+                "0 and 1 is a share of each class."
             )
-        order = np.random.default_rng(seed).permutation(images)
-        held, learnt = np.sort(order[:count]), np.sort(order[count:])
         return replace(
             self,
             source=f"{self.source}; evaluated on images held out from training, not on the test images",
-            x_train=self.x_train[learnt],
-            y_train=self.y_train[learnt],
+            x_train=self.x_train[kept],
+            y_train=self.y_train[kept],
             x_test=self.x_train[held],
             y_test=self.y_train[held],
             evaluated_on="validation",
-            split={**self.split, "validation": count, "validation_seed": seed},
+            split={**self.split, **split},
+            x_validation=None,
+            y_validation=None,
         )
+
+    def _own_validation(self) -> "Dataset":
+        if self.x_validation is None or self.y_validation is None:
+            raise ConfigError(
+                f"{self.name} has no validation images of its own: hold some of the {len(self.x_train):,} training images "
+                "out, such as 0.1 of each class."
+            )
+        return replace(
+            self,
+            source=f"{self.source}; evaluated on its validation images, not on the test images",
+            x_test=self.x_validation,
+            y_test=self.y_validation,
+            evaluated_on="validation",
+            x_validation=None,
+            y_validation=None,
+        )
+
+    def _stratified(self, share: float, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+        """Indices of the held-out and of the remaining training images, sorted: the same share of every class."""
+        held = []
+        for label in range(self.num_classes):
+            members = rng.permutation(np.flatnonzero(self.y_train == label))
+            if len(members) == 1:
+                raise ConfigError(
+                    f"validation by share expects at least two training images of each class, got one of "
+                    f"{self.class_names[label]}: add images, or give a number of images."
+                )
+            held.append(
+                members[: min(max(1, round(len(members) * share)), len(members) - 1)] if len(members) else members
+            )
+        chosen = np.sort(np.concatenate(held))
+        return chosen, np.setdiff1d(np.arange(len(self.x_train)), chosen)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -1,5 +1,7 @@
 """Dataset: properties, splits, and checks against a model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,46 @@ def test_validation_images_are_held_out_from_training():
 def test_validation_without_remaining_training_images_raises(count):
     with pytest.raises(ConfigError, match=f"at least 1 and less than the 3 training images, got {count}"):
         dataset().validation(count)
+
+
+def test_validation_share_is_the_same_of_every_class():
+    data = dataset(y_train=[0] * 20 + [1] * 10 + [2] * 2)
+    data.x_train[:, 0, 0, 0] = np.arange(32)
+    split = data.validation(0.1)
+    assert np.bincount(split.y_test).tolist() == [2, 1, 1]
+    assert np.bincount(split.y_train).tolist() == [18, 9, 1]
+    numbers = np.concatenate([split.x_train, split.x_test])[:, 0, 0, 0]
+    assert sorted(numbers.tolist()) == list(range(32))
+    assert split.split == {"validation_share": 0.1, "validation_seed": 0}
+
+
+def test_validation_share_with_one_image_of_a_class_raises():
+    with pytest.raises(ConfigError, match="expects at least two training images of each class, got one of 1"):
+        dataset(y_train=[0, 0, 1]).validation(0.5)
+
+
+def test_validation_without_an_amount_takes_the_images_of_the_source():
+    data = dataset(y_train=[0, 1, 2])
+    own = replace(data, x_validation=data.x_train[:2] + 7, y_validation=np.array([2, 0]))
+    split = own.validation()
+    assert split.y_test.tolist() == [2, 0]
+    assert split.evaluated_on == "validation"
+    assert len(split.x_train) == 3
+    assert split.x_validation is None
+
+
+def test_validation_without_an_amount_and_own_images_raises():
+    with pytest.raises(ConfigError, match="has no validation images of its own: hold some of the 3 training images"):
+        dataset().validation()
+
+
+def test_validation_images_need_one_label_each():
+    data = dataset()
+    with pytest.raises(DataError, match="one label per validation image, got 3 images and 1 labels"):
+        replace(data, x_validation=data.x_train, y_validation=np.array([0]))
+
+
+def test_limited_keeps_validation_images():
+    data = dataset(y_train=[0, 1, 2])
+    own = replace(data, x_validation=data.x_train, y_validation=data.y_train)
+    assert own.limited(2).validation().y_test.tolist() == [0, 1]
