@@ -54,7 +54,9 @@ def cross_entropy_gradient(predictions: Array, y: IntArray) -> Array:
     return d_predictions
 
 
-def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0.0) -> tuple[float, Array]:
+def softmax_cross_entropy(
+    logits: Array, y: IntArray, label_smoothing: float = 0.0, weights: Array | None = None
+) -> tuple[float, Array]:
     """Cross-entropy of softmax(logits) and its gradient with respect to the logits, without dividing by a probability.
 
     With p = softmax(logits), the gradient is (p - target) / N, which is stable for small p. The target is
@@ -65,11 +67,13 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
     logits : ndarray of shape (N, classes), float32 or float64
     y : ndarray of shape (N,), integer labels
     label_smoothing : float in [0, 1), share of the target probability spread evenly over all classes
+    weights : ndarray of shape (N,), at least 0, weight of each row in the mean; by default all count the same
 
     Returns
     -------
     loss : float
-        Mean over the batch, in nats; ln(classes) for a uniform prediction.
+        Mean over the batch, Σ weights · loss / Σ weights, in nats; ln(classes) for a uniform prediction. 0 if all weights
+        are 0.
     d_logits : ndarray of shape (N, classes)
 
     Raises
@@ -77,7 +81,7 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
     ShapeError, DTypeError, DataError
         As for ``cross_entropy_loss``.
     ConfigError
-        If ``label_smoothing`` is out of range.
+        If ``label_smoothing`` or a weight is out of range.
 
     References
     ----------
@@ -90,12 +94,43 @@ def softmax_cross_entropy(logits: Array, y: IntArray, label_smoothing: float = 0
     >>> loss, d_logits = softmax_cross_entropy(np.zeros((1, 4)), np.array([0]))
     >>> round(loss, 4), d_logits.round(4).tolist()  # ln 4
     (1.3863, [[-0.75, 0.25, 0.25, 0.25]])
+    >>> loss, d_logits = softmax_cross_entropy(np.zeros((2, 2)), np.array([0, 1]), weights=np.array([3.0, 1.0]))
+    >>> d_logits.tolist()  # the first row counts three times as much
+    [[-0.375, 0.375], [0.125, -0.125]]
     """
     check_label_smoothing(label_smoothing)
     logits, _ = _checked("softmax_cross_entropy", logits, y)
     d_logits = np.empty_like(logits)
     loss = kernels.softmax_cross_entropy(logits, y, float(label_smoothing), d_logits)
+    if weights is not None:
+        return _weighted(logits, y, label_smoothing, _checked_weights(weights, len(y)), d_logits)
     return float(loss), d_logits
+
+
+def _weighted(
+    logits: Array, y: IntArray, label_smoothing: float, weights: Array, d_logits: Array
+) -> tuple[float, Array]:
+    """Weighted mean of the losses of the rows, and its gradient from that of the plain mean."""
+    total = float(weights.sum())
+    if total == 0:
+        return 0.0, np.zeros_like(d_logits)
+    z = logits.astype(np.float64)
+    z -= z.max(axis=1, keepdims=True)
+    chosen = (1 - label_smoothing) * z[np.arange(len(y)), y] + label_smoothing * z.mean(axis=1)
+    losses = np.log(np.exp(z).sum(axis=1)) - chosen
+    d_logits *= (weights * (len(y) / total)).astype(d_logits.dtype)[:, None]
+    return float(weights @ losses / total), d_logits
+
+
+def _checked_weights(weights: Array, count: int) -> Array:
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (count,):
+        raise ShapeError(f"softmax_cross_entropy expects one weight per row, shape ({count},), got {weights.shape}.")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ConfigError(
+            "softmax_cross_entropy expects finite weights of at least 0, got a negative or infinite one or NaN."
+        )
+    return weights
 
 
 def check_label_smoothing(label_smoothing: float) -> None:

@@ -95,3 +95,49 @@ def test_label_smoothing_out_of_range_raises(label_smoothing):
 def test_invalid_labels_raise(function, labels, error, message):
     with pytest.raises(error, match=message):
         function(np.full((3, 5), 0.2), labels)
+
+
+def test_weighted_loss_worked_by_hand():
+    """Losses ln 4/3 and ln 4 of p = 3/4 and 1/4; weights 3 and 1."""
+    logits = np.array([[log(3), 0.0], [log(3), 0.0]])
+    loss, d_logits = softmax_cross_entropy(logits, np.array([0, 1]), weights=np.array([3.0, 1.0]))
+    assert loss == pytest.approx((3 * log(4 / 3) + log(4)) / 4)
+    np.testing.assert_allclose(d_logits, [[-3 / 16, 3 / 16], [3 / 16, -3 / 16]])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_integer_weights_are_repetitions(rng, smoothing):
+    logits, weights = rng.standard_normal((3, 5)), np.array([2.0, 0.0, 3.0])
+    repeated = np.repeat(np.arange(3), weights.astype(int))
+    loss, d_logits = softmax_cross_entropy(logits, Y, smoothing, weights)
+    expected, d_repeated = softmax_cross_entropy(logits[repeated], Y[repeated], smoothing)
+    assert loss == pytest.approx(expected)
+    np.testing.assert_allclose(d_logits, [d_repeated[:2].sum(axis=0), np.zeros(5), d_repeated[2:].sum(axis=0)])
+
+
+def test_equal_weights_change_nothing(rng, dtype):
+    logits = rng.standard_normal((3, 5)).astype(dtype)
+    loss, d_logits = softmax_cross_entropy(logits, Y, 0.1, np.full(3, 0.7))
+    expected, d_expected = softmax_cross_entropy(logits, Y, 0.1)
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert d_logits.dtype == dtype
+    np.testing.assert_allclose(d_logits, d_expected, rtol=1e-6)
+
+
+def test_weights_of_zero_give_no_loss_and_no_gradient(rng):
+    loss, d_logits = softmax_cross_entropy(rng.standard_normal((3, 5)), Y, weights=np.zeros(3))
+    assert loss == 0
+    assert not d_logits.any()
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        (np.ones(2), ShapeError, r"one weight per row, shape \(3,\), got \(2,\)"),
+        (np.array([1, -1, 1]), ConfigError, "finite weights of at least 0"),
+        (np.array([1, np.nan, 1]), ConfigError, "finite weights of at least 0"),
+    ],
+)
+def test_invalid_weights_raise(weights, error, message):
+    with pytest.raises(error, match=message):
+        softmax_cross_entropy(np.zeros((3, 4)), Y, weights=weights)

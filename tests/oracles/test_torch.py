@@ -164,6 +164,21 @@ def test_softmax_cross_entropy(N, classes, smoothing, dtype, seed):
     assert_close(result, d_logits)
 
 
+@few(max_examples=30)
+@given(N=small(9), classes=small(9), dtype=dtypes, seed=seeds)
+def test_softmax_cross_entropy_with_class_weights(N, classes, dtype, seed):
+    rng = np.random.default_rng(seed)
+    (logits,) = drawn(seed, dtype, (N, classes))
+    y, of_class = rng.integers(0, classes, N), rng.uniform(0.1, 5, classes).astype(dtype)
+    expected, _, (d_logits,) = theirs(
+        lambda logits: torch.nn.functional.cross_entropy(logits, torch.from_numpy(y), torch.from_numpy(of_class)),
+        lambda shape: np.ones(shape, dtype), logits,
+    )  # fmt: skip
+    loss, result = softmax_cross_entropy(logits, y, weights=of_class[y])
+    assert_close(np.array(loss, dtype), expected)
+    assert_close(result, d_logits)
+
+
 @pytest.mark.compiled
 @pytest.mark.parametrize("impl", [impl for impl in IMPLEMENTATIONS if impl != "naive"])
 def test_ten_training_steps_of_a_whole_net_from_equal_weights(impl):
