@@ -4,11 +4,20 @@ from math import isfinite
 
 from ..losses import softmax_cross_entropy
 from ..net.model import CNN
-from ..optim import Optimizer
+from ..optim import Optimizer, clip_gradients
 from ..support.arrays import Array, IntArray
 
 
-def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float = 0.0) -> float:
+def train_step(
+    model: CNN,
+    x: Array,
+    y: IntArray,
+    optimizer: Optimizer,
+    label_smoothing: float = 0.0,
+    *,
+    weights: Array | None = None,
+    clip_norm: float | None = None,
+) -> float:
     """Train on one batch: forward pass, loss, backward pass, update.
 
     Parameters
@@ -18,6 +27,8 @@ def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_sm
     y : ndarray of shape (N,), integer labels
     optimizer : Optimizer
     label_smoothing : float, as for ``softmax_cross_entropy``
+    weights : ndarray of shape (N,), weight of each image in the loss, as for ``softmax_cross_entropy``
+    clip_norm : float, > 0; scale the gradients down to this norm, see ``clip_gradients``
 
     Returns
     -------
@@ -36,16 +47,24 @@ def train_step(model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_sm
     >>> losses[-1] < losses[0]
     True
     """
-    return step_with_logits(model, x, y, optimizer, label_smoothing)[0]
+    return step_with_logits(model, x, y, optimizer, label_smoothing, weights, clip_norm)[0]
 
 
 def step_with_logits(
-    model: CNN, x: Array, y: IntArray, optimizer: Optimizer, label_smoothing: float
+    model: CNN,
+    x: Array,
+    y: IntArray,
+    optimizer: Optimizer,
+    label_smoothing: float,
+    weights: Array | None = None,
+    clip_norm: float | None = None,
 ) -> tuple[float, Array]:
     """As ``train_step``, and return the logits (N, classes) too."""
     logits = model.logits(x)
-    loss, d_logits = softmax_cross_entropy(logits, y, label_smoothing)
+    loss, d_logits = softmax_cross_entropy(logits, y, label_smoothing, weights)
     if isfinite(loss):
         model.backward_logits(d_logits)
+        if clip_norm is not None:
+            clip_gradients(model.gradients(), clip_norm)
         optimizer.step(model.parameters(), model.gradients())
     return loss, logits
