@@ -21,6 +21,7 @@ def minibatches(
     augmentation: Augmentation | None = None,
     mean: Sequence[float] = (0.0,),
     std: Sequence[float] = (1.0,),
+    drop_last: bool = False,
 ) -> Iterator[tuple[Array, IntArray]]:
     """Iterate once over all images, or those in ``order``, in mini-batches; the last batch may be smaller.
 
@@ -33,9 +34,11 @@ def minibatches(
     labels : ndarray of shape (N,), int64
     batch_size : int
     rng : numpy random Generator for shuffling and augmentation, or None to keep the order
-    order : ndarray of shape (≤ N,), integers; indices of the images to use, in this order, instead of shuffling all
+    order : ndarray of any length, integers; indices of the images to use, in this order, instead of shuffling all; an
+        index may be missing or repeated, as when sampled with replacement
     augmentation : Augmentation drawn from the same ``rng``; None for no augmentation
     mean, std : one value per channel, or one for all; by default pixels / 255 are unchanged
+    drop_last : bool; leave the last batch out if it is smaller than ``batch_size``, unless it is the only one
 
     Yields
     ------
@@ -57,8 +60,9 @@ def minibatches(
     trains = rng is not None or order is not None
     if order is None:
         order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
-    starts = batch_starts(len(order), batch_size) if trains else range(0, len(order), batch_size)
-    for start, end in pairwise([*starts, len(order)]):
+    count = images_in_batches(len(order), batch_size, drop_last=drop_last)
+    starts = batch_starts(count, batch_size) if trains else range(0, count, batch_size)
+    for start, end in pairwise([*starts, count]):
         chosen = order[start:end]
         if is_float:
             yield images[chosen], labels[chosen]  # type: ignore[misc]
@@ -68,6 +72,12 @@ def minibatches(
             yield normalise(augmentation.apply(images[chosen], rng), mean, std), labels[chosen]
 
 
-def batch_starts(count: int, batch_size: int) -> range:
+def batch_starts(count: int, batch_size: int, *, drop_last: bool = False) -> range:
     """Where the training batches of ``count`` images begin; a last batch of one image is none of its own."""
+    count = images_in_batches(count, batch_size, drop_last=drop_last)
     return range(0, count - (batch_size < count and count % batch_size == 1), batch_size)
+
+
+def images_in_batches(count: int, batch_size: int, *, drop_last: bool = False) -> int:
+    """How many of ``count`` images the batches of an epoch hold: all, or with ``drop_last`` those of the full batches."""
+    return count - count % batch_size if drop_last and count > batch_size else count

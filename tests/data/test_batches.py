@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jitcnn.data.augment import Augmentation
-from jitcnn.data.batches import minibatches
+from jitcnn.data.batches import batch_starts, images_in_batches, minibatches
 from jitcnn.errors import ConfigError
 
 IMAGES = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
@@ -43,3 +43,33 @@ def test_augmentation_is_applied_after_shuffling(rng):
 def test_augmentation_without_rng_raises():
     with pytest.raises(ConfigError, match="augmentation needs an rng"):
         next(minibatches(IMAGES, LABELS, 4, augmentation=Augmentation(flip=True)))
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "sizes"),
+    [(10, 4, [4, 4]), (8, 4, [4, 4]), (9, 4, [4, 4]), (3, 4, [3]), (1, 4, [1]), (4, 4, [4]), (5, 1, [1] * 5), (0, 4, [])],
+)
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_last_batch_is_dropped_when_it_is_smaller_and_not_the_only_one(count, batch_size, sizes, shuffled):
+    rng = np.random.default_rng(1) if shuffled else None
+    batches = list(minibatches(IMAGES[:count], LABELS[:count], batch_size, rng, drop_last=True))
+    assert [len(y) for _, y in batches] == sizes
+    assert len(batch_starts(count, batch_size, drop_last=True)) == len(sizes)
+    assert images_in_batches(count, batch_size, drop_last=True) == sum(sizes)
+
+
+def test_all_images_are_in_batches_by_default():
+    assert images_in_batches(10, 4) == 10
+
+
+def test_order_may_repeat_images_and_be_longer_than_all():
+    order = np.array([3, 3, 1, 0, 3, 9, 9, 2, 2, 2, 5, 5])
+    batches = list(minibatches(IMAGES, LABELS, 5, order=order))
+    assert [len(y) for _, y in batches] == [5, 5, 2]
+    assert np.concatenate([y for _, y in batches]).tolist() == order.tolist()
+    np.testing.assert_allclose(np.concatenate([x for x, _ in batches])[:, 0, 0, 0], order / 255, rtol=1e-6)
+
+
+def test_order_is_cut_to_full_batches_when_the_last_is_dropped():
+    batches = list(minibatches(IMAGES, LABELS, 5, order=np.arange(12) % 10, drop_last=True))
+    assert np.concatenate([y for _, y in batches]).tolist() == list(range(10))
