@@ -10,7 +10,8 @@ HEAD = "epoch  train loss  accuracy  test loss  accuracy  seconds"
 class Epoch:
     """Metrics of one epoch; ``seconds`` is the training time, without evaluation.
 
-    ``remarks`` are warnings, such as dead filters; empty if there are none.
+    ``remarks`` are warnings, such as dead filters; empty if there are none. ``test_macro_f1`` is the unweighted mean of the F1
+    scores of the classes; None in the records of earlier versions.
 
     Examples
     --------
@@ -27,6 +28,7 @@ class Epoch:
     seconds: float
     images_per_second: float
     remarks: tuple[str, ...] = ()
+    test_macro_f1: float | None = None
 
     def line(self) -> str:
         """The metrics as a row of the table whose columns ``HEAD`` names."""
@@ -38,7 +40,10 @@ class Epoch:
 
 @dataclass
 class History:
-    """Metrics of all epochs; ``interrupted`` is True if Ctrl-C stopped the training.
+    """Metrics of all epochs.
+
+    ``interrupted`` is True if Ctrl-C stopped the training. ``kept`` is the number of the epoch whose weights remain, if the
+    best ones were kept, and 0 for those of the last step. ``stopped_early`` is True if early stopping ended the training.
 
     Examples
     --------
@@ -51,6 +56,8 @@ class History:
 
     epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
+    kept: int = 0
+    stopped_early: bool = False
 
     @property
     def seconds(self) -> float:

@@ -186,3 +186,11 @@ def mistakes(probabilities: Array, labels: IntArray) -> list[Mistake]:
 def _check_answers(labels: IntArray, count: int) -> None:
     if len(labels) != count:
         raise DataError(f"Expected one label per prediction, got {len(labels)} labels and {count} predictions.")
+
+
+def macro_f1(labels: IntArray, predicted: IntArray, num_classes: int) -> float:
+    """Unweighted mean of the F1 scores of the classes that occur in ``labels`` or ``predicted``, 0 … 1."""
+    matrix = confusion_matrix(labels, predicted, num_classes)
+    both = matrix.sum(axis=0) + matrix.sum(axis=1)
+    present = both > 0
+    return float((2 * np.diag(matrix)[present] / both[present]).mean()) if present.any() else 0.0

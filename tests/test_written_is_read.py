@@ -19,7 +19,8 @@ from jitcnn.inspection import Snapshots, read_histories
 from jitcnn.net import checkpoint
 from jitcnn.net.checkpoint import read_checkpoint, write_checkpoint
 from jitcnn.training.history_arrays import epochs_of, history_arrays
-from jitcnn.training.resume import Training, read_training
+from jitcnn.training.record import read_training
+from jitcnn.training.resume import Training
 
 IN_A_FOLDER = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ANY_TEXT = st.text(st.characters(), max_size=40)  # surrogates and control characters too

@@ -13,7 +13,7 @@ from jitcnn.history import History
 from jitcnn.net.checkpoint import open_checkpoint
 from jitcnn.net.model import CNN
 from jitcnn.training.checkpointing import Checkpoints, Every
-from jitcnn.training.resume import FinishedError, read_training, training_in
+from jitcnn.training.record import FinishedError, read_training, training_in
 from jitcnn_cli.options import DATASETS
 from jitcnn_cli.run_folder import OLD_BASELINE, RunFolder
 

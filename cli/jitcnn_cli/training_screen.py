@@ -13,7 +13,7 @@ from jitcnn.net.model import CNN
 from jitcnn.shift import shift_test
 from jitcnn.support.interrupts import HeldInterrupts
 from jitcnn.training import Checkpoints, fit_by, model_by, prepare
-from jitcnn.training.resume import Progress, read_training
+from jitcnn.training.record import Progress, read_training
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
 from jitcnn_cli.kept_filters import KeptFilters

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import DataError
 from ..history import Epoch
 from ..net.model import CNN
-from ..training.resume import read_training
+from ..training.record import read_training
 
 
 def read_histories(path: str | os.PathLike[str]) -> dict[str, list[Epoch]]:

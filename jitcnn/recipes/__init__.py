@@ -11,6 +11,13 @@ A complete recipe; only ``epochs``, ``batch_size`` and ``[optimizer]`` are requi
     label_smoothing = 0.1
     average = 0.999                    # decay of the weight EMA; 0 for none
     normalise = true                   # by per-channel mean and std of the training images
+    class_weights = "balanced"         # or a table [class_weights]: class name = weight
+    sampling = "shuffled"              # or balanced, weighted
+    clip_norm = 1.0                    # largest norm of the gradients of a step; 0 for no limit
+    early_stop = 5                     # epochs without a better metric; needs validation images, as does keep
+    keep = "best"                      # or last
+    metric = "loss"                    # or accuracy, macro_f1
+    drop_last = false
 
     [optimizer]
     kind = "sgd"                       # or adam, adamw, lion: betas, epsilon instead of momentum, nesterov, decoupled
@@ -45,6 +52,7 @@ from ..losses import check_label_smoothing
 from ..optim import OPTIMIZERS, Optimizer, WeightAverage
 from ..schedules import Schedule, after_warm_up, constant, cosine, one_cycle, share_of_run, stepwise, warmed_up
 from ..support.renamed import warn_renamed
+from .choices import CHOICES, Choices
 from .keys import IN_EPOCHS, Table, check_keys, check_type, format_settings, is_number, whole_optimizer, whole_schedule
 
 PURPOSES = ("standard", "fast")  # names that select a recipe for the data set, see ``data.choose_recipe``
@@ -52,8 +60,10 @@ OLD_KEYS = {"rival": "baseline"}  # accepted until version 1.0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Choices):
     """Hyperparameters of a training run. Missing optimizer and schedule settings are filled in with defaults.
+
+    The optional settings of ``Choices``, such as class weights and early stopping, are keyword arguments too.
 
     Parameters
     ----------
@@ -100,7 +110,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            check_type(each.name, getattr(self, each.name))
+            if each.name not in CHOICES:
+                check_type(each.name, getattr(self, each.name))
+        self.check_choices()
         names = (self.dataset,) if isinstance(self.dataset, str) else tuple(self.dataset)
         object.__setattr__(self, "dataset", names)
         object.__setattr__(self, "optimizer", whole_optimizer(self.optimizer))
@@ -164,13 +176,14 @@ class Recipe:
         )
 
     def as_dict(self) -> Table:
-        """As plain values, for serialisation."""
-        return {**asdict(self), "dataset": list(self.dataset)}
+        """As plain values, for serialisation; optional settings only if they are not at their default."""
+        plain = {name: value for name, value in asdict(self).items() if name not in CHOICES}
+        return {**plain, "dataset": list(self.dataset), **self.chosen()}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
         """Build from plain values, from ``as_dict`` or a TOML file; errors as in the constructor."""
-        known = [each.name for each in fields(cls)]
+        known = [*(each.name for each in fields(cls) if each.name not in CHOICES), *CHOICES]
         for old in OLD_KEYS.keys() & settings.keys():
             warn_renamed(f"the recipe key {old}", OLD_KEYS[old])
             settings = {OLD_KEYS.get(key, key): value for key, value in settings.items()}
@@ -183,7 +196,8 @@ class Recipe:
     def lines(self) -> list[str]:
         """All settings, in a few lines for the terminal."""
         run = {"epochs": self.epochs, "batch_size": self.batch_size, "label_smoothing": self.label_smoothing,
-               "average": self.average or "none", "normalise": self.normalise, "baseline": self.baseline}  # fmt: skip
+               "average": self.average or "none", "normalise": self.normalise, "baseline": self.baseline,
+               **self.chosen()}  # fmt: skip
         title = f"recipe {self.name}" + (f": {self.description}" if self.description else "")
         return [
             f"{title} (data set {', '.join(self.dataset) or 'any'}, model {self.model})",

@@ -6,12 +6,14 @@ from .fitting import fit, fit_by, model_by, prepare
 from .settings import TrainingSettings
 from .step import train_step
 from .trainer import Trainer
+from .weighting import balanced_weights
 
 __all__ = [
     "Callback",
     "Checkpoints",
     "Trainer",
     "TrainingSettings",
+    "balanced_weights",
     "fit",
     "fit_by",
     "model_by",

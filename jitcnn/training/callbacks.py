@@ -43,7 +43,7 @@ class Callback:
         return ()
 
     def on_epoch_end(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Called after the evaluation that ends an epoch; ``trainer.history`` already contains it."""
+        """Called after the evaluation that ends an epoch; ``trainer.history`` already contains it, ``trainer.stop()`` ends."""
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once, also if the training was stopped, interrupted or failed."""
@@ -78,7 +78,7 @@ class BatchFunction(Callback):
 
 
 class EpochFunction(Callback):
-    """Calls a function with the Epoch just ended, while the model holds the weights that were evaluated."""
+    """Calls a function with the Epoch just ended, while the model holds the weights that were evaluated; True stops."""
 
     def __init__(self, function: Callable[[Epoch], object]) -> None:
         self._function = function
@@ -86,4 +86,6 @@ class EpochFunction(Callback):
     def on_epoch_end(self, trainer: Trainer, epoch: Epoch) -> None:
         """Call it."""
         with trainer.averaged_weights():
-            self._function(epoch)
+            asks_to_stop = self._function(epoch) is True
+        if asks_to_stop:
+            trainer.stop()

@@ -12,7 +12,7 @@ from ..history import Epoch
 from ..support.files import remove_leftovers
 from ..support.interrupts import HeldInterrupts
 from .callbacks import Callback
-from .resume import FilePath, Progress
+from .record import FilePath, Progress
 
 if TYPE_CHECKING:
     from .trainer import Trainer

@@ -14,11 +14,12 @@ from ..models import find_net
 from ..net.model import CNN
 from ..optim import SGD, Optimizer, WeightAverage
 from ..recipes import Recipe
+from ..recipes.choices import ClassWeights
 from ..schedules import Schedule
 from .callbacks import BatchFunction, Callback, EpochFunction
 from .checkpointing import Checkpoints
 from .progress import PrintProgress
-from .resume import FilePath
+from .record import FilePath
 from .settings import TrainingSettings, augmentation_of
 from .step import train_step
 from .trainer import Trainer
@@ -89,6 +90,14 @@ def fit(
     average: WeightAverage | None = None,
     until: float | None = None,
     augmentation: Augmentation | None = None,
+    class_weights: ClassWeights | Sequence[float] | None = None,
+    sampling: str = "shuffled",
+    clip_norm: float | None = None,
+    early_stop: int | None = None,
+    keep: str = "last",
+    metric: str = "loss",
+    drop_last: bool = False,
+    continue_by: str = "extend",
     checkpoint: FilePath | Checkpoints | None = None,
     resume: FilePath | None = None,
     on_batch: OnBatch | None = None,
@@ -110,11 +119,23 @@ def fit(
     average : WeightAverage of the weights after each step; those are evaluated, and remain in the model at the end
     until : test accuracy, 0 … 1, that ends the training after the epoch that reaches it
     augmentation : Augmentation of the training images
+    class_weights : weight of each class in the loss: "balanced" for images / (classes · images of the class), a sequence in
+        the order of the classes, or a dict by class name with 1 for the others
+    sampling : "shuffled", each image once per epoch; "balanced", as many images, drawn with replacement, each class equally
+        often; or "weighted", drawn in proportion to ``class_weights``, which then do not weight the loss
+    clip_norm : float; scale the gradients of a step down to this norm, see ``optim.clip_gradients``
+    early_stop : int; end the training when ``metric`` was not better for this many epochs. This and ``keep="best"`` need
+        ``data.validation(…)``: test images choose nothing
+    keep : "last" or "best", the weights that remain: those of the last epoch, or of the epoch with the best ``metric``
+    metric : "loss", "accuracy" or "macro_f1", on the validation images
+    drop_last : bool; leave out the last batch of an epoch if it is smaller than the others
+    continue_by : "extend" or "restart", what the schedule does when ``resume`` is the checkpoint of a finished training and
+        ``epochs`` are more than it had: run as if it had been planned for all of them, or start again for the rest
     checkpoint : file written after every epoch, at the end, and on Ctrl-C or SIGTERM; ``Checkpoints`` sets another interval
     resume : checkpoint of a training begun with the same arguments; the final weights are, bit for bit, those without the
-        interruption
+        interruption. A finished training goes on if ``epochs`` are more than it had
     on_batch : called with (batch number from 1, batches per epoch, images of this epoch so far)
-    on_epoch : called with the Epoch just ended, while the model holds the weights that were evaluated
+    on_epoch : called with the Epoch just ended, while the model holds the weights that were evaluated; True ends the training
     callbacks : sequence of Callback
     verbose : bool; print the metrics of every epoch, and on a terminal or in a notebook the number of the batch
 
@@ -126,7 +147,7 @@ def fit(
     Raises
     ------
     ConfigError
-        If epochs or batch_size is below 1, or label_smoothing out of range.
+        If a setting is out of range, or early_stop or keep="best" is asked for without validation images.
     ShapeError, DataError
         If the images or the number of classes do not fit the model.
     TrainingError
@@ -147,6 +168,8 @@ def fit(
     settings = TrainingSettings(
         optimizer=optimizer or SGD(), epochs=epochs, batch_size=batch_size, seed=seed, schedule=schedule,
         label_smoothing=label_smoothing, average=average, until=until, augmentation=augmentation,
+        class_weights=() if class_weights is None else class_weights, sampling=sampling, clip_norm=clip_norm or 0.0,
+        early_stop=early_stop or 0, keep=keep, metric=metric, drop_last=drop_last, continue_by=continue_by,
     )  # fmt: skip
     return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint, verbose), resume).train()
 

@@ -9,12 +9,16 @@ from ..errors import ConfigError
 from ..net.model import CNN
 from ..optim import SGD, Optimizer, WeightAverage
 from ..recipes import Recipe
+from ..recipes.choices import CHOICES, Choices
 from ..schedules import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
+class TrainingSettings(Choices):
     """How a model is trained.
+
+    The optional settings of ``recipes.choices.Choices`` are keyword arguments too: ``class_weights``, ``sampling``,
+    ``clip_norm``, ``early_stop``, ``keep``, ``metric`` and ``drop_last``.
 
     Parameters
     ----------
@@ -26,11 +30,13 @@ class TrainingSettings:
     average : WeightAverage of the weights after each step, or None
     until : test accuracy, 0 … 1, that ends the training after the epoch that reaches it, or None
     augmentation : Augmentation, or None
+    continue_by : "extend" or "restart", what the schedule does when a finished training goes on to more epochs: runs as if
+        it had been planned for all of them, or starts again for the additional ones
 
     Raises
     ------
     ConfigError
-        If epochs or batch_size is below 1.
+        If a setting is out of range.
 
     Examples
     --------
@@ -49,10 +55,14 @@ class TrainingSettings:
     average: WeightAverage | None = None
     until: float | None = None
     augmentation: Augmentation | None = None
+    continue_by: str = "extend"
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise ConfigError(f"epochs and batch_size must be at least 1, got {self.epochs} and {self.batch_size}.")
+        if self.continue_by not in ("extend", "restart"):
+            raise ConfigError(f"continue_by must be extend or restart, got {self.continue_by!r}.")
+        self.check_choices()
 
     @classmethod
     def from_recipe(cls, recipe: Recipe, *, seed: int = 0, until: float | None = None) -> "TrainingSettings":
@@ -67,6 +77,8 @@ class TrainingSettings:
             average=WeightAverage(recipe.average) if recipe.average else None,
             until=until,
             augmentation=augmentation_of(recipe),
+            continue_by="extend" if recipe.schedule["kind"] in ("constant", "step") else "restart",
+            **{name: getattr(recipe, name) for name in CHOICES},
         )
 
     def record(self, model: CNN, data: Dataset) -> dict[str, Any]:
@@ -78,7 +90,7 @@ class TrainingSettings:
             "learning_rate": optimizer.learning_rate if self.schedule is None else None,
             "label_smoothing": self.label_smoothing, "average": self.average and self.average.decay, "until": self.until,
             "augmentation": self.augmentation and asdict(self.augmentation),
-            **{f"recipe's {key}": recipe.get(key) for key in ("optimizer", "schedule", "normalise")},
+            **{f"recipe's {key}": recipe.get(key) for key in ("optimizer", "schedule", "normalise")}, **self.chosen(),
         }  # fmt: skip
 
 

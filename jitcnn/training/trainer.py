@@ -8,20 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from ..data.batches import batch_starts, minibatches
+from ..data.batches import batch_starts, images_in_batches, minibatches
 from ..data.dataset import Dataset
 from ..data.matching import listed, number_classes
-from ..errors import CheckpointError, DataError, TrainingError
+from ..errors import CheckpointError, ConfigError, DataError, TrainingError
 from ..history import Epoch, History
-from ..metrics import evaluate
+from ..metrics import evaluate, macro_f1
 from ..net.model import CNN
 from ..net.trained_on import TrainedOn
 from ..optim import Optimizer
+from .best import Best
 from .callbacks import Callback, Health
 from .health import first_non_finite
-from .resume import FilePath, Progress, Training, class_names_in
+from .record import FilePath, Progress, class_names_in
+from .resume import Training
 from .settings import TrainingSettings
 from .step import step_with_logits
+from .weighting import class_weights_of, draw_probabilities
 
 
 class Trainer:
@@ -42,6 +45,7 @@ class Trainer:
     history : History, the epochs so far
     progress : Progress, the epoch, and the images of it seen so far
     batch, batches : int, number of the last batch from 1, and batches per epoch
+    images : int, images per epoch
     loss : float, mean cross-entropy of the last batch
 
     Raises
@@ -78,17 +82,27 @@ class Trainer:
                     f"{data.name} has no {half} images, and a training needs both: add some, or hold test images out with "
                     "data.validation(count)."
                 )
+        _check_selection(settings, data)
+        weights = class_weights_of(settings.class_weights, data.class_names, data.y_train)
         data = _with_classes_of(model, data, None if resume is None else class_names_in(resume))
         model.class_names, model.preparation = data.class_names, data.preparation
         model.value_ranges = data.value_ranges
         self.model, self.data, self.settings = model, data, settings
         self.callbacks: list[Callback] = [Health(), *callbacks]
         rng = np.random.default_rng(settings.seed)
-        self.state = Training(model, settings.optimizer, settings.average, rng)
+        best = Best(settings.metric) if settings.selects else None
+        self.state = Training(
+            model, settings.optimizer, settings.average, rng, best=best, keeps_best=settings.keep == "best"
+        )
+        self._weights = None if weights is None else np.array([weights[name] for name in data.class_names])
+        self._probabilities = draw_probabilities(settings.sampling, self._weights, data.y_train)
+        if settings.sampling == "weighted":
+            self._weights = None
         if resume is not None:
             self.record_settings()
             self.state.load(resume)
-        self.batch, self.batches = 0, len(batch_starts(len(data.x_train), settings.batch_size))
+        self.images = images_in_batches(len(data.x_train), settings.batch_size, drop_last=settings.drop_last)
+        self.batch, self.batches = 0, len(batch_starts(self.images, settings.batch_size))
         self.loss = float("nan")
         self.stopped = False
 
@@ -146,25 +160,29 @@ class Trainer:
                         self._end_epoch()
             except KeyboardInterrupt:
                 self.history.interrupted = True
-        if self.settings.average is not None:
-            self.settings.average.put_into(self.model.arrays())
+        self.state.leave_weights()
+        if self.settings.keep == "best" and self.state.best is not None:
+            self.history.kept = self.state.best.epoch
         return self.history
 
     def _train_epoch(self) -> None:
         """All batches of the epoch that are left."""
         model, data, at, settings = self.model, self.data, self.progress, self.settings
-        count = len(data.x_train)
+        order = self.state.order(len(data.x_train), self._probabilities)[: self.images]
         self.batch = -(-at.seen // settings.batch_size)
         start = perf_counter()
         batches = minibatches(
-            data.x_train, data.y_train, settings.batch_size, self.state.rng, order=self.state.order(count)[at.seen :],
+            data.x_train, data.y_train, settings.batch_size, self.state.rng, order=order[at.seen :],
             augmentation=settings.augmentation, mean=model.mean, std=model.std,
         )  # fmt: skip
         for x, y in batches:
             self.batch += 1
             if settings.schedule is not None:
-                self.optimizer.learning_rate = settings.schedule((at.epoch - 1 + at.seen / count) / settings.epochs)
-            self.loss, logits = step_with_logits(model, x, y, self.optimizer, settings.label_smoothing)
+                self.optimizer.learning_rate = settings.schedule(self._share_of_run())
+            weights = None if self._weights is None else self._weights[y]
+            self.loss, logits = step_with_logits(
+                model, x, y, self.optimizer, settings.label_smoothing, weights, settings.clip_norm or None
+            )
             if not isfinite(self.loss):
                 raise self._failure(first_non_finite(model, x, y))
             if settings.average is not None:
@@ -180,20 +198,35 @@ class Trainer:
                 return
             start = perf_counter()
 
+    def _share_of_run(self) -> float:
+        """Progress of the run, 0 … 1, for the schedule."""
+        at, epochs = self.progress, self.settings.epochs
+        done = at.epoch - 1 + at.seen / self.images
+        if self.state.continued and self.settings.continue_by == "restart":
+            begun = self.state.continued[-1]
+            return (done - begun) / (epochs - begun)
+        return done / epochs
+
     def _end_epoch(self) -> None:
         """Evaluate, record the epoch, and go to the first batch of the next."""
-        at, count, settings = self.progress, len(self.data.x_train), self.settings
-        train_loss = at.total_loss / count
+        at, settings, best = self.progress, self.settings, self.state.best
+        train_loss = at.total_loss / self.images
         with self.averaged_weights():
             test = evaluate(self.model, self.data.x_test, self.data.y_test)
             warnings = tuple(
                 sentence for callback in self.callbacks for sentence in callback.warnings(self, train_loss)
             )
-        epoch = Epoch(
-            at.epoch, train_loss, at.correct / count, test.loss, test.accuracy, at.seconds, count / at.seconds, warnings
-        )
+            score = macro_f1(self.data.y_test, test.predicted, self.data.num_classes)
+            epoch = Epoch(
+                at.epoch, train_loss, at.correct / self.images, test.loss, test.accuracy, at.seconds,
+                self.images / at.seconds, warnings, score,
+            )  # fmt: skip
+            if best is not None:
+                best.update(epoch, self.model.named_arrays() if settings.keep == "best" else None)
         reached = settings.until is not None and test.accuracy >= settings.until
-        self.state.end_epoch(epoch, is_last=reached or at.epoch == settings.epochs)
+        waited = best is not None and 0 < settings.early_stop <= best.waited
+        self.history.stopped_early = waited and at.epoch < settings.epochs
+        self.state.end_epoch(epoch, is_last=reached or waited or at.epoch == settings.epochs)
         for callback in self.callbacks:
             callback.on_epoch_end(self, epoch)
 
@@ -202,6 +235,21 @@ class Trainer:
             f"The loss became {self.loss} in epoch {self.progress.epoch}, batch {self.batch} of {self.batches}, learning rate "
             f"{self.optimizer.learning_rate:g}; not finite first: {broken or 'unknown'}. Try a tenth of the learning rate."
         )
+
+
+def _check_selection(settings: TrainingSettings, data: Dataset) -> None:
+    """ConfigError if the test images would choose when to stop or which weights to keep."""
+    if not settings.selects or data.evaluated_on == "validation":
+        return
+    how = (
+        "use its own validation images, data.validation()"
+        if data.x_validation is not None
+        else "hold training images out, such as data.validation(0.1), or --validation 0.1"
+    )
+    raise ConfigError(
+        f"early_stop and keep 'best' expect validation images, got only the test images of {data.name}, which must not choose "
+        f"the weights: {how}."
+    )
 
 
 def _with_classes_of(model: CNN, data: Dataset, begun: tuple[str, ...] | None) -> Dataset:

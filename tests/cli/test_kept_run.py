@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from jitcnn import CNN
-from jitcnn.training.resume import read_training
+from jitcnn.training.record import read_training
 from jitcnn_cli.console import Bar
 from jitcnn_cli.main import cli
 

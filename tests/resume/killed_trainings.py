@@ -1,7 +1,9 @@
 """Train a tiny net in successive processes, all but the last killed at a random moment; run by ``test_goes_on``.
 
-Arguments: folder, number of kills, batches between checkpoints. Prints as JSON the SHA-256 of the final weights, that of an
-uninterrupted training, and the largest number of batches lost by one kill.
+Arguments: folder, number of kills, batches between checkpoints, and "choices" for a training with validation images, early
+stopping, class weights, sampling and clipping that keeps its best weights. Prints as JSON the SHA-256 of the final weights,
+that of an uninterrupted training (each with its number of epochs, the epoch kept and whether it stopped early), and the
+largest number of batches lost by one kill.
 """
 
 import json
@@ -19,6 +21,10 @@ from jitcnn import CNN, SGD, Augmentation, Checkpoints, Dense, Dropout, Flatten,
 from jitcnn.net.checkpoint import read_checkpoint
 
 EPOCHS, BATCHES = 120, 5
+CHOICES = {
+    "class_weights": "balanced", "sampling": "balanced", "clip_norm": 0.5, "early_stop": 60, "keep": "best", "drop_last": True,
+    "epochs": 1000,
+}  # fmt: skip
 
 
 def train(on_batch=None, **settings):
@@ -28,11 +34,13 @@ def train(on_batch=None, **settings):
     net = CNN(
         [Flatten(), Dense(49, 9, rng=rng), ReLU(), Dropout(0.2, rng), Dense(9, 10, rng=rng)], input_shape=(1, 7, 7)
     )
-    fit(
-        net, data, epochs=EPOCHS, batch_size=8, optimizer=SGD(0.02), average=WeightAverage(0.9),
-        augmentation=Augmentation(flip=True), on_batch=on_batch, **settings,
+    if sys.argv[4:] == ["choices"]:
+        data, settings = replace(data, evaluated_on="validation"), {**CHOICES, **settings}
+    history = fit(
+        net, data, batch_size=8, optimizer=SGD(0.02), average=WeightAverage(0.9),
+        augmentation=Augmentation(flip=True), on_batch=on_batch, **{"epochs": EPOCHS, **settings},
     )  # fmt: skip
-    return net.fingerprint()
+    return f"{net.fingerprint()} {len(history.epochs)} {history.kept} {history.stopped_early}"
 
 
 def batches_kept(path):

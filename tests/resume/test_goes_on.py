@@ -13,7 +13,7 @@ from resume.trainings import BATCHES, EPOCHS, bits, figures, interrupted, net, t
 
 from jitcnn import CNN, SGD, Callback, Checkpoints
 from jitcnn.errors import CheckpointError
-from jitcnn.training.resume import read_training
+from jitcnn.training.record import read_training
 
 
 @pytest.mark.parametrize("every", [1, 4, "1epoch", "2epochs"])
@@ -95,11 +95,13 @@ def test_training_that_reached_its_target_cannot_be_resumed(few, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork: twenty processes are slow without it")
-def test_training_survives_twenty_kills_at_random_moments(tmp_path):
+@pytest.mark.parametrize("choices", [[], ["choices"]])
+def test_training_survives_twenty_kills_at_random_moments(choices, tmp_path):
     script = Path(__file__).with_name("killed_trainings.py")
-    command = [sys.executable, str(script), str(tmp_path), "20", "3"]
+    command = [sys.executable, str(script), str(tmp_path), "20", "3", *choices]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert found["killed"] == found["whole"]
+    assert found["whole"].endswith("True" if choices else "120 0 False")
     assert found["most_lost"] <= 3
     assert found["files"] == ["batches", "checkpoint.npz"]  # no partial files
 

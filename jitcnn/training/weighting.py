@@ -1,0 +1,82 @@
+"""Class weights and the order of the images in an epoch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data.matching import listed
+from ..errors import ConfigError
+from ..recipes.choices import BALANCED, ClassWeights
+from ..support.arrays import Array, IntArray
+
+
+def balanced_weights(counts: Any) -> Array:
+    """Weight of each class, images / (classes · images of the class): all classes have the same total weight.
+
+    Parameters
+    ----------
+    counts : images of each class, (classes,); a class without images gets the weight 1, and does not count
+
+    Returns
+    -------
+    ndarray of shape (classes,), float64
+
+    References
+    ----------
+    King and Zeng (2001), "Logistic Regression in Rare Events Data"; the formula is that of scikit-learn.
+
+    Examples
+    --------
+    >>> from jitcnn.training import balanced_weights
+    >>> balanced_weights([30, 10]).round(4).tolist()
+    [0.6667, 2.0]
+    """
+    counts = np.asarray(counts, np.float64)
+    present = counts > 0
+    return np.where(present, counts.sum() / (max(1, present.sum()) * np.where(present, counts, 1)), 1.0)
+
+
+def class_weights_of(weights: ClassWeights, names: Sequence[str], labels: IntArray) -> dict[str, float] | None:
+    """The weight of each class by name; None if there are no weights.
+
+    Parameters
+    ----------
+    weights : "balanced", by name, or in the order of the classes; empty for none
+    names : names of the classes
+    labels : ndarray of shape (N,), of the training images
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown, or the number of weights is not that of the classes.
+    """
+    if len(weights) == 0:
+        return None
+    if isinstance(weights, Mapping):
+        unknown = [str(name) for name in weights if name not in names]
+        if unknown:
+            raise ConfigError(
+                f"class_weights expects names of the classes {listed(names)}, got {listed(unknown)}; correct the names."
+            )
+        return {name: float(weights.get(name, 1.0)) for name in names}
+    values = balanced_weights(np.bincount(labels, minlength=len(names))) if weights == BALANCED else weights
+    if len(values) != len(names):
+        raise ConfigError(f"class_weights expects one weight for each of {len(names)} classes, got {len(values)}.")
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def draw_probabilities(sampling: str, class_weights: Array | None, labels: IntArray) -> Array | None:
+    """Probability to draw each image, (N,); None if each is used once per epoch.
+
+    ``sampling`` "balanced" draws each class equally often, "weighted" each image in proportion to its class weight.
+    """
+    if sampling == "shuffled":
+        return None
+    if sampling == "balanced":
+        of_image: Array = 1 / np.bincount(labels).astype(np.float64)[labels]
+    else:
+        assert class_weights is not None  # checked by the settings
+        of_image = class_weights[labels]
+    probabilities: Array = of_image / of_image.sum()
+    return probabilities
