@@ -22,12 +22,13 @@ MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # 
 
 @dataclass(frozen=True)
 class KeptRun:
-    """Checkpoint settings of one run: path, interval, options, and whether the run resumes."""
+    """Checkpoint settings of one run: path, interval, options, and whether it resumes, and goes on past its end."""
 
     path: Path | None = None
     every: Every | None = None
     options: dict[str, Any] | None = None
     resumes: bool = False
+    goes_on: bool = False
 
     def file(self, is_baseline: bool) -> Path | None:
         """The checkpoint of the model, or of its baseline; a file of an earlier version keeps its name."""
@@ -44,7 +45,7 @@ class KeptRun:
 
     def check_unfinished(self, last_file: Path, has_baseline: bool) -> None:
         """CheckpointError if the run is finished: all models are trained, and ``last_file`` is newer than the checkpoints."""
-        if not self.resumes or not last_file.is_file():
+        if not self.resumes or self.goes_on or not last_file.is_file():
             return
         for file in [self.file(False)] + [self.file(True)] * has_baseline:
             if file is None or not file.is_file() or file.stat().st_mtime > last_file.stat().st_mtime:
@@ -52,8 +53,8 @@ class KeptRun:
             if not read_training(file)[0].finished:
                 return
         raise CheckpointError(
-            f"{self.path} is the checkpoint of a finished run: evaluate it with `jitcnn evaluate`, or start a new run "
-            "without --resume."
+            f"{self.path} is the checkpoint of a finished run: evaluate it with `jitcnn evaluate`, go on with more --epochs, or "
+            "start a new run without --resume."
         )
 
     def train(self, net: CNN, is_baseline: bool, train: Callable[..., History]) -> tuple[CNN, History]:
@@ -76,8 +77,9 @@ class KeptRun:
         assert self.path is not None
         try:
             theirs, mine = _notes(path).get("options"), self.options
-            same = isinstance(theirs, dict) and _without_folder(theirs) == _without_folder(mine or {})
-            return same and _images_of(path) == _images_of(self.path)
+            same = isinstance(theirs, dict) and _comparable(theirs) == _comparable(mine or {})
+            planned, continued = _epochs_of(self.path)
+            return same and _epochs_of(path)[0] in (planned, *continued) and _images_of(path) == _images_of(self.path)
         except CheckpointError:
             return False
 
@@ -113,7 +115,8 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     asked = _flat(settings)
     for name in sorted(given & set(begun)):
-        if asked[name] != begun[name] and not (name == "dataset" and _are_folders(asked[name], begun[name])):
+        may_differ = name == "epochs" or (name == "dataset" and _are_folders(asked[name], begun[name]))
+        if asked[name] != begun[name] and not may_differ:
             raise ConfigError(
                 f"{known[name].opts[0]} {asked[name]} differs from {begun[name]} in {resume}: leave the option out, or start "
                 "a new run without --resume."
@@ -125,12 +128,16 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
             f"The images of this run were in the folder {folder}, which does not exist: pass their present folder with "
             "--dataset."
         )
+    goes_on = "epochs" in given and settings["epochs"] > (_epochs_of(resume)[0] or 0)
+    if "epochs" in given:  # a finished run goes on to more; otherwise they must be the same
+        begun["epochs"] = settings["epochs"]
     if "output" not in given:
         settings["output"] = str(Path(resume).parent)
     for name in settings["pictures"]:
         settings["pictures"][name] = begun.pop(name, settings["pictures"][name])
     settings |= begun
-    return settings, KeptRun(Path(resume), every or Every.parse(notes.get("every", "1epoch")), _flat(settings), True)
+    every = every or Every.parse(notes.get("every", "1epoch"))
+    return settings, KeptRun(Path(resume), every, _flat(settings), resumes=True, goes_on=goes_on)
 
 
 def _notes(path: str | Path) -> dict[str, Any]:
@@ -152,9 +159,20 @@ def _are_folders(*datasets: str) -> bool:
     return not any(name in DATASETS for name in datasets)
 
 
-def _without_folder(options: dict[str, Any]) -> dict[str, Any]:
-    """Options without the data folder, which may have moved."""
-    return {name: value for name, value in options.items() if name != "dataset" or value in DATASETS}
+def _comparable(options: dict[str, Any]) -> dict[str, Any]:
+    """Options without the data folder, which may have moved, and the epochs, to which a run may have been extended."""
+    return {
+        name: value for name, value in options.items() if name != "epochs" and (name != "dataset" or value in DATASETS)
+    }
+
+
+def _epochs_of(path: str | Path) -> tuple[int | None, list[int]]:
+    """The number of epochs that a training was last planned for, and those after which it had ended before."""
+    with open_checkpoint(path) as file:
+        training = training_in(file)
+    settings, continued = training.get("settings"), training.get("continued", [])
+    epochs = settings.get("epochs") if isinstance(settings, dict) else None
+    return (epochs if isinstance(epochs, int) else None), (continued if isinstance(continued, list) else [])
 
 
 def _images_of(path: Path) -> Any:

@@ -50,8 +50,17 @@ class EpochLines(Callback):
             self._start(trainer)
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Remove the bar."""
+        """Remove the bar; say which weights are kept, and why the training ended early."""
         self._bar.__exit__()
+        best, settings = trainer.state.best, trainer.settings
+        if best is not None and best.epoch:
+            if trainer.history.stopped_early:
+                metric, waited = settings.metric.replace("_", " "), settings.early_stop
+                self._console.print(
+                    f"stopped early: no better validation {metric} for {waited} epoch{'s' * (waited != 1)}", soft_wrap=True
+                )
+            kept = "kept the weights of" if settings.keep == "best" else "best was"
+            self._console.print(f"{kept} {best.describe()}", soft_wrap=True)
         self._console.print()
 
     def _start(self, trainer: Trainer) -> None:

@@ -20,6 +20,7 @@ from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_history
 from jitcnn_cli.run_folder import BASELINE, RunFolder
+from jitcnn_cli.training_options import chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,14 @@ class TrainOptions:
     threads: int | None
     output: str
     limit: int | None
-    validation: int | None
+    validation: int | float | None
+    early_stop: int | None
+    keep: str | None
+    metric: str | None
+    class_weights: str | None
+    sampling: str | None
+    clip_norm: float | None
+    drop_last: bool
     no_baseline: bool
     snapshots: bool
 
@@ -51,7 +59,7 @@ class TrainOptions:
             "model": self.model_name, "epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.lr,
             "momentum": self.momentum,
         }  # fmt: skip
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None} | chosen(vars(self))
 
 
 @dataclass

@@ -10,9 +10,10 @@ from jitcnn.history import History
 from jitcnn.metrics import evaluate
 from jitcnn.models import MODELS
 from jitcnn.net.model import CNN
+from jitcnn.recipes import Recipe
 from jitcnn.shift import shift_test
 from jitcnn.support.interrupts import HeldInterrupts
-from jitcnn.training import Checkpoints, fit_by, model_by, prepare
+from jitcnn.training import Checkpoints, TrainingSettings, fit_by, model_by, prepare
 from jitcnn.training.record import Progress, read_training
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
@@ -83,13 +84,20 @@ def _load_data(options: TrainOptions) -> tuple[Dataset, str]:
     wanted = cli_options.dataset_for(options.dataset, options.recipe)
     data, note = load_dataset(wanted, options.data_dir, data_bar(wanted), seed=options.seed, **options.pictures)
     data = data if options.limit is None else data.limited(options.limit)
-    data = data if options.validation is None else data.validation(options.validation)
+    if options.validation is not None:
+        data = data.validation(options.validation)
+    elif data.x_validation is not None and _recipe_for(options, data).selects:
+        data = data.validation()
     return data, "\n".join(filter(None, [note, repeated_images(data)]))
+
+
+def _recipe_for(options: TrainOptions, data: Dataset) -> Recipe:
+    return choose_recipe(options.recipe, data.name, data.channels).changed(**options.overrides)
 
 
 def _new_run(console: Console, options: TrainOptions, folder: RunFolder, kept: KeptRun, data: Dataset) -> Run:
     """Choose the recipe, and build the model and its baseline."""
-    recipe = choose_recipe(options.recipe, data.name, data.channels).changed(**options.overrides)
+    recipe = _recipe_for(options, data)
     build = partial(model_by, seed=options.seed, impl=options.impl, num_classes=data.num_classes)
     model = build(recipe)
     if options.no_baseline or model.name == BASELINE or model.input_shape != MODELS[BASELINE].input_shape:
@@ -144,7 +152,9 @@ def _train(
 ) -> History:
     """Train one model; print one line per epoch."""
     at = Progress() if resume is None else read_training(resume)[0]
-    place = "already finished" if at.finished else f"resuming epoch {at.epoch} after {at.seen:,} images"
+    place = f"resuming epoch {at.epoch} after {at.seen:,} images"
+    if at.finished:
+        place = _going_on(at, current.recipe)
     headline(current.console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
     callbacks = [EpochLines(current.console), *([] if filters is None else [filters])]
     if filters is not None:
@@ -153,6 +163,19 @@ def _train(
         current.recipe, net, current.data, seed=current.options.seed, checkpoint=checkpoint, resume=resume,
         callbacks=callbacks,
     )  # fmt: skip
+
+
+def _going_on(at: Progress, recipe: Recipe) -> str:
+    """What a finished training does next."""
+    done = at.epoch - 1
+    if recipe.epochs <= done:
+        return "already finished"
+    settings = TrainingSettings.from_recipe(recipe)
+    schedule = "starts again for them" if settings.continue_by == "restart" else "is extended"
+    return (
+        f"finished after {done} epochs, {recipe.epochs - done} more: the {recipe.schedule['kind'].replace('_', '-')} schedule "
+        f"{schedule}"
+    )
 
 
 def _save_models(current: Run, filters: KeptFilters | None) -> None:

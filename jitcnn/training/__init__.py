@@ -1,22 +1,27 @@
 """Training: the step, the ``Trainer`` with its callbacks, checkpoints and warnings, and ``fit``."""
 
+from ..net.initialising import Initialised, initialise_from, with_num_classes
 from .callbacks import Callback
 from .checkpointing import Checkpoints
 from .fitting import fit, fit_by, model_by, prepare
 from .settings import TrainingSettings
 from .step import train_step
 from .trainer import Trainer
-from .weighting import balanced_weights
+from .weighting import balanced_weights, read_class_weights
 
 __all__ = [
     "Callback",
     "Checkpoints",
+    "Initialised",
     "Trainer",
     "TrainingSettings",
     "balanced_weights",
     "fit",
     "fit_by",
+    "initialise_from",
     "model_by",
     "prepare",
+    "read_class_weights",
     "train_step",
+    "with_num_classes",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..history import Epoch
 from .health import Watch, remarks
 
@@ -86,6 +88,6 @@ class EpochFunction(Callback):
     def on_epoch_end(self, trainer: Trainer, epoch: Epoch) -> None:
         """Call it."""
         with trainer.averaged_weights():
-            asks_to_stop = self._function(epoch) is True
-        if asks_to_stop:
+            answer = self._function(epoch)
+        if isinstance(answer, bool | np.bool_) and answer:
             trainer.stop()

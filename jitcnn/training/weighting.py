@@ -1,6 +1,10 @@
 """Class weights and the order of the images in an epoch."""
 
+import csv
+import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +68,59 @@ def class_weights_of(weights: ClassWeights, names: Sequence[str], labels: IntArr
     if len(values) != len(names):
         raise ConfigError(f"class_weights expects one weight for each of {len(names)} classes, got {len(values)}.")
     return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def read_class_weights(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Read class weights from a file.
+
+    Parameters
+    ----------
+    path : a .json file with an object of class name and weight, or a .csv file with a row of both for each class, perhaps
+        below a header
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or does not give a weight for each of its classes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from jitcnn.training import read_class_weights
+    >>> written = Path("weights.csv").write_text("class,weight\\ncat,1\\ndog,2.5\\n")
+    >>> read_class_weights("weights.csv")
+    {'cat': 1.0, 'dog': 2.5}
+    """
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise ConfigError(f"The class weights {path} cannot be read: {reason}; check the path.") from error
+    try:
+        found = json.loads(text) if str(path).endswith(".json") else _table(text)
+        return {str(name): float(weight) for name, weight in found.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path} holds no class weights: expected a JSON object or rows of class and weight, got {text[:40]!r}; correct it."
+        ) from error
+
+
+def _table(text: str) -> dict[str, str]:
+    """Rows of two cells as a dict, without a header; ValueError for other rows."""
+    rows = [row for row in csv.reader(text.splitlines()) if row]
+    if rows and not _is_number(rows[0][-1]):
+        del rows[0]
+    if not rows or any(len(row) != 2 for row in rows):
+        raise ValueError("expected two cells in each row")
+    return {name.strip(): weight for name, weight in rows}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def draw_probabilities(sampling: str, class_weights: Array | None, labels: IntArray) -> Array | None:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from jitcnn_cli import options
+from jitcnn_cli.training_options import choice_options
 
 
 @click.command("train")
@@ -42,12 +43,7 @@ from jitcnn_cli import options
     help="Output folder; files of an earlier run are replaced or removed, other files stay.",
 )
 @options.limit_option
-@click.option(
-    "--validation",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Hold out N training images and evaluate on them instead of the test images.",
-)
+@choice_options
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense baseline.")
 @click.option(
     "--snapshots",
@@ -65,7 +61,8 @@ from jitcnn_cli import options
     "--resume",
     type=click.Path(dir_okay=False),
     metavar="CHECKPOINT",
-    help="Resume an interrupted run with its saved options; the result is bit-identical to an uninterrupted run.",
+    help="Resume an interrupted run with its saved options; the result is bit-identical to an uninterrupted run. With more "
+    "--epochs, a finished run goes on.",
 )
 def command(**settings: Any) -> None:
     """Train a model and save it with its metrics and plots.
