@@ -12,7 +12,7 @@ SAMPLING, KEEP, METRICS = ("shuffled", "balanced", "weighted"), ("last", "best")
 BALANCED = "balanced"
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A number of images, or a share of them below 1."""
 
     name = "N|SHARE"

@@ -174,5 +174,5 @@ def test_unreadable_class_weights_raise(contents, tmp_path):
     path = tmp_path / "a.csv"
     if contents is not None:
         path.write_bytes(contents)
-    with pytest.raises(ConfigError, match="cannot be read: (No such file or directory|it is not a text file); check"):
+    with pytest.raises(ConfigError, match=r"cannot be read: (No such file or directory|it is not a text file); check"):
         read_class_weights(path)

@@ -1,9 +1,9 @@
 """Train a tiny net in successive processes, all but the last killed at a random moment; run by ``test_goes_on``.
 
 Arguments: folder, number of kills, batches between checkpoints, and "choices" for a training with validation images, early
-stopping, class weights, sampling and clipping that keeps its best weights. Prints as JSON the SHA-256 of the final weights,
-that of an uninterrupted training (each with its number of epochs, the epoch kept and whether it stopped early), and the
-largest number of batches lost by one kill.
+stopping, class weights, sampling, clipping and a frozen layer that keeps its best weights. Prints as JSON the SHA-256 of the
+final weights, that of an uninterrupted training (each with its number of epochs, the epoch kept and whether it stopped early),
+and the largest number of batches lost by one kill.
 """
 
 import json
@@ -23,7 +23,7 @@ from jitcnn.net.checkpoint import read_checkpoint
 EPOCHS, BATCHES = 120, 5
 CHOICES = {
     "class_weights": "balanced", "sampling": "balanced", "clip_norm": 0.5, "early_stop": 60, "keep": "best", "drop_last": True,
-    "epochs": 1000,
+    "epochs": 1000, "freeze": "head", "rate_factors": {"1": 2.0},
 }  # fmt: skip
 
 
