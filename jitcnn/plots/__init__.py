@@ -7,12 +7,14 @@ from ..support.renamed import old_names
 from .attribution import attribution_figure
 from .canvas import confidence_text, figure_png, new_figure, picture_format, save_figure
 from .confusion import confusion_figure
+from .contact_sheet import contact_sheet_figure
 from .curves import curves_figure
 from .evolution import evolution_figure
 from .filters import filters_figure
 from .maps import maps_figure
 from .mistakes import mistakes_figure
 from .receptive import receptive_figure
+from .reliability import reliability_figure
 from .roofline import roofline_figure
 from .shift import shift_lines_figure, shift_maps_figure
 
@@ -20,6 +22,7 @@ __all__ = [
     "attribution_figure",
     "confidence_text",
     "confusion_figure",
+    "contact_sheet_figure",
     "curves_figure",
     "evolution_figure",
     "figure_png",
@@ -29,6 +32,7 @@ __all__ = [
     "new_figure",
     "picture_format",
     "receptive_figure",
+    "reliability_figure",
     "roofline_figure",
     "save_figure",
     "shift_lines_figure",

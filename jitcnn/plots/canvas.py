@@ -31,6 +31,7 @@ SMALL = 24  # pixels; smaller pictures are enlarged in a mosaic
 LITERAL: Any = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
 LONGEST_NAME = 24  # characters of a class or net in a figure
 LETTERS_PER_INCH = 10.5  # of a title
+NOTEBOOK_DPI = 100
 
 Drawing = ParamSpec("Drawing")
 
@@ -72,8 +73,15 @@ def title_text(title: str, inches: float) -> str:
     return "\n".join(printable(line, longest) for line in title.split("\n"))
 
 
+class InlineFigure(Figure):
+    """A figure that a notebook shows as a picture, whether or not pyplot is imported."""
+
+    def _repr_png_(self) -> bytes:
+        return figure_png(self, dpi=NOTEBOOK_DPI)
+
+
 def new_figure(width: float, height: float) -> Figure:
-    """Create a figure of this size in inches with constrained layout; it needs no display.
+    """Create a figure of this size in inches with constrained layout; it needs no display, and a notebook shows it inline.
 
     Examples
     --------
@@ -81,7 +89,7 @@ def new_figure(width: float, height: float) -> Figure:
     >>> new_figure(4, 3).get_size_inches()
     array([4., 3.])
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = InlineFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
