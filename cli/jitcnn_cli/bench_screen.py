@@ -20,6 +20,7 @@ from jitcnn.errors import ConfigError
 from jitcnn.kernels import runtime
 from jitcnn.kernels.simd.machine import HOST
 from jitcnn.models import find_net
+from jitcnn.shapes import Shape
 from jitcnn.support.files import atomic_write
 from jitcnn_cli.console import NOTE, Bar, stdout, table
 
@@ -32,6 +33,7 @@ def run(
     *,
     impl: str,
     model_name: str,
+    input_shape: Shape | None,
     shapes: str,
     batch_size: int,
     dtype: str,
@@ -46,7 +48,12 @@ def run(
 ) -> None:
     """Run ``jitcnn bench`` with these option values."""
     console = Console(stderr=True, quiet=True) if json_file == "-" else stdout()
-    request = Request("jitcnn", "zoo" if shapes == "zoo" else "model", model_name, batch_size, dtype, threads)
+    if input_shape is not None and (shapes == "zoo" or against == "c"):
+        raise ConfigError(
+            "--input-shape expects a model, got --shapes zoo or --against c, whose layers have their own shapes."
+        )
+    cases = "zoo" if shapes == "zoo" else "model"
+    request = Request("jitcnn", cases, model_name, batch_size, dtype, threads, input_shape)
     record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
     with Bar("benchmarking", None, NOTE) as bar:
         if against:
@@ -63,7 +70,7 @@ def run(
             machine = measure_machine(dtype)
             timings = _timings(request, impl, rounds, seed, bar)
             scalings = thread_scaling(request, on_round=bar.show) if scaling else []
-            starts = [start_up(model_name, each) for each in COMPILED if start and impl in (each, "all")]
+            starts = [start_up(model_name, each, input_shape) for each in COMPILED if start and impl in (each, "all")]
     if against:
         record["against"] = [{**asdict(duel), "ratio": duel.ratio} for duel in duels]
         _show_duels(console, request, against, duels)
@@ -105,7 +112,7 @@ def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> l
         contests = zoo_contests(ZOO, ZOO_IMPLEMENTATIONS, seed=seed, dtype=number)
     else:
         impls = IMPLEMENTATIONS if impl == "all" else ["naive"] if impl == "naive" else ["naive", impl]
-        model = find_net(request.model, seed=seed, dtype=number)
+        model = find_net(request.model, seed=seed, dtype=number, input_shape=request.input_shape)
         contests = model_contests(model, impls, batch_size=request.batch_size, seed=seed, dtype=number)
     timings = bench_layers(contests, rounds=rounds, on_layer=lambda label: bar.show(0, label))
     return [timing for timing in timings if impl in ("all", timing.impl)]

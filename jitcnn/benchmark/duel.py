@@ -11,6 +11,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from ..errors import ConfigError, DisagreementError
+from ..shapes import Shape
 from .c_nests import compiler
 from .side import STEP, Request
 
@@ -156,17 +157,16 @@ from jitcnn.kernels.runtime import CompileClock
 from jitcnn.models import find_net
 from jitcnn.training import prepare
 with CompileClock() as clock:
-    prepare(find_net(sys.argv[1], impl=sys.argv[2]))
+    prepare(find_net(sys.argv[1], impl=sys.argv[2], input_shape=json.loads(sys.argv[3])))
 print(json.dumps([perf_counter() - start, clock.kernels]))
 """
 
 
-def start_up(model: str, impl: str) -> Start:
+def start_up(model: str, impl: str, input_shape: Shape | None = None) -> Start:
     """Time from process start until a net is ready for training, with an empty kernel cache, then with a full one."""
     with TemporaryDirectory() as folder:
-        cold, cached = (
-            json.loads(_run([sys.executable, "-c", START, model, impl], NUMBA_CACHE_DIR=folder)) for _ in range(2)
-        )
+        command = [sys.executable, "-c", START, model, impl, json.dumps(input_shape)]
+        cold, cached = (json.loads(_run(command, NUMBA_CACHE_DIR=folder)) for _ in range(2))
     return Start(impl, cold[1], cold[0], cached[0])
 
 

@@ -61,7 +61,14 @@ def race(
     """
     runs: list[Run] = []
     for seed in range(seeds):
-        net = model_by(recipe, seed=seed, impl=impl, num_classes=data.num_classes)
+        net = model_by(
+            recipe,
+            seed=seed,
+            impl=impl,
+            num_classes=data.num_classes,
+            input_shape=data.image_shape,
+            images=len(data.x_train),
+        )
         prepare(net, recipe.batch_size, recipe)
         report = None if on_epoch is None else partial(on_epoch, seed)
         history = fit_by(recipe, net, data, seed=seed, until=target, on_batch=on_batch, on_epoch=report)

@@ -24,6 +24,7 @@ from ..layers import Conv2D, Layer, MaxPool2D, ReLU, Softmax
 from ..models import find_net
 from ..net.fusion import block_label, fuse
 from ..net.model import CNN
+from ..shapes import Shape
 from ..support.arrays import IntArray
 from ..training import train_step
 from . import c_nests
@@ -45,7 +46,7 @@ class Request:
     """What to measure.
 
     ``side`` is "jitcnn", "torch" or "c"; ``cases`` is "model", "step" (only the training step), "zoo" or "nests" (the
-    loop nests of ``loops``; the only cases available in C).
+    loop nests of ``loops``; the only cases available in C). ``input_shape`` is that of the model, by default as published.
     """
 
     side: str
@@ -54,6 +55,7 @@ class Request:
     batch_size: int = 64
     dtype: str = "float32"
     threads: int | None = None
+    input_shape: Shape | None = None
 
     def as_json(self) -> str:
         """Serialise for the command line of the process."""
@@ -124,7 +126,7 @@ def jitcnn_cases(request: Request) -> Iterator[Case]:
         for zoo in ZOO:
             yield from _our_passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
         return
-    model = find_net(request.model, dtype=np.dtype(request.dtype).type)
+    model = find_net(request.model, dtype=np.dtype(request.dtype).type, input_shape=request.input_shape)
     images, labels = digits(model)
     optimizer, rng = SGD(), np.random.default_rng(0)
     batches = chain.from_iterable(minibatches(images, labels, request.batch_size, rng) for _ in count())
@@ -197,7 +199,7 @@ def _torch_cases(torch: Any, layout: Any, request: Request) -> Iterator[Case]:
         for zoo in ZOO:
             yield from passes(zoo.label, zoo.layer(np.dtype(request.dtype).type), zoo.images, zoo.input_shape)
         return
-    model = find_net(request.model, dtype=np.dtype(request.dtype).type)
+    model = find_net(request.model, dtype=np.dtype(request.dtype).type, input_shape=request.input_shape)
     layers = [layer for layer in model.layers if not isinstance(layer, Softmax)]
     net = torch_twin(torch, layers).to(memory_format=layout)
     images, labels = (torch.from_numpy(array) for array in digits(model))

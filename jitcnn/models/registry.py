@@ -1,7 +1,7 @@
 """Registry of predefined models: names, sources and sizes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ Factory = Callable[..., CNN]
 
 @dataclass(frozen=True)
 class Net:
-    """A predefined model: call it with ``seed``, ``impl``, ``dtype`` and ``num_classes`` to build it.
+    """A predefined model: call it with ``seed``, ``impl``, ``dtype``, ``num_classes`` and ``input_shape`` to build it.
 
+    It can be built for any number of channels and any image size from a smallest one; ``input_shape`` is the published one.
     ``parameters`` and ``multiply_adds`` (for one image) are recorded here; a test compares them with the built model.
 
     Examples
@@ -29,6 +30,8 @@ class Net:
     (1998, 61706, 416520)
     >>> net(num_classes=26).num_classes
     26
+    >>> net(input_shape=(3, 48, 64)).input_shape
+    (3, 48, 64)
     """
 
     name: str
@@ -40,11 +43,22 @@ class Net:
     multiply_adds: int
 
     def __call__(
-        self, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int | None = None
+        self,
+        seed: Seed = 0,
+        impl: str = "auto",
+        dtype: Any = np.float32,
+        num_classes: int | None = None,
+        input_shape: Shape | None = None,
     ) -> CNN:
-        """Build the model with newly initialised weights; ``num_classes`` defaults to that of the paper."""
+        """Build the model with newly initialised weights; ``num_classes`` and ``input_shape`` default to those published."""
         classes = {} if num_classes is None else {"num_classes": num_classes}
-        return self.factory(seed=seed, impl=impl, dtype=dtype, **classes)
+        try:
+            return self.factory(seed=seed, impl=impl, dtype=dtype, input_shape=input_shape, **classes)
+        except MemoryError as error:
+            raise ConfigError(
+                f"{self.name} for input of shape {input_shape or self.input_shape} does not fit into memory: choose smaller "
+                "images, or a model with global average pooling such as resnet20."
+            ) from error
 
 
 MODELS: dict[str, Net] = {}
@@ -63,7 +77,12 @@ def net(
 
 
 def find_net(
-    which: str, seed: Seed = 0, impl: str = "auto", dtype: Any = np.float32, num_classes: int | None = None
+    which: str,
+    seed: Seed = 0,
+    impl: str = "auto",
+    dtype: Any = np.float32,
+    num_classes: int | None = None,
+    input_shape: Shape | None = None,
 ) -> CNN:
     """Build a predefined model by name, or a custom model from an architecture file.
 
@@ -74,6 +93,8 @@ def find_net(
     impl : one of ``IMPLEMENTATIONS``
     dtype : np.float32 or np.float64
     num_classes : int, for predefined models; by default as published
+    input_shape : tuple (C, H, W), for predefined models, by default as published, and for an architecture file without
+        input_shape; a file with input_shape keeps it
 
     Raises
     ------
@@ -85,13 +106,16 @@ def find_net(
     >>> from jitcnn import find_net
     >>> find_net("lenet5", seed=1)
     <CNN lenet5: 13 layers, 61,706 parameters>
-    >>> find_net("resnet20", num_classes=100).num_classes
-    100
+    >>> model = find_net("resnet20", num_classes=100, input_shape=(1, 64, 48))
+    >>> model.input_shape, model.num_classes
+    ((1, 64, 48), 100)
     """
     if which in MODELS:
-        return MODELS[which](seed=seed, impl=impl, dtype=dtype, num_classes=num_classes)
+        return MODELS[which](seed=seed, impl=impl, dtype=dtype, num_classes=num_classes, input_shape=input_shape)
     if which.endswith(".toml"):
         description = read_net(which)
+        if description.input_shape is None:
+            description = replace(description, input_shape=input_shape)
         if description.input_shape is None:
             raise ConfigError(f"{which}: input_shape is missing; add one such as [1, 28, 28].")
         return CNN.from_toml(description, seed=seed, impl=impl, dtype=dtype)
@@ -99,3 +123,28 @@ def find_net(
         f"Unknown model {which!r}{did_you_mean(which, MODELS)}: `jitcnn models` lists the predefined models; "
         "pass a .toml file for a custom architecture."
     )
+
+
+def fixed_shape(which: str) -> Shape | None:
+    """The input shape that an architecture file fixes; None for predefined models, which are built for any images.
+
+    Parameters
+    ----------
+    which : as for ``find_net``
+
+    Raises
+    ------
+    ConfigError
+        If the architecture file is invalid.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from jitcnn.models import find_net, fixed_shape
+    >>> text = find_net("lenet5").to_toml()
+    >>> Path("mine.toml").write_text(text) == len(text)
+    True
+    >>> fixed_shape("mine.toml"), fixed_shape("lenet5")
+    ((1, 28, 28), None)
+    """
+    return read_net(which).input_shape if which.endswith(".toml") else None

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from jitcnn_cli import options
+from jitcnn_cli.input_shape import InputShape
 
 
 @click.command("bench")
@@ -16,6 +17,11 @@ from jitcnn_cli import options
     help="Implementation to time; all times each of them on the layers it supports.",
 )
 @options.model_option("mnist-cnn")
+@click.option(
+    "--input-shape",
+    type=InputShape(),
+    help="Build a built-in --model for images of these channels, height and width, such as 3x64x64.  [default: as published]",
+)
 @click.option(
     "--shapes",
     type=click.Choice(["model", "zoo"]),

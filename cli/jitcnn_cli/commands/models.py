@@ -46,3 +46,4 @@ def command(as_json: bool) -> None:
         )
     console.print(shown)
     console.print("Run `jitcnn summary MODEL` to show the layers of a model.", soft_wrap=True)
+    console.print("Other image sizes: `jitcnn summary MODEL --input-shape 3x64x64`.", soft_wrap=True)

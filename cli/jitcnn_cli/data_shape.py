@@ -1,0 +1,66 @@
+"""What ``jitcnn train`` does about the shape of the images: resize them for a fixed model, choose a model, or a baseline."""
+
+from pathlib import Path
+from typing import Any
+
+from jitcnn.data import Dataset
+from jitcnn.models import AUTO, choose_model, fixed_shape
+from jitcnn.net.model import CNN
+from jitcnn.recipes import PURPOSES, Recipe, load_recipe
+from jitcnn.shapes import Shape
+from jitcnn_cli.run_folder import BASELINE
+
+LARGEST_OF_BASELINE = (
+    64 * 64
+)  # pixels: 2.2 million parameters; a colour photograph of 64×64 pixels would need 6.4 million
+
+
+def fitting_pictures(
+    dataset: str, model: str | None, recipe: str, pictures: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """The options for an image folder: without --image-size and --channels, those of a model that has a fixed input shape.
+
+    Parameters
+    ----------
+    dataset : name of a data set, or a folder
+    model, recipe : the options ``--model`` and ``--recipe``
+    pictures : the settings of ``load_folder``
+
+    Returns
+    -------
+    pictures : dict
+    note : str, one line if images are resized for the model, else empty
+    """
+    if model is None and recipe not in PURPOSES:
+        model = load_recipe(recipe).model
+    shape = None if model is None or not Path(dataset).is_dir() else fixed_shape(model)
+    if model is None or shape is None or len(shape) != 3:
+        return pictures, ""
+    return resized_for(shape, Path(model).name, pictures)
+
+
+def resized_for(shape: Shape, model: str, pictures: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The options for an image folder, completed for a model with this input shape; and a note for the screen."""
+    channels, height, width = shape
+    own = {"image_size": height if height == width else (height, width), "channels": channels}
+    missing = {name: value for name, value in own.items() if pictures.get(name) is None}
+    if not missing or channels not in (1, 3):
+        return pictures, ""
+    colours = "greyscale" if channels == 1 else "colour"
+    note = (
+        f"images are resized to {height}×{width} in {colours}, the input of {model}" if "image_size" in missing else ""
+    )
+    return pictures | missing, note
+
+
+def resolved(recipe: Recipe, data: Dataset) -> tuple[Recipe, str]:
+    """The recipe with the model that "auto" selects for the data, and a note with the reason; unchanged for other models."""
+    if recipe.model != AUTO:
+        return recipe, ""
+    name, reason = choose_model(data.image_shape, data.num_classes, len(data.x_train))
+    return recipe.changed(model=name), f"model {name}: {reason}"
+
+
+def has_baseline(recipe: Recipe, model: CNN, shape: Shape) -> bool:
+    """Whether to train the dense baseline too: for greyscale images, up to a size where it has more parameters than it is worth."""
+    return recipe.baseline and model.name != BASELINE and shape[0] == 1 and shape[1] * shape[2] <= LARGEST_OF_BASELINE
