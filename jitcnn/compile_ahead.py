@@ -65,7 +65,7 @@ def warm_up_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -> Non
             d_out = step.backward_input(d_out)
         else:
             d_out = step.backward(d_out)
-    parameters = model.parameters()
+    parameters = model.trainable_parameters()
     optimizer.step(parameters, [np.zeros_like(parameter) for parameter in parameters])
 
 

@@ -176,7 +176,7 @@ def test_seed_determines_the_weights():
 def test_summary_shows_shapes_activations_and_receptive_fields():
     lines = mnist_cnn().summary().splitlines()
     assert re.split(" {2,}", lines[5]) == [
-        "Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused winograd",
+        "3 Conv2D 32→64 3×3 + ReLU", "64×11×11", "18,496", "2.23 M", "31 kB", "8×8", "fused winograd",
     ]  # fmt: skip
     assert lines[11].split() == ["total", "225,034", "2.63", "M", "146", "kB"]
 
@@ -193,6 +193,7 @@ def test_summary_record_counts_cost_per_image(monkeypatch):
     assert record["layers"][0] == {
         "label": "Conv2D 1→3 3×3", "activation": "ReLU", "output_shape": (3, 4, 4), "parameter_count": 30,
         "multiply_adds": 9 * 3 * 16, "activation_bytes": 4 * 48, "receptive_field": (3, 3), "runs_as": "fused direct",
+        "position": 0, "frozen": False,
     }  # fmt: skip
     assert (record["parameters"], record["multiply_adds"]) == (30 + 39, 9 * 3 * 16 + 36)
     assert record["activation_bytes"] == 4 * (48 + 12 + 0 + 3)
@@ -201,7 +202,7 @@ def test_summary_record_counts_cost_per_image(monkeypatch):
 
 def test_summary_without_input_shape_has_unknown_shapes():
     net = CNN([Conv2D(1, 3, 3)])
-    assert net.summary().splitlines()[3].split() == ["Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "?"]
+    assert net.summary().splitlines()[3].split() == ["0", "Conv2D", "1→3", "3×3", "?", "30", "?", "?", "?", "?"]
     assert CNN([Conv2D(1, 3, 3, impl="im2col")]).summary_rows()[0].runs_as == "im2col"
     assert net.summary_record()["multiply_adds"] is None
 

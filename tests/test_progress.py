@@ -99,7 +99,7 @@ def test_model_is_a_table_in_a_notebook():
     assert html.count("<tr>") == 4  # head, two layers, total
     for column in ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as"):
         assert f'<th scope="col">{column}</th>' in html
-    assert '<th scope="row">Dense 4→2</th><td>2</td><td>10</td>' in html
+    assert '<th scope="row">1 Dense 4→2</th><td>2</td><td>10</td>' in html
 
 
 def test_names_are_escaped_in_a_notebook():

@@ -106,6 +106,10 @@ class Conv2D(FilterLayer):
         found = functional.conv2d_backward_weights(d_out, saved, self.weights, *self._grid, impl=self.impl)
         return self._input_gradient(d_out, saved) if need_d_x else None, self.named(*found)
 
+    def pullback_input(self, d_out: Array, saved: Array) -> Array:
+        """The d_x of ``pullback``, without the gradients of weights and bias."""
+        return self._input_gradient(d_out, saved)
+
     def backward_input(self, d_out: Array) -> Array:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W) of the last ``forward``, without parameter gradients."""
         return self._input_gradient(d_out, self._saved())

@@ -105,6 +105,11 @@ class ConvTranspose2D(FilterLayer):
         )
         return d_x, self.named(d_weights, d_bias)
 
+    def pullback_input(self, d_out: Array, saved: Array) -> Array:
+        """The d_x of ``pullback``, without the gradients of weights and bias: a convolution of d_out."""
+        stride, padding, _, dilation, groups = self._settings
+        return functional.conv2d(d_out, self.weights, None, stride, padding, dilation, groups, impl=self.impl)
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C_in, H, W) -> (C_out, H_out, W_out)."""
         check_input("ConvTranspose2D", input_shape, self.in_channels, "H", "W")

@@ -88,6 +88,10 @@ class Dense(Layer):
         d_x = functional.dense_backward_input(d_out, self.weights) if need_d_x else None
         return d_x, {"weights": d_weights, "bias": d_bias}
 
+    def pullback_input(self, d_out: Array, saved: Array) -> Array:
+        """The d_x of ``pullback``, without the gradients of weights and bias."""
+        return functional.dense_backward_input(d_out, self.weights)
+
     def backward_input(self, d_out: Array) -> Array:
         """d_out (N, out_features) -> d_x (N, in_features), without parameter gradients."""
         return functional.dense_backward_input(d_out, self.weights)

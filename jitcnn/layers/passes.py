@@ -34,6 +34,8 @@ class Pass:
             cls._pullback = own["pullback"]  # type: ignore[method-assign]
         if ("forward" in own or "backward" in own) and "apply" not in own:
             cls.apply, cls.pullback = Pass.apply, Pass.pullback  # type: ignore[method-assign]
+        if ("pullback" in own or "backward" in own) and "pullback_input" not in own:
+            cls.pullback_input = Pass.pullback_input  # type: ignore[method-assign]
 
     def _apply(self, x: Array, training: bool) -> tuple[Array, Any]:
         raise NotImplementedError(f"{type(self).__name__} defines neither apply and pullback nor forward and backward.")
@@ -53,6 +55,12 @@ class Pass:
     def pullback(self, d_out: Array, saved: Any, need_d_x: bool = True) -> Pulled:
         """Gradients with respect to the input (None unless needed) and the parameters, given ``d_out``."""
         return self.backward(d_out), self.gradients()
+
+    def pullback_input(self, d_out: Array, saved: Any) -> Array:
+        """The d_x of ``pullback``; layers that can compute it without the parameter gradients override this."""
+        d_x, _ = self.pullback(d_out, saved)
+        assert d_x is not None  # need_d_x is True by default
+        return d_x
 
     def __call__(self, x: Array) -> Array:
         """Inference: ``apply`` with ``training=False``; stores nothing for a backward pass."""

@@ -28,6 +28,7 @@ class _Residual(Layer):
     implementations = Conv2D.implementations
     ends_in_relu = True
     input_axes = ("in_channels", "H", "W")
+    smallest: tuple[int, ...]  # arguments of a block from one channel to one
 
     def __init__(
         self,
@@ -82,11 +83,13 @@ class _Residual(Layer):
             x, saved[f"norm{k}"] = norm.apply_fused(x, training, addend, relu=True)
         return x, saved
 
-    def pullback(self, d_out: Array, saved: dict[str, Any], need_d_x: bool = True) -> Pulled:
+    def pullback(self, d_out: Array, saved: dict[str, Any], need_d_x: bool = True, only_d_x: bool = False) -> Pulled:
         """d_out (N, C_out, H_out, W_out) -> d_x (N, C_in, H, W), and the parameter gradients of all inner layers."""
         gradients: Gradients = {}
 
         def back(d: Array, name: str, layer: Layer) -> Array:
+            if only_d_x:
+                return layer.pullback_input(d, saved[name])
             d_x, found = layer.pullback(d, saved[name])
             gradients.update({f"{name}.{key}": gradient for key, gradient in found.items()})
             assert d_x is not None  # need_d_x is True by default
@@ -106,6 +109,10 @@ class _Residual(Layer):
             d_around = back(back(d_around, "shortcut_norm", norm), "shortcut_conv", conv)
         d_branch += d_around
         return d_branch, gradients
+
+    def pullback_input(self, d_out: Array, saved: dict[str, Any]) -> Array:
+        """The d_x of ``pullback``, without the gradients of the convolutions."""
+        return self.pullback(d_out, saved, only_d_x=True)[0]  # type: ignore[return-value]  # d_x is an array
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C_in, H, W) -> (C_out, H_out, W_out)."""
@@ -155,6 +162,14 @@ class _Residual(Layer):
         for (conv, _), shape in zip(reversed(self.branch), reversed(shapes[:-1]), strict=True):
             outputs = conv.seen(outputs, shape)
         return outputs
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """If gamma of the last normalisation is 0, the block is ReLU(x); the gradient flows through the shortcut only."""
+        block = cls(*cls.smallest, impl=impl, dtype=np.float64)  # type: ignore[arg-type, misc]
+        block.set_array(f"norm{len(block.branch)}.gamma", np.zeros(1))
+        x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])
+        yield from answers(block, x, out, image([5, 6], [7, 8]), d_x)
 
     def torch_twin(self, torch: Any) -> Any:
         """A module of Conv2d, BatchNorm2d and ReLU, with the sum in ``forward``."""
@@ -210,6 +225,7 @@ class ResidualBlock(_Residual):
     """
 
     config_names = ("in_channels", "out_channels", "stride")
+    smallest = (1, 1)
 
     def __init__(
         self,
@@ -230,14 +246,6 @@ class ResidualBlock(_Residual):
         x = rng.standard_normal((2, 3, 5, 4))
         yield "ResidualBlock", as_if_trained(cls(3, 3, impl=impl, rng=rng), rng), x
         yield "ResidualBlock, stride 2", as_if_trained(cls(3, 4, 2, impl=impl, rng=rng), rng), x
-
-    @classmethod
-    def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """If gamma of the last normalisation is 0, the block is ReLU(x); the gradient flows through the shortcut only."""
-        block = cls(1, 1, impl=impl, dtype=np.float64)
-        block.set_array("norm2.gamma", np.zeros(1))
-        x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])
-        yield from answers(block, x, out, image([5, 6], [7, 8]), d_x)
 
 
 class BottleneckBlock(_Residual):
@@ -265,6 +273,7 @@ class BottleneckBlock(_Residual):
     """
 
     config_names = ("in_channels", "width", "out_channels", "stride")
+    smallest = (1, 2, 1)
 
     def __init__(
         self,
@@ -288,11 +297,3 @@ class BottleneckBlock(_Residual):
         x = rng.standard_normal((2, 3, 5, 4))
         yield "BottleneckBlock", as_if_trained(cls(3, 2, 3, impl=impl, rng=rng), rng), x
         yield "BottleneckBlock, stride 2", as_if_trained(cls(3, 2, 5, 2, impl=impl, rng=rng), rng), x
-
-    @classmethod
-    def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """As for ``ResidualBlock``: if gamma of the last normalisation is 0, only the shortcut remains."""
-        block = cls(1, 2, 1, impl=impl, dtype=np.float64)
-        block.set_array("norm3.gamma", np.zeros(1))
-        x, out, d_x = image([-1, 2], [3, -4]), image([0, 2], [3, 0]), image([0, 6], [7, 0])
-        yield from answers(block, x, out, image([5, 6], [7, 8]), d_x)

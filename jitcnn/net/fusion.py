@@ -68,6 +68,10 @@ class ConvReLUPool(FusedBlock):
         x, settings = (images, *input_shape), (conv.stride, conv.padding, 1, 1)
         return conv_relu_pool_plans(x, conv.weights.shape, settings, pool.pool_size, conv.weights.dtype)
 
+    def pullback_input(self, d_out: Array, saved: tuple[Array, IntArray]) -> Array:
+        """The d_x of ``pullback``, without the gradients of the convolution."""
+        return self._input_gradient(d_out, saved)
+
     def backward_input(self, d_out: Array) -> Array:
         """As ``backward``, without the gradients of the convolution."""
         return self._input_gradient(d_out, self._saved())
@@ -119,6 +123,11 @@ class WithReLU(FusedBlock):
         """The ``pullback`` of the ReLU, then of the layer."""
         x, out = saved
         return self.layer.pullback(functional.relu_backward(d_out, out), x, need_d_x)
+
+    def pullback_input(self, d_out: Array, saved: tuple[Array, Array]) -> Array:
+        """The d_x of ``pullback``, without the gradients of the layer."""
+        x, out = saved
+        return self.layer.pullback_input(functional.relu_backward(d_out, out), x)
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """Plans of the layer."""

@@ -12,7 +12,7 @@ from ..functional.pixels import normalise
 from ..layers import Layer, Softmax
 from ..shapes import Shape
 from ..support.arrays import Array, IntArray
-from .fusion import Step, fuse
+from .fusion import Step, fuse, layers_of
 from .old_names import OldNames
 from .summary import Summarised, total
 from .tape import Tape, check_shared
@@ -145,7 +145,7 @@ class CNN(Summarised, OldNames):
         return self._run(self.steps_to_logits(), x, training)
 
     def backward(self, d_loss: Array) -> Array:
-        """Gradient w.r.t. the output of the last training ``forward`` -> d_x; sets the gradients of all layers.
+        """Gradient w.r.t. the output of the last training ``forward`` -> d_x; sets the gradients of all layers not frozen.
 
         Raises
         ------
@@ -172,7 +172,7 @@ class CNN(Summarised, OldNames):
 
     def record(self, x: Array, training: bool = True) -> tuple[Array, Tape]:
         """As ``forward``, but also return the ``Tape`` of the pass: for several passes, or gradients in evaluation mode."""
-        tape = Tape()
+        tape = Tape(self._frozen)
         return self._pass(self.steps(), x, training, tape), tape
 
     def _taken(self) -> Tape:
@@ -201,7 +201,7 @@ class CNN(Summarised, OldNames):
     def _run(self, steps: list[Step], x: Array, training: bool) -> Array:
         if not training:
             return self._pass(steps, x, training, None)
-        tape = Tape()
+        tape = Tape(self._frozen)
         out = self._pass(steps, x, training, tape)
         self._tape = tape
         return out
@@ -217,7 +217,7 @@ class CNN(Summarised, OldNames):
             where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
             raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
         for step in steps:
-            x, saved = step.apply(x, training)
+            x, saved = step.apply(x, training and layers_of(step)[0] not in self._frozen)
             if tape is not None:
                 tape.append(step, saved)
         return x
@@ -289,4 +289,5 @@ class CNN(Summarised, OldNames):
         return classes
 
     def __repr__(self) -> str:
-        return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters>"
+        frozen = f", {self.frozen_count:,} frozen" if self.frozen else ""
+        return f"<CNN {self.name}: {len(self.layers)} layers, {self.parameter_count:,} parameters{frozen}>"

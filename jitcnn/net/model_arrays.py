@@ -17,9 +17,10 @@ class ModelArrays:
     """The arrays of all layers; base class of ``CNN``. An array shared by several layers is listed once."""
 
     layers: list[Layer]
+    _frozen: tuple[Layer, ...] = ()  # see ``freezing``
 
     def parameters(self) -> list[Array]:
-        """All trainable arrays, in layer order.
+        """All learnable arrays, in layer order, those of frozen layers included.
 
         Examples
         --------
@@ -34,7 +35,7 @@ class ModelArrays:
         return _once(buffer for layer in self.layers for buffer in layer.buffers().values())
 
     def arrays(self) -> list[Array]:
-        """All parameters, then all buffers: the arrays that ``WeightAverage`` averages."""
+        """All parameters, then all buffers."""
         return self.parameters() + self.buffers()
 
     def generators(self) -> list[np.random.Generator]:
@@ -47,9 +48,29 @@ class ModelArrays:
         gradients = [gradient for layer in self.layers for gradient in layer.gradients().values()]
         return list({id(mine): gradient for mine, gradient in zip(parameters, gradients, strict=True)}.values())
 
+    def trainable_parameters(self) -> list[Array]:
+        """The parameters that a training updates, in layer order: those that no frozen layer uses."""
+        frozen = self._frozen_arrays()
+        return [parameter for parameter in self.parameters() if id(parameter) not in frozen]
+
+    def trainable_gradients(self) -> list[Array]:
+        """The gradient of each of ``trainable_parameters()``, in the same order."""
+        frozen = self._frozen_arrays()
+        pairs = zip(self.parameters(), self.gradients(), strict=True)
+        return [gradient for parameter, gradient in pairs if id(parameter) not in frozen]
+
+    def trainable_arrays(self) -> list[Array]:
+        """As ``arrays``, without those that a frozen layer uses: the arrays that change in a training."""
+        frozen = self._frozen_arrays()
+        return [array for array in self.arrays() if id(array) not in frozen]
+
+    def _frozen_arrays(self) -> set[int]:
+        """The ids of the parameters and buffers of the frozen layers."""
+        return {id(array) for layer in self._frozen for array in (layer.parameters() | layer.buffers()).values()}
+
     @property
     def parameter_count(self) -> int:
-        """Number of trainable parameters."""
+        """Number of parameters, those of frozen layers included."""
         return sum(parameter.size for parameter in self.parameters())
 
     def fingerprint(self) -> str:
@@ -68,7 +89,7 @@ class ModelArrays:
 
     def update_params(self, learning_rate: float) -> None:
         """One step of plain gradient descent: parameter -= learning_rate · gradient."""
-        SGD(learning_rate, momentum=0).step(self.parameters(), self.gradients())
+        SGD(learning_rate, momentum=0).step(self.trainable_parameters(), self.trainable_gradients())
 
     def named_arrays(self) -> dict[str, Array]:
         """All parameters and buffers by their name in a model file, such as ``0.weights``.
@@ -87,6 +108,11 @@ class ModelArrays:
         mine = self.named_arrays()
         for name, array in arrays.items():
             mine[name][...] = array
+
+
+def zero_gradients(layer: Layer) -> None:
+    """Set the gradients of a layer to zero."""
+    layer.set_gradients({name: np.zeros_like(parameter) for name, parameter in layer.parameters().items()})
 
 
 def _once(things: Iterable[Thing]) -> list[Thing]:

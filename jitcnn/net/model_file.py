@@ -16,14 +16,14 @@ from ..shapes import Shape
 from ..support.versions import versions
 from .architecture import NetDescription, build_layers, net_of_format_1, parse_net, to_toml
 from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
-from .model_arrays import ModelArrays
+from .freezing import Freezing
 from .trained_on import PREFIX, TrainedOn
 
 FORMAT = 4  # 1 stored the layers as JSON; 2 had no checksum; 3 had other names in BatchNorm2D
 TRAINING = "training."  # prefix of the arrays that belong to a training run and not to the model
 
 
-class ModelFile(ModelArrays):
+class ModelFile(Freezing):
     """The architecture as TOML, and the model file; base class of ``CNN``."""
 
     name: str
@@ -156,6 +156,7 @@ class ModelFile(ModelArrays):
             model.recipe = header.get("recipe")  # older files have none
             _check_recipe(model.recipe)
             model.value_ranges = _value_ranges(header.get("value_ranges"))
+            model._freeze_again(header.get("frozen"))
         except (LookupError, TypeError, AttributeError, MemoryError, JitCNNError) as error:
             raise CheckpointError(f"{file.path} is not a model file for this version of jitcnn: {error}") from error
         arrays = file.read([*specs, *(name for name in file.specs if name.startswith(PREFIX))])
@@ -211,6 +212,7 @@ class ModelFile(ModelArrays):
             "format": FORMAT, "versions": versions(), "net": text, "input": around, "recipe": self.recipe,
             "trained_on": None if self.trained_on is None else self.trained_on.to_header(),
             "value_ranges": {kind: list(values) for kind, values in self.value_ranges.items()},
+            **({"frozen": list(self.frozen)} if self.frozen else {}),
         }  # fmt: skip
 
     def _check(self, specs: Mapping[str, Spec]) -> None:

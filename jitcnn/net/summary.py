@@ -1,6 +1,6 @@
 """Model summary: a table with one row per layer and the activation that follows it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,8 @@ PREFIXES = ("", "k", "M", "G", "T")
 class Row:
     """One row of the table, for one image; values that depend on the input shape are None if it is unknown.
 
-    ``activation_bytes`` is the memory of the layer's output in float32; activations run in place or are fused.
+    ``activation_bytes`` is the memory of the layer's output in float32; activations run in place or are fused. ``position``
+    is the number of the layer, from 0, and None in the row of totals; ``frozen`` tells whether a training leaves it as it is.
     """
 
     label: str
@@ -36,9 +37,13 @@ class Row:
     receptive_field: Shape | None
     runs_as: str
     plans: dict[str, Plan]
+    position: int | None = None
+    frozen: bool = False
 
 
-def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: int = 64) -> list[Row]:
+def summary_rows(
+    steps: Iterable[Step], input_shape: Shape | None, batch_size: int = 64, frozen: Collection[int] = ()
+) -> list[Row]:
     """The rows of the table, one per layer.
 
     Parameters
@@ -46,11 +51,12 @@ def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: i
     steps : layers and fused blocks, from input to output
     input_shape : tuple without N, or None
     batch_size : int; the algorithm may depend on it
+    frozen : positions of the frozen layers
     """
     rows: list[Row] = []
     windows: list[Window] | None = []  # None from the first layer on that depends on its whole input
     shape = input_shape
-    for layer, plans in _with_plans(steps, input_shape, batch_size):
+    for position, (layer, plans) in enumerate(_with_plans(steps, input_shape, batch_size)):
         windows = None if windows is None or layer.window is None else [*windows, layer.window]
         field: Shape | None = None
         adds = memory = None
@@ -66,7 +72,8 @@ def summary_rows(steps: Iterable[Step], input_shape: Shape | None, batch_size: i
             continue
         count = sum(parameter.size for parameter in layer.parameters().values())
         runs = runs_as(plans) if shape is not None else _impl_of(layer)
-        rows.append(Row(layer.label, "", shape, count, adds, memory, field, runs, plans))
+        is_frozen = position in frozen
+        rows.append(Row(layer.label, "", shape, count, adds, memory, field, runs, plans, position, is_frozen))
     return rows
 
 
@@ -102,8 +109,10 @@ def _short(plan: Plan) -> str:
 
 def cells(row: Row) -> tuple[str, ...]:
     """Cell texts of a row, one per column of ``HEAD``."""
+    number = "" if row.position is None else f"{row.position} "
+    activation = f" + {row.activation}" if row.activation else ""
     return (
-        f"{row.label} + {row.activation}" if row.activation else row.label,
+        f"{number}{row.label}{activation}{' (frozen)' if row.frozen else ''}",
         times(row.output_shape),
         f"{row.parameter_count:,}" if row.parameter_count else "–",
         compact(row.multiply_adds),
@@ -187,24 +196,27 @@ class Summarised:
 
         def steps(self) -> list[Step]: ...
 
+        @property
+        def frozen(self) -> tuple[int, ...]: ...
+
     def summary_rows(self, batch_size: int = 64) -> list[Row]:
         """One row per layer; the algorithms are those for batches of ``batch_size`` images."""
-        return summary_rows(self.steps(), self.input_shape, batch_size)
+        return summary_rows(self.steps(), self.input_shape, batch_size, self.frozen)
 
     def summary(self, batch_size: int = 64) -> str:
-        """Table of the layers: output shape, parameters, receptive field and algorithm.
+        """Table of the layers with their numbers: output shape, parameters, receptive field and algorithm.
 
         Examples
         --------
         >>> from jitcnn import CNN, Dense, Flatten
         >>> print(CNN([Flatten(), Dense(12, 3)], input_shape=(3, 2, 2), name="tiny").summary())
         tiny
-        layer       output  parameters  mult-adds  memory  field  runs as
-        -----------------------------------------------------------------
-        Flatten     12               –          –       –    2×2
-        Dense 12→3  3               39         36    12 B    2×2  ...
-        -----------------------------------------------------------------
-        total                       39         36    12 B
+        layer         output  parameters  mult-adds  memory  field  runs as
+        -------------------------------------------------------------------
+        0 Flatten     12               –          –       –    2×2
+        1 Dense 12→3  3               39         36    12 B    2×2  ...
+        -------------------------------------------------------------------
+        total                         39         36    12 B
         ...
         """
         return f"{self.name}\n{summary_text(self.summary_rows(batch_size), batch_size)}"

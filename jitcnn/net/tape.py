@@ -1,34 +1,42 @@
 """``Tape``: records the steps of a forward pass for the backward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..errors import ConfigError
 from ..layers import Layer
 from ..support.arrays import Array
 from .fusion import Step, layers_of
+from .model_arrays import zero_gradients
 
 
 class Tape:
-    """The steps of one forward pass, in order, with their saved values."""
+    """The steps of one forward pass, in order, with their saved values; ``frozen`` are the layers frozen in this pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, frozen: Collection[Layer] = ()) -> None:
         self._entries: list[tuple[Step, Any]] = []
+        self._frozen = frozen
 
     def append(self, step: Step, saved: Any) -> None:
         """Record the next step."""
         self._entries.append((step, saved))
 
     def pullback(self, d_out: Array, need_d_x: bool = True) -> Array | None:
-        """Backward pass: d_out -> d_x, or None if not needed; sets the gradients of all layers.
+        """Backward pass: d_out -> d_x, or None if not needed; sets the gradients of all layers that are not frozen.
 
-        The gradients of a parameter used by several steps are summed.
+        The gradients of a parameter used by several steps are summed. Without d_x, the pass ends at the first layer to train.
         """
         totals: dict[int, Array] = {}  # keyed by id of the parameter array
         owners: list[tuple[Layer, dict[str, Array]]] = []
-        for position in range(len(self._entries) - 1, -1, -1):
+        last = 0 if need_d_x else self._first_trained()
+        for position in range(len(self._entries) - 1, last - 1, -1):
             step, saved = self._entries[position]
-            d_x, gradients = step.pullback(d_out, saved, need_d_x or position > 0)
+            if self._is_frozen(step):
+                d_out = step.pullback_input(d_out, saved)
+                if step.keeps_its_pass:  # such a layer sets its own gradients
+                    zero_gradients(layers_of(step)[0])
+                continue
+            d_x, gradients = step.pullback(d_out, saved, need_d_x or position > last)
             if gradients:
                 owner = layers_of(step)[0]
                 parameters = owner.parameters()
@@ -42,6 +50,20 @@ class Tape:
         for owner, parameters in owners:
             owner.set_gradients({name: totals[id(parameter)] for name, parameter in parameters.items()})
         return d_out if need_d_x else None
+
+    def _first_trained(self) -> int:
+        """Position of the first step to train: the first one, or, if any are frozen, the first with other parameters."""
+        if not self._frozen:
+            return 0
+        trained = (
+            position
+            for position, (step, _) in enumerate(self._entries)
+            if layers_of(step)[0].parameters() and not self._is_frozen(step)
+        )
+        return next(trained, len(self._entries))
+
+    def _is_frozen(self, step: Step) -> bool:
+        return layers_of(step)[0] in self._frozen
 
 
 def check_shared(layers: Sequence[Layer]) -> None:

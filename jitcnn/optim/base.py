@@ -58,13 +58,31 @@ class Optimizer(ABC):
         for name in self.memory_names:
             setattr(self, name, [])
 
-    def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
-        """Update all parameters in place; both lists must have the same order in every call.
+    def step(
+        self, parameters: Sequence[Array], gradients: Sequence[Array], factors: Sequence[float] | None = None
+    ) -> None:
+        """Update all parameters in place; the lists must have the same order in every call.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of ndarray, of the same shapes
+        factors : float > 0 per parameter, multiplied by the learning rate, as the parameter groups of other libraries have
+            their own learning rate; a decoupled weight decay is multiplied too. None is 1 for all
 
         Raises
         ------
         ShapeError
             If the shapes differ from each other, or from those of the previous call.
+        ConfigError
+            If ``factors`` are not one positive number per parameter.
+
+        Examples
+        --------
+        >>> from jitcnn import SGD
+        >>> weights, bias = np.ones(1), np.ones(1)
+        >>> SGD(learning_rate=0.25).step([weights, bias], [np.ones(1), np.ones(1)], factors=[2, 1])
+        >>> weights.item(), bias.item()
+        (0.5, 0.75)
         """
         if self.steps == 0:
             for name in self.memory_names:
@@ -74,19 +92,30 @@ class Optimizer(ABC):
         if any(others != shapes[0] for others in shapes):
             raise ShapeError(
                 f"{type(self).__name__} expects gradients of shapes {shapes[-1]}, got parameters {shapes[0]} and "
-                f"gradients {shapes[1]}; use one optimiser per model."
+                f"gradients {shapes[1]}; use one optimiser per model, and a new one after layers are frozen or unfrozen."
             )
+        if factors is not None:
+            _check_factors(factors, len(parameters))
         self.steps += 1
-        for position, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
-            flat = parameter.reshape(-1)
-            decay = self.weight_decay if self.decay_bias or parameter.ndim > 1 else 0.0
-            self._update(position, flat, gradient.reshape(-1), decay)
-            if not parameter.flags.c_contiguous:  # then ``flat`` is a copy
-                parameter[...] = flat.reshape(parameter.shape)
+        rate = self.learning_rate
+        try:
+            for position, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
+                if factors is not None:
+                    self.learning_rate = rate * factors[position]
+                flat = parameter.reshape(-1)
+                decay = self.weight_decay if self.decay_bias or parameter.ndim > 1 else 0.0
+                self._update(position, flat, gradient.reshape(-1), decay)
+                if not parameter.flags.c_contiguous:  # then ``flat`` is a copy
+                    parameter[...] = flat.reshape(parameter.shape)
+        finally:
+            self.learning_rate = rate
 
     @abstractmethod
     def _update(self, position: int, parameter: Array, gradient: Array, decay: float) -> None:
-        """Update one parameter (S,) from its gradient (S,) and its state at ``position``."""
+        """Update one parameter (S,) from its gradient (S,) and its state at ``position``.
+
+        ``self.learning_rate`` is that of this parameter.
+        """
 
     def _memories(self) -> dict[str, list[Array]]:
         return {name: getattr(self, name) for name in self.memory_names}
@@ -131,6 +160,12 @@ class Optimizer(ABC):
         self.steps, self.learning_rate = int(numbers["steps"]), float(numbers["learning_rate"])
         for memory in self.memory_names:
             setattr(self, memory, [np.array(arrays[f"{memory}.{k}"], order="C") for k in range(count)])
+
+
+def _check_factors(factors: Sequence[float], count: int) -> None:
+    """Raise ConfigError unless ``factors`` are ``count`` positive numbers."""
+    if len(factors) != count or not all(isfinite(factor) and factor > 0 for factor in factors):
+        raise ConfigError(f"factors must be one positive number for each of {count} parameters, got {list(factors)}.")
 
 
 def check_betas(betas: tuple[float, ...]) -> None:

@@ -35,6 +35,8 @@ class Choices:
     keep : "last" or "best", the weights that remain: those of the last epoch, or of the epoch with the best ``metric``
     metric : "loss", "accuracy" or "macro_f1", on the validation images
     drop_last : bool; leave out the last batch of an epoch if it is smaller than the others
+    freeze : selections of layers that are not trained, such as "all-but-head", see ``CNN.freeze``
+    rate_factors : factor of the learning rate of each selection of layers, see ``CNN.layer_rates``
 
     Raises
     ------
@@ -49,6 +51,8 @@ class Choices:
     keep: str = "last"
     metric: str = "loss"
     drop_last: bool = False
+    freeze: tuple[str, ...] = ()
+    rate_factors: Any = ()
 
     @property
     def selects(self) -> bool:
@@ -73,12 +77,16 @@ class Choices:
             )
         if not isinstance(self.drop_last, bool):
             raise ConfigError(f"drop_last must be true or false, got {self.drop_last!r}.")
+        object.__setattr__(self, "freeze", _selections(self.freeze))
+        object.__setattr__(self, "rate_factors", _rate_factors(self.rate_factors))
 
     def chosen(self) -> dict[str, Any]:
         """The settings that are not at their default, as plain values."""
         plain = {name: getattr(self, name) for name in CHOICES if getattr(self, name) != CHOICES[name]}
         if "class_weights" in plain:
             plain["class_weights"] = plain_weights(self.class_weights)
+        if "freeze" in plain:
+            plain["freeze"] = list(self.freeze)
         return plain
 
 
@@ -90,6 +98,30 @@ def plain_weights(weights: ClassWeights) -> str | dict[str, float] | list[float]
     if isinstance(weights, str):
         return weights
     return dict(weights) if isinstance(weights, Mapping) else [float(weight) for weight in weights]
+
+
+def _selections(freeze: Any) -> tuple[str, ...]:
+    """Selections of layers as a tuple of texts; ConfigError if they are of another type."""
+    each = (freeze,) if isinstance(freeze, str | int) else freeze
+    try:
+        each = tuple(each)
+    except TypeError:
+        each = (None,)
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in each):
+        raise ConfigError(f"freeze must be selections of layers, such as all-but-head or 0-5, got {freeze!r}.")
+    return tuple(str(one) for one in each if one != "")
+
+
+def _rate_factors(factors: Any) -> dict[str, float] | tuple[()]:
+    """Learning rate factors by selection of layers, () if there are none; ConfigError if they are of another type."""
+    if isinstance(factors, tuple) and not factors:
+        return ()
+    if not isinstance(factors, Mapping):
+        raise ConfigError(f"rate_factors must be a table of factors by selection of layers, got {factors!r}.")
+    for selection, factor in factors.items():
+        if not is_number(factor) or factor <= 0:
+            raise ConfigError(f"rate_factors must be positive numbers, got {factor!r} for {selection}.")
+    return {str(selection): float(factor) for selection, factor in factors.items()} or ()
 
 
 def _checked_class_weights(weights: Any) -> ClassWeights:

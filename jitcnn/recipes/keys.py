@@ -122,5 +122,9 @@ def format_settings(settings: Mapping[str, Any]) -> str:
         text = (
             ("on" if value else "off") if isinstance(value, bool) else f"{value:g}" if is_number(value) else str(value)
         )
+        if isinstance(value, dict) and value and all(map(is_number, value.values())):
+            text = " ".join(f"{name}={number:g}" for name, number in value.items())
+        elif isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+            text = " ".join(value)
         said.append(text if key == "kind" else f"{key} {text}")
     return ", ".join(said).replace("_", " ")

@@ -59,7 +59,8 @@ class Health(Callback):
 
     def on_batch_end(self, trainer: Trainer) -> None:
         """Record the size of the update."""
-        self._watch.look(trainer.batch, trainer.model, trainer.optimizer.learning_rate)
+        rates = trainer.model.layer_rates(trainer.settings.rate_factors or {})
+        self._watch.look(trainer.batch, trainer.model, trainer.optimizer.learning_rate, rates)
 
     def warnings(self, trainer: Trainer, train_loss: float) -> Sequence[str]:
         """The warnings of the epoch that ends."""

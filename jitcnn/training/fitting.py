@@ -1,6 +1,6 @@
 """``fit`` and ``fit_by``: a training in one call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -9,13 +9,15 @@ from .. import compile_ahead
 from ..data.augment import Augmentation
 from ..data.batches import minibatches
 from ..data.dataset import Dataset
+from ..errors import ConfigError
 from ..history import Epoch, History
-from ..models import find_net
+from ..models import AUTO, choose_model, find_net
 from ..net.model import CNN
 from ..optim import SGD, Optimizer, WeightAverage
 from ..recipes import Recipe
 from ..recipes.choices import ClassWeights
 from ..schedules import Schedule
+from ..shapes import Shape
 from .callbacks import BatchFunction, Callback, EpochFunction
 from .checkpointing import Checkpoints
 from .progress import PrintProgress
@@ -28,8 +30,19 @@ OnBatch = Callable[[int, int, int], object]
 OnEpoch = Callable[[Epoch], object]
 
 
-def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto", num_classes: int | None = None) -> CNN:
+def model_by(
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    impl: str = "auto",
+    num_classes: int | None = None,
+    input_shape: Shape | None = None,
+    images: int | None = None,
+) -> CNN:
     """Build the model of a recipe; parameters and errors as for ``find_net``.
+
+    For the model "auto", ``choose_model`` selects one by ``input_shape``, ``num_classes`` and ``images``, the number of training
+    images; ConfigError if one of them is missing.
 
     Examples
     --------
@@ -38,7 +51,15 @@ def model_by(recipe: Recipe, *, seed: int = 0, impl: str = "auto", num_classes: 
     >>> model_by(load_recipe("lenet5"))
     <CNN lenet5: 13 layers, 61,706 parameters>
     """
-    return find_net(recipe.model, seed=seed, impl=impl, num_classes=num_classes)
+    which = recipe.model
+    if which == AUTO:
+        if input_shape is None or num_classes is None or images is None:
+            raise ConfigError(
+                f"The model of the recipe {recipe.name} is auto, chosen for the data: expected input_shape, num_classes and "
+                "images, the number of training images; give them, or name a model."
+            )
+        which, _ = choose_model(input_shape, num_classes, images)
+    return find_net(which, seed=seed, impl=impl, num_classes=num_classes, input_shape=input_shape)
 
 
 def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> None:
@@ -64,6 +85,8 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
         return
     black, labels = np.zeros((batch_size, *model.input_shape), np.uint8), np.zeros(batch_size, np.int64)
     copy = deepcopy(model)
+    if recipe is not None and recipe.freeze:
+        copy.freeze(*recipe.freeze)
     optimizer = SGD() if recipe is None else recipe.make_optimizer()
     augmentation = None if recipe is None else augmentation_of(recipe)
     rng = np.random.default_rng()
@@ -74,7 +97,7 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
                 helper.wait()
             train_step(copy, x, y, optimizer)
     if recipe is not None and recipe.average:
-        WeightAverage(recipe.average).update(copy.arrays())
+        WeightAverage(recipe.average).update(copy.trainable_arrays())
 
 
 def fit(
@@ -97,6 +120,8 @@ def fit(
     keep: str = "last",
     metric: str = "loss",
     drop_last: bool = False,
+    freeze: str | Sequence[str | int] = (),
+    rate_factors: Mapping[str, float] | None = None,
     continue_by: str = "extend",
     checkpoint: FilePath | Checkpoints | None = None,
     resume: FilePath | None = None,
@@ -129,6 +154,8 @@ def fit(
     keep : "last" or "best", the weights that remain: those of the last epoch, or of the epoch with the best ``metric``
     metric : "loss", "accuracy" or "macro_f1", on the validation images
     drop_last : bool; leave out the last batch of an epoch if it is smaller than the others
+    freeze : selections of layers that are not trained, such as "all-but-head" or "0-5", see ``CNN.freeze``; they stay frozen
+    rate_factors : factor of the learning rate of each selection of layers, such as {"head": 10}, see ``CNN.layer_rates``
     continue_by : "extend" or "restart", what the schedule does when ``resume`` is the checkpoint of a finished training and
         ``epochs`` are more than it had: run as if it had been planned for all of them, or start again for the rest
     checkpoint : file written after every epoch, at the end, and on Ctrl-C or SIGTERM; ``Checkpoints`` sets another interval
@@ -170,6 +197,7 @@ def fit(
         label_smoothing=label_smoothing, average=average, until=until, augmentation=augmentation,
         class_weights=() if class_weights is None else class_weights, sampling=sampling, clip_norm=clip_norm or 0.0,
         early_stop=early_stop or 0, keep=keep, metric=metric, drop_last=drop_last, continue_by=continue_by,
+        freeze=freeze, rate_factors=rate_factors or (),  # type: ignore[arg-type]  # becomes a tuple
     )  # fmt: skip
     return Trainer(model, data, settings, _all(callbacks, on_batch, on_epoch, checkpoint, verbose), resume).train()
 

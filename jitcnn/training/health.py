@@ -1,6 +1,6 @@
 """Training diagnostics: locate the first non-finite value, and warn of common problems."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import log
 
 import numpy as np
@@ -18,6 +18,7 @@ FIRST_STEPS, SOME_STEPS = 3, 50
 DEAD = 0.5
 # Warn when the loss exceeds this multiple of chance level, ln(num_classes).
 WORSE = 1.5
+NO_RATES: Mapping[int, float] = {}
 
 
 def first_non_finite(model: CNN, x: Array, y: IntArray) -> str:
@@ -34,14 +35,14 @@ def first_non_finite(model: CNN, x: Array, y: IntArray) -> str:
     str
         Such as ``the output of Conv2D 1→32 3×3``; empty if all values are finite.
     """
-    steps = model.steps_to_logits()
+    steps, frozen = model.steps_to_logits(), model.frozen_layers()
     with np.errstate(all="ignore"):  # overflow is expected here
         for step in steps:
             for layer in layers_of(step):
                 for name, array in (layer.parameters() | layer.buffers()).items():
                     if not np.isfinite(array).all():
                         return f"the {name.replace('_', ' ')} of {layer.label}, after the last update"
-            x = step.forward(x)
+            x = step.forward(x, training=layers_of(step)[0] not in frozen)
             if not np.isfinite(x).all():
                 return f"the output of {block_label(layers_of(step))}"
         loss, d_out = softmax_cross_entropy(x, y)
@@ -58,6 +59,8 @@ def first_non_finite(model: CNN, x: Array, y: IntArray) -> str:
 def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
     """Filters and units whose ReLU outputs zero on every image; their gradient is zero, so they cannot learn.
 
+    Frozen layers, which are not to learn, are left out.
+
     Parameters
     ----------
     model : CNN
@@ -73,7 +76,8 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
         out = x[start : start + at_once]
         for position, step in enumerate(steps):
             out, _ = step.apply(out, training=False)
-            if any(layer.ends_in_relu for layer in layers_of(step)):
+            layers = layers_of(step)
+            if any(layer.ends_in_relu for layer in layers) and layers[0] not in model.frozen_layers():
                 top = out.max(axis=(0, *range(2, out.ndim)))
                 brightest[position] = np.maximum(top, brightest.get(position, top))
     for position, top in brightest.items():
@@ -90,16 +94,18 @@ class Watch:
     def __init__(self) -> None:
         self.where, self.share = "", 0.0
 
-    def look(self, batch: int, model: CNN, learning_rate: float) -> None:
-        """Measure the model's gradients after this batch, if the batch is one to check."""
+    def look(self, batch: int, model: CNN, learning_rate: float, rates: Mapping[int, float] = NO_RATES) -> None:
+        """Measure the model's gradients after this batch, if the batch is one to check; ``rates`` as of ``layer_rates``."""
         if batch > FIRST_STEPS and batch % SOME_STEPS:
             return
-        for layer in model.layers:
+        for position, layer in enumerate(model.layers):
+            if layer in model.frozen_layers():
+                continue
             gradients = layer.gradients()
             for name, weights in layer.parameters().items():
                 size = float(np.linalg.norm(weights))
                 if weights.ndim > 1 and size > 0:
-                    share = learning_rate * float(np.linalg.norm(gradients[name])) / size
+                    share = learning_rate * rates.get(position, 1.0) * float(np.linalg.norm(gradients[name])) / size
                     if share > self.share:
                         self.where, self.share = layer.label, share
 

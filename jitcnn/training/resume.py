@@ -84,12 +84,12 @@ class Training:
 
     def averaged(self) -> Any:
         """Context in which the model holds the averaged weights, if weights are averaged."""
-        return nullcontext() if self.average is None else self.average.applied(self.model.arrays())
+        return nullcontext() if self.average is None else self.average.applied(self.model.trainable_arrays())
 
     def leave_weights(self) -> None:
         """Put the weights that the training leaves into the model: those of the best epoch, averaged, or as they are."""
         if self.average is not None:
-            self.average.put_into(self.model.arrays())
+            self.average.put_into(self.model.trainable_arrays())
         if self.best is not None:
             self.best.put_into(self.model.named_arrays())
 
@@ -145,7 +145,7 @@ class Training:
             }
             best, continued = self._best_in(said, kept), [int(epochs) for epochs in said.get("continued", ())]
             if self.average is not None:
-                averages = kept.arrays() if said["average"] else []
+                averages = kept.trainable_arrays() if said["average"] else []
                 own = {f"averages.{k}": array for k, array in enumerate(averages)}
                 own = {name: arrays.get(f"{TRAINING}{name}", array) for name, array in own.items()}
                 self.average.set_state({"updates": said["average"]}, own)
@@ -220,12 +220,14 @@ class Training:
         expected: dict[str, Array] = {}
         if said["optimizer"]["steps"]:
             for name in self.optimizer.memory_names:
-                expected |= {f"{TRAINING}optimizer.{name}.{k}": a for k, a in enumerate(self.model.parameters())}
+                expected |= {
+                    f"{TRAINING}optimizer.{name}.{k}": a for k, a in enumerate(self.model.trainable_parameters())
+                }
         has_best = self.keeps_best and bool(Best.from_numbers(said["best"]).epoch)
         if self.average is not None or has_best:
             expected |= {f"{TRAINING}weights.{name}": array for name, array in self.model.named_arrays().items()}
         if self.average is not None and has_best:
-            expected |= {f"{TRAINING}averages.{k}": array for k, array in enumerate(self.model.arrays())}
+            expected |= {f"{TRAINING}averages.{k}": array for k, array in enumerate(self.model.trainable_arrays())}
         specs = {name: Spec(array.shape, array.dtype) for name, array in expected.items()}
         history = () if "epochs" in said else history_names(file)
         kept = {name: spec for name, spec in file.specs.items() if name.startswith(TRAINING) and name not in history}

@@ -12,13 +12,15 @@ from ..recipes import Recipe
 from ..recipes.choices import CHOICES, Choices
 from ..schedules import Schedule
 
+BY_LAYER = ("freeze", "rate_factors")  # recorded by the positions of the layers
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Choices):
     """How a model is trained.
 
     The optional settings of ``recipes.choices.Choices`` are keyword arguments too: ``class_weights``, ``sampling``,
-    ``clip_norm``, ``early_stop``, ``keep``, ``metric`` and ``drop_last``.
+    ``clip_norm``, ``early_stop``, ``keep``, ``metric``, ``drop_last``, ``freeze`` and ``rate_factors``.
 
     Parameters
     ----------
@@ -90,8 +92,15 @@ class TrainingSettings(Choices):
             "learning_rate": optimizer.learning_rate if self.schedule is None else None,
             "label_smoothing": self.label_smoothing, "average": self.average and self.average.decay, "until": self.until,
             "augmentation": self.augmentation and asdict(self.augmentation),
-            **{f"recipe's {key}": recipe.get(key) for key in ("optimizer", "schedule", "normalise")}, **self.chosen(),
+            **{f"recipe's {key}": recipe.get(key) for key in ("optimizer", "schedule", "normalise")},
+            **{name: value for name, value in self.chosen().items() if name not in BY_LAYER}, **self._by_layer(model),
         }  # fmt: skip
+
+    def _by_layer(self, model: CNN) -> dict[str, Any]:
+        """The layers that are frozen or have their own learning rate, by position; nothing if there are none."""
+        rates = {str(position): rate for position, rate in model.layer_rates(self.rate_factors or {}).items()}
+        found = {"frozen layers": list(model.frozen), "learning rate factors": rates}
+        return {name: value for name, value in found.items() if value}
 
 
 def augmentation_of(recipe: Recipe) -> Augmentation | None:

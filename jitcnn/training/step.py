@@ -1,5 +1,6 @@
 """The training step."""
 
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from ..losses import softmax_cross_entropy
@@ -17,6 +18,7 @@ def train_step(
     *,
     weights: Array | None = None,
     clip_norm: float | None = None,
+    rate_factors: Mapping[str, float] | None = None,
 ) -> float:
     """Train on one batch: forward pass, loss, backward pass, update.
 
@@ -29,6 +31,7 @@ def train_step(
     label_smoothing : float, as for ``softmax_cross_entropy``
     weights : ndarray of shape (N,), weight of each image in the loss, as for ``softmax_cross_entropy``
     clip_norm : float, > 0; scale the gradients down to this norm, see ``clip_gradients``
+    rate_factors : factor of the learning rate of each selection of layers, see ``CNN.layer_rates``
 
     Returns
     -------
@@ -47,7 +50,9 @@ def train_step(
     >>> losses[-1] < losses[0]
     True
     """
-    return step_with_logits(model, x, y, optimizer, label_smoothing, weights, clip_norm)[0]
+    model.check_trainable()
+    rates = model.parameter_rates(rate_factors or {})
+    return step_with_logits(model, x, y, optimizer, label_smoothing, weights, clip_norm, rates)[0]
 
 
 def step_with_logits(
@@ -58,13 +63,14 @@ def step_with_logits(
     label_smoothing: float,
     weights: Array | None = None,
     clip_norm: float | None = None,
+    rates: Sequence[float] | None = None,
 ) -> tuple[float, Array]:
-    """As ``train_step``, and return the logits (N, classes) too."""
+    """As ``train_step``, with a factor of the learning rate per trainable parameter; return the logits (N, classes) too."""
     logits = model.logits(x)
     loss, d_logits = softmax_cross_entropy(logits, y, label_smoothing, weights)
     if isfinite(loss):
         model.backward_logits(d_logits)
         if clip_norm is not None:
-            clip_gradients(model.gradients(), clip_norm)
-        optimizer.step(model.parameters(), model.gradients())
+            clip_gradients(model.trainable_gradients(), clip_norm)
+        optimizer.step(model.trainable_parameters(), model.trainable_gradients(), rates)
     return loss, logits

@@ -83,6 +83,9 @@ class Trainer:
                     "data.validation(count)."
                 )
         _check_selection(settings, data)
+        if settings.freeze:
+            model.freeze(*settings.freeze)
+        model.check_trainable()
         weights = class_weights_of(settings.class_weights, data.class_names, data.y_train)
         data = _with_classes_of(model, data, None if resume is None else class_names_in(resume))
         model.class_names, model.preparation = data.class_names, data.preparation
@@ -98,6 +101,7 @@ class Trainer:
         self._probabilities = draw_probabilities(settings.sampling, self._weights, data.y_train)
         if settings.sampling == "weighted":
             self._weights = None
+        self._rates = model.parameter_rates(settings.rate_factors or {})
         if resume is not None:
             self.record_settings()
             self.state.load(resume)
@@ -181,12 +185,12 @@ class Trainer:
                 self.optimizer.learning_rate = settings.schedule(self._share_of_run())
             weights = None if self._weights is None else self._weights[y]
             self.loss, logits = step_with_logits(
-                model, x, y, self.optimizer, settings.label_smoothing, weights, settings.clip_norm or None
+                model, x, y, self.optimizer, settings.label_smoothing, weights, settings.clip_norm or None, self._rates
             )
             if not isfinite(self.loss):
                 raise self._failure(first_non_finite(model, x, y))
             if settings.average is not None:
-                settings.average.update(model.arrays())
+                settings.average.update(model.trainable_arrays())
             at.total_loss += self.loss * len(y)
             at.correct += int((logits.argmax(axis=1) == y).sum())
             at.seen += len(y)
