@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 LIST = Path(__file__).parent / "files" / "public_api.txt"
-ROOMS = ("", "check", "data", "functional", "inspection", "layers", "models", "optim", "plots", "shift", "training")
+ROOMS = (
+    "",
+    "check",
+    "data",
+    "functional",
+    "inspection",
+    "layers",
+    "models",
+    "optim",
+    "plots",
+    "shift",
+    "sklearn",
+    "training",
+)
 OLD_NAMES = {
     "inspection.inside": "trace_block",
     "inspection.last_planes": "last_feature_maps",

@@ -18,6 +18,7 @@ MODULES = (
     "jitcnn.optim",
     "jitcnn.plots",
     "jitcnn.shift",
+    "jitcnn.sklearn",
     "jitcnn.check",
     "jitcnn.training",
 )
