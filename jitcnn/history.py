@@ -1,9 +1,12 @@
 """Training history: the metrics of every epoch."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
-HEAD = "epoch  train loss  accuracy  test loss  accuracy  seconds"
+COLUMNS = ("epoch", "train loss", "accuracy", "test loss", "accuracy", "seconds")
+HEAD = "  ".join(COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class Epoch:
     remarks: tuple[str, ...] = ()
     test_macro_f1: float | None = None
 
+    def cells(self) -> tuple[str, ...]:
+        """The metrics as texts, one for each of ``COLUMNS``."""
+        return (
+            f"{self.epoch}", f"{self.train_loss:.4f}", f"{self.train_accuracy:.2%}", f"{self.test_loss:.4f}",
+            f"{self.test_accuracy:.2%}", f"{self.seconds:.1f}",
+        )  # fmt: skip
+
     def line(self) -> str:
         """The metrics as a row of the table whose columns ``HEAD`` names."""
-        return (
-            f"{self.epoch:>5}  {self.train_loss:>10.4f}  {self.train_accuracy:>8.2%}  {self.test_loss:>9.4f}  "
-            f"{self.test_accuracy:>8.2%}  {self.seconds:>7.1f}"
-        )
+        return "  ".join(text.rjust(len(name)) for name, text in zip(COLUMNS, self.cells(), strict=True))
 
 
 @dataclass
@@ -69,8 +76,29 @@ class History:
         return asdict(self)
 
     def __repr__(self) -> str:
+        head = [HEAD] if self.epochs else []
+        return "\n".join([f"<History: {self._title()}>", *head, *(epoch.line() for epoch in self.epochs)])
+
+    def _repr_html_(self) -> str:
+        """The metrics as a table, which a notebook shows."""
+        return epochs_html(self.epochs, f"History: {self._title()}")
+
+    def _title(self) -> str:
         count = len(self.epochs)
-        title = (
-            f"<History: {count} epoch{'s' * (count != 1)}, {self.seconds:.1f} s{', interrupted' * self.interrupted}>"
-        )
-        return "\n".join([title, *([HEAD] if self.epochs else []), *(epoch.line() for epoch in self.epochs)])
+        return f"{count} epoch{'s' * (count != 1)}, {self.seconds:.1f} s{', interrupted' * self.interrupted}"
+
+
+def epochs_html(epochs: Sequence[Epoch], caption: str, status: str = "") -> str:
+    """The metrics of epochs as an HTML table; warnings stand below their epoch, and a status below all of them."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in COLUMNS)
+    rows = []
+    for epoch in epochs:
+        first, *others = map(escape, epoch.cells())
+        rows.append(f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{text}</td>" for text in others) + "</tr>")
+        rows += [_whole_row(warning) for warning in epoch.remarks]
+    rows += [_whole_row(status)] if status else []
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _whole_row(text: str) -> str:
+    return f'<tr><td colspan="{len(COLUMNS)}" style="text-align: left">{escape(text)}</td></tr>'

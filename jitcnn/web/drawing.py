@@ -6,7 +6,7 @@ from ..data.images import DIGIT_SHARE, prepare_ink
 from ..net.model import CNN
 from ..support.arrays import IntArray
 
-CANVAS_SIDE = 140  # approximate side in pixels; strokes must be round before downscaling
+CANVAS_SIDE = 140  # approximate longer side in pixels; strokes must be round before downscaling
 
 
 def canvas_scale(model: CNN) -> int:
@@ -16,9 +16,9 @@ def canvas_scale(model: CNN) -> int:
 
 
 def can_be_centred(model: CNN) -> bool:
-    """Whether the model takes ink images that are centred as in MNIST: square and with one channel."""
+    """Whether the model takes ink images that are centred as in MNIST: with one channel, and not cropped photographs."""
     shape = model.input_shape
-    return shape is not None and shape[0] == 1 and shape[1] == shape[2] and model.preparation != "crop"
+    return shape is not None and shape[0] == 1 and model.preparation != "crop"
 
 
 def as_drawn(canvas: IntArray, scale: int) -> IntArray:
@@ -32,7 +32,7 @@ def as_drawn(canvas: IntArray, scale: int) -> IntArray:
 def centred(canvas: IntArray, model: CNN) -> IntArray:
     """Scale and centre the drawing by its mass, like the training images -> (1, 1, H, W), uint8; black stays black."""
     assert model.input_shape is not None
-    size = model.input_shape[1]
+    size = model.input_shape[1:]
     if not canvas.any():
-        return np.zeros((1, 1, size, size), np.uint8)
+        return np.zeros((1, 1, *size), np.uint8)
     return prepare_ink(canvas[0] / 255, size, 1.0 if model.preparation == "fill" else DIGIT_SHARE)

@@ -4,6 +4,7 @@ import base64
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -34,9 +35,9 @@ def canvas(trained):
     return send
 
 
-@pytest.fixture(scope="session")
-def address(desk):
-    """URL of a running server, without a trailing slash."""
+@contextmanager
+def serving(desk):
+    """Run the page of a desk in a thread; gives its URL, without a trailing slash."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -49,6 +50,13 @@ def address(desk):
         yield f"http://{host}"
         server.should_exit = True
         thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def address(desk):
+    """URL of a running server, without a trailing slash."""
+    with serving(desk) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -27,13 +28,20 @@ SEVEN = (
 playwright.expect.set_options(timeout=30_000)  # milliseconds, as for Playwright's other waits; test machines are busy
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def open_browser():
+    """A Chromium without a window."""
     with playwright.sync_playwright() as engine:
         sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=QUIET + sandbox)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import { unpack } from "jitcnn/arrays.js";
 import { element } from "jitcnn/elements.js";
 import { sheet } from "jitcnn/planes.js";
 
+const LONGER_SIDE = 56; // of the small image beside the title, in CSS pixels
 const TITLES = { centred: "Centred by mass, like the training images", drawn: "As drawn" };
 
 export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)}%`;
@@ -61,6 +62,9 @@ export class Answers {
     const title = element("h3", TITLES[name]);
     const canvas = document.createElement("canvas");
     drawImage(canvas, unpack(image));
+    const zoom = LONGER_SIDE / Math.max(canvas.width, canvas.height);
+    canvas.style.width = `${canvas.width * zoom}px`;
+    canvas.style.height = `${canvas.height * zoom}px`;
     title.prepend(canvas);
     const grid = element("div", "", "chances");
     grid.append(element("span"), ...[0, 1].map((k) => element("span", answers[k]?.net ?? "", "net")));

@@ -7,10 +7,13 @@ export class Pad {
     canvas.width = W * scale;
     canvas.height = H * scale;
     canvas.style.aspectRatio = `${W} / ${H}`;
+    canvas.parentElement.style.width = `min(100%, ${24 * Math.min(1, W / H)}rem)`; // at most as high as a square
+    this.side = Math.min(canvas.width, canvas.height); // the pen is as wide for any shape of this shorter side
     this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.pen = { x: canvas.width / 2, y: canvas.height / 2, isDown: false };
     this.ring = document.createElement("span");
     this.ring.className = "pen";
+    this.ring.style.width = `${(7 * this.side) / canvas.width}%`;
     this.ring.hidden = true;
     canvas.after(this.ring);
     this.colour = "#ffffff";
@@ -140,7 +143,7 @@ export class Pad {
   #line(from, to) {
     const context = this.context;
     context.strokeStyle = this.colour;
-    context.lineWidth = this.canvas.width / 13;
+    context.lineWidth = this.side / 13;
     context.lineCap = "round";
     context.beginPath();
     context.moveTo(from.x, from.y);
@@ -167,7 +170,7 @@ export class Pad {
 
   #movePen(right, down) {
     const from = { ...this.pen };
-    const step = this.canvas.width / 28;
+    const step = this.side / 28;
     this.pen.x = Math.min(Math.max(this.pen.x + right * step, 0), this.canvas.width);
     this.pen.y = Math.min(Math.max(this.pen.y + down * step, 0), this.canvas.height);
     if (this.pen.isDown) this.#line(from, this.pen);

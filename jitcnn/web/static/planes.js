@@ -76,6 +76,8 @@ export class PlaneView {
     this.H = H;
     this.W = W;
     this.caption.textContent = caption;
+    const isTall = W > 1 && H > W && !this.figure.closest(".matrix");
+    this.figure.style.maxWidth = isTall ? `${18 * Math.max(0.5, W / H)}rem` : ""; // about as high as a square
     const side = Math.max(1, Math.min(40, Math.floor(560 / Math.max(H, W))));
     const thin = Math.max(side, Math.round((side * Math.max(H, W)) / 12)); // for a single row or column
     this.cell = { across: W === 1 ? thin : side, down: H === 1 ? thin : side };
