@@ -190,10 +190,10 @@ class ImageBar(DownloadBar):
 
 
 def data_bar(dataset: str) -> DownloadBar:
-    """Progress bar for loading a data set by name, or a folder."""
+    """Progress bar for loading a data set by name, or from a path."""
     from jitcnn.data import DATASETS
 
-    return ImageBar() if dataset not in DATASETS and Path(dataset).is_dir() else DownloadBar()
+    return ImageBar() if dataset not in DATASETS and Path(dataset).exists() else DownloadBar()
 
 
 @contextmanager

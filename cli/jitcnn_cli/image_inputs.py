@@ -1,4 +1,4 @@
-"""The images that a command line names: files, folders, globs, and standard input."""
+"""The images that a command line names: files, folders, globs, lists in a CSV, data files, and standard input."""
 
 import glob
 import os
@@ -10,7 +10,10 @@ from io import BytesIO
 from pathlib import Path
 
 from jitcnn.data.decoding import ImageSource
+from jitcnn.data.formats import find_format
+from jitcnn.data.formats.csv_paths import listed_images
 from jitcnn.data.image_files import FileCount, find_images, why_ignored
+from jitcnn.errors import DataError
 
 STDIN = "-"
 
@@ -34,7 +37,7 @@ class _Stream(BytesIO):
 def find_inputs(arguments: Sequence[str]) -> tuple[list[ImageInput], FileCount]:
     """The images of all arguments, in their order, and the count of files in folders and globs.
 
-    An argument is "-" (standard input), an existing file or folder, or a glob, as shells expand it, with ``**`` for folders
+    An argument is "-" (standard input), an existing file or folder, a CSV of image files, or a glob, as shells expand it, with ``**`` for folders
     at any depth. One that does not exist is returned as it is, for the error of the reader. Folders are searched as those of
     a data set.
     """
@@ -53,8 +56,38 @@ def find_inputs(arguments: Sequence[str]) -> tuple[list[ImageInput], FileCount]:
     return inputs, files
 
 
+def pixel_file(arguments: Sequence[str]) -> Path | None:
+    """The data file of pixels that the arguments name, such as Kaggle's test.csv; None if they name images.
+
+    Raises
+    ------
+    DataError
+        If there are other arguments besides such a file, or it is damaged.
+    """
+    found = [Path(each) for each in arguments if Path(each).is_file() and _holds_pixels(Path(each))]
+    if found and len(arguments) > 1:
+        raise DataError(
+            f"{found[0]} is a data file of pixels: expected no other images with it, got {len(arguments) - 1:,}."
+        )
+    return found[0] if found else None
+
+
+def labels_in(arguments: Sequence[str]) -> list[str]:
+    """A sentence for each CSV of image files that has a column of classes, which predictions do not use."""
+    listed = [(each, listed_images(Path(each))) for each in arguments if Path(each).is_file()]
+    return [f"{path} has labels ({some[1]}), which are not used" for path, some in listed if some and some[1]]
+
+
+def _holds_pixels(path: Path) -> bool:
+    found = find_format(path)
+    return found is not None and found.images is not None
+
+
 def _existing(path: Path, files: FileCount) -> list[ImageInput]:
-    """A file, or the images of a folder."""
+    """A file, the files that a CSV names, or the images of a folder."""
+    listed = listed_images(path) if path.is_file() else None
+    if listed is not None:
+        return [ImageInput(str(image), image) for image in listed[0]]
     if not path.is_dir():
         return [ImageInput(str(path), _readable(path))]
     images, count = find_images(path)

@@ -22,7 +22,8 @@ from jitcnn.support.arrays import Array
 from jitcnn.support.files import atomic_write
 from jitcnn.support.text import printable
 from jitcnn_cli.console import Bar, cell, stdout, table, working
-from jitcnn_cli.image_inputs import ImageInput, find_inputs
+from jitcnn_cli.image_inputs import ImageInput, find_inputs, labels_in, pixel_file
+from jitcnn_cli.predicted_rows import PredictedRows
 
 CHUNK = 64  # images read, then predicted, at a time: results appear early, and memory stays small
 
@@ -43,7 +44,16 @@ def run(
     """Predict all images, or all digits of each; DataError if there are none, or some cannot be read and ``skip_broken`` is not set."""
     if csv_file is not None:
         _check_csv(csv_file, as_json)
+    if (path := pixel_file(arguments)) is not None:
+        if digits:
+            raise ConfigError(
+                f"--digits reads image files, got {path}, whose images are taken as they are: leave it out."
+            )
+        _predict_rows(net, path, csv_file, as_json)
+        return
     inputs, files = find_inputs(arguments)
+    for sentence in labels_in(arguments):
+        click.echo(printable(sentence), err=True)
     if files.ignored:
         click.echo(f"{files.taken:,} of {files.total:,} files taken; ignored: {files.describe_ignored()}", err=True)
     if not inputs:
@@ -92,6 +102,29 @@ def _predict(net: CNN, inputs: Sequence[ImageInput], done: int, total: int, digi
             probability, is_trained_on = next(answers)
             predictions.append(Prediction(name, probability, is_trained_on=is_trained_on))
     return predictions
+
+
+def _predict_rows(net: CNN, path: Path, csv_file: str | None, as_json: bool) -> None:
+    """Predict the images of a data file, a chunk at a time, so that memory stays small."""
+    rows = PredictedRows(net, path)
+    click.echo(printable(rows.note), err=True)
+    if csv_file is not None:
+        count = rows.write_submission(csv_file)
+        if csv_file != "-":
+            click.echo(f"{count:,} predictions written to {printable(csv_file)}", err=True)
+    else:
+        for k, probabilities in enumerate(rows.probabilities(), 1):
+            each = Prediction(f"{path}, image {k}", probabilities)
+            if as_json:
+                click.echo(_json_line(each, rows.names))
+            else:
+                _show(each, rows.names, rows.count == 1)
+    if rows.trained_on:
+        click.echo(
+            f"Warning: {net.name} was trained on {rows.trained_on:,} of these {rows.done:,} images: such a prediction says "
+            "little about new images.",
+            err=True,
+        )
 
 
 def _show(prediction: Prediction, names: Sequence[str], is_only: bool) -> None:

@@ -1,16 +1,19 @@
 """Data sets: find, download, verify, decode, augment, and batch."""
 
 import os
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, DataError, JitCNNError
 from ..net.model import CNN
+from .auditing import DataReport, Finding, audit
 from .augment import Augmentation
 from .dataset import Dataset
 from .digits import load_digits
 from .fetch import ProgressBar
 from .folder import load_folder
+from .formats import describe_formats, find_format
 from .idx_sets import MNIST
 from .matching import match_classes, match_data, order_classes
 from .mnist import find_mnist, load_mnist
@@ -20,9 +23,12 @@ from .trained import leave_out_trained, repeated_images, trained_on_warning
 __all__ = [
     "DATASETS",
     "Augmentation",
+    "DataReport",
     "DataSource",
     "Dataset",
+    "Finding",
     "ProgressBar",
+    "audit",
     "choose_recipe",
     "fetch_dataset",
     "find_dataset",
@@ -47,26 +53,30 @@ def load_dataset(
     progress: ProgressBar | None = None,
     **settings: Any,
 ) -> tuple[Dataset, str]:
-    """Load a data set by name, or images from a folder.
+    """Load a data set by name, from a data file, or from a folder of images.
 
     Parameters
     ----------
     name : "mnist", "fashion-mnist", "kmnist", "cifar10", "digits" (embedded), or "auto": MNIST if it is on disk or
-        can be downloaded, else digits; or a folder with one subfolder of images per class
+        can be downloaded, else digits; or a folder with one subfolder of images per class; or a file or folder of a format in
+        ``jitcnn.data.formats.FORMATS``: CSV, NumPy, HDF5, MATLAB, IDX or CIFAR
     data_dir : folder that contains the files of a named data set; if given, nothing is downloaded
     progress : progress bar of a download in bytes, or of a folder in images: an object with total, update, reset and close
-    settings : keyword arguments for ``load_folder``
+    settings : keyword arguments for ``load_folder``; for data files ``test_share``, ``seed``, ``value_ranges``, those of
+        ``load_folder`` if they name image files, ``labels`` ("fine" or "coarse") for CIFAR-100, and ``colour_order`` for rows
+        of colours: "pixels" (RGB of each pixel) or "planes" (one channel after the other)
 
     Returns
     -------
     dataset : Dataset
     note : str
-        One line: why "auto" fell back to digits and how to get MNIST, or which files of a folder were taken; else empty.
+        One line: why "auto" fell back to digits and how to get MNIST, or which files were taken, their
+        layout and range of values; empty for a named data set.
 
     Raises
     ------
     ConfigError, DataError
-        If the name is unknown; if the data is not available or is damaged.
+        If the name or a setting is unknown; if the data is not available or is damaged.
 
     Examples
     --------
@@ -78,10 +88,19 @@ def load_dataset(
     if name in DATASETS:
         return DATASETS[str(name)].load(data_dir, progress), ""
     if name != "auto":
+        found = find_format(name)
+        if found is not None:
+            return found.read(name, progress, **settings)
         if not Path(name).is_dir():
             raise ConfigError(
                 f"dataset must be one of {', '.join(['auto', *DATASETS])}, or a folder with one subfolder of images per "
-                f"class, got {str(name)!r}."
+                f"class, or data files ({describe_formats()}), got {str(name)!r}."
+            )
+        unknown = sorted(set(settings) - set(signature(load_folder).parameters))
+        if unknown:
+            raise ConfigError(
+                f"{unknown[0]} is not a setting for {name}, a folder of images: expected one of "
+                f"{', '.join([*signature(load_folder).parameters][1:-1])}; leave it out."
             )
         return load_folder(name, progress=progress, **settings)
     if data_dir is not None or find_mnist() is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..functional.pixels import normalise
 from ..support.arrays import Array, IntArray
+from ..support.image_rows import will_need
 from .augment import Augmentation
 
 
@@ -62,8 +63,11 @@ def minibatches(
         order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     count = images_in_batches(len(order), batch_size, drop_last=drop_last)
     starts = batch_starts(count, batch_size) if trains else range(0, count, batch_size)
+    will_need(images, order[:batch_size])
     for start, end in pairwise([*starts, count]):
         chosen = order[start:end]
+        if end < count:
+            will_need(images, order[end : end + batch_size])  # is read while the model computes
         if is_float:
             yield images[chosen], labels[chosen]  # type: ignore[misc]
         elif augmentation is None or rng is None:

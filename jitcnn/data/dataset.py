@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConfigError, DataError, ShapeError
 from ..net.model import CNN
 from ..support.arrays import IntArray
+from ..support.image_rows import blocks, take_rows
 from ..support.renamed import keep_old_names
 
 
@@ -20,7 +21,8 @@ class Dataset:
     Parameters
     ----------
     name, source : str; name and origin
-    x_train, x_test : ndarray of shape (N, C, H, W), uint8
+    x_train, x_test : ndarray of shape (N, C, H, W), uint8; also of a memory-mapped file (``np.memmap``), or ImageRows,
+        which are read as needed and never copied as a whole
     y_train, y_test : ndarray of shape (N,), int64
     class_names : names of classes 0, 1, …; by default "0", "1", … up to the largest label
     preparation : how an image file is preprocessed to match, see ``data.images.read_for``
@@ -118,9 +120,10 @@ class Dataset:
                 "before, and train with normalise off."
             )
         counts = np.zeros((self.channels, 256))
-        for start in range(0, len(self.x_train), 500):  # in chunks: bincount converts uint8 to int64
-            for channel in range(self.channels):
-                counts[channel] += np.bincount(self.x_train[start : start + 500, channel].ravel(), minlength=256)
+        for _, images in blocks(self.x_train):
+            for start in range(0, len(images), 500):  # in chunks: bincount converts uint8 to int64
+                for channel in range(self.channels):
+                    counts[channel] += np.bincount(images[start : start + 500, channel].ravel(), minlength=256)
         values, share = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
         means = share @ values
         deviations = np.sqrt((share * (values - means[:, None]) ** 2).sum(axis=1))
@@ -164,11 +167,11 @@ class Dataset:
             raise ConfigError(f"limit must be at least 1 image, got {count}.")
         return replace(
             self,
-            x_train=self.x_train[:count],
+            x_train=take_rows(self.x_train, slice(count)),
             y_train=self.y_train[:count],
-            x_test=self.x_test[:count],
+            x_test=take_rows(self.x_test, slice(count)),
             y_test=self.y_test[:count],
-            x_validation=None if self.x_validation is None else self.x_validation[:count],
+            x_validation=None if self.x_validation is None else take_rows(self.x_validation, slice(count)),
             y_validation=None if self.y_validation is None else self.y_validation[:count],
         )
 
@@ -204,9 +207,9 @@ class Dataset:
         return replace(
             self,
             source=f"{self.source}; evaluated on images held out from training, not on the test images",
-            x_train=self.x_train[kept],
+            x_train=take_rows(self.x_train, kept),
             y_train=self.y_train[kept],
-            x_test=self.x_train[held],
+            x_test=take_rows(self.x_train, held),
             y_test=self.y_train[held],
             evaluated_on="validation",
             split={**self.split, **split},

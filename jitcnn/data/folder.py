@@ -11,15 +11,14 @@ from .dataset import Dataset
 from .fetch import ProgressBar
 from .folder_images import FolderImages
 from .folder_layout import FolderLayout, find_layout
+from .sizes import ImageSize, height_and_width
 from .value_range import ValueRanges
-
-Labelled = tuple[int, IntArray]  # class and image (C, S, S)
 
 
 def load_folder(
     path: str | os.PathLike[str],
     *,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     channels: int | None = None,
     test_share: float = 0.2,
     seed: int = 0,
@@ -29,14 +28,18 @@ def load_folder(
 ) -> tuple[Dataset, str]:
     """Load a folder with one subfolder of images per class, and split it into training and test images.
 
-    Classes are sorted by subfolder name; images in deeper folders belong to the class. Each image is resized so that its
-    shorter side fits, then centre-cropped to a square. The split is stratified: each class contributes the same share of
-    test images, chosen by ``seed``. Folders named train, and test or val, are taken as the split instead.
+    Classes are sorted by subfolder name; images in deeper folders belong to the class. Each image is resized so that it
+    covers the size, then centre-cropped to it. The split is stratified: each class contributes the same share of test
+    images, chosen by ``seed``. Folders named train, and test or val, are taken as the split instead; with all three, val
+    holds ``x_validation``.
+
+    The decoded images of a large folder are kept in the user cache, so that the next start is fast. Those of more than
+    256 MiB stay there: the arrays of the data set are then ImageRows, which read the images asked for.
 
     Parameters
     ----------
     path : the folder
-    image_size : int, height and width in pixels; by default 28 for greyscale and 32 for colour
+    image_size : int, side of a square in pixels, or (H, W), also as "HxW"; by default 28 for greyscale and 32 for colour
     channels : 1 for greyscale, 3 for colour; by default detected, and all images must then agree
     test_share : float between 0 and 1; share of each class used for testing, at least one image in each split
     seed : int
@@ -71,21 +74,21 @@ def load_folder(
     >>> data.class_names, data.x_train.shape, data.x_test.shape
     (('first', 'second'), (8, 1, 28, 28), (2, 1, 28, 28))
     """
-    if image_size is not None and image_size < 1:
-        raise ConfigError(f"image_size must be at least 1 pixel, got {image_size}.")
+    if image_size is not None:
+        height_and_width(image_size)
     if channels not in (None, 1, 3):
         raise ConfigError(f"channels must be 1 (greyscale) or 3 (colour), got {channels}.")
     if not 0 < test_share < 1:
         raise ConfigError(f"test_share must be between 0 and 1, got {test_share}.")
     path = Path(path)
     layout = find_layout(path)
-    train, held = _choose_splits(layout)
-    names = _check_classes(path, layout, train, held)
+    train, held, spare = _choose_splits(layout)
+    names = _check_classes(path, layout, train, held, spare)
     images = FolderImages()
-    halves = [half for half in (train, held) if half is not None]
+    halves = [half for half in (train, held, spare) if half is not None]
     groups = [(half, name) for half in halves for name in names]
     files = [(file, group) for group in groups for file in layout.splits[group[0]].get(group[1], ())]
-    images.read(files, image_size, channels, value_ranges, progress)
+    images.read(files, image_size, channels, value_ranges, progress, layout.root)
     if images.broken and not skip_broken:
         others = f" (and {len(images.broken) - 1:,} more)" if len(images.broken) > 1 else ""
         raise DataError(
@@ -93,51 +96,50 @@ def load_folder(
         )
     for name in names:
         _check_count(layout, train, held, name, len(images.of((train, name))), "readable ")
-    tested = [] if held is None else [images.of((held, name)) for name in names]
-    if held is not None and not any(tested):
-        raise DataError(
-            f"{path}: expected readable images in {_folders(layout, held)}, got none; add some or remove it."
-        )
+    parts = {half: [images.of((half, name)) for name in names] for half in halves}
+    for half in halves[1:]:
+        if not any(map(len, parts[half])):
+            raise DataError(
+                f"{path}: expected readable images in {_folders(layout, half)}, got none; add some or remove it."
+            )
     images.check(path)
-    trained = [images.of((train, name)) for name in names]
     rng = np.random.default_rng(seed)
-    first, second = _split(trained, test_share, rng) if held is None else (_labelled(trained), _labelled(tested))
-    x_train, y_train = _shuffled(first, rng)
-    x_test, y_test = _shuffled(second, rng)
+    drawn = [_labelled(parts[half]) for half in halves] if held else _split(parts[train], test_share, rng)
+    arrays = [_shuffled(part, images, rng) for part in drawn]
+    (x_train, y_train), (x_test, y_test) = arrays[:2]
+    x_validation, y_validation = arrays[2] if spare else (None, None)
     data = Dataset(
         path.resolve().name, str(path), x_train, y_train, x_test, y_test, tuple(names), "crop",
         "validation" if held == "validation" else "test",
         split={"seed": seed, "test_share": test_share} if held is None else {},
-        value_ranges=images.ranges,
+        value_ranges=images.ranges, x_validation=x_validation, y_validation=y_validation,
     )  # fmt: skip
-    return data, _note(path, layout, images, train, held)
+    return data, _note(path, layout, images, train, held, spare)
 
 
-def _choose_splits(layout: FolderLayout) -> tuple[str, str | None]:
-    """The split to train on, and the one to evaluate on, None if it is still to be drawn; images of others are left out."""
+def _choose_splits(layout: FolderLayout) -> tuple[str, str | None, str | None]:
+    """The split to train on, the one to evaluate on, None if it is still to be drawn, and validation images besides."""
     if "train" not in layout.splits:
-        return "", None
+        return "", None, None
     filled = [split for split in ("test", "validation") if any(layout.splits.get(split, {}).values())]
-    if len(filled) > 1:
-        count = sum(map(len, layout.splits["validation"].values()))
-        unused, used = _folders(layout, "validation"), _folders(layout, "test")
-        layout.files.leave_out(count, f"in {unused} (the images in {used} are used for evaluation)")
-    return "train", filled[0] if filled else None
+    held, spare = [*filled, None, None][:2]
+    return "train", held, spare
 
 
-def _check_classes(path: Path, layout: FolderLayout, train: str, held: str | None) -> list[str]:
+def _check_classes(path: Path, layout: FolderLayout, train: str, held: str | None, spare: str | None) -> list[str]:
     """The names of the classes, sorted; DataError unless there are two, with enough files, and those tested are trained."""
     names = sorted(layout.splits.get(train, {}))
     if len(names) < 2:
         raise DataError(f"{path}: expected at least two classes, one subfolder of images each, got {len(names)}.")
     for name in names:
         _check_count(layout, train, held, name, len(layout.splits[train][name]))
-    unknown = sorted(name for name, files in layout.splits.get(held or "", {}).items() if files and name not in names)
-    if held is not None and unknown:
-        raise DataError(
-            f"{path}: expected the classes of {_folders(layout, train)} in {_folders(layout, held)}, got also "
-            f"{', '.join(unknown)}; rename or remove them, or add training images."
-        )
+    for half in filter(None, (held, spare)):
+        unknown = sorted(name for name, files in layout.splits[half].items() if files and name not in names)
+        if unknown:
+            raise DataError(
+                f"{path}: expected the classes of {_folders(layout, train)} in {_folders(layout, half)}, got also "
+                f"{', '.join(unknown)}; rename or remove them, or add training images."
+            )
     return names
 
 
@@ -165,7 +167,9 @@ def _folders(layout: FolderLayout, split: str) -> str:
     return " and ".join(f"{name}/" for name in dict.fromkeys(layout.names[split]))
 
 
-def _note(path: Path, layout: FolderLayout, images: FolderImages, train: str, held: str | None) -> str:
+def _note(
+    path: Path, layout: FolderLayout, images: FolderImages, train: str, held: str | None, spare: str | None
+) -> str:
     """One line about all files of the folder."""
     broken, blank = images.broken, images.blank
     parts = [
@@ -176,6 +180,8 @@ def _note(path: Path, layout: FolderLayout, images: FolderImages, train: str, he
         parts.append(f"classes in {layout.root.relative_to(path)}/")
     if held is not None:
         parts.append(f"split as in {_folders(layout, train)} and {_folders(layout, held)}")
+        if spare is not None:
+            parts.append(f"validation images in {_folders(layout, spare)}")
     elif train:
         parts.append(f"test images drawn from {_folders(layout, train)}")
     if layout.deeper:
@@ -188,26 +194,32 @@ def _note(path: Path, layout: FolderLayout, images: FolderImages, train: str, he
         )
     if blank:
         parts.append(f"{len(blank):,} of almost one value, the first is {blank[0].relative_to(path)}")
+    if images.not_cached:
+        parts.append(f"decoded images not kept in the cache: {images.not_cached}")
     return "; ".join(parts)
 
 
-def _labelled(images: list[list[IntArray]]) -> list[Labelled]:
-    return [(label, image) for label, some in enumerate(images) for image in some]
+def _labelled(rows: list[IntArray]) -> tuple[IntArray, IntArray]:
+    """Rows and labels, (N,) each, class by class."""
+    labels = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
+    return np.concatenate(rows), labels
 
 
-def _split(
-    images: list[list[IntArray]], test_share: float, rng: np.random.Generator
-) -> tuple[list[Labelled], list[Labelled]]:
-    """Training images and test images with their labels, the same share of each class."""
-    halves: tuple[list[Labelled], list[Labelled]] = ([], [])
-    for label, some in enumerate(images):
-        tested = min(max(1, round(len(some) * test_share)), len(some) - 1)
-        for place, k in enumerate(rng.permutation(len(some))):
-            halves[place < tested].append((label, some[k]))
-    return halves
+def _split(rows: list[IntArray], test_share: float, rng: np.random.Generator) -> list[tuple[IntArray, IntArray]]:
+    """Rows and labels of the training images and of the test images, the same share of each class."""
+    trained, tested = [], []
+    for some in rows:
+        count = min(max(1, round(len(some) * test_share)), len(some) - 1)
+        order = rng.permutation(len(some))
+        tested.append(some[order[:count]])
+        trained.append(some[order[count:]])
+    return [_labelled(trained), _labelled(tested)]
 
 
-def _shuffled(half: list[Labelled], rng: np.random.Generator) -> tuple[IntArray, IntArray]:
-    """Images (N, C, S, S) and labels (N,)."""
-    order = rng.permutation(len(half))
-    return np.stack([half[k][1] for k in order]), np.array([half[k][0] for k in order], np.int64)
+def _shuffled(
+    part: tuple[IntArray, IntArray], images: FolderImages, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Images (N, C, H, W) and labels (N,)."""
+    rows, labels = part
+    order = rng.permutation(len(rows))
+    return images.take(rows[order]), labels[order]

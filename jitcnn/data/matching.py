@@ -11,6 +11,7 @@ from ..errors import DataError
 from ..layers import Dense, Softmax
 from ..net.model import CNN
 from ..support.arrays import IntArray
+from ..support.image_rows import take_rows
 from .dataset import Dataset
 from .trained import leave_out_trained
 
@@ -116,13 +117,15 @@ def number_classes(data: Dataset, class_names: Sequence[str]) -> Dataset:
     names = tuple(class_names)
     number = _numbers(names, data.class_names, data.name)
     arrays: dict[str, IntArray] = {}
-    for half in ("train", "test"):
+    halves = ("train", "test") if data.x_validation is None else ("train", "test", "validation")
+    for half in halves:
         x, labels = getattr(data, f"x_{half}"), number[getattr(data, f"y_{half}")]
         known = labels >= 0
-        arrays |= {f"x_{half}": x if known.all() else x[known], f"y_{half}": labels[known]}
+        arrays |= {f"x_{half}": x if known.all() else take_rows(x, known), f"y_{half}": labels[known]}
     return replace(
         data, class_names=names,
         x_train=arrays["x_train"], y_train=arrays["y_train"], x_test=arrays["x_test"], y_test=arrays["y_test"],
+        x_validation=arrays.get("x_validation"), y_validation=arrays.get("y_validation"),
     )  # fmt: skip
 
 

@@ -6,9 +6,15 @@ from pathlib import Path
 import platformdirs
 
 
+def user_cache() -> Path:
+    """Folder of downloaded and decoded data: ``JITCNN_CACHE_DIR``, or else jitcnn's folder in the cache of the user."""
+    named = os.environ.get("JITCNN_CACHE_DIR")
+    return Path(named) if named else platformdirs.user_cache_path("jitcnn")
+
+
 def cache_folder(name: str) -> Path:
-    """Cache folder for the downloaded files of a data set, in jitcnn's user cache."""
-    return platformdirs.user_cache_path("jitcnn") / name
+    """Cache folder for the downloaded files of a data set."""
+    return user_cache() / name
 
 
 def places(name: str, data_dir: str | os.PathLike[str] | None = None) -> list[Path]:

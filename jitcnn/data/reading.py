@@ -2,9 +2,10 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -15,6 +16,7 @@ Source = TypeVar("Source")
 Read = TypeVar("Read")
 
 MOST_THREADS = 8  # more decode faster than the main thread collects
+AHEAD = 16  # sources per thread that are read before their results are taken
 
 
 def read_all(
@@ -28,25 +30,44 @@ def read_all(
     sources : sequence
     on_image : called with the number of results after each of them, on the calling thread
     """
-    Image.preinit()  # not by several threads at once
-    threads = max(1, min(_cores(), MOST_THREADS, len(sources)))
     results: list[Read | DataError] = []
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(threads, "jitcnn-images") as pool:
-        warnings.simplefilter("always", SeveralDigitsWarning)
-        futures = [pool.submit(read, source) for source in sources]
-        try:
-            for future in futures:
-                try:
-                    results.append(future.result())
-                except DataError as error:
-                    results.append(error)
-                if on_image is not None:
-                    on_image(len(results))
-        finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C, do not decode the rest
+    for result in read_in_order(read, sources):
+        results.append(result)
+        if on_image is not None:
+            on_image(len(results))
     return results
 
 
-def _cores() -> int:
+def read_in_order(
+    read: Callable[[Source], Read], sources: Sequence[Source], threads: int | None = None
+) -> Iterator[Read | DataError]:
+    """As ``read_all``, one result after the other, with only a few that wait; ``threads`` is by default one per core."""
+    Image.preinit()  # not by several threads at once
+    threads = max(1, min(threads or min(cores(), MOST_THREADS), len(sources)))
+    waiting: deque[Future[Read]] = deque()
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(threads, "jitcnn-images") as pool:
+        warnings.simplefilter("always", SeveralDigitsWarning)
+        rest = iter(sources)
+        try:
+            while True:
+                for source in rest:
+                    waiting.append(pool.submit(read, source))
+                    if len(waiting) >= AHEAD * threads:
+                        break
+                if not waiting:
+                    return
+                yield _result(waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C, do not decode the rest
+
+
+def _result(future: Future[Any]) -> Any:
+    try:
+        return future.result()
+    except DataError as error:
+        return error
+
+
+def cores() -> int:
     """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..net.model import CNN
 from ..net.trained_on import image_keys
 from ..support.arrays import IntArray
+from ..support.image_rows import join_rows, take_rows
 from .dataset import Dataset
 
 
@@ -45,11 +46,12 @@ def leave_out_trained(data: Dataset, model: CNN) -> tuple[Dataset, str]:
     tested = image_keys(data.x_test)
     if not record.has_seen(tested).any() or np.isin(tested, record.held_out).all():
         return data, ""
-    images, labels = np.concatenate([data.x_train, data.x_test]), np.concatenate([data.y_train, data.y_test])
-    seen = record.has_seen(image_keys(images))
+    seen = record.has_seen(np.concatenate([image_keys(data.x_train), tested]))
     if seen.all():
         return data, ""
-    chosen = replace(data, x_train=images[seen], y_train=labels[seen], x_test=images[~seen], y_test=labels[~seen])
+    images, labels = join_rows(data.x_train, data.x_test), np.concatenate([data.y_train, data.y_test])
+    trained, held = (take_rows(images, mask) for mask in (seen, ~seen))
+    chosen = replace(data, x_train=trained, y_train=labels[seen], x_test=held, y_test=labels[~seen])
     return chosen, (
         f"{data.name}: the test images are the {int((~seen).sum()):,} of {len(images):,} that {model.name} was not "
         "trained on, recognised by their content."

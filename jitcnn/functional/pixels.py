@@ -8,6 +8,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels.elementwise.batches import gather
 from ..kernels.memory import empty
 from ..support.arrays import Array, IntArray
+from ..support.image_rows import read_rows
 
 PIXEL_SCALE = np.float32(1 / 255)
 
@@ -19,7 +20,7 @@ def normalise(
 
     Parameters
     ----------
-    images : ndarray of shape (N, C, H, W), uint8
+    images : ndarray of shape (N, C, H, W), uint8, or such an array in a memory-mapped file, or ImageRows of one
     mean, std : sequence of float, one value per channel or one for all channels
     chosen : ndarray of shape (B,), integer indices of the images to select; by default all, in order
 
@@ -45,9 +46,11 @@ def normalise(
         )
     if chosen is None:
         chosen = np.arange(N)
+    if not (isinstance(images, np.ndarray) and images.flags.c_contiguous and images.flags.writeable):
+        images, chosen = read_rows(images, chosen), np.arange(len(chosen))  # only these, not all
     x = empty((len(chosen), C, H, W), PIXEL_SCALE.dtype)
     gather(
-        np.ascontiguousarray(images).reshape(N, C, H * W),
+        np.asarray(images).reshape(len(images), C, H * W),
         chosen,
         PIXEL_SCALE,
         np.resize(np.asarray(mean, np.float32), C),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import CheckpointError
 from ..support.arrays import IntArray
+from ..support.image_rows import blocks
 
 KEY_BYTES = 8  # two different images share a key with probability 2⁻⁶⁴
 PREFIX = "trained_on."  # of the arrays in a model file
@@ -19,8 +20,12 @@ MOST_NUMBER = 1 << 128  # for a seed
 
 def image_keys(images: NDArray[Any]) -> IntArray:
     """A hash of the pixels of each image: (N, C, H, W) -> (N,), uint64, the same on every machine."""
-    rows = np.ascontiguousarray(images).reshape(len(images), -1) if len(images) else images
-    return np.frombuffer(b"".join(blake2b(row, digest_size=KEY_BYTES).digest() for row in rows), "<u8")
+    keys = np.empty(len(images), "<u8")
+    for where, some in blocks(images):
+        rows = some.reshape(len(some), -1)
+        digests = (blake2b(row.data, digest_size=KEY_BYTES).digest() for row in rows)
+        keys[where] = np.frombuffer(b"".join(digests), "<u8")
+    return keys
 
 
 @dataclass(frozen=True)

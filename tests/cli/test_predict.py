@@ -254,7 +254,7 @@ def test_digits_need_a_model_for_digits(runner, model, photos):
     result = runner.invoke(cli, ["predict", model, "a.png", "--digits"])
     assert result.exit_code == 1
     assert (
-        "colours does not read several digits: expected a model of square inputs (1, S, S) for digits" in result.output
+        "colours does not read several digits: expected a model of inputs (1, H, W) for digits" in result.output
     )
 
 

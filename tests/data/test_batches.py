@@ -47,7 +47,16 @@ def test_augmentation_without_rng_raises():
 
 @pytest.mark.parametrize(
     ("count", "batch_size", "sizes"),
-    [(10, 4, [4, 4]), (8, 4, [4, 4]), (9, 4, [4, 4]), (3, 4, [3]), (1, 4, [1]), (4, 4, [4]), (5, 1, [1] * 5), (0, 4, [])],
+    [
+        (10, 4, [4, 4]),
+        (8, 4, [4, 4]),
+        (9, 4, [4, 4]),
+        (3, 4, [3]),
+        (1, 4, [1]),
+        (4, 4, [4]),
+        (5, 1, [1] * 5),
+        (0, 4, []),
+    ],
 )
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_last_batch_is_dropped_when_it_is_smaller_and_not_the_only_one(count, batch_size, sizes, shuffled):

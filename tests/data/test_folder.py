@@ -69,6 +69,8 @@ def test_each_split_contains_every_class(pets, share):
 
 def test_image_size_and_channels_are_applied(pets):
     assert load_folder(pets, image_size=9, channels=1)[0].image_shape == (1, 9, 9)
+    assert load_folder(pets, image_size=(9, 12))[0].image_shape == (3, 9, 12)
+    assert load_folder(pets, image_size="9x12")[0].image_shape == (3, 9, 12)
     assert load_folder(pets, channels=1)[0].image_shape == (1, 28, 28)
 
 
@@ -138,6 +140,10 @@ def test_missing_folder_raises(tmp_path):
     ("settings", "message"),
     [
         ({"image_size": 0}, "image_size must be at least 1 pixel, got 0"),
+        (
+            {"image_size": (9, 12, 3)},
+            r"image_size must be a whole number of pixels, or height and width, such as \(48, 64\)",
+        ),
         ({"channels": 2}, r"channels must be 1 \(greyscale\) or 3 \(colour\), got 2"),
         ({"test_share": 1}, "test_share must be between 0 and 1, got 1"),
     ],

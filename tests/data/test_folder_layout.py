@@ -1,6 +1,7 @@
 """Every file of an image folder is counted, and ready-made splits are recognised."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -155,16 +156,50 @@ def test_ready_made_split_is_used(first, second, evaluated_on, tmp_path):
     assert data.y_train.tolist() != sorted(data.y_train)
 
 
-def test_validation_images_beside_test_images_are_named(tmp_path):
+def test_validation_images_beside_test_images_fill_their_own_part(tmp_path):
     for split, count in (("train", 3), ("val", 2), ("test", 1)):
         for name in ("cat", "dog"):
             save(tmp_path / "pets" / split / name / "a.png", count=count)
     data, note = load_folder(tmp_path / "pets")
-    assert (len(data.x_train), len(data.x_test)) == (6, 2)
+    assert (len(data.x_train), len(data.x_validation), len(data.x_test)) == (6, 4, 2)
+    assert sorted(data.y_validation) == [0, 0, 1, 1]
+    assert colours_of(data.x_validation, data.y_validation, data.class_names)
+    assert (data.evaluated_on, data.validation().evaluated_on) == ("test", "validation")
+    np.testing.assert_array_equal(data.validation().x_test, data.x_validation)
     assert note == (
-        "pets: 8 of 12 files taken, values 0 to 255 (8 bits); split as in train/ and test/; ignored: "
-        "4 in val/ (the images in test/ are used for evaluation)"
+        "pets: 12 of 12 files taken, values 0 to 255 (8 bits); split as in train/ and test/; validation images in val/"
     )
+
+
+def test_validation_images_change_neither_training_nor_test_images(tmp_path):
+    for split in ("train", "test", "val"):
+        for name in ("cat", "dog"):
+            save(tmp_path / "pets" / split / name / "a.png", count=4)
+    with_validation, _ = load_folder(tmp_path / "pets")
+    shutil.rmtree(tmp_path / "pets" / "val")
+    without, _ = load_folder(tmp_path / "pets")
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        np.testing.assert_array_equal(getattr(with_validation, name), getattr(without, name))
+    assert without.x_validation is None
+
+
+def test_classes_of_validation_images_must_be_trained(tmp_path):
+    for split in ("train", "test", "val"):
+        for name in ("cat", "dog"):
+            save(tmp_path / "pets" / split / name / "a.png", count=4)
+    save(tmp_path / "pets" / "val" / "emu" / "a.png", count=1)
+    with pytest.raises(DataError, match="expected the classes of train/ in val/, got also emu"):
+        load_folder(tmp_path / "pets")
+
+
+def test_validation_images_that_are_all_broken_raise(tmp_path):
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            save(tmp_path / "pets" / split / name / "a.png", count=4)
+    (tmp_path / "pets" / "val" / "cat").mkdir(parents=True)
+    (tmp_path / "pets" / "val" / "cat" / "a.png").write_text("no picture")
+    with pytest.raises(DataError, match="expected readable images in val/, got none"):
+        load_folder(tmp_path / "pets", skip_broken=True)
 
 
 def test_test_images_without_classes_are_ignored(tmp_path):

@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw
 
 from jitcnn import CNN, Dense, Flatten
 from jitcnn.data.decoding import open_picture
-from jitcnn.data.images import read_digit, read_for, read_picture
-from jitcnn.errors import DataError, ShapeError
+from jitcnn.data.images import prepare_ink, read_digit, read_for, read_picture
+from jitcnn.errors import ConfigError, DataError, ShapeError
 
 
 def drawn(path, size=(200, 300), paper=255, ink=20, box=(60, 40, 100, 240), mode="L"):
@@ -151,7 +151,58 @@ def test_colour_model_gets_colour(tmp_path):
     assert read_for(net((3, 8, 8)), drawn(tmp_path / "one.png")).shape == (1, 3, 8, 8)
 
 
-@pytest.mark.parametrize("shape", [(2, 8, 8), (1, 8, 9), (64,)])
+@pytest.mark.parametrize("shape", [(2, 8, 8), (64,)])
 def test_model_that_takes_no_images_raises(shape, tmp_path):
-    with pytest.raises(ShapeError, match="does not take image files: expected square inputs"):
+    with pytest.raises(ShapeError, match="does not take image files: expected inputs"):
         read_for(net(shape), drawn(tmp_path / "one.png"))
+
+
+def test_height_and_width_cut_the_middle_of_a_picture_that_covers_them(tmp_path):
+    columns = np.repeat(np.arange(0, 120, 2, dtype=np.uint8)[None], 20, axis=0)  # (20, 60): brighter to the right
+    Image.fromarray(columns).save(tmp_path / "wide.png")
+    image = read_picture(tmp_path / "wide.png", (20, 30))
+    assert image.shape == (1, 20, 30)
+    np.testing.assert_array_equal(image[0, 7], columns[0, 15:45])
+    assert read_picture(tmp_path / "wide.png", "10x30").shape == (1, 10, 30)
+    np.testing.assert_array_equal(read_picture(tmp_path / "wide.png", (9, 9)), read_picture(tmp_path / "wide.png", 9))
+
+
+@pytest.mark.parametrize("size", [(1, 2, 3), 2.5, True, "12xx4", "x", (4.0, 4)])
+def test_size_that_is_none_raises(size, tmp_path):
+    with pytest.raises(ConfigError, match="image_size must be a whole number of pixels, or height and width"):
+        read_picture(tmp_path / "x.png", size)
+
+
+@pytest.mark.parametrize("size", [0, (0, 4), (4, -1), "0x3"])
+def test_size_below_one_pixel_raises(size, tmp_path):
+    with pytest.raises(ConfigError, match="image_size must be at least 1 pixel, got"):
+        read_picture(tmp_path / "x.png", size)
+
+
+def test_large_rotated_photo_is_decoded_with_enough_pixels_for_both_sides(tmp_path):
+    rows = np.arange(640, dtype=np.float32)[:, None] * 255 / 640 + np.zeros((1, 480))
+    photo = Image.fromarray(rows.astype(np.uint8)).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored turned to the left: to be turned by 90 degrees
+    photo.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    image = read_picture(tmp_path / "turned.jpg", (160, 20))[0].astype(int)
+    assert image.shape == (160, 20)
+    assert np.abs(image[:, 10] - (np.arange(160) + 0.5) * 255 / 160).max() < 4
+
+
+@pytest.mark.parametrize("preparation", ["ink", "fill", "crop"])
+@pytest.mark.parametrize("shape", [(1, 20, 32), (1, 32, 20)])
+def test_models_need_not_be_square(preparation, shape, tmp_path):
+    image = read_for(net(shape, preparation), drawn(tmp_path / "one.png"))
+    assert image.shape == (1, *shape)
+    assert image.any()
+
+
+def test_digit_fits_into_its_share_of_height_and_width():
+    tall = np.zeros((40, 40))
+    tall[2:32, 10:14] = 1  # 30 by 4 pixels
+    rows, columns = (np.flatnonzero(prepare_ink(tall, (28, 56))[0, 0].any(axis=axis)) for axis in (1, 0))
+    assert len(rows) == 20
+    assert (columns[0] + columns[-1]) / 2 == pytest.approx(27.5, abs=0.6)
+    flat = prepare_ink(tall.T, (28, 56))[0, 0]
+    assert np.flatnonzero(flat.any(axis=0)).size == 40

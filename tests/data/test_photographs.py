@@ -190,7 +190,7 @@ def test_large_photograph_is_read_in_half_a_second(suffix, tmp_path, rng):
     "settings", [{"preparation": "fill"}, {"preparation": "crop"}, {"class_names": (*"abcdefghij",)}]
 )
 def test_several_digits_need_a_model_for_digits(settings, tmp_path):
-    with pytest.raises(ShapeError, match="net does not read several digits: expected a model of square inputs"):
+    with pytest.raises(ShapeError, match="net does not read several digits: expected a model of inputs"):
         read_digits_for(ink_net(**settings), tmp_path / "none.png")
 
 

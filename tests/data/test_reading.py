@@ -11,7 +11,7 @@ from jitcnn.errors import DataError, ShapeError
 
 
 def test_results_keep_their_order_and_errors_their_place(monkeypatch):
-    monkeypatch.setattr(reading, "_cores", lambda: 4)
+    monkeypatch.setattr(reading, "cores", lambda: 4)
     first_waits = threading.Event()
 
     def read(number):

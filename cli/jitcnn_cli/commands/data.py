@@ -1,4 +1,7 @@
-"""``jitcnn data``: list and download data sets."""
+"""``jitcnn data``: list, download and check data sets."""
+
+import json
+from typing import Any
 
 import click
 
@@ -7,12 +10,14 @@ from jitcnn_cli import options
 
 @click.group("data")
 def command() -> None:
-    """List and download data sets."""
+    """List, download and check data sets."""
 
 
 @command.command("list")
 def list_datasets() -> None:
     """List the data sets and where they are stored.
+
+    Wherever a command takes the name of a data set, it also takes the path of your own images.
 
     \b
     Example:
@@ -30,7 +35,58 @@ def list_datasets() -> None:
             location = str(find_dataset(name) or f"missing: jitcnn data fetch {name}")
         sizes = f"{source.train:,}", f"{source.test:,}", times(source.image_shape), str(source.classes)
         shown.add_row(name, *sizes, location)
-    stdout().print(shown)
+    console = stdout()
+    console.print(shown)
+    console.print(
+        "Your own images: give their path instead of a name, such as --dataset my_images/; `jitcnn data show my_images/` checks "
+        "them.",
+        soft_wrap=not console.is_terminal,
+    )
+
+
+@command.command("show")
+@click.argument("dataset", metavar="NAME|PATH", callback=options.dataset_name)
+@options.data_dir_option
+@options.picture_options
+@options.seed_option
+@click.option(
+    "--contact-sheet", type=click.Path(dir_okay=False), metavar="FILE.png", callback=options.picture_path,
+    help="Draw images of every class, and below them those that look wrong, as PNG, PDF or SVG.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(
+    dataset: str,
+    data_dir: str | None,
+    pictures: dict[str, Any],
+    seed: int,
+    contact_sheet: str | None,
+    as_json: bool,
+) -> None:
+    """Check a data set before training: sizes, pixel values, class balance, and what looks wrong.
+
+    Looks for duplicates within and across training and test images, labels that contradict each other or the most similar
+    images, empty, small or unequal classes, images without contrast, unusually dark, bright or inverted ones, and files that
+    cannot be read or are ignored. A finding is a reason to look: the exit code is 0 whatever is found, and 1 if the data set
+    cannot be loaded.
+
+    \b
+    Example:
+      jitcnn data show digits
+      jitcnn data show digits --contact-sheet digits.png
+    """
+    from jitcnn_cli import data_screen
+    from jitcnn_cli.console import stdout
+
+    data, note, report = data_screen.load(dataset, data_dir, seed, pictures)
+    if contact_sheet is not None:
+        data_screen.save_contact_sheet(data, report, contact_sheet)
+    if as_json:
+        click.echo(json.dumps(data_screen.record(report, note)))
+        return
+    console = stdout()
+    data_screen.show(console, report, note)
+    if contact_sheet is not None:
+        console.print(f"contact sheet: {contact_sheet}", soft_wrap=True)
 
 
 @command.command("fetch")

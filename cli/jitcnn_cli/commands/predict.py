@@ -1,4 +1,4 @@
-"""``jitcnn predict``: classify image files."""
+"""``jitcnn predict``: classify image files, and the images of data files."""
 
 import click
 
@@ -14,7 +14,8 @@ from jitcnn_cli import options
 )
 @click.option(
     "--csv", "csv_file", type=click.Path(dir_okay=False, allow_dash=True), metavar="FILE",
-    help="Write one row per image to FILE, - for standard output, instead of printing the predictions.",
+    help="Write one row per image to FILE, - for standard output, instead of printing the predictions. For a data file of "
+    "pixels, the columns are ImageId, from 1, and Label, the class: a submission to Kaggle.",
 )  # fmt: skip
 @click.option("--digits", is_flag=True, help="Read all digits of each image, left to right; they must not touch.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per image.")
@@ -24,7 +25,8 @@ def command(
     """Classify images with the saved model MODEL.
 
     IMAGE is a file, a folder (with all folders inside it), a glob such as 'scans/*.png', or - for an image on standard
-    input. Images can be PNG, JPEG or similar, of any size; the model determines the preprocessing. Digits, dark on light or
+    input. It can also be one data file of pixels (CSV, .npz, .npy, .h5 or .mat), whose images must have the input shape of the
+    model, or a CSV of image files. Images can be PNG, JPEG or similar, of any size; the model determines the preprocessing. Digits, dark on light or
     light on dark, are separated from shadows, lines, frames and specks, resized and centred by mass, as in MNIST. Other
     images are resized and centre-cropped.
 
@@ -37,6 +39,7 @@ def command(
     \b
     Example:
       jitcnn predict output/cnn_mnist_model.npz my_digit.png
+      jitcnn predict output/cnn_mnist_model.npz test.csv --csv submission.csv
     """
     from jitcnn.net.model import CNN
     from jitcnn_cli.prediction_screen import run

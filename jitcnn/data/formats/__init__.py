@@ -1,0 +1,8 @@
+"""Data set files: CSV, NumPy, HDF5, MATLAB, IDX and CIFAR, recognised by name and contents.
+
+One file per format; ``FORMATS`` lists them.
+"""
+
+from .registry import FORMATS, Format, ImageRows, describe_formats, find_format, open_images
+
+__all__ = ["FORMATS", "Format", "ImageRows", "describe_formats", "find_format", "open_images"]
