@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_the_averaged_weights(few):
 
 
 def test_a_recipe_trains_as_its_settings_do(few, monkeypatch):
-    monkeypatch.setitem(MODELS, "small", lambda seed, impl, dtype, num_classes: small_net(seed=seed))
+    monkeypatch.setitem(MODELS, "small", lambda seed, **_: small_net(seed=seed))
     recipe = Recipe(
         2, 32, {"kind": "adam", "learning_rate": 0.002}, {"kind": "cosine"}, model="small", label_smoothing=0.1,
         average=0.9,

@@ -121,12 +121,12 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
                 f"{known[name].opts[0]} {asked[name]} differs from {begun[name]} in {resume}: leave the option out, or start "
                 "a new run without --resume."
             )
-    if "dataset" in given:  # a folder may have moved; its images are compared with those of the checkpoint
+    if "dataset" in given:  # a folder or file may have moved; its images are compared with those of the checkpoint
         begun["dataset"] = settings["dataset"]
-    elif _are_folders(folder := begun.get("dataset", DATASETS[0])) and not Path(folder).is_dir():
+    elif _are_folders(path := begun.get("dataset", DATASETS[0])) and not _is_there(path):
+        kind = "file" if Path(path).suffix else "folder"
         raise ConfigError(
-            f"The images of this run were in the folder {folder}, which does not exist: pass their present folder with "
-            "--dataset."
+            f"The images of this run were in the {kind} {path}, which does not exist: pass their present {kind} with --dataset."
         )
     goes_on = "epochs" in given and settings["epochs"] > (_epochs_of(resume)[0] or 0)
     if "epochs" in given:  # a finished run goes on to more; otherwise they must be the same
@@ -155,14 +155,26 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _are_folders(*datasets: str) -> bool:
-    """Whether none of these values of ``--dataset`` names a known data set."""
+    """Whether none of these values of ``--dataset`` names a known data set: all are folders or data files."""
     return not any(name in DATASETS for name in datasets)
 
 
+def _is_there(path: str) -> bool:
+    """Whether a path leads to data; ``folder/emnist-letters`` selects a split and need not exist itself."""
+    from jitcnn.data.formats import find_format
+
+    return Path(path).exists() or find_format(path) is not None
+
+
 def _comparable(options: dict[str, Any]) -> dict[str, Any]:
-    """Options without the data folder, which may have moved, and the epochs, to which a run may have been extended."""
+    """Options without the data folder, which may have moved, and the epochs, to which a run may have been extended.
+
+    Those that may be repeated are lists, as a checkpoint stores them.
+    """
     return {
-        name: value for name, value in options.items() if name != "epochs" and (name != "dataset" or value in DATASETS)
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in options.items()
+        if name != "epochs" and (name != "dataset" or value in DATASETS)
     }
 
 

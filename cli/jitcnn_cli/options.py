@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from jitcnn.errors import ConfigError
+from jitcnn_cli.image_size import ImageSize
 
 if TYPE_CHECKING:
     from jitcnn.data import Dataset
@@ -24,9 +25,15 @@ FETCHED = DATASETS[1:-1]
 
 
 def dataset_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Return the data set name or folder unchanged; BadParameter for anything else."""
+    """Return the data set name or path unchanged; BadParameter for anything else."""
     if value is not None and value not in DATASETS and not Path(value).is_dir():
-        raise click.BadParameter(f"{value!r} is neither one of {', '.join(DATASETS)} nor an existing folder.")
+        from jitcnn.data.formats import describe_formats, find_format
+
+        if find_format(value) is None:
+            raise click.BadParameter(
+                f"{value!r} is neither one of {', '.join(DATASETS)} nor an existing folder nor a data file "
+                f"({describe_formats()})."
+            )
     return value
 
 
@@ -38,19 +45,20 @@ def with_options(command: Command, *parts: Callable[[Any], Any]) -> Command:
     return cast(Command, decorated)
 
 
-def model_option(default: str | None) -> Callable[[Command], Command]:
-    """``--model``; without a default, the recipe decides."""
+def model_option(default: str | None, more: str = "") -> Callable[[Command], Command]:
+    """``--model``; without a default, the recipe decides. ``more`` is appended to its help."""
     return click.option(
         "--model", "model_name", metavar="NAME|FILE.toml", default=default,
         show_default=default is not None or "from the recipe",
-        help="Built-in model (see `jitcnn models`), or a .toml file that defines one.",
+        help=f"Built-in model (see `jitcnn models`), or a .toml file that defines one{more}.",
     )  # fmt: skip
 
 
 dataset_option = click.option(
-    "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER]", callback=dataset_name, default="auto", show_default=True,
+    "--dataset", metavar=f"[{'|'.join(DATASETS)}|FOLDER|FILE]", callback=dataset_name, default="auto", show_default=True,
     help="auto: the data set that a saved model was trained on, else MNIST if it is on disk or can be downloaded, else the "
-    "embedded digits. FOLDER: your own images, one subfolder per class, perhaps in train/ and test/.",
+    "embedded digits. FOLDER: your own images, one subfolder per class, perhaps in train/ and test/. "
+    "FILE: a CSV of pixels or of image files, .npz, .npy, .h5 or .mat; a folder of such files, of IDX files or of CIFAR works too.",
 )  # fmt: skip
 data_dir_option = click.option(
     "--data-dir", type=click.Path(exists=True, file_okay=False),
@@ -58,7 +66,8 @@ data_dir_option = click.option(
 )  # fmt: skip
 _PICTURE_OPTIONS = {
     "image_size": click.option(
-        "--image-size", type=click.IntRange(min=1), help="Resize and centre-crop the images of FOLDER to this size, in pixels."
+        "--image-size", type=ImageSize(), help="Resize and centre-crop the images of FOLDER to N×N pixels, or to height and "
+        "width, such as 48x64.",
     ),
     "channels": click.option(
         "--channels", type=click.IntRange(1, 3), help="Load the images of FOLDER in greyscale (1) or colour (3)."
@@ -125,8 +134,8 @@ def data_for(
     notes, record, asks_split = [], net.trained_on, _is_given("seed", "test_share")
     data = fitting_dataset(net) if dataset == "auto" and data_dir is None else None
     if data is None:
-        if net.input_shape is not None:
-            own = {"channels": net.input_shape[0], "image_size": net.input_shape[-1]}
+        if net.input_shape is not None and len(net.input_shape) == 3 and has_image_files(dataset):
+            own = {"channels": net.input_shape[0], "image_size": net.input_shape[1:]}
             pictures = pictures | {name: value for name, value in own.items() if pictures[name] is None}
         if record is not None and not asks_split and "test_share" in record.split:
             seed, pictures = record.split["seed"], pictures | {"test_share": record.split["test_share"]}
@@ -144,6 +153,16 @@ def data_for(
     data, differences = match_data(data, net, keep_split=asks_split)
     data = data if limit is None else data.limited(limit)
     return data, "\n".join(filter(None, [*notes, *differences, trained_on_warning(data.x_test, net)]))
+
+
+def has_image_files(dataset: str) -> bool:
+    """Whether a data set consists of image files, which are resized: a folder of them, or a CSV that names them."""
+    from jitcnn.data.formats import find_format
+
+    if dataset in DATASETS:
+        return False
+    found = find_format(dataset)
+    return found.has_image_files if found is not None else Path(dataset).is_dir()
 
 
 def _is_given(*names: str) -> bool:

@@ -16,10 +16,12 @@ from jitcnn.metrics import Evaluation
 from jitcnn.net.model import CNN
 from jitcnn.recipes import Recipe
 from jitcnn.shift import ShiftTest
+from jitcnn_cli.fine_tuning import chosen_layers
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.results_screen import save_history
 from jitcnn_cli.run_folder import BASELINE, RunFolder
+from jitcnn_cli.run_logs import log_paths
 from jitcnn_cli.training_options import chosen
 
 
@@ -49,8 +51,12 @@ class TrainOptions:
     sampling: str | None
     clip_norm: float | None
     drop_last: bool
+    init: str | None
+    freeze: tuple[str, ...]
+    rate_factors: tuple[str, ...]
     no_baseline: bool
     snapshots: bool
+    log: tuple[str, ...] = ()
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -59,7 +65,11 @@ class TrainOptions:
             "model": self.model_name, "epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.lr,
             "momentum": self.momentum,
         }  # fmt: skip
-        return {name: value for name, value in given.items() if value is not None} | chosen(vars(self))
+        return (
+            {name: value for name, value in given.items() if value is not None}
+            | chosen(vars(self))
+            | chosen_layers(vars(self))
+        )
 
 
 @dataclass
@@ -74,7 +84,9 @@ class Run:
     recipe: Recipe
     models: dict[str, CNN]
     identity: str = ""
+    why: str = ""  # the reason for the model, if it was chosen for the data
     histories: dict[str, History] = field(default_factory=dict)
+    start: str = ""  # what was taken from the model of --init
 
     @property
     def model(self) -> CNN:
@@ -91,6 +103,7 @@ def identity_of(options: TrainOptions, recipe: Recipe, data: Dataset) -> str:
     """A hash of all that determines the weights: equal for a run, its continuation, and the same run repeated."""
     images = {name: value for name, value in data.identity().items() if name != "data set"}
     chosen = {name: getattr(options, name) for name in ("impl", "seed", "limit", "validation", "snapshots")}
+    chosen |= {} if options.init is None else {"init": options.init}
     record = {"recipe": recipe.as_dict(), "images": images, "classes": data.class_names, **chosen}
     return blake2b(json.dumps(record, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
@@ -100,6 +113,7 @@ def claim_files(current: Run, filters: KeptFilters | None) -> None:
     folder, kept = current.folder, current.kept
     early = [file for file in kept.files(len(current.models) > 1) if file.parent == folder.path]
     early += [] if filters is None else [filters.path]
+    early += log_paths(folder, current.options.log, len(current.models) > 1)
     late = [folder.history, folder.curves, *map(folder.model, current.models)]
     late += [folder.filters] if has_pictures(current.model) else []
     if not (kept.resumes and kept.path is not None and kept.path.parent == folder.path):
@@ -147,6 +161,7 @@ def files_so_far(current: Run, filters: KeptFilters | None) -> dict[Path, str]:
         files[folder.model(BASELINE)] = "the baseline model"
     if filters is not None and filters.is_written:
         files[filters.path] = "filters of each epoch; plot them with `jitcnn plot evolution`"
+    files |= log_paths(folder, current.options.log, len(current.histories) > 1)
     return files
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jitcnn.data import Dataset, choose_recipe, load_dataset, repeated_images
+from jitcnn.data import Dataset, choose_recipe, load_dataset, repeated_images, trained_on_warning
 from jitcnn.history import History
 from jitcnn.metrics import evaluate
-from jitcnn.models import MODELS
 from jitcnn.net.model import CNN
 from jitcnn.recipes import Recipe
 from jitcnn.shift import shift_test
@@ -17,11 +16,15 @@ from jitcnn.training import Checkpoints, TrainingSettings, fit_by, model_by, pre
 from jitcnn.training.record import Progress, read_training
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
+from jitcnn_cli.data_shape import fitting_pictures, has_baseline, resolved
+from jitcnn_cli.dry_run_screen import show_dry_run
+from jitcnn_cli.fine_tuning import built_from, freeze_layers, origin, plan_lines, start_of, with_its_pictures
 from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.manifest import RUN
 from jitcnn_cli.results_screen import save_curves, save_filters, show_files, show_results, show_shifts
 from jitcnn_cli.run_folder import BASELINE, RunFolder
+from jitcnn_cli.run_logs import TENSORBOARD, logs, remove_stale_events
 from jitcnn_cli.streams import keep_going
 from jitcnn_cli.training_progress import EpochLines
 from jitcnn_cli.training_run import (
@@ -36,18 +39,22 @@ from jitcnn_cli.training_run import (
 )
 
 
-def run(options: TrainOptions, kept: KeptRun) -> bool:
-    """Train, evaluate, and write all files; False if the training was interrupted."""
+def run(options: TrainOptions, kept: KeptRun, dry_run: bool = False) -> bool:
+    """Train, evaluate, and write all files; False if the training was interrupted. A dry run only estimates time and memory."""
     keep_going()
     console = stdout()
-    folder = RunFolder.create(options.output)
+    folder = RunFolder(options.output) if dry_run else RunFolder.create(options.output)
     _show_header(console, options.impl)
-    data, note = _load_data(options)
-    current = _new_run(console, options, folder, kept, data)
+    start = start_of(options, kept)
+    data, note = _load_data(options, start)
+    current = _new_run(console, options, folder, kept, data, start)
     filters = KeptFilters(current.model, folder, console) if options.snapshots else None
     _show_plan(current, note)
     with working("preparing"):
         prepare(current.model, current.recipe.batch_size, current.recipe)
+    if dry_run:
+        show_dry_run(current, filters)
+        return True
     if folder.is_complete():
         kept.check_unfinished(folder.history, len(current.models) > 1)
     claim_files(current, filters)
@@ -79,35 +86,48 @@ def _show_header(console: Console, impl: str) -> None:
     console.print(f"implementation {chosen} · {machine_line()}\n", soft_wrap=True)
 
 
-def _load_data(options: TrainOptions) -> tuple[Dataset, str]:
+def _load_data(options: TrainOptions, start: CNN | None) -> tuple[Dataset, str]:
     """The data set, and a note to print, such as why another one is used."""
     wanted = cli_options.dataset_for(options.dataset, options.recipe)
-    data, note = load_dataset(wanted, options.data_dir, data_bar(wanted), seed=options.seed, **options.pictures)
+    options, of_start = with_its_pictures(options, wanted, start)
+    pictures, resized = fitting_pictures(wanted, options.model_name, options.recipe, options.pictures)
+    data, note = load_dataset(wanted, options.data_dir, data_bar(wanted), seed=options.seed, **pictures)
     data = data if options.limit is None else data.limited(options.limit)
     if options.validation is not None:
         data = data.validation(options.validation)
     elif data.x_validation is not None and _recipe_for(options, data).selects:
         data = data.validation()
-    return data, "\n".join(filter(None, [note, repeated_images(data)]))
+    seen = "" if start is None else trained_on_warning(data.x_test, start)
+    return data, "\n".join(filter(None, [note, resized, repeated_images(data), of_start, seen]))
 
 
 def _recipe_for(options: TrainOptions, data: Dataset) -> Recipe:
     return choose_recipe(options.recipe, data.name, data.channels).changed(**options.overrides)
 
 
-def _new_run(console: Console, options: TrainOptions, folder: RunFolder, kept: KeptRun, data: Dataset) -> Run:
+def _new_run(
+    console: Console, options: TrainOptions, folder: RunFolder, kept: KeptRun, data: Dataset, start: CNN | None
+) -> Run:
     """Choose the recipe, and build the model and its baseline."""
-    recipe = _recipe_for(options, data)
-    build = partial(model_by, seed=options.seed, impl=options.impl, num_classes=data.num_classes)
-    model = build(recipe)
-    if options.no_baseline or model.name == BASELINE or model.input_shape != MODELS[BASELINE].input_shape:
+    recipe, why = resolved(_recipe_for(options, data), data)
+    build = partial(
+        model_by, seed=options.seed, impl=options.impl, num_classes=data.num_classes, input_shape=data.image_shape
+    )
+    if start is None:
+        model, taken = build(recipe), ""
+    else:
+        model, recipe, taken = built_from(start, build, recipe, options, kept, data)
+    freeze_layers(model, recipe)
+    is_alone = options.no_baseline or start is not None or bool(recipe.freeze or recipe.rate_factors)
+    if is_alone or not has_baseline(recipe, model, data.image_shape):
         recipe = recipe.changed(baseline=False)
     models = {model.name: model}
     if recipe.baseline:
         models[BASELINE] = build(recipe.changed(model=BASELINE))
     for net in models.values():
         data.check_fit(net)
-    return Run(console, options, folder, kept, data, recipe, models, identity_of(options, recipe, data))
+    identity = identity_of(options, recipe, data)
+    return Run(console, options, folder, kept, data, recipe, models, identity, why=why, start=taken)
 
 
 def _show_plan(current: Run, note: str) -> None:
@@ -117,6 +137,8 @@ def _show_plan(current: Run, note: str) -> None:
     if recipe.baseline:
         parameters = current.models[BASELINE].parameter_count
         console.print(f"baseline {BASELINE} (no convolution): {parameters:,} parameters\n")
+    if current.why:
+        console.print(current.why, soft_wrap=True)
     if note:
         console.print(note, style="yellow", soft_wrap=True)
     console.print(
@@ -124,13 +146,12 @@ def _show_plan(current: Run, note: str) -> None:
         f"({data.source})",
         soft_wrap=True,
     )
-    console.print("\n".join(recipe.lines()), soft_wrap=True)
+    console.print("\n".join([*plan_lines(current), *recipe.lines()]), soft_wrap=True)
     changes = [name.replace("_", " ") for name in current.options.overrides]
     if changes:
         console.print(f"  overrides  {', '.join(changes)}", soft_wrap=True)
-    centred = ", normalised by mean and std of the training images" if recipe.normalise else ""
-    seed = current.options.seed
-    console.print(f"  other      He initialisation, pixels / 255{centred}, seed {seed}\n", soft_wrap=True)
+    seed, weights, normalised = current.options.seed, *origin(current)
+    console.print(f"  other      {weights}, pixels / 255{normalised}, seed {seed}\n", soft_wrap=True)
 
 
 def _train_all(current: Run, filters: KeptFilters | None) -> None:
@@ -157,6 +178,7 @@ def _train(
         place = _going_on(at, current.recipe)
     headline(current.console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
     callbacks = [EpochLines(current.console), *([] if filters is None else [filters])]
+    callbacks += logs(current.folder, current.options.log, net.name, net is not current.model, resume)
     if filters is not None:
         filters.resume = resume
     return fit_by(
@@ -187,6 +209,7 @@ def _save_models(current: Run, filters: KeptFilters | None) -> None:
         for name in current.histories:
             current.models[name].save(current.folder.model(name), notes={RUN: current.identity})
         if not current.kept.resumes:
+            remove_stale_events(current.folder, current.histories if TENSORBOARD in current.options.log else ())
             current.folder.manifest.remove_except([*files_so_far(current, filters), *checkpoints_of(current)])
     held.obey()
 

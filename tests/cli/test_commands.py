@@ -18,7 +18,7 @@ from jitcnn_cli import options
 from jitcnn_cli.commands import plot
 from jitcnn_cli.main import COMMANDS, cli
 
-GROUPS = {"data": ["list", "fetch"], "plot": [kind.name for kind in plot.KINDS]}
+GROUPS = {"data": ["list", "show", "fetch"], "plot": [kind.name for kind in plot.KINDS]}
 HELPS = [[command] for command in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 
@@ -34,6 +34,7 @@ def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "output").mkdir()
     (tmp_path / "my_net.toml").write_text(mnist_dense().to_toml())
+    (tmp_path / "test.csv").write_text(",".join(f"pixel{k}" for k in range(784)) + "\n" + ",".join(["9"] * 784) + "\n")
     for file in run_folder.iterdir():
         (tmp_path / "output" / file.name).write_bytes(file.read_bytes())
     text = runner.invoke(cli, [*command, "--help"]).output

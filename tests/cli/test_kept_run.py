@@ -98,7 +98,8 @@ def test_resuming_a_finished_run_fails_and_changes_nothing(whole, runner):
     result = runner.invoke(cli, ["train", "--resume", str(whole / KEPT[0])])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1].endswith(
-        "is the checkpoint of a finished run: evaluate it with `jitcnn evaluate`, or start a new run without --resume."
+        "is the checkpoint of a finished run: evaluate it with `jitcnn evaluate`, go on with more --epochs, or start a new run "
+        "without --resume."
     )
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 
@@ -114,7 +115,7 @@ def test_run_killed_before_its_last_file_writes_it_on_resume(whole, runner, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--epochs", "3"], "Error: --epochs 3 differs from 2 in .*: leave the option out, or start a new run"),
+        (["--batch-size", "8"], "Error: --batch-size 8 differs from None in .*: leave the option out, or start a new run"),
         (["--no-baseline"], "Error: --no-baseline True differs from False in "),
         (["--channels", "3"], "Error: --channels 3 differs from None in "),
         (["--checkpoint-every", "often"], "Error: Checkpoints are written every so many batches .* got 'often'"),

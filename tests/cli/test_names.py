@@ -66,7 +66,7 @@ def test_training_shows_names_as_they_are(trained_folder):
     folder, screen = trained_folder
     is_literal(screen)
     history = json.loads((folder / "out" / "history.json").read_text())
-    assert list(history["histories"]) == ["[bold]$n_$ :cat: \x1b[31m"]
+    assert next(iter(history["histories"])) == "[bold]$n_$ :cat: \x1b[31m"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,7 @@ def test_commands_show_names_as_they_are(command, trained_folder, runner, tmp_pa
         is_literal(result.output)
     if command.startswith(("predict", "evaluate")):
         shown = [line.split("│")[1].strip() for line in result.output.splitlines() if line.startswith("│")][1:]
+        shown = [name for name in shown if name not in ("macro average", "weighted average")]
         assert sorted(shown) == sorted(printable(name, 32).strip() for name in IN_FOLDERS)
         assert len({len(line) for line in result.output.splitlines() if line.startswith("╭")}) == 1
 

@@ -186,7 +186,6 @@ def test_net_from_a_file_is_trained_and_saved(runner, tmp_path, my_net):
             r"mine has 9 classes, digits has 10; choose a matching model or data set",
         ),
         ("[1, 28, 28]", "[1, 32, 32]", "mine expects images of shape 1×32×32, got 1×28×28 from digits"),
-        ("input_shape = [1, 28, 28]", "", "input_shape is missing; add one such as [1, 28, 28]"),
         ('"Flatten"', '"ReLU"', "my_net.toml, line 13: layer 3 of 3 (Dense) expects input of shape (N, in_features)"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from jitcnn_cli import options
+from jitcnn_cli.fine_tuning import check_not_resumed, fine_tuning_options
 from jitcnn_cli.training_options import choice_options
 
 
@@ -12,7 +13,7 @@ from jitcnn_cli.training_options import choice_options
 @options.dataset_option
 @options.data_dir_option
 @options.picture_options
-@options.model_option(None)
+@options.model_option(None, "; auto selects one for the images")
 @options.impl_option
 @options.recipe_option("standard")
 @click.option(
@@ -44,12 +45,22 @@ from jitcnn_cli.training_options import choice_options
 )
 @options.limit_option
 @choice_options
+@fine_tuning_options
 @click.option("--no-baseline", is_flag=True, help="Do not train the dense baseline.")
 @click.option(
     "--snapshots",
     is_flag=True,
     help="Save the filters of the first convolution before training and after each epoch to snapshots.npz, for "
     "`jitcnn plot evolution`.",
+)
+@click.option(
+    "--log",
+    type=click.Choice(["csv", "jsonl", "tensorboard"]),
+    multiple=True,
+    help="Write the metrics of each epoch to log.csv, log.jsonl or the folder tensorboard/ while training; may be repeated.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Show the model, and an estimate of memory and time; train nothing, write no file."
 )
 @click.option(
     "--checkpoint-every",
@@ -80,7 +91,8 @@ def command(**settings: Any) -> None:
     from jitcnn_cli.training_run import TrainOptions
     from jitcnn_cli.training_screen import run
 
-    context = click.get_current_context()
+    context, dry_run = click.get_current_context(), settings.pop("dry_run")
+    check_not_resumed(settings)
     settings, kept = kept_run(context, settings)
-    if not run(TrainOptions(**settings), kept):
+    if not run(TrainOptions(**settings), kept, dry_run):
         context.exit(INTERRUPTED)
