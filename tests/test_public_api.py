@@ -16,6 +16,7 @@ ROOMS = (
     "functional",
     "inspection",
     "layers",
+    "metrics",
     "models",
     "optim",
     "plots",

@@ -14,6 +14,7 @@ MODULES = (
     "jitcnn.functional",
     "jitcnn.inspection",
     "jitcnn.layers",
+    "jitcnn.metrics",
     "jitcnn.models",
     "jitcnn.optim",
     "jitcnn.plots",
