@@ -57,7 +57,8 @@ class EpochLines(Callback):
             if trainer.history.stopped_early:
                 metric, waited = settings.metric.replace("_", " "), settings.early_stop
                 self._console.print(
-                    f"stopped early: no better validation {metric} for {waited} epoch{'s' * (waited != 1)}", soft_wrap=True
+                    f"stopped early: no better validation {metric} for {waited} epoch{'s' * (waited != 1)}",
+                    soft_wrap=True,
                 )
             kept = "kept the weights of" if settings.keep == "best" else "best was"
             self._console.print(f"{kept} {best.describe()}", soft_wrap=True)

@@ -76,9 +76,8 @@ def minibatches(
             yield normalise(augmentation.apply(images[chosen], rng), mean, std), labels[chosen]
 
 
-def batch_starts(count: int, batch_size: int, *, drop_last: bool = False) -> range:
+def batch_starts(count: int, batch_size: int) -> range:
     """Where the training batches of ``count`` images begin; a last batch of one image is none of its own."""
-    count = images_in_batches(count, batch_size, drop_last=drop_last)
     return range(0, count - (batch_size < count and count % batch_size == 1), batch_size)
 
 

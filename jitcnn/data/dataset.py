@@ -104,6 +104,10 @@ class Dataset:
         """Height and width in pixels."""
         return self.image_shape[1], self.image_shape[2]
 
+    def __repr__(self) -> str:
+        counts = " and ".join(f"{len(x):,} {half}" for half, x, _ in self._halves())
+        return f"<Dataset {self.name}: {counts} images of shape {_shape(self.image_shape)}, {self.num_classes} classes>"
+
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Per-channel mean and standard deviation of the training pixels / 255, for ``CNN.normalise_by``.
 

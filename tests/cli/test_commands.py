@@ -18,7 +18,7 @@ from jitcnn_cli import options
 from jitcnn_cli.commands import plot
 from jitcnn_cli.main import COMMANDS, cli
 
-GROUPS = {"data": ["list", "show", "fetch"], "plot": [kind.name for kind in plot.KINDS]}
+GROUPS = {"data": ["list", "show", "fetch", "cache"], "plot": [kind.name for kind in plot.KINDS]}
 HELPS = [[command] for command in COMMANDS] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 
@@ -343,7 +343,9 @@ def test_train_with_mismatched_images_fails_before_compiling(runner, pets):
     arguments = ["train", "--dataset", str(pets), "--image-size", "28", "--model", "alexnet"]
     result = runner.invoke(cli, [*arguments, "--output", str(pets.parent / "out")])
     assert result.exit_code == 1
-    assert "Error: alexnet expects images of at least 63×63 pixels, got 28×28: choose a larger image size" in result.output
+    assert (
+        "Error: alexnet expects images of at least 63×63 pixels, got 28×28: choose a larger image size" in result.output
+    )
     assert "compiling" not in result.output
 
 

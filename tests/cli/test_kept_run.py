@@ -115,7 +115,10 @@ def test_run_killed_before_its_last_file_writes_it_on_resume(whole, runner, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--batch-size", "8"], "Error: --batch-size 8 differs from None in .*: leave the option out, or start a new run"),
+        (
+            ["--batch-size", "8"],
+            "Error: --batch-size 8 differs from None in .*: leave the option out, or start a new run",
+        ),
         (["--no-baseline"], "Error: --no-baseline True differs from False in "),
         (["--channels", "3"], "Error: --channels 3 differs from None in "),
         (["--checkpoint-every", "often"], "Error: Checkpoints are written every so many batches .* got 'often'"),

@@ -253,9 +253,7 @@ def test_sheet_without_digits_is_reported_and_the_others_are_read(runner, model_
 def test_digits_need_a_model_for_digits(runner, model, photos):
     result = runner.invoke(cli, ["predict", model, "a.png", "--digits"])
     assert result.exit_code == 1
-    assert (
-        "colours does not read several digits: expected a model of inputs (1, H, W) for digits" in result.output
-    )
+    assert "colours does not read several digits: expected a model of inputs (1, H, W) for digits" in result.output
 
 
 @pytest.fixture

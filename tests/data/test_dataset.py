@@ -137,3 +137,10 @@ def test_limited_keeps_validation_images():
     data = dataset(y_train=[0, 1, 2])
     own = replace(data, x_validation=data.x_train, y_validation=data.y_train)
     assert own.limited(2).validation().y_test.tolist() == [0, 1]
+
+
+def test_repr_counts_the_images():
+    data = dataset(y_train=[0, 1, 2])
+    assert (
+        repr(data) == f"<Dataset {data.name}: 3 training and {len(data.x_test)} test images of shape 2×4×3, 3 classes>"
+    )

@@ -104,3 +104,25 @@ def fetch(name: str) -> None:
     from jitcnn_cli.console import DownloadBar
 
     click.echo(f"{name} is available in {fetch_dataset(name, DownloadBar())}")
+
+
+@command.command("cache")
+@click.option("--clear", is_flag=True, help="Delete all decoded images; they are decoded again when needed.")
+def cache(clear: bool) -> None:
+    """Show the cache of decoded images, or clear it.
+
+    Images of large folders are decoded once and kept. JITCNN_CACHE_DIR names another folder, JITCNN_CACHE_LIMIT the most
+    bytes, such as "500 MB"; 0 turns the cache off.
+
+    \b
+    Example:
+      jitcnn data cache
+    """
+    from jitcnn.data.cache_folder import cache_info, clear_cache
+
+    if clear:
+        deleted = clear_cache()
+        click.echo(f"deleted {deleted.sets:,} sets, {deleted.size / 1e6:,.1f} MB, from {deleted.folder}")
+        return
+    info = cache_info()
+    click.echo(f"{info.sets:,} sets, {info.size / 1e6:,.1f} of at most {info.limit / 1e6:,.0f} MB, in {info.folder}")

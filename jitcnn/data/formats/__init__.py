@@ -3,6 +3,6 @@
 One file per format; ``FORMATS`` lists them.
 """
 
-from .registry import FORMATS, Format, ImageRows, describe_formats, find_format, open_images
+from .registry import FORMATS, Format, OpenedImages, describe_formats, find_format, open_images
 
-__all__ = ["FORMATS", "Format", "ImageRows", "describe_formats", "find_format", "open_images"]
+__all__ = ["FORMATS", "Format", "OpenedImages", "describe_formats", "find_format", "open_images"]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...support.arrays import IntArray
+from ...support.image_rows import take_rows
 from ..dataset import Dataset
 from ..registry import DATASETS
 from .labels import number_classes
@@ -82,8 +83,8 @@ def assemble(
     split: dict[str, Any] = {}
     if held is None:
         kept, tested = draw(str(path), y_train, names, settings)
-        x_test, y_test = x_train[tested], y_train[tested]
-        x_train, y_train = x_train[kept], y_train[kept]
+        x_test, y_test = take_rows(x_train, tested), y_train[tested]
+        x_train, y_train = take_rows(x_train, kept), y_train[kept]
         split = {"seed": settings.seed, "test_share": settings.test_share}
     else:
         x_test, y_test = images[held], labels[held]

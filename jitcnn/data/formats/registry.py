@@ -124,7 +124,7 @@ def describe_formats() -> str:
 
 
 @dataclass(frozen=True)
-class ImageRows:
+class OpenedImages:
     """Images of a data file to predict, one by one, with or without labels.
 
     Parameters
@@ -158,7 +158,7 @@ class ImageRows:
             yield self._range.convert(chunk)
 
 
-def open_images(path: str | os.PathLike[str], value_ranges: ValueRanges | None = None, **settings: Any) -> ImageRows:
+def open_images(path: str | os.PathLike[str], value_ranges: ValueRanges | None = None, **settings: Any) -> OpenedImages:
     """Open the images of a data file, such as Kaggle's test.csv, to predict them in chunks.
 
     Parameters
@@ -169,7 +169,7 @@ def open_images(path: str | os.PathLike[str], value_ranges: ValueRanges | None =
 
     Returns
     -------
-    ImageRows
+    OpenedImages
 
     Raises
     ------
@@ -191,4 +191,4 @@ def open_images(path: str | os.PathLike[str], value_ranges: ValueRanges | None =
         raise DataError(f"{path} is no file of pixels: expected one of {readable}.")
     images, labels = found.images(path, settings_for(path, found.title, found.settings, settings))
     values = find_range([images], value_ranges)
-    return ImageRows(path, images.shape, images.count, labels, values.describe(), images, values)
+    return OpenedImages(path, images.shape, images.count, labels, values.describe(), images, values)
