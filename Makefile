@@ -20,7 +20,7 @@ play: $(VENV)/installed-play
 	$(BIN)/jitcnn play $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 interpreted: $(VENV)/installed-dev
 	NUMBA_DISABLE_JIT=1 COVERAGE_FILE=.coverage.interpreted $(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0 $(ARGS) $(KERNELS)

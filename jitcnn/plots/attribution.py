@@ -33,8 +33,8 @@ def attribution_figure(
     --------
     >>> from jitcnn.plots import attribution_figure
     >>> figure = attribution_figure(np.zeros((1, 8, 8)), np.ones((3, 3)), title="Grad-CAM")
-    >>> type(figure).__name__
-    'Figure'
+    >>> [axis.get_title() for axis in figure.axes[:3]]
+    ['input image', 'attribution', 'overlay']
     """
     if attribution.ndim != 2:
         raise ShapeError(f"attribution_figure expects an attribution of shape (h, w), got {attribution.shape}.")

@@ -21,8 +21,9 @@ class CNNClassifier(Predictor):
 
     Parameters
     ----------
-    model : "auto", the name of a built-in model, the path of a .toml file, or a function of (input_shape, num_classes, seed)
-        that returns a CNN. "auto" is a small convolutional net for images, and a net of dense layers for features
+    model : str or function
+        "auto", the name of a built-in model, the path of a .toml file, or a function that is called with ``(input_shape,
+        num_classes, seed)`` and returns a CNN. "auto" is a small convolutional net for images, and a net of dense layers for features
     image_shape : the shape of a sample in X: (C, H, W), (H, W) or (features,). None infers it: X with more than two axes has
         images; a row of as many numbers as the named model has inputs, or of a square number of at least 64, is one image;
         other rows are features
@@ -50,7 +51,7 @@ class CNNClassifier(Predictor):
     Attributes
     ----------
     classes_ : ndarray of shape (classes,), sorted labels
-    net_ : CNN, whose input is (X - mean_) / scale_, of shape (N, \\*image_shape_)
+    net_ : CNN, for samples (X - mean) / scale of the shape ``image_shape_``
     mean_, scale_ : ndarray of shape (C,) or (features,), in the units of X; 0 and 1 with normalise=False
     image_shape_ : tuple (C, H, W) or (features,)
     n_features_in_ : int, numbers in a sample
