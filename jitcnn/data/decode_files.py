@@ -44,7 +44,7 @@ class FileReader:
         return decoded.facts or fit_picture(decoded.picture(), self.size, self.channels)
 
     def read_some(self, paths: Sequence[Path]) -> list[Decoded]:
-        """Several files, one after the other; an error stands in the place of its image."""
+        """Several files, one after the other; an error instead of an image that cannot be read."""
         results: list[Decoded] = []
         for path in paths:
             try:

@@ -15,7 +15,7 @@ from ..support.arrays import Array, IntArray
 class Ensemble:
     """Several models of the same classes and input shape; their probabilities are averaged.
 
-    ``evaluate`` accepts an Ensemble in the place of a model. Each model normalises the images with its own ``mean`` and ``std``.
+    ``evaluate`` accepts an Ensemble instead of a model. Each model normalises the images with its own ``mean`` and ``std``.
     Classes are matched by name, and numbered as by the first model that has class names; one without must number them alike.
 
     Parameters
