@@ -12,6 +12,7 @@ from ..net.model import CNN
 from ..support.arrays import IntArray
 from ..support.image_rows import blocks, take_rows
 from ..support.renamed import keep_old_names
+from .strata import single_class, stratified
 
 
 @dataclass(frozen=True)
@@ -239,19 +240,13 @@ class Dataset:
 
     def _stratified(self, share: float, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
         """Indices of the held-out and of the remaining training images, sorted: the same share of every class."""
-        held = []
-        for label in range(self.num_classes):
-            members = rng.permutation(np.flatnonzero(self.y_train == label))
-            if len(members) == 1:
-                raise ConfigError(
-                    f"validation by share expects at least two training images of each class, got one of "
-                    f"{self.class_names[label]}: add images, or give a number of images."
-                )
-            held.append(
-                members[: min(max(1, round(len(members) * share)), len(members) - 1)] if len(members) else members
+        single = single_class(self.y_train)
+        if single is not None:
+            raise ConfigError(
+                f"validation by share expects at least two training images of each class, got one of "
+                f"{self.class_names[single]}: add images, or give a number of images."
             )
-        chosen = np.sort(np.concatenate(held))
-        return chosen, np.setdiff1d(np.arange(len(self.x_train)), chosen)
+        return stratified(self.y_train, share, rng)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ from .fetch import ProgressBar
 from .folder_images import FolderImages
 from .folder_layout import FolderLayout, find_layout
 from .sizes import ImageSize, height_and_width
+from .strata import drawn_count
 from .value_range import ValueRanges
 
 
@@ -209,7 +210,7 @@ def _split(rows: list[IntArray], test_share: float, rng: np.random.Generator) ->
     """Rows and labels of the training images and of the test images, the same share of each class."""
     trained, tested = [], []
     for some in rows:
-        count = min(max(1, round(len(some) * test_share)), len(some) - 1)
+        count = drawn_count(len(some), test_share)
         order = rng.permutation(len(some))
         tested.append(some[order[:count]])
         trained.append(some[order[count:]])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.strata import stratified
 from ..errors import ConfigError, DataError
 from ..support.arrays import Array, IntArray
 from .layout import Layout
@@ -123,14 +124,8 @@ def split(rows: Rows, fraction: float | int, seed: int) -> tuple[Rows, Rows]:
     ConfigError
         If a part would be empty.
     """
-    rng = np.random.default_rng(seed)
     share = fraction if fraction < 1 else fraction / len(rows)
-    held = []
-    for label in np.unique(rows.y):
-        members = rng.permutation(np.flatnonzero(rows.y == label))
-        held.append(members[: min(max(1, round(len(members) * share)), len(members) - 1)])
-    chosen = np.sort(np.concatenate(held)) if held else np.array([], int)
-    rest = np.setdiff1d(np.arange(len(rows)), chosen)
+    chosen, rest = stratified(rows.y, share, np.random.default_rng(seed))
     if share >= 1 or len(chosen) == 0:
         raise ConfigError(
             f"early_stopping expects validation images, validation_fraction {fraction} of {len(rows)} different rows leaves "

@@ -13,6 +13,7 @@ from ...support.arrays import IntArray
 from ...support.image_rows import take_rows
 from ..dataset import Dataset
 from ..registry import DATASETS
+from ..strata import single_class, stratified
 from .labels import number_classes
 from .layout import describe_shape
 from .settings import Settings
@@ -115,18 +116,13 @@ def to_images(raw: RawImages, values: PixelRange) -> IntArray:
 
 def draw(name: str, labels: IntArray, names: Sequence[str], settings: Settings) -> tuple[IntArray, IntArray]:
     """Indices of the training and of the test images, sorted: the same share of each class, at least one of both."""
-    rng = np.random.default_rng(settings.seed)
-    tested = []
-    for label in range(len(names)):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        if len(members) == 1:
-            raise DataError(
-                f"{name} has one image of the class {names[label]}: expected at least two, for training and test."
-            )
-        share = round(len(members) * settings.test_share)
-        tested.append(members[: min(max(1, share), len(members) - 1)] if len(members) else members)
-    chosen = np.sort(np.concatenate(tested))
-    return np.setdiff1d(np.arange(len(labels)), chosen), chosen
+    single = single_class(labels)
+    if single is not None:
+        raise DataError(
+            f"{name} has one image of the class {names[single]}: expected at least two, for training and test."
+        )
+    tested, kept = stratified(labels, settings.test_share, np.random.default_rng(settings.seed))
+    return kept, tested
 
 
 def _preparation(images: IntArray) -> str:
