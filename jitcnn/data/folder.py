@@ -9,7 +9,7 @@ from ..errors import ConfigError, DataError
 from ..support.arrays import IntArray
 from .dataset import Dataset
 from .fetch import ProgressBar
-from .folder_images import FolderImages
+from .folder_images import FolderImages, labelled
 from .folder_layout import FolderLayout, find_layout
 from .sizes import ImageSize, height_and_width
 from .strata import drawn_count
@@ -90,11 +90,7 @@ def load_folder(
     groups = [(half, name) for half in halves for name in names]
     files = [(file, group) for group in groups for file in layout.splits[group[0]].get(group[1], ())]
     images.read(files, image_size, channels, value_ranges, progress, layout.root)
-    if images.broken and not skip_broken:
-        others = f" (and {len(images.broken) - 1:,} more)" if len(images.broken) > 1 else ""
-        raise DataError(
-            f"{str(images.broken[0]).rstrip('.')}{others}: repair or remove it, or skip it with --skip-broken."
-        )
+    images.check_broken(skip_broken)
     for name in names:
         _check_count(layout, train, held, name, len(images.of((train, name))), "readable ")
     parts = {half: [images.of((half, name)) for name in names] for half in halves}
@@ -105,7 +101,7 @@ def load_folder(
             )
     images.check(path)
     rng = np.random.default_rng(seed)
-    drawn = [_labelled(parts[half]) for half in halves] if held else _split(parts[train], test_share, rng)
+    drawn = [labelled(parts[half]) for half in halves] if held else _split(parts[train], test_share, rng)
     arrays = [_shuffled(part, images, rng) for part in drawn]
     (x_train, y_train), (x_test, y_test) = arrays[:2]
     x_validation, y_validation = arrays[2] if spare else (None, None)
@@ -189,21 +185,10 @@ def _note(
         parts.append(f"{layout.deeper:,} from deeper folders")
     if layout.files.ignored:
         parts.append(f"ignored: {layout.files.describe_ignored()}")
-    if broken:
-        parts.append(
-            f"{len(broken):,} broken image{'s' if len(broken) > 1 else ''} skipped: {str(broken[0]).rstrip('.')}"
-        )
+    parts += images.describe_broken()
     if blank:
         parts.append(f"{len(blank):,} of almost one value, the first is {blank[0].relative_to(path)}")
-    if images.not_cached:
-        parts.append(f"decoded images not kept in the cache: {images.not_cached}")
-    return "; ".join(parts)
-
-
-def _labelled(rows: list[IntArray]) -> tuple[IntArray, IntArray]:
-    """Rows and labels, (N,) each, class by class."""
-    labels = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
-    return np.concatenate(rows), labels
+    return "; ".join([*parts, *images.describe_cache()])
 
 
 def _split(rows: list[IntArray], test_share: float, rng: np.random.Generator) -> list[tuple[IntArray, IntArray]]:
@@ -214,7 +199,7 @@ def _split(rows: list[IntArray], test_share: float, rng: np.random.Generator) ->
         order = rng.permutation(len(some))
         tested.append(some[order[:count]])
         trained.append(some[order[count:]])
-    return [_labelled(trained), _labelled(tested)]
+    return [labelled(trained), labelled(tested)]
 
 
 def _shuffled(

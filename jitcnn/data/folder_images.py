@@ -109,6 +109,25 @@ class FolderImages:
                 groups.setdefault(group, []).append(row)
         self.groups = {group: np.array(rows, np.int64) for group, rows in groups.items()}
 
+    def check_broken(self, skip_broken: bool) -> None:
+        """DataError if a file cannot be read, unless broken ones are skipped."""
+        if self.broken and not skip_broken:
+            others = f" (and {len(self.broken) - 1:,} more)" if len(self.broken) > 1 else ""
+            raise DataError(
+                f"{str(self.broken[0]).rstrip('.')}{others}: repair or remove it, or skip it with --skip-broken."
+            )
+
+    def describe_broken(self) -> list[str]:
+        """How many files were skipped, with the first error, for a note; empty if none."""
+        if not self.broken:
+            return []
+        several = "s" * (len(self.broken) > 1)
+        return [f"{len(self.broken):,} broken image{several} skipped: {str(self.broken[0]).rstrip('.')}"]
+
+    def describe_cache(self) -> list[str]:
+        """Why the decoded images were not kept, for a note; empty if they were, or need not be."""
+        return [f"decoded images not kept in the cache: {self.not_cached}"] if self.not_cached else []
+
     def check(self, path: Path) -> None:
         """DataError if greyscale and colour images are mixed, or all images together are of almost one value."""
         if self.grey and self.coloured:
@@ -129,3 +148,9 @@ class FolderImages:
         known = [describe(BYTES)] if self.has_bytes else []
         known += [f"{describe(each)}, stored as {kind}" for kind, each in self.ranges.items()]
         return " and ".join(known)
+
+
+def labelled(rows: list[IntArray]) -> tuple[IntArray, IntArray]:
+    """Rows and labels, (N,) each, class by class."""
+    labels = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
+    return np.concatenate(rows), labels

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ...errors import DataError
 from ...support.arrays import IntArray
 from ..dataset import Dataset
-from ..folder_images import FolderImages, Group
+from ..folder_images import FolderImages, Group, labelled
 from ..folder_layout import SPLITS
 from .assembling import PARTS, TITLES, draw, name_of_source
 from .csv_pixels import LABEL_NAMES
@@ -82,17 +80,12 @@ def load_path_csv(path: Path, settings: Settings) -> tuple[Dataset, str]:
         raise DataError(f"{path}: expected training images of every class, got none of {', '.join(unknown)}.")
     images = FolderImages()
     images.read(files, settings.image_size, settings.channels, settings.value_ranges, settings.progress, path.parent)
-    if images.broken and not settings.skip_broken:
-        others = f" (and {len(images.broken) - 1:,} more)" if len(images.broken) > 1 else ""
-        raise DataError(
-            f"{str(images.broken[0]).rstrip('.')}{others}: repair or remove it, or skip it with --skip-broken."
-        )
+    images.check_broken(settings.skip_broken)
     images.check(path)
     rows, labels = {}, {}
     for part in PARTS:
         each = [images.of((part, name)) for name in names]
-        rows[part] = np.concatenate(each)
-        labels[part] = np.repeat(np.arange(len(names)), [len(some) for some in each])
+        rows[part], labels[part] = labelled(each)
         if part == "train" and not all(map(len, each)):
             raise DataError(f"{path} has no readable training image of the class {names[[*map(len, each)].index(0)]}.")
     held = next((part for part in ("test", "validation") if len(rows[part])), None)
@@ -210,11 +203,5 @@ def _note(path: Path, table: PathTable, images: FolderImages, rows: dict[str, In
     repeated = sum(count - 1 for count in Counter(fields[table.files] for _, fields in table.rows()).values())
     if repeated:
         facts.append(f"{repeated:,} named twice")
-    if images.broken:
-        broken = images.broken
-        facts.append(
-            f"{len(broken):,} broken image{'s' if len(broken) > 1 else ''} skipped: {str(broken[0]).rstrip('.')}"
-        )
-    if images.not_cached:
-        facts.append(f"decoded images not kept in the cache: {images.not_cached}")
+    facts += [*images.describe_broken(), *images.describe_cache()]
     return f"{path.resolve().name}: {'; '.join(facts)}"
