@@ -12,6 +12,7 @@ from jitcnn.data.formats import open_images
 from jitcnn.data.trained import seen_in_training
 from jitcnn.errors import ShapeError
 from jitcnn.net.model import CNN
+from jitcnn.net.summary import times
 from jitcnn.support.arrays import Array
 from jitcnn.support.files import atomic_write
 from jitcnn_cli.console import Bar
@@ -33,11 +34,11 @@ class PredictedRows:
         shape, expected = self._rows.shape, net.input_shape
         if expected is not None and tuple(expected) != shape:
             raise ShapeError(
-                f"{net.name} expects images of shape {_times(expected)}, got {_times(shape)} from {path}; choose a matching "
+                f"{net.name} expects images of shape {times(expected)}, got {times(shape)} from {path}; choose a matching "
                 "model or file."
             )
         labels = f"; it has labels ({self._rows.labels}), which are not used" if self._rows.labels else ""
-        self.note = f"{path}: images of shape {_times(shape)}, {self._rows.values}{labels}"
+        self.note = f"{path}: images of shape {times(shape)}, {self._rows.values}{labels}"
 
     def probabilities(self) -> Iterator[Array]:
         """Class probabilities (classes,) of each image."""
@@ -69,7 +70,3 @@ class PredictedRows:
             text = io.StringIO(newline="")
             csv.writer(text, lineterminator="\n").writerow([k, self.names[int(probabilities.argmax())]])
             yield text.getvalue()
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.matching import renumber
 from ..errors import ConfigError, DataError
+from ..functional import softmax
 from ..losses import softmax_cross_entropy
 from ..net.model import CNN
 from ..support.arrays import Array, IntArray
@@ -17,7 +18,7 @@ from .ensemble import Ensemble
 from .per_class import ClassScores, class_scores
 from .ranking import ranks_of, top_k_share
 from .reliability import BINS, Calibration, in_bins, squared_distance
-from .views import Views, as_views, log_mean, softmax
+from .views import Views, as_views, log_mean
 
 Value = TypeVar("Value")
 
@@ -199,7 +200,7 @@ class _Tally:
     def add(self, logits: Array, y: IntArray) -> None:
         """Add a batch: logits (B, classes), labels y (B,)."""
         with np.errstate(invalid="ignore"):  # infinite logits: the loss is then infinite or NaN, without a warning
-            probabilities = softmax(logits)
+            probabilities = softmax(logits.astype(np.float64))
         self.loss += softmax_cross_entropy(logits, y)[0] * len(y)
         self.distance += squared_distance(probabilities, y)
         self.predicted.append(logits.argmax(axis=1))

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..functional import softmax
 from ..support.arrays import Array, IntArray
 from .checks import checked_scores
-from .views import softmax
 
 LOWEST, HIGHEST = 0.01, 100.0
 STEPS = 60  # halvings of the interval

@@ -146,12 +146,3 @@ def log_mean(scores: Iterable[Array]) -> Array:
 
 def _log_softmax(logits: Array) -> Array:
     return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities (N, classes) of logits (N, classes), in float64."""
-    powers = logits.astype(np.float64)
-    powers -= powers.max(axis=1, keepdims=True)
-    np.exp(powers, out=powers)
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers

@@ -8,9 +8,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from ..errors import ConfigError
+from ..training.best import Best
 from . import settings
 from .layout import layout_of
-from .loop import Patience, Score, evaluate_rows, train_epoch
+from .loop import Score, evaluate_rows, train_epoch
 from .nets import build_net
 from .predictor import DTYPES, Predictor, flattened, plain_labels
 from .rows import Rows, merge, prepare, split, statistics
@@ -249,24 +250,25 @@ class CNNClassifier(Predictor):
 
     def _train(self, rows: Rows, held: Rows | None, stops: bool) -> None:
         """The epochs of ``fit``."""
-        patience = Patience(self.n_iter_no_change, self.tol)
+        best = Best(self.scoring, self.tol)
         try:
             for _ in range(self.max_epochs):
                 train = self._epoch(rows)
                 score = None if held is None else evaluate_rows(self.net_, held)
                 self._record(train, score)
+                if not stops:
+                    continue
                 watched = train if score is None else score
-                value = watched.accuracy if self.scoring == "accuracy" else -watched.loss
-                if stops and score is not None:
+                best.offer(self.n_iter_, getattr(watched, self.scoring), self.net_.named_arrays())
+                if score is not None:
+                    value = score.accuracy if self.scoring == "accuracy" else -score.loss
                     self.validation_scores_ = np.append(self.validation_scores_, value)
-                if stops and patience.update(value, self.n_iter_, self.net_):
+                if best.waited >= self.n_iter_no_change:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted: the classifier keeps what it learned.", stacklevel=3)
-        self.best_epoch_ = None
-        if patience.epoch:
-            patience.restore(self.net_)
-            self.best_epoch_ = patience.epoch
+        best.put_into(self.net_.named_arrays())
+        self.best_epoch_ = best.epoch or None
 
     def _epoch(self, rows: Rows) -> Score:
         size = settings.chosen_batch_size(self.batch_size, len(rows))

@@ -1,6 +1,6 @@
-"""Epochs of a ``CNNClassifier``: one pass over the rows, the score of held-out rows, and early stopping."""
+"""Epochs of a ``CNNClassifier``: one pass over the rows, and the score of held-out rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -83,34 +83,3 @@ def logits_of(net: CNN, x: Array) -> Array:
 def _sums(loss: float, logits: Array, y: IntArray, weights: Array) -> Array:
     weight = float(weights.sum())
     return np.array([weight, weight * loss, float(weights @ (logits.argmax(axis=1) == y))])
-
-
-@dataclass
-class Patience:
-    """Early stopping: the best epoch so far, its weights, and the epochs without improvement since.
-
-    Parameters
-    ----------
-    epochs : int, epochs without improvement that end the training
-    tol : float, an improvement must be larger
-    """
-
-    epochs: int
-    tol: float
-    best: float = -np.inf
-    epoch: int = 0
-    waited: int = 0
-    weights: dict[str, Array] = field(default_factory=dict)
-
-    def update(self, score: float, epoch: int, net: CNN) -> bool:
-        """Compare the score of an epoch, higher is better; True if the training should stop."""
-        if score > self.best + self.tol:
-            self.best, self.epoch, self.waited = score, epoch, 0
-            self.weights = {name: array.copy() for name, array in net.named_arrays().items()}
-        else:
-            self.waited += 1
-        return self.waited >= self.epochs
-
-    def restore(self, net: CNN) -> None:
-        """Give the net the weights of the best epoch."""
-        net.load_arrays(self.weights)

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConfigError, did_you_mean
 from ..optim import OPTIMIZERS, SGD, Optimizer
 from ..support.arrays import Array
+from ..training import balanced_weights
 
 MANY_ROWS = 10_000  # early_stopping="auto" holds validation images out above it, as in HistGradientBoostingClassifier
 BATCH_SIZES = ((300, 8), (1_000, 16), (10_000, 32))  # batch_size="auto": up to this many rows, this size
@@ -114,9 +115,7 @@ def weights_of_classes(class_weight: Any, classes: Any, y: Any, weights: Array) 
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, str) and class_weight == "balanced":
-        sums = np.bincount(y, weights=weights, minlength=len(classes))
-        present = sums > 0
-        return np.where(present, sums.sum() / (present.sum() * np.where(present, sums, 1)), 1.0)
+        return balanced_weights(np.bincount(y, weights=weights, minlength=len(classes)))
     if not isinstance(class_weight, dict):
         raise ConfigError(f"class_weight must be None, 'balanced' or a dict of label and weight, got {class_weight!r}.")
     labels = classes.tolist()

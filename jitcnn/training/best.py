@@ -19,6 +19,7 @@ class Best:
     Parameters
     ----------
     metric : "loss", "accuracy" or "macro_f1"
+    tol : float, at least 0; a value is better only by more than this
     epoch : int, the epoch with the best value; 0 if none was finished
     value : float, its value
     waited : int, number of epochs since, or since the training went on past its end
@@ -26,22 +27,26 @@ class Best:
     """
 
     metric: str
+    tol: float = 0.0
     epoch: int = 0
     value: float = 0.0
     waited: int = 0
     weights: dict[str, Array] = field(default_factory=dict)
 
     def update(self, epoch: Epoch, arrays: Mapping[str, Array] | None) -> None:
+        """``offer`` with the metric of an evaluated epoch."""
+        self.offer(epoch.epoch, float(getattr(epoch, f"test_{self.metric}")), arrays)
+
+    def offer(self, epoch: int, value: float, arrays: Mapping[str, Array] | None) -> None:
         """Compare an epoch with the best one; of equal ones the first remains. Copies ``arrays`` if it is better.
 
         ``arrays`` : the parameters and buffers that were evaluated, or None if weights are not kept
         """
-        value = float(getattr(epoch, f"test_{self.metric}"))
-        is_better = value > self.value if METRICS[self.metric] else value < self.value
+        is_better = value > self.value + self.tol if METRICS[self.metric] else value < self.value - self.tol
         if self.epoch and not is_better:
             self.waited += 1
             return
-        self.epoch, self.value, self.waited = epoch.epoch, value, 0
+        self.epoch, self.value, self.waited = epoch, value, 0
         if arrays is not None:
             self.weights = {name: np.array(array, order="C") for name, array in arrays.items()}
 

@@ -13,7 +13,7 @@ from ..data.dataset import Dataset
 from ..data.matching import listed, number_classes
 from ..errors import CheckpointError, ConfigError, DataError, TrainingError
 from ..history import Epoch, History
-from ..metrics import evaluate, macro_f1
+from ..metrics import evaluate
 from ..net.model import CNN
 from ..net.trained_on import TrainedOn
 from ..optim import Optimizer
@@ -220,10 +220,9 @@ class Trainer:
             warnings = tuple(
                 sentence for callback in self.callbacks for sentence in callback.warnings(self, train_loss)
             )
-            score = macro_f1(self.data.y_test, test.predicted, self.data.num_classes)
             epoch = Epoch(
                 at.epoch, train_loss, at.correct / self.images, test.loss, test.accuracy, at.seconds,
-                self.images / at.seconds, warnings, score,
+                self.images / at.seconds, warnings, test.macro_f1,
             )  # fmt: skip
             if best is not None:
                 best.update(epoch, self.model.named_arrays() if settings.keep == "best" else None)

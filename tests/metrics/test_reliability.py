@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jitcnn import ConfigError
+from jitcnn.functional import softmax
 from jitcnn.metrics import Calibration, brier_score, calibration, fit_temperature
-from jitcnn.metrics.views import softmax
 
 
 def drawn(rng, N=300, classes=4):
