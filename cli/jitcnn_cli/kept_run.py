@@ -76,12 +76,14 @@ class KeptRun:
         """Whether the file exists, with the options and the data of this run; it may be left from an earlier one."""
         assert self.path is not None
         try:
-            theirs, mine = _notes(path).get("options"), self.options
-            same = isinstance(theirs, dict) and _comparable(theirs) == _comparable(mine or {})
-            planned, continued = _epochs_of(self.path)
-            return same and _epochs_of(path)[0] in (planned, *continued) and _images_of(path) == _images_of(self.path)
+            theirs, main = _training(path), _training(self.path)
         except CheckpointError:
             return False
+        options = _notes(theirs).get("options")
+        same = isinstance(options, dict) and _comparable(options) == _comparable(self.options or {})
+        continued = main.get("continued")
+        planned = [_epochs_of(main), *(continued if isinstance(continued, list) else [])]
+        return same and _epochs_of(theirs) in planned and _images_of(theirs) == _images_of(main)
 
 
 def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str, Any], KeptRun]:
@@ -104,7 +106,8 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     if resume is None:
         run = KeptRun() if every is None else KeptRun(RunFolder(settings["output"]).checkpoint, every, _flat(settings))
         return settings, run
-    notes = _notes(resume)
+    training = _training(resume)
+    notes = _notes(training)
     begun = notes.get("options")
     if not isinstance(begun, dict):
         raise CheckpointError(
@@ -128,7 +131,7 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
         raise ConfigError(
             f"The images of this run were in the {kind} {path}, which does not exist: pass their present {kind} with --dataset."
         )
-    goes_on = "epochs" in given and settings["epochs"] > (_epochs_of(resume)[0] or 0)
+    goes_on = "epochs" in given and settings["epochs"] > (_epochs_of(training) or 0)
     if "epochs" in given:  # a finished run goes on to more; otherwise they must be the same
         begun["epochs"] = settings["epochs"]
     if "output" not in given:
@@ -140,9 +143,14 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
     return settings, KeptRun(Path(resume), every, _flat(settings), resumes=True, goes_on=goes_on)
 
 
-def _notes(path: str | Path) -> dict[str, Any]:
+def _training(path: str | Path) -> dict[str, Any]:
+    """What a checkpoint records of its training, as plain values."""
     with open_checkpoint(path) as file:
-        notes = training_in(file).get("notes")
+        return training_in(file)
+
+
+def _notes(training: dict[str, Any]) -> dict[str, Any]:
+    notes = training.get("notes")
     return notes if isinstance(notes, dict) else {}
 
 
@@ -178,17 +186,17 @@ def _comparable(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _epochs_of(path: str | Path) -> tuple[int | None, list[int]]:
-    """The number of epochs that a training was last planned for, and those after which it had ended before."""
-    with open_checkpoint(path) as file:
-        training = training_in(file)
-    settings, continued = training.get("settings"), training.get("continued", [])
-    epochs = settings.get("epochs") if isinstance(settings, dict) else None
-    return (epochs if isinstance(epochs, int) else None), (continued if isinstance(continued, list) else [])
+def _epochs_of(training: dict[str, Any]) -> int | None:
+    """The number of epochs that a training was last planned for."""
+    epochs = _settings(training).get("epochs")
+    return epochs if isinstance(epochs, int) else None
 
 
-def _images_of(path: Path) -> Any:
-    """Checksum of the images of the training in a checkpoint."""
-    with open_checkpoint(path) as file:
-        settings = training_in(file).get("settings")
-    return settings.get("checksum of the images") if isinstance(settings, dict) else None
+def _images_of(training: dict[str, Any]) -> Any:
+    """Checksum of the images of a training."""
+    return _settings(training).get("checksum of the images")
+
+
+def _settings(training: dict[str, Any]) -> dict[str, Any]:
+    settings = training.get("settings")
+    return settings if isinstance(settings, dict) else {}

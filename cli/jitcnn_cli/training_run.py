@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,9 @@ class TrainOptions:
     snapshots: bool
     log: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def overrides(self) -> dict[str, Any]:
-        """The settings of the recipe that options replace."""
+        """The settings of the recipe that options replace; the file of class weights is read once."""
         given = {
             "model": self.model_name, "epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.lr,
             "momentum": self.momentum,

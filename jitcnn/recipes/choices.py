@@ -82,22 +82,15 @@ class Choices:
 
     def chosen(self) -> dict[str, Any]:
         """The settings that are not at their default, as plain values."""
-        plain = {name: getattr(self, name) for name in CHOICES if getattr(self, name) != CHOICES[name]}
-        if "class_weights" in plain:
-            plain["class_weights"] = plain_weights(self.class_weights)
-        if "freeze" in plain:
-            plain["freeze"] = list(self.freeze)
-        return plain
+        found = {name: getattr(self, name) for name in CHOICES}
+        return {
+            name: [*value] if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
+            for name, value in found.items()
+            if value != CHOICES[name]
+        }
 
 
 CHOICES: dict[str, Any] = {name: getattr(Choices, name) for name in Choices.__dataclass_fields__}
-
-
-def plain_weights(weights: ClassWeights) -> str | dict[str, float] | list[float]:
-    """Class weights as plain values."""
-    if isinstance(weights, str):
-        return weights
-    return dict(weights) if isinstance(weights, Mapping) else [float(weight) for weight in weights]
 
 
 def _selections(freeze: Any) -> tuple[str, ...]:

@@ -56,11 +56,15 @@ class Health(Callback):
 
     def __init__(self) -> None:
         self._watch = Watch()
+        self._rates: dict[int, float] = {}
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Look up the learning rate factors of the layers, once."""
+        self._rates = trainer.model.layer_rates(trainer.settings.rate_factors or {})
 
     def on_batch_end(self, trainer: Trainer) -> None:
         """Record the size of the update."""
-        rates = trainer.model.layer_rates(trainer.settings.rate_factors or {})
-        self._watch.look(trainer.batch, trainer.model, trainer.optimizer.learning_rate, rates)
+        self._watch.look(trainer.batch, trainer.model, trainer.optimizer.learning_rate, self._rates)
 
     def warnings(self, trainer: Trainer, train_loss: float) -> Sequence[str]:
         """The warnings of the epoch that ends."""
