@@ -1,8 +1,7 @@
 """Memory and speed of a training from a memory-mapped file, against the same training from memory.
 
     python benchmarks/memory.py                       200,000 images of 64×64×3 (2.4 GB): peak memory, speed
-    python benchmarks/memory.py --limit 1.5           the same, and one more training of each kind: under a limit of 1.5 GB,
-                                                      and right after it from memory
+    python benchmarks/memory.py --limit 1.5           the same, with a limit of 1.5 GB for the trainings from the file
     python benchmarks/memory.py --steps 90            speed alone, step by step in turn: for a machine with other load
     python benchmarks/memory.py --files 4000          first and second start with a folder of JPEG photos, too
 
@@ -38,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--limit", type=float, help="memory limit of one more training, in GB")
+    parser.add_argument("--limit", type=float, help="memory limit of the trainings from the file, in GB")
     parser.add_argument(
         "--steps", type=int, help="only time this many training steps of each kind, in turn, in one process"
     )
@@ -60,7 +59,7 @@ def main() -> None:
 
 
 def compare(file: Path, count: int, rounds: int, limit: float | None) -> None:
-    """Train from the file and from memory in turn."""
+    """Train from the file, perhaps under a limit, and from memory without one, in turn."""
     write_images(file, count)
     print(f"{count:,} images of {'×'.join(map(str, SHAPE))}, {file.stat().st_size / 1e9:.2f} GB")
     rates: dict[str, list[float]] = {"mapped": [], "memory": []}
@@ -68,24 +67,15 @@ def compare(file: Path, count: int, rounds: int, limit: float | None) -> None:
     weights = set()
     for k in range(rounds):
         for place in ("mapped", "memory") if k % 2 == 0 else ("memory", "mapped"):
-            result = child(file, place)
+            result = child(file, place, limit if place == "mapped" else None)
             rates[place].append(result["images_per_second"])
             worked[place].append(result["processor_seconds"])
             weights.add(result["fingerprint"])
-            show(place, result)
+            show(f"{place}, at most {limit:g} GB by {result['limited_by']}" if result["limited_by"] else place, result)
     ratios = [mapped / memory for mapped, memory in zip(rates["mapped"], rates["memory"], strict=True)]
-    if ratios:
-        print(f"speed, mapped / memory: median {np.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}")
-        mapped, memory = (np.median(worked[place]) for place in ("mapped", "memory"))
-        print(f"processor time, memory / mapped: {memory / mapped:.3f}")
-    if limit is not None:
-        result = child(file, "mapped", limit)
-        weights.add(result["fingerprint"])
-        show(f"mapped, at most {limit:g} GB by {result['limited_by']}", result)
-        free = child(file, "memory")
-        weights.add(free["fingerprint"])
-        show("memory", free)
-        print(f"limited / memory: {result['images_per_second'] / free['images_per_second']:.3f}")
+    print(f"speed, mapped / memory: median {np.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}")
+    mapped, memory = (np.median(worked[place]) for place in ("mapped", "memory"))
+    print(f"processor time, memory / mapped: {memory / mapped:.3f}")
     print("same weights" if len(weights) == 1 else f"DIFFERENT WEIGHTS: {sorted(weights)}")
 
 
@@ -155,7 +145,7 @@ def train(file: str, place: str, limit: float | None) -> dict:
     from jitcnn import SGD, Dataset, fit
     from jitcnn.support.image_rows import take_rows
 
-    images = np.load(file, mmap_mode="r" if place == "mapped" else None)
+    images = np.load(file, mmap_mode="c" if place == "mapped" else None)
     labels = np.random.default_rng(1).integers(0, CLASSES, len(images))
     order = np.random.default_rng(2).permutation(len(images))
     held, kept = np.split(order, [int(TESTED * len(images))])

@@ -11,6 +11,8 @@ from ..support.arrays import Array, IntArray
 from ..support.image_rows import will_need
 from .augment import Augmentation
 
+AHEAD = 4  # batches that the system reads from a memory-mapped file while the model computes
+
 
 def minibatches(
     images: IntArray,
@@ -63,11 +65,10 @@ def minibatches(
         order = np.arange(len(images)) if rng is None else rng.permutation(len(images))
     count = images_in_batches(len(order), batch_size, drop_last=drop_last)
     starts = batch_starts(count, batch_size) if trains else range(0, count, batch_size)
-    will_need(images, order[:batch_size])
+    will_need(images, order[: AHEAD * batch_size])
     for start, end in pairwise([*starts, count]):
         chosen = order[start:end]
-        if end < count:
-            will_need(images, order[end : end + batch_size])  # is read while the model computes
+        will_need(images, order[start + AHEAD * batch_size : end + AHEAD * batch_size])
         if is_float:
             yield images[chosen], labels[chosen]  # type: ignore[misc]
         elif augmentation is None or rng is None:
