@@ -1,18 +1,20 @@
-"""What ``jitcnn train`` does about the shape of the images: resize them for a fixed model, choose a model, or a baseline."""
+"""What ``jitcnn train`` does about the shape of the data: resize images for a fixed model, choose a model, count steps."""
 
 from pathlib import Path
 from typing import Any
 
 from jitcnn.data import Dataset
+from jitcnn.data.batches import batch_starts, images_in_batches
 from jitcnn.models import AUTO, choose_model, fixed_shape
 from jitcnn.net.model import CNN
 from jitcnn.recipes import PURPOSES, Recipe, load_recipe
 from jitcnn.shapes import Shape
 from jitcnn_cli.run_folder import BASELINE
 
-LARGEST_OF_BASELINE = (
-    64 * 64
-)  # pixels: 2.2 million parameters; a colour photograph of 64×64 pixels would need 6.4 million
+LARGEST_OF_BASELINE = 64 * 64  # pixels: 2.2 million parameters; a colour photograph of this size would need 6.4 million
+FEWEST_STEPS = (
+    50  # of a training; with fewer, the statistics of batch normalisation are still far from those of the data
+)
 
 
 def fitting_pictures(
@@ -59,6 +61,18 @@ def resolved(recipe: Recipe, data: Dataset) -> tuple[Recipe, str]:
         return recipe, ""
     name, reason = choose_model(data.image_shape, data.num_classes, len(data.x_train))
     return recipe.changed(model=name), f"model {name}: {reason}"
+
+
+def few_steps(recipe: Recipe, data: Dataset) -> str:
+    """A warning, one line, if a training takes too few steps to learn much; else empty."""
+    images = images_in_batches(len(data.x_train), recipe.batch_size, drop_last=recipe.drop_last)
+    steps = recipe.epochs * len(batch_starts(images, recipe.batch_size))
+    if steps >= FEWEST_STEPS:
+        return ""
+    return (
+        f"epochs {recipe.epochs} of {len(data.x_train):,} images at batch size {recipe.batch_size} are only {steps} training "
+        "steps, too few to learn much: give more --epochs or a smaller --batch-size"
+    )
 
 
 def has_baseline(recipe: Recipe, model: CNN, shape: Shape) -> bool:

@@ -16,7 +16,7 @@ from jitcnn.training import Checkpoints, TrainingSettings, fit_by, model_by, pre
 from jitcnn.training.record import Progress, read_training
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
-from jitcnn_cli.data_shape import fitting_pictures, has_baseline, resolved
+from jitcnn_cli.data_shape import few_steps, fitting_pictures, has_baseline, resolved
 from jitcnn_cli.dry_run_screen import show_dry_run
 from jitcnn_cli.fine_tuning import built_from, freeze_layers, origin, plan_lines, start_of, with_its_pictures
 from jitcnn_cli.kept_filters import KeptFilters
@@ -139,8 +139,8 @@ def _show_plan(current: Run, note: str) -> None:
         console.print(f"baseline {BASELINE} (no convolution): {parameters:,} parameters\n")
     if current.why:
         console.print(current.why, soft_wrap=True)
-    if note:
-        console.print(note, style="yellow", soft_wrap=True)
+    for line in filter(None, [note, few_steps(recipe, data)]):
+        console.print(line, style="yellow", soft_wrap=True)
     console.print(
         f"data set {data.name}: {len(data.x_train):,} training and {len(data.x_test):,} {data.evaluated_on} images "
         f"({data.source})",

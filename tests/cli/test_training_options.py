@@ -7,10 +7,11 @@ from PIL import Image
 
 from jitcnn import CNN, load_digits
 from jitcnn.errors import ConfigError
-from jitcnn.recipes import choices
+from jitcnn.recipes import choices, load_recipe
 from jitcnn.training import read_class_weights
 from jitcnn.training.record import read_training
 from jitcnn_cli import training_options
+from jitcnn_cli.data_shape import few_steps
 from jitcnn_cli.main import cli
 
 QUICK = ["train", "--dataset", "digits", "--limit", "100", "--epochs", "3", "--no-baseline"]
@@ -97,6 +98,22 @@ def test_run_that_stops_early_says_so(runner, tmp_path):
         "stopped early: no better validation accuracy for 1 epoch\nbest was epoch 1, validation accuracy"
         in result.output
     )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "drop_last", "steps"), [(16, False, 48), (17, False, None), (24, True, 48), (25, True, None)]
+)
+def test_too_few_steps_are_said(epochs, drop_last, steps):
+    recipe = load_recipe("digits").changed(epochs=epochs, batch_size=16, drop_last=drop_last)
+    warned = few_steps(recipe, load_digits().limited(40))
+    assert warned.startswith(f"epochs {epochs} of 40 images at batch size 16 are only {steps} training steps") == bool(
+        steps
+    )
+    assert bool(warned) == bool(steps)
+
+
+def test_screen_warns_of_too_few_steps(chosen):
+    assert "training steps, too few to learn much: give more --epochs or a smaller --batch-size" in chosen[0]
 
 
 def test_early_stopping_on_test_images_is_refused(runner, tmp_path):
