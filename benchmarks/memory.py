@@ -145,7 +145,7 @@ def train(file: str, place: str, limit: float | None) -> dict:
     from jitcnn import SGD, Dataset, fit
     from jitcnn.support.image_rows import take_rows
 
-    images = np.load(file, mmap_mode="c" if place == "mapped" else None)
+    images = np.load(file, mmap_mode="r" if place == "mapped" else None)
     labels = np.random.default_rng(1).integers(0, CLASSES, len(images))
     order = np.random.default_rng(2).permutation(len(images))
     held, kept = np.split(order, [int(TESTED * len(images))])

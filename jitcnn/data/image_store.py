@@ -166,7 +166,7 @@ def open_images(path: Path, count: int, *, is_new: bool = False) -> tuple[IntArr
         if not is_new and _checksums(path, pixels) != described["checksums"]:
             return None
         facts.ranges = {kind: (low, high) for kind, (low, high) in facts.ranges.items()}
-        return np.memmap(path, np.uint8, "c", START, shape), facts  # "c": kernels read it, and nothing changes it
+        return np.memmap(path, np.uint8, "r", START, shape), facts
     except (OSError, ValueError, TypeError, KeyError, struct.error):
         return None
 

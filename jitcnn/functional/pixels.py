@@ -8,7 +8,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels.elementwise.batches import gather
 from ..kernels.memory import empty
 from ..support.arrays import Array, IntArray
-from ..support.image_rows import ImageRows, read_rows
+from ..support.image_rows import read_rows
 
 PIXEL_SCALE = np.float32(1 / 255)
 
@@ -46,8 +46,6 @@ def normalise(
         )
     if chosen is None:
         chosen = np.arange(N)
-    if isinstance(images, ImageRows):
-        images, chosen = images.base, images.index[chosen]
     if not (isinstance(images, np.ndarray) and images.flags.c_contiguous and images.flags.writeable):
         images, chosen = read_rows(images, chosen), np.arange(len(chosen))  # only these, not all
     x = empty((len(chosen), C, H, W), PIXEL_SCALE.dtype)

@@ -67,3 +67,21 @@ def test_training_from_a_file_of_200_megabytes_takes_less_than_a_quarter_of_it(t
     megabytes, trained, epochs = json.loads(done.stdout)
     assert (trained, epochs) == (11_060, 1)
     assert megabytes < 60  # blocks of 16 MB that are read in order; a copy of the training images would be 136 MB
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from jitcnn.data.formats.numpy_files import _of_npy
+resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30))
+print(_of_npy(Path(sys.argv[1])).read().shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts private writable maps as data")
+def test_map_of_a_file_is_not_counted_as_data(tmp_path):
+    images = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (1 << 18, 3, 64, 64))  # sparse: no disk
+    del images
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "images.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "(262144, 3, 64, 64)\n", done.stderr

@@ -79,7 +79,7 @@ def _read_npz(path: Path, key: str) -> Any:
 def _of_npy(path: Path) -> KeyedArray:
     def read() -> Any:
         try:
-            return np.lib.format.open_memmap(path, mode="c")
+            return np.lib.format.open_memmap(path, mode="r")
         except DAMAGE as error:
             raise _damaged(path, "", error) from error
 
