@@ -1,14 +1,15 @@
 """Conversion of uint8 images to normalised float images."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DataError, DTypeError, ShapeError
 from ..kernels.elementwise.batches import gather
 from ..kernels.memory import empty
 from ..support.arrays import Array, IntArray
-from ..support.image_rows import read_rows
+from ..support.image_rows import ImageRows
 
 PIXEL_SCALE = np.float32(1 / 255)
 
@@ -32,6 +33,8 @@ def normalise(
     ------
     DTypeError, ShapeError
         If ``images`` is not a uint8 array (N, C, H, W), or the length of mean or std does not match the channels.
+    DataError
+        If an index is negative or too large.
     """
     if images.dtype != np.uint8:
         raise DTypeError(
@@ -46,11 +49,15 @@ def normalise(
         )
     if chosen is None:
         chosen = np.arange(N)
-    if not (isinstance(images, np.ndarray) and images.flags.c_contiguous and images.flags.writeable):
-        images, chosen = read_rows(images, chosen), np.arange(len(chosen))  # only these, not all
+    if isinstance(images, ImageRows):
+        images, chosen = cast(IntArray, images.base), images.index[chosen]
+    if len(chosen) and (chosen.min() < 0 or chosen.max() >= len(images)):
+        raise DataError(f"normalise expects indices from 0 to {len(images) - 1}, got {chosen.min()} to {chosen.max()}.")
+    if not images.flags.c_contiguous:
+        images, chosen = np.ascontiguousarray(images[chosen]), np.arange(len(chosen))  # only these, not all
     x = empty((len(chosen), C, H, W), PIXEL_SCALE.dtype)
     gather(
-        np.asarray(images).reshape(len(images), C, H * W),
+        np.asarray(images).reshape(len(images), C, H * W),  # the kernel itself reads a mapped file
         chosen,
         PIXEL_SCALE,
         np.resize(np.asarray(mean, np.float32), C),

@@ -107,12 +107,6 @@ def _mapping(images: Any) -> mmap.mmap | None:
     return images if isinstance(images, mmap.mmap) else None
 
 
-def read_rows(images: NDArray[Any], index: Any) -> NDArray[Any]:
-    """``images[index]`` for integers (n,), as an array in memory; for those that ``will_need`` has announced."""
-    base, rows = (images.base, images.index[index]) if isinstance(images, ImageRows) else (images, index)
-    return np.ascontiguousarray(base[rows])
-
-
 def will_need(images: NDArray[Any], index: Any) -> None:
     """Let the system begin to read the images at ``index``, (n,) or one integer, if they are in a memory-mapped file.
 

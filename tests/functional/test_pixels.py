@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from jitcnn.errors import DTypeError, ShapeError
+from jitcnn.errors import DataError, DTypeError, ShapeError
 from jitcnn.functional.pixels import PIXEL_SCALE, normalise
+from jitcnn.support.image_rows import ImageRows
 
 IMAGES = np.arange(256, dtype=np.uint8).reshape(2, 2, 8, 8)
 
@@ -19,6 +20,21 @@ def test_one_constant_applies_to_all_channels():
 
 def test_chosen_images_are_returned_in_order():
     np.testing.assert_array_equal(normalise(IMAGES, chosen=np.array([1, 0, 1])), normalise(IMAGES)[[1, 0, 1]])
+
+
+def test_read_only_images_are_read_by_the_kernel_itself():
+    read_only = IMAGES.copy()
+    read_only.flags.writeable = False
+    np.testing.assert_array_equal(normalise(read_only, chosen=np.array([1, 1, 0])), normalise(IMAGES)[[1, 1, 0]])
+
+
+@pytest.mark.parametrize("chosen", [[0, 2], [-1, 0]])
+def test_indices_out_of_range_raise(chosen):
+    """A kernel does not check them, and would read memory that is not the array's."""
+    rows = ImageRows(IMAGES, np.array(chosen))
+    for images, index in ((IMAGES, np.array(chosen)), (rows, None)):
+        with pytest.raises(DataError, match=f"expects indices from 0 to 1, got {min(chosen)} to {max(chosen)}"):
+            normalise(images, chosen=index)
 
 
 def test_invalid_images_raise():
