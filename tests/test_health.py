@@ -85,6 +85,22 @@ def test_largest_update_is_relative_to_the_weights():
     assert watch.share == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("gradient", [0.01, 10.0])
+def test_steps_of_weights_that_began_at_zero_are_relative_to_fresh_weights(gradient):
+    """After the first step such weights are the step itself, and always changed by 100 %."""
+    model, watch = net(), Watch()
+    for layer in (model.layers[0], model.layers[6]):
+        layer.d_weights[:] = 0
+    dense = model.layers[4]
+    dense.d_weights[:] = gradient
+    dense.weights[:] = -0.01 * gradient
+    watch.look(1, model, 0.01)
+    assert watch.share == pytest.approx(0.01 * gradient * (32 * 5) ** 0.5 / 5**0.5)  # of √outputs
+    assert any("exploding" in each for each in remarks(model, np.zeros((1, 1, 6, 6), np.float32), 1.0, watch)) == (
+        gradient > 1
+    )
+
+
 def test_each_problem_has_a_warning(images):
     model, watch = net(), Watch()
     model.layers[4].bias[:] = 9

@@ -1,7 +1,7 @@
 """Training diagnostics: locate the first non-finite value, and warn of common problems."""
 
 from collections.abc import Iterator, Mapping
-from math import log
+from math import log, sqrt
 
 import numpy as np
 
@@ -87,8 +87,9 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
 class Watch:
     """Records the largest relative weight change over the first steps of an epoch and a sample of the later ones.
 
-    ``share`` is the largest ratio of ‖learning rate · gradient‖ to the norm of the weights after the step; ``where`` is
-    the label of the layer.
+    ``share`` is the largest ratio of ‖learning rate · gradient‖ to the norm of the weights after the step, or to that of
+    weights drawn with variance 1 / fan_in if it is larger: the head of a fine-tuning starts at zero, so that its weights
+    are as small as its first steps. ``where`` is the label of the layer.
     """
 
     def __init__(self) -> None:
@@ -103,8 +104,9 @@ class Watch:
                 continue
             gradients = layer.gradients()
             for name, weights in layer.parameters().items():
-                size = float(np.linalg.norm(weights))
-                if weights.ndim > 1 and size > 0:
+                if weights.ndim > 1:
+                    outputs = weights.shape[1] if weights.ndim == 2 else weights.shape[0]
+                    size = max(float(np.linalg.norm(weights)), sqrt(outputs))
                     share = learning_rate * rates.get(position, 1.0) * float(np.linalg.norm(gradients[name])) / size
                     if share > self.share:
                         self.where, self.share = layer.label, share
