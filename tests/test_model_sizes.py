@@ -49,9 +49,7 @@ def test_model_has_the_input_shape_at_its_smallest_size(name):
 @pytest.mark.parametrize("name", [name for name in MODELS if SMALLEST[name] > 1])
 def test_smaller_images_raise(name):
     size = SMALLEST[name]
-    message = (
-        rf"^{name} expects images of at least {size}×{size} pixels, got {size - 1}×80: choose a larger image size or"
-    )
+    message = rf"^{name} expects images of at least {size}×{size} pixels, got {size - 1}×80: use larger images or"
     with pytest.raises(ShapeError, match=message):
         MODELS[name](seed=Blank(), input_shape=(3, size - 1, 80))
 

@@ -9,6 +9,7 @@ from jitcnn.models import AUTO, choose_model, fixed_shape
 from jitcnn.net.model import CNN
 from jitcnn.recipes import PURPOSES, Recipe, load_recipe
 from jitcnn.shapes import Shape
+from jitcnn_cli.options import has_image_files
 from jitcnn_cli.run_folder import BASELINE
 
 LARGEST_OF_BASELINE = 64 * 64  # pixels: 2.2 million parameters; a colour photograph of this size would need 6.4 million
@@ -18,11 +19,11 @@ FEWEST_STEPS = 50  # after as many, running statistics hold 0.9^50 = 0.5 % of th
 def fitting_pictures(
     dataset: str, model: str | None, recipe: str, pictures: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    """The options for an image folder: without --image-size and --channels, those of a model that has a fixed input shape.
+    """The options for image files: without --image-size and --channels, those of a model that has a fixed input shape.
 
     Parameters
     ----------
-    dataset : name of a data set, or a folder
+    dataset : name of a data set, a file or a folder
     model, recipe : the options ``--model`` and ``--recipe``
     pictures : the settings of ``load_folder``
 
@@ -33,14 +34,14 @@ def fitting_pictures(
     """
     if model is None and recipe not in PURPOSES:
         model = load_recipe(recipe).model
-    shape = None if model is None or not Path(dataset).is_dir() else fixed_shape(model)
+    shape = None if model is None or not has_image_files(dataset) else fixed_shape(model)
     if model is None or shape is None or len(shape) != 3:
         return pictures, ""
     return resized_for(shape, Path(model).name, pictures)
 
 
 def resized_for(shape: Shape, model: str, pictures: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The options for an image folder, completed for a model with this input shape; and a note for the screen."""
+    """The options for image files, completed for a model with this input shape; and a note for the screen."""
     channels, height, width = shape
     own = {"image_size": height if height == width else (height, width), "channels": channels}
     missing = {name: value for name, value in own.items() if pictures.get(name) is None}
@@ -69,7 +70,7 @@ def few_steps(recipe: Recipe, data: Dataset) -> str:
         return ""
     return (
         f"epochs {recipe.epochs} of {len(data.x_train):,} images at batch size {recipe.batch_size} are only {steps} training "
-        "steps, too few to learn much: give more --epochs or a smaller --batch-size"
+        f"step{'s' * (steps != 1)}, too few to learn much: give more --epochs or a smaller --batch-size"
     )
 
 

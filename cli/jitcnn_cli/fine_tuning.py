@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jitcnn_cli.options import DATASETS, Command, with_options
+from jitcnn_cli.options import Command, has_image_files, with_options
 
 if TYPE_CHECKING:
     from jitcnn.data import Dataset
@@ -85,11 +85,11 @@ def start_of(options: "TrainOptions", kept: "KeptRun") -> "CNN | None":
 
 
 def with_its_pictures(options: "TrainOptions", wanted: str, start: "CNN | None") -> "tuple[TrainOptions, str]":
-    """The options with the image size and channels of the model to start from for a folder; and a note that says so."""
+    """The options with the image size and channels of the model to start from for image files; and a note that says so."""
     from jitcnn_cli.data_shape import resized_for
 
-    shape = None if start is None or options.model_name is not None or wanted in DATASETS else start.input_shape
-    if start is None or shape is None or len(shape) != 3:
+    shape = None if start is None or options.model_name is not None else start.input_shape
+    if start is None or shape is None or len(shape) != 3 or not has_image_files(wanted):
         return options, ""
     pictures, note = resized_for(shape, start.name, options.pictures)
     return replace(options, pictures=pictures), note

@@ -44,7 +44,7 @@ def features(name: str, layers: Sequence[Layer], shape: Shape) -> int:
         height, width = shape[1:]
         smallest = smallest_size(layers, shape[0])
         raise ShapeError(
-            f"{name} expects images of at least {smallest}×{smallest} pixels, got {height}×{width}: choose a larger image size "
+            f"{name} expects images of at least {smallest}×{smallest} pixels, got {height}×{width}: use larger images "
             "or another model."
         )
     return prod(out)
