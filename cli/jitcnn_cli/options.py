@@ -132,6 +132,11 @@ def data_for(
     from jitcnn_cli.console import data_bar
 
     notes, record, asks_split = [], net.trained_on, _is_given("seed", "test_share")
+    if dataset == "auto" and record is not None and record.name not in DATASETS:
+        raise ConfigError(
+            f"{net.name} was trained on {record.name}, which is none of the built-in data sets: expected --dataset with that file "
+            "or folder, or another one with images of the same classes, got none."
+        )
     data = fitting_dataset(net) if dataset == "auto" and data_dir is None else None
     if data is None:
         if net.input_shape is not None and len(net.input_shape) == 3 and has_image_files(dataset):
@@ -139,11 +144,6 @@ def data_for(
             pictures = pictures | {name: value for name, value in own.items() if pictures[name] is None}
         if record is not None and not asks_split and "test_share" in record.split:
             seed, pictures = record.split["seed"], pictures | {"test_share": record.split["test_share"]}
-        if dataset == "auto" and record is not None and record.name not in DATASETS:
-            raise ConfigError(
-                f"{net.name} was trained on the images of a folder {record.name}: expected --dataset with that folder, "
-                "or another one with images of the same classes, got none."
-            )
         data, note = load_dataset(
             dataset, data_dir, data_bar(dataset), seed=seed, value_ranges=net.value_ranges, **pictures
         )

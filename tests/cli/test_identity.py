@@ -210,7 +210,10 @@ def test_limit_counts_the_images_that_are_evaluated(runner, painted):
 def test_auto_asks_for_the_folder(runner, painted):
     result = runner.invoke(cli, ["evaluate", str(painted[1])])
     assert result.exit_code == 1
-    assert "colours was trained on the images of a folder a: expected --dataset with that folder" in result.output
+    assert (
+        "colours was trained on a, which is none of the built-in data sets: expected --dataset with that file or folder"
+        in result.output
+    )
 
 
 def test_training_warns_of_copies(runner, tmp_path):

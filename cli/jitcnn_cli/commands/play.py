@@ -85,6 +85,12 @@ def command(
             data, note = options.data_for(net, dataset or "auto", data_dir, as_it_takes, 0)
             if note:
                 console.print(note, style="yellow", soft_wrap=True)
+        elif (record := net.trained_on) is not None and record.name not in options.DATASETS:
+            data = None
+            console.print(
+                f"{net.name} was trained on {record.name}: without --dataset, the page has no images and cannot train",
+                style="yellow", soft_wrap=True,
+            )  # fmt: skip
         elif (data := fitting_dataset(net)) is not None and (warning := trained_on_warning(data.x_test, net)):
             console.print(warning, style="yellow", soft_wrap=True)
     desk = Desk(net, beside, data)
