@@ -72,6 +72,15 @@ def pixel_file(arguments: Sequence[str]) -> Path | None:
     return found[0] if found else None
 
 
+def pixel_file_in(arguments: Sequence[str]) -> Path | None:
+    """The first data file of pixels in the folders that the arguments name, those named for a test before others."""
+    files = [
+        file for each in arguments if Path(each).is_dir() for file in sorted(Path(each).iterdir()) if file.is_file()
+    ]
+    held = [file for file in files if _holds_pixels(file)]
+    return next((file for file in held if "test" in file.name), held[0] if held else None)
+
+
 def labels_in(arguments: Sequence[str]) -> list[str]:
     """A sentence for each CSV of image files that has a column of classes, which predictions do not use."""
     listed = [(each, listed_images(Path(each))) for each in arguments if Path(each).is_file()]

@@ -22,7 +22,7 @@ from jitcnn.support.arrays import Array
 from jitcnn.support.files import atomic_write
 from jitcnn.support.text import printable
 from jitcnn_cli.console import Bar, cell, stdout, table, working
-from jitcnn_cli.image_inputs import ImageInput, find_inputs, labels_in, pixel_file
+from jitcnn_cli.image_inputs import ImageInput, find_inputs, labels_in, pixel_file, pixel_file_in
 from jitcnn_cli.predicted_rows import PredictedRows
 
 CHUNK = 64  # images read, then predicted, at a time: results appear early, and memory stays small
@@ -58,7 +58,9 @@ def run(
         click.echo(f"{files.taken:,} of {files.total:,} files taken; ignored: {files.describe_ignored()}", err=True)
     if not inputs:
         ignored = files.describe_ignored() if files.ignored else "no files"
-        raise DataError(f"{printable(', '.join(arguments))}: expected images, got {ignored}.")
+        named = pixel_file_in(arguments)
+        advice = "" if named is None else f"; give the file of pixels itself, such as {printable(str(named))}"
+        raise DataError(f"{printable(', '.join(arguments))}: expected images, got {ignored}{advice}.")
     names = net.class_names or None
     predictions: list[Prediction] = []
     for start in range(0, len(inputs), CHUNK):

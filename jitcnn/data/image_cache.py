@@ -97,7 +97,9 @@ class ImageCache:
         except OSError as error:
             if self.progress is not None and done is not None:
                 self.progress.reset()
-            return replace(self._in_memory(size), failure=error.strerror or str(error))
+            return replace(
+                self._in_memory(size), failure=f"{error.strerror} ({images_folder()})" if error.strerror else str(error)
+            )
 
     def _settings(self) -> object:
         """What the pixels depend on besides the files and the decoder."""

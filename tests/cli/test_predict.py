@@ -149,6 +149,12 @@ def test_folder_without_images_fails(runner, model, photos):
     assert "empty: expected images, got no files" in runner.invoke(cli, ["predict", model, "empty"]).output
     (photos / "empty" / "a.txt").touch()
     assert "empty: expected images, got 1 .txt" in runner.invoke(cli, ["predict", model, "empty"]).output
+    for name in ("test.csv", "a.csv"):
+        (photos / "empty" / name).write_text(
+            ",".join(f"pixel{k}" for k in range(784)) + "\n" + ",".join(["7"] * 784) + "\n"
+        )
+    output = " ".join(runner.invoke(cli, ["predict", model, "empty"]).output.split())
+    assert f"give the file of pixels itself, such as empty{os.sep}test.csv" in output
 
 
 def test_csv_has_one_row_per_image(runner, model, photos):

@@ -246,7 +246,10 @@ def test_folder_that_cannot_be_written_means_no_cache(noise, cache, decoded, mon
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JITCNN_CACHE_DIR", str(tmp_path / "file"))
     found, note = load_folder(noise)
-    assert note == f"{expected[1]}; decoded images not kept in the cache: {os.strerror(errno.ENOTDIR)}"
+    assert (
+        note
+        == f"{expected[1]}; decoded images not kept in the cache: {os.strerror(errno.ENOTDIR)} ({cache_folder.images_folder()})"
+    )
     np.testing.assert_array_equal(found.x_train, expected[0].x_train)
 
 
