@@ -9,10 +9,13 @@ from jitcnn.models import AUTO, choose_model, fixed_shape
 from jitcnn.net.model import CNN
 from jitcnn.recipes import PURPOSES, Recipe, load_recipe
 from jitcnn.shapes import Shape
+from jitcnn.training import model_by
 from jitcnn_cli.options import has_image_files
 from jitcnn_cli.run_folder import BASELINE
 
 LARGEST_OF_BASELINE = 64 * 64  # pixels: 2.2 million parameters; a colour photograph of this size would need 6.4 million
+# That of Krizhevsky et al. (2012) and of Simonyan and Zisserman (2015), whose models have no normalisation.
+PLAIN_RATE = 0.01
 FEWEST_STEPS = 50  # after as many, running statistics hold 0.9^50 = 0.5 % of their initial values
 
 
@@ -60,6 +63,40 @@ def resolved(recipe: Recipe, data: Dataset) -> tuple[Recipe, str]:
         return recipe, ""
     name, reason = choose_model(data.image_shape, data.num_classes, len(data.x_train))
     return recipe.changed(model=name), f"model {name}: {reason}"
+
+
+def slower_without_normalisation(recipe: Recipe, own: Recipe, model: CNN, rate: float | None) -> tuple[Recipe, str]:
+    """The recipe with a lower learning rate if it was made for a model that normalises and ``model`` does not; a note.
+
+    Parameters
+    ----------
+    recipe, own : Recipe, with and without the options of the command line
+    model : CNN, the model to train
+    rate : float or None, the option ``--lr``, which is kept
+    """
+    made_for = own.optimizer["learning_rate"]
+    if rate is not None or own.optimizer["kind"] != "sgd" or made_for <= PLAIN_RATE or _normalises(model):
+        return recipe, ""
+    if recipe.model == own.model or not _normalises(model_by(own)):
+        return recipe, ""
+    note = (
+        f"learning rate {PLAIN_RATE} instead of {made_for}, which is for models with normalisation after every layer, such as "
+        f"{own.model}; {model.name} has less (--lr sets another)"
+    )
+    return recipe.changed(learning_rate=PLAIN_RATE), note
+
+
+def _normalises(model: CNN) -> bool:
+    """Whether batch or group normalisation follows every layer with weights, the last one aside."""
+    weighted = [
+        position for position, layer in enumerate(model.layers) if any(a.ndim > 1 for a in layer.parameters().values())
+    ]
+    return all(
+        any(
+            part.short_name == "norm" for part in (model.layers[position + 1], *model.layers[position].inner().values())
+        )
+        for position in weighted[:-1]
+    )
 
 
 def few_steps(recipe: Recipe, data: Dataset) -> str:

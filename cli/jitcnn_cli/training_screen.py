@@ -16,7 +16,7 @@ from jitcnn.training import Checkpoints, TrainingSettings, fit_by, model_by, pre
 from jitcnn.training.record import Progress, read_training
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
-from jitcnn_cli.data_shape import few_steps, fitting_pictures, has_baseline, resolved
+from jitcnn_cli.data_shape import few_steps, fitting_pictures, has_baseline, resolved, slower_without_normalisation
 from jitcnn_cli.dry_run_screen import show_dry_run
 from jitcnn_cli.fine_tuning import built_from, freeze_layers, origin, plan_lines, start_of, with_its_pictures
 from jitcnn_cli.kept_filters import KeptFilters
@@ -117,6 +117,8 @@ def _new_run(
         model, taken = build(recipe), ""
     else:
         model, recipe, taken = built_from(start, build, recipe, options, kept, data)
+    own = choose_recipe(options.recipe, data.name, data.channels)
+    recipe, slower = slower_without_normalisation(recipe, own, model, options.lr)
     freeze_layers(model, recipe)
     is_alone = options.no_baseline or start is not None or bool(recipe.freeze or recipe.rate_factors)
     if is_alone or not has_baseline(recipe, model, data.image_shape):
@@ -127,7 +129,18 @@ def _new_run(
     for net in models.values():
         data.check_fit(net)
     identity = identity_of(options, recipe, data)
-    return Run(console, options, folder, kept, data, recipe, models, identity, why=why, start=taken)
+    return Run(
+        console,
+        options,
+        folder,
+        kept,
+        data,
+        recipe,
+        models,
+        identity,
+        why="\n".join(filter(None, [why, slower])),
+        start=taken,
+    )
 
 
 def _show_plan(current: Run, note: str) -> None:

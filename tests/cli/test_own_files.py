@@ -117,3 +117,23 @@ def test_model_is_not_evaluated_on_a_built_in_set_of_the_same_shape(runner, tmp_
     result = runner.invoke(cli, ["play", model, "--no-browser"])
     assert "own was trained on mine: without --dataset, the page has no images and cannot train" in result.output
     assert served == [None]
+
+
+@pytest.mark.parametrize(
+    ("options", "rate"),
+    [
+        (["--model", "mnist-cnn"], "0.01"),
+        (["--model", "mnist-vgg"], "0.01"),  # no normalisation between its dense layers
+        (["--model", "mnist-cnn", "--lr", "0.1"], "0.1"),
+        (["--model", "resnet20"], "0.2"),
+        ([], "0.2"),
+    ],
+)
+def test_models_without_normalisation_get_a_lower_rate(options, rate, runner, tmp_path):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (40, 3, 32, 32), np.uint8), np.arange(40) % 4
+    np.savez(tmp_path / "colour.npz", x_train=images, y_train=labels, x_test=images[:8], y_test=labels[:8])
+    result = train(runner, tmp_path / "colour.npz", tmp_path / "out", "--dry-run", *options)
+    assert result.exit_code == 0, result.output
+    assert f"optimizer  sgd, learning rate {rate}," in result.output
+    assert ("learning rate 0.01 instead of 0.2" in result.output) == (rate == "0.01")
