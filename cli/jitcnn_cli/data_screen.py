@@ -21,28 +21,28 @@ STYLES = {"error": "bold red", "warning": "yellow", "hint": "cyan"}
 
 
 def load(dataset: str, data_dir: str | None, seed: int, pictures: dict[str, Any]) -> "tuple[Dataset, str, DataReport]":
-    """Load a data set as a training does, but without images that cannot be read, and audit it."""
+    """Load a data set, also with images and classes that a training refuses, and audit it."""
     from jitcnn.data import DATASETS, audit, load_dataset
+    from jitcnn.data.formats import find_format
 
-    def read(skips: bool) -> "tuple[Dataset, str]":
-        return load_dataset(
-            dataset,
-            data_dir,
-            data_bar(dataset),
-            seed=seed,
-            **{**pictures, "skip_broken": skips or pictures["skip_broken"]},
-        )
+    def read(**changes: bool) -> "tuple[Dataset, str]":
+        return load_dataset(dataset, data_dir, data_bar(dataset), seed=seed, **{**pictures, **changes})
 
-    try:
-        data, note = read(False)
-    except DataError as error:
-        if pictures["skip_broken"] or not Path(dataset).exists():
-            raise
-        try:
-            data, note = read(True)
-        except (ConfigError, DataError):
-            raise error from None
     is_path = dataset not in (*DATASETS, "auto")
+    is_folder = is_path and Path(dataset).is_dir() and find_format(dataset) is None
+    lenient = {"skip_broken": True, **({"check_classes": False} if is_folder else {})}
+    try:
+        data, note = read(**lenient) if is_folder else read()
+    except DataError as error:
+        if is_folder:
+            data, note = read()  # raises what a training does
+        elif pictures["skip_broken"] or not Path(dataset).exists():
+            raise
+        else:
+            try:
+                data, note = read(**lenient)
+            except (ConfigError, DataError):
+                raise error from None
     return data, note, audit(data, dataset if is_path else None, data_bar(dataset) if is_path else None)
 
 

@@ -26,6 +26,7 @@ def load_folder(
     skip_broken: bool = False,
     value_ranges: ValueRanges | None = None,
     progress: ProgressBar | None = None,
+    check_classes: bool = True,
 ) -> tuple[Dataset, str]:
     """Load a folder with one subfolder of images per class, and split it into training and test images.
 
@@ -48,6 +49,8 @@ def load_folder(
     value_ranges : the values that become 0 and 255 in images with more than 8 bits, by kind, "integer" or "float", such as
         ``CNN.value_ranges``; by default from the values of all images
     progress : progress bar that counts images, as for ``load_dataset``
+    check_classes : bool; False keeps classes that a training refuses, those with too few images or without training images,
+        for ``audit``; ``note`` then gives the reason
 
     Returns
     -------
@@ -84,21 +87,29 @@ def load_folder(
     path = Path(path)
     layout = find_layout(path)
     train, held, spare = _choose_splits(layout)
-    names = _check_classes(path, layout, train, held, spare)
+    refused = ""
+    try:
+        names = _check_classes(path, layout, train, held, spare)
+    except DataError as error:
+        if check_classes:
+            raise
+        refused = str(error)
+    if not check_classes:
+        names = _all_classes(path, layout)
     images = FolderImages()
     halves = [half for half in (train, held, spare) if half is not None]
     groups = [(half, name) for half in halves for name in names]
     files = [(file, group) for group in groups for file in layout.splits[group[0]].get(group[1], ())]
     images.read(files, image_size, channels, value_ranges, progress, layout.root)
     images.check_broken(skip_broken)
-    for name in names:
-        _check_count(layout, train, held, name, len(images.of((train, name))), "readable ")
+    if check_classes:
+        for name in names:
+            _check_count(layout, train, held, name, len(images.of((train, name))), "readable ")
     parts = {half: [images.of((half, name)) for name in names] for half in halves}
-    for half in halves[1:]:
+    for half in halves:
         if not any(map(len, parts[half])):
-            raise DataError(
-                f"{path}: expected readable images in {_folders(layout, half)}, got none; add some or remove it."
-            )
+            place = f" in {_folders(layout, half)}" if half else ""
+            raise DataError(f"{path}: expected readable images{place}, got none; add some or remove it.")
     images.check(path)
     rng = np.random.default_rng(seed)
     drawn = [labelled(parts[half]) for half in halves] if held else _split(parts[train], test_share, rng)
@@ -111,7 +122,7 @@ def load_folder(
         split={"seed": seed, "test_share": test_share} if held is None else {},
         value_ranges=images.ranges, x_validation=x_validation, y_validation=y_validation,
     )  # fmt: skip
-    return data, _note(path, layout, images, train, held, spare)
+    return data, _note(path, layout, images, train, held, spare, refused)
 
 
 def _choose_splits(layout: FolderLayout) -> tuple[str, str | None, str | None]:
@@ -125,9 +136,7 @@ def _choose_splits(layout: FolderLayout) -> tuple[str, str | None, str | None]:
 
 def _check_classes(path: Path, layout: FolderLayout, train: str, held: str | None, spare: str | None) -> list[str]:
     """The names of the classes, sorted; DataError unless there are two, with enough files, and those tested are trained."""
-    names = sorted(layout.splits.get(train, {}))
-    if len(names) < 2:
-        raise DataError(f"{path}: expected at least two classes, one subfolder of images each, got {len(names)}.")
+    names = _at_least_two(path, sorted(layout.splits.get(train, {})))
     for name in names:
         _check_count(layout, train, held, name, len(layout.splits[train][name]))
     for half in filter(None, (held, spare)):
@@ -137,6 +146,18 @@ def _check_classes(path: Path, layout: FolderLayout, train: str, held: str | Non
                 f"{path}: expected the classes of {_folders(layout, train)} in {_folders(layout, half)}, got also "
                 f"{', '.join(unknown)}; rename or remove them, or add training images."
             )
+    return names
+
+
+def _all_classes(path: Path, layout: FolderLayout) -> list[str]:
+    """The names of the classes of all splits, sorted; DataError unless there are two."""
+    return _at_least_two(path, sorted({name for classes in layout.splits.values() for name in classes}))
+
+
+def _at_least_two(path: Path, names: list[str]) -> list[str]:
+    """The names; DataError unless there are two."""
+    if len(names) < 2:
+        raise DataError(f"{path}: expected at least two classes, one subfolder of images each, got {len(names)}.")
     return names
 
 
@@ -165,7 +186,13 @@ def _folders(layout: FolderLayout, split: str) -> str:
 
 
 def _note(
-    path: Path, layout: FolderLayout, images: FolderImages, train: str, held: str | None, spare: str | None
+    path: Path,
+    layout: FolderLayout,
+    images: FolderImages,
+    train: str,
+    held: str | None,
+    spare: str | None,
+    refused: str = "",
 ) -> str:
     """One line about all files of the folder."""
     broken, blank = images.broken, images.blank
@@ -188,6 +215,8 @@ def _note(
     parts += images.describe_broken()
     if blank:
         parts.append(f"{len(blank):,} of almost one value, the first is {blank[0].relative_to(path)}")
+    if refused:
+        parts.append(f"a training refuses this folder: {refused.rstrip('.')}")
     return "; ".join([*parts, *images.describe_cache()])
 
 
@@ -195,7 +224,7 @@ def _split(rows: list[IntArray], test_share: float, rng: np.random.Generator) ->
     """Rows and labels of the training images and of the test images, the same share of each class."""
     trained, tested = [], []
     for some in rows:
-        count = drawn_count(len(some), test_share)
+        count = drawn_count(len(some), test_share) if len(some) > 1 else 0
         order = rng.permutation(len(some))
         tested.append(some[order[:count]])
         trained.append(some[order[count:]])

@@ -122,6 +122,60 @@ def test_folder_that_cannot_be_loaded_is_an_error(runner, tmp_path):
     assert "expected at least two classes" in result.output
 
 
+def test_classes_that_a_training_refuses_are_findings(runner, pets):
+    (pets / "eel").mkdir()
+    (pets / "fox").mkdir()
+    (pets / "fox" / "one.png").write_bytes((pets / "cat" / "8.png").read_bytes())
+    out = shown(runner, pets)
+    assert "a training refuses this folder: The class folder" in out
+    assert "warning: There is 1 class without any image" in out
+    assert "warning: There is 1 class with a single training image" in out
+    assert "cat/blank.png" in out  # files are still named
+    record = json.loads(shown(runner, pets, "--json"))
+    examples = {finding["kind"]: finding["examples"] for finding in record["findings"]}
+    assert examples["empty-class"] == ["eel"]
+    assert examples["one-image-class"] == ["fox"]
+
+
+@pytest.fixture
+def split(pets):
+    """The cats and dogs as ready-made training, validation and test images, without a broken one."""
+    (pets / "cat" / "broken.png").unlink()
+    for part in ("train", "val", "test"):
+        for name in ("cat", "dog"):
+            (pets / part / name).mkdir(parents=True)
+    for name in ("cat", "dog"):
+        for k, file in enumerate(sorted((pets / name).glob("*.png"))):
+            file.rename(pets / ("train", "train", "val", "test")[k % 4] / name / file.name)
+        for file in (pets / name).iterdir():
+            file.unlink()
+        (pets / name).rmdir()
+    return pets
+
+
+def test_empty_folders_of_a_split_are_findings(runner, split):
+    (split / "train" / "eel").mkdir()
+    (split / "val" / "fox").mkdir()
+    for file in (split / "val" / "dog").iterdir():
+        file.unlink()
+    findings = {
+        each["kind"]: each
+        for each in json.loads(shown(runner, split, "--json"))["findings"]
+        if each["severity"] != "hint"
+    }
+    assert findings["empty-class"]["examples"] == ["eel", "fox"]
+    assert findings["untested-class"]["examples"] == ["dog"]
+    assert "without validation images" in findings["untested-class"]["sentence"]
+
+
+def test_class_of_test_images_alone_is_a_finding(runner, split):
+    (split / "test" / "gnu").mkdir()
+    (split / "test" / "gnu" / "1.png").write_bytes(next((split / "test" / "cat").iterdir()).read_bytes())
+    out = shown(runner, split)
+    assert "error: There is 1 class with test images but without training images" in out
+    assert "got also gnu" in out
+
+
 def test_only_broken_images_are_an_error(runner, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -122,6 +122,23 @@ def test_empty_class_folder_raises(pets):
         load_folder(pets)
 
 
+def test_classes_are_kept_unchecked_if_asked(pets):
+    (pets / "eel").mkdir()
+    save(pets / "fox" / "one.png", BLUE)
+    data, note = load_folder(pets, check_classes=False)
+    assert data.class_names == ("cat", "dog", "eel", "fox")
+    assert np.bincount(data.y_train, minlength=4).tolist() == [8, 4, 0, 1]
+    assert np.bincount(data.y_test, minlength=4).tolist() == [2, 1, 0, 0]
+    assert re.search(r"; a training refuses this folder: The class folder .*eel is empty", note)
+
+
+def test_unchecked_classes_need_readable_images(pets):
+    for file in (*(pets / "dog").glob("*.JPG"), *(pets / "cat").glob("*.png")):
+        file.write_text("hello")
+    with pytest.raises(DataError, match="expected readable images, got none; add some"):
+        load_folder(pets, check_classes=False, skip_broken=True)
+
+
 def test_folder_without_classes_raises(tmp_path):
     save(tmp_path / "only" / "1.png", BLUE)
     for folder, count in ((tmp_path, 1), (tmp_path / "only", 0)):

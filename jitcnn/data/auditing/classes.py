@@ -41,13 +41,14 @@ def class_findings(pixels: Pixels, names: Sequence[str], parts: Sequence[PartSum
             "empty-class", "warning", names, empty,
             f"{there_are(len(empty), 'class', 'classes')} without any image: the model gets an output that it never learns.",
         )  # fmt: skip
-    untested = np.flatnonzero((train > 0) & (tested == 0))
-    if len(untested) and test.images:
-        yield _of_classes(
-            "untested-class", "warning", names, untested,
-            f"{there_are(len(untested), 'class', 'classes')} with training images but without {test.name} images: the "
-            "accuracy says nothing about them.",
-        )  # fmt: skip
+    for part, counts in others:
+        untested = np.flatnonzero((train > 0) & (counts == 0))
+        if len(untested) and part.images:
+            yield _of_classes(
+                "untested-class", "warning", names, untested,
+                f"{there_are(len(untested), 'class', 'classes')} with training images but without {part.name} images: the "
+                "accuracy says nothing about them.",
+            )  # fmt: skip
     yield from _small(names, train, test)
     yield from _balance(names, train, tested, test.name)
 

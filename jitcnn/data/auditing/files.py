@@ -78,7 +78,7 @@ class SourceFiles:
             for name, some in classes.items()
             for file in some
         ]
-        if {file.class_name for file in files} != set(data.class_names):
+        if not files or not {file.class_name for file in files} <= set(data.class_names):
             return None  # the folder has another format
         ignored = {reason: count for reason, count in layout.files.ignored.items() if reason != HIDDEN}
         return cls(path, files, original_sizes([file.path for file in files]), ignored)
