@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ class Callback:
     During ``on_batch_end`` and ``on_epoch_end`` the model holds the weights of the last step. With weight averaging, use
     ``trainer.averaged_weights()`` to see the weights that are evaluated.
 
+    A callback that remembers something between batches or epochs returns it from ``state`` and takes it back in
+    ``load_state``: then a resumed training is exact. Its callbacks with a state must be the same, in the same order.
+
     Examples
     --------
     >>> from jitcnn import fit, load_digits
@@ -35,7 +38,7 @@ class Callback:
     """
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        """Called once, before the first batch, and after the state of a checkpoint was loaded."""
+        """Called once, before the first batch, and after the training in a checkpoint was loaded."""
 
     def on_batch_end(self, trainer: Trainer) -> None:
         """Called after each update; ``trainer.batch``, ``trainer.loss`` and ``trainer.progress`` describe it."""
@@ -49,6 +52,13 @@ class Callback:
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Called once, also if the training was stopped, interrupted or failed."""
+
+    def state(self) -> Any:
+        """What a checkpoint stores of this callback, as plain JSON values; None, the default, for nothing."""
+        return None
+
+    def load_state(self, state: Any) -> None:
+        """Called on resume, after ``on_train_begin``, with what ``state`` had returned for the checkpoint."""
 
 
 class Health(Callback):

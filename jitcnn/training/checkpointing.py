@@ -90,6 +90,7 @@ class Checkpoints(Callback):
     def on_train_begin(self, trainer: "Trainer") -> None:
         """Defer Ctrl-C and SIGTERM to the end of a batch or an epoch."""
         trainer.record_settings()
+        trainer.state.callbacks.collect()  # one that cannot be stored is an error now, not after an epoch
         self._interrupts = HeldInterrupts()
         self._interrupts.__enter__()
 

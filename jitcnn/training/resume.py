@@ -22,6 +22,7 @@ from ..net.model_file import TRAINING
 from ..optim import Optimizer, WeightAverage
 from ..support.arrays import Array, IntArray
 from .best import Best
+from .callback_states import CallbackStates, states_in
 from .history_arrays import history_arrays
 from .record import (
     FilePath,
@@ -44,6 +45,7 @@ class Training:
     ``rng`` is used for shuffling and augmentation. ``settings`` are plain values of the data and the recipe that must be the
     same when the training is resumed. ``best`` is the best epoch, if the validation images select one, with its weights if
     ``keeps_best``. ``continued`` lists the numbers of epochs after which the training ended, and then went on to more.
+    ``callbacks`` are those whose states belong to the training.
     """
 
     model: CNN
@@ -56,6 +58,7 @@ class Training:
     best: Best | None = None
     keeps_best: bool = False
     continued: list[int] = field(default_factory=list)
+    callbacks: CallbackStates = field(default_factory=CallbackStates)
 
     def order(self, count: int, probabilities: Array | None = None) -> IntArray:
         """The images of this epoch in order, (count,); on resume, the same again.
@@ -104,6 +107,7 @@ class Training:
             "average": None if self.average is None else self.average.updates,
             "best": None if self.best is None else self.best.numbers(),
             "continued": self.continued,
+            "callbacks": self.callbacks.collect(),
             "notes": dict(notes),
         }
         arrays = {f"{TRAINING}optimizer.{name}": array for name, array in memories.items()}
@@ -136,6 +140,8 @@ class Training:
             goes_on = self._check_same(file, kept, said)
             with as_checkpoint_error(path):
                 names = self._check_arrays(file, said)
+                states_of_callbacks = states_in(said)
+            self.callbacks.choose(states_of_callbacks, path)
             arrays = file.read([*names, *history_names(file)])
         with as_checkpoint_error(path):
             progress, history = progress_in(said, arrays)

@@ -18,7 +18,9 @@ from ..net.model import CNN
 from ..net.trained_on import TrainedOn
 from ..optim import Optimizer
 from .best import Best
+from .callback_states import CallbackStates
 from .callbacks import Callback, Health
+from .checkpointing import Checkpoints
 from .health import first_non_finite
 from .record import FilePath, Progress, class_names_in
 from .resume import Training
@@ -36,7 +38,7 @@ class Trainer:
         ``trained_on``; if it has the same class names in another order, it keeps its own
     data : Dataset
     settings : TrainingSettings
-    callbacks : sequence of Callback, called in this order, after the built-in ``Health``
+    callbacks : sequence of Callback, called in this order, after the built-in ``Health``, with ``Checkpoints`` last
     resume : path of a checkpoint of the same training, to continue it bit for bit, or None
 
     Attributes
@@ -91,12 +93,13 @@ class Trainer:
         model.class_names, model.preparation = data.class_names, data.preparation
         model.value_ranges = data.value_ranges
         self.model, self.data, self.settings = model, data, settings
-        self.callbacks: list[Callback] = [Health(), *callbacks]
+        self.callbacks: list[Callback] = [Health(), *sorted(callbacks, key=lambda each: isinstance(each, Checkpoints))]
         rng = np.random.default_rng(settings.seed)
         best = Best(settings.metric) if settings.selects else None
         self.state = Training(
-            model, settings.optimizer, settings.average, rng, best=best, keeps_best=settings.keep == "best"
-        )
+            model, settings.optimizer, settings.average, rng, best=best, keeps_best=settings.keep == "best",
+            callbacks=CallbackStates(self.callbacks),
+        )  # fmt: skip
         self._weights = None if weights is None else np.array([weights[name] for name in data.class_names])
         self._probabilities = draw_probabilities(settings.sampling, self._weights, data.y_train)
         if settings.sampling == "weighted":
@@ -158,6 +161,7 @@ class Trainer:
                 for callback in self.callbacks:
                     stack.callback(callback.on_train_end, self)
                     callback.on_train_begin(self)
+                    self.state.callbacks.load_into(callback)
                 while not (self.progress.finished or self.stopped):
                     self._train_epoch()
                     if not self.stopped:
