@@ -1,5 +1,6 @@
 """The estimate of time and memory of a training."""
 
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from jitcnn import SGD, Adam, Conv2D, Dense, Flatten, ReLU, TrainingSettings, WeightAverage, load_digits
 from jitcnn.errors import ConfigError, DataError
 from jitcnn.net.model import CNN
+from jitcnn.support.image_rows import ImageRows
 from jitcnn.training import Trainer, estimate_training
 
 DATA = load_digits().limited(320)
@@ -96,6 +98,17 @@ def test_best_weights_need_memory():
 def test_peak_is_the_sum():
     memory = estimate_training(small_net(), DATA, settings(), steps=1).memory
     assert memory.peak == sum(vars(memory).values())
+
+
+def test_images_in_a_mapped_file_are_no_memory(tmp_path):
+    np.save(tmp_path / "images.npy", DATA.x_train)
+    file = np.load(tmp_path / "images.npy", mmap_mode="r")
+    part = estimate_training(small_net(), replace(DATA, x_train=file), settings(), steps=1).memory
+    assert (part.images, part.mapped) == (DATA.x_test.nbytes, DATA.x_train.nbytes)
+    rows = ImageRows(file, np.arange(320)[::-1])
+    memory = estimate_training(small_net(), replace(DATA, x_train=rows, x_test=file), settings(), steps=1).memory
+    assert (memory.images, memory.mapped) == (0, 640 * 28 * 28)
+    assert memory.peak == sum(vars(memory).values()) - memory.mapped
 
 
 def test_no_step_raises():

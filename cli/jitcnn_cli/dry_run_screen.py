@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from jitcnn.training import Estimate, TrainingSettings, estimate_training
+from jitcnn.training import Estimate, Memory, TrainingSettings, estimate_training
 from jitcnn_cli.console import cell, headline, table, working
 from jitcnn_cli.kept_filters import KeptFilters
+from jitcnn_cli.resuming import Standing
 from jitcnn_cli.run_folder import BASELINE
 from jitcnn_cli.run_logs import log_paths
 from jitcnn_cli.training_run import Run, has_pictures
@@ -32,8 +33,12 @@ def show_dry_run(current: Run, filters: KeptFilters | None) -> None:
     for name, net in current.models.items():
         with working(f"timing {name}"):
             found[name] = estimate_training(net, current.data, settings)
+    standings = {
+        name: Standing.read(current.kept.begun(net is not current.model), current.recipe)
+        for name, net in current.models.items()
+    }
     _show_memory(console, found, current.recipe.batch_size)
-    _show_time(console, found)
+    _show_time(console, found, standings, len(current.data.x_train))
     console.print("files that a run would write:", style="bold")
     for file, meaning in files.items():
         console.print(f"  {file}  {meaning}", soft_wrap=True)
@@ -46,13 +51,21 @@ def _show_memory(console: Console, found: dict[str, Estimate], batch_size: int) 
     )
     shown = table(None, "", *map(cell, found))
     for name, meaning in MEANINGS.items():
-        shown.add_row(meaning, *(_bytes(asdict(one.memory)[name]) for one in found.values()))
+        shown.add_row(meaning, *(_part(one.memory, name) for one in found.values()))
     shown.add_section()
     shown.add_row("peak", *(_bytes(one.memory.peak) for one in found.values()))
     console.print(shown)
 
 
-def _show_time(console: Console, found: dict[str, Estimate]) -> None:
+def _part(memory: Memory, name: str) -> str:
+    """One part of the memory; images that stay in their file count as none."""
+    size = _bytes(asdict(memory)[name])
+    if name != "images" or not memory.mapped:
+        return size
+    return f"{size}, {_bytes(memory.mapped)} in its file" if memory.images else "in its file"
+
+
+def _show_time(console: Console, found: dict[str, Estimate], standings: dict[str, Standing], images: int) -> None:
     steps = max(one.steps for one in found.values())
     counted = f"the median of {steps} training steps" if steps > 1 else "one training step"
     headline(console, "time", f": estimated from {counted} on a copy of the model, after a first one")
@@ -66,12 +79,18 @@ def _show_time(console: Console, found: dict[str, Estimate]) -> None:
         shown.add_row(meaning, *map(_duration, values))
     shown.add_section()
     epochs = next(iter(found.values())).epochs
-    shown.add_row(
-        f"all {epochs} epochs" if epochs > 1 else "1 epoch", *(_duration(one.seconds) for one in found.values())
-    )
+    left = [standings[name].seconds_left(one, images) for name, one in found.items()]
+    if any(each.checkpoint for each in standings.values()):
+        shown.add_row("epochs left", *(f"{each.epochs_left} of {epochs}" for each in standings.values()))
+        shown.add_row("time left", *map(_duration, left))
+    else:
+        shown.add_row(f"all {epochs} epochs" if epochs > 1 else "1 epoch", *map(_duration, left))
     console.print(shown)
     if len(found) > 1:
-        console.print(f"together {_duration(sum(one.seconds for one in found.values()))}\n")
+        console.print(f"together {_duration(sum(left))}\n")
+    for name, each in standings.items():
+        if each.checkpoint is not None:
+            headline(console, f"training {name}", f": {each.describe()}\n")
 
 
 def _files(current: Run, filters: KeptFilters | None) -> dict[Path, str]:

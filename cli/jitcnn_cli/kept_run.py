@@ -65,12 +65,18 @@ class KeptRun:
         path = self.file(is_baseline)
         if path is None or self.every is None or self.options is None:
             return net, train(checkpoint=None, resume=None)
-        begun = self.resumes and (not is_baseline or self._is_of_this_run(path))
         try:
             checkpoint = Checkpoints(path, self.every, {"options": self.options})
-            return net, train(checkpoint=checkpoint, resume=path if begun else None)
+            return net, train(checkpoint=checkpoint, resume=self.begun(is_baseline))
         except FinishedError:
             return CNN.load(path, impl=self.options["impl"]), read_training(path)[1]
+
+    def begun(self, is_baseline: bool) -> Path | None:
+        """The checkpoint from which the training of the model, or of its baseline, is resumed; None if it begins."""
+        path = self.file(is_baseline)
+        if path is None or not self.resumes or (is_baseline and not self._is_of_this_run(path)):
+            return None
+        return path
 
     def _is_of_this_run(self, path: Path) -> bool:
         """Whether the file exists, with the options and the data of this run; it may be left from an earlier one."""

@@ -12,8 +12,7 @@ from jitcnn.net.model import CNN
 from jitcnn.recipes import Recipe
 from jitcnn.shift import shift_test
 from jitcnn.support.interrupts import HeldInterrupts
-from jitcnn.training import Checkpoints, TrainingSettings, fit_by, model_by, prepare
-from jitcnn.training.record import Progress, read_training
+from jitcnn.training import Checkpoints, fit_by, model_by, prepare
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
 from jitcnn_cli.data_shape import few_steps, fitting_pictures, has_baseline, resolved, slower_without_normalisation
@@ -23,6 +22,7 @@ from jitcnn_cli.kept_filters import KeptFilters
 from jitcnn_cli.kept_run import KeptRun
 from jitcnn_cli.manifest import RUN
 from jitcnn_cli.results_screen import save_curves, save_filters, show_files, show_results, show_shifts
+from jitcnn_cli.resuming import Standing
 from jitcnn_cli.run_folder import BASELINE, RunFolder
 from jitcnn_cli.run_logs import TENSORBOARD, logs, remove_stale_events
 from jitcnn_cli.streams import keep_going
@@ -185,11 +185,8 @@ def _train(
     current: Run, net: CNN, filters: KeptFilters | None, *, checkpoint: Checkpoints | None, resume: Path | None
 ) -> History:
     """Train one model; print one line per epoch."""
-    at = Progress() if resume is None else read_training(resume)[0]
-    place = f"resuming epoch {at.epoch} after {at.seen:,} images"
-    if at.finished:
-        place = _going_on(at, current.recipe)
-    headline(current.console, f"training {net.name}", "" if resume is None else f": {place} ({resume})")
+    place = Standing.read(resume, current.recipe).describe()
+    headline(current.console, f"training {net.name}", f": {place}" if place else "")
     callbacks = [EpochLines(current.console), *([] if filters is None else [filters])]
     callbacks += logs(current.folder, current.options.log, net.name, net is not current.model, resume)
     if filters is not None:
@@ -198,19 +195,6 @@ def _train(
         current.recipe, net, current.data, seed=current.options.seed, checkpoint=checkpoint, resume=resume,
         callbacks=callbacks,
     )  # fmt: skip
-
-
-def _going_on(at: Progress, recipe: Recipe) -> str:
-    """What a finished training does next."""
-    done = at.epoch - 1
-    if recipe.epochs <= done:
-        return "already finished"
-    settings = TrainingSettings.from_recipe(recipe)
-    schedule = "starts again for them" if settings.continue_by == "restart" else "is extended"
-    return (
-        f"finished after {done} epochs, {recipe.epochs - done} more: the {recipe.schedule['kind'].replace('_', '-')} schedule "
-        f"{schedule}"
-    )
 
 
 def _save_models(current: Run, filters: KeptFilters | None) -> None:

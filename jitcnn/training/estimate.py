@@ -33,7 +33,8 @@ class Memory:
 
     ``activations`` are the arrays that a forward pass keeps for the backward pass, with the batch. ``passing`` are the largest
     two gradients of activations that exist at a time. ``optimizer`` includes averaged and best weights. ``images`` are those of
-    the data set. ``reserve`` is unused memory that is kept for the arrays of the next step, at most 128 MiB.
+    the data set, and ``mapped`` those of them that stay in a memory-mapped file, which are not in ``images`` or the peak.
+    ``reserve`` is unused memory that is kept for the arrays of the next step, at most 128 MiB.
 
     Examples
     --------
@@ -49,11 +50,13 @@ class Memory:
     passing: int
     images: int
     reserve: int
+    mapped: int = 0
 
     @property
     def peak(self) -> int:
-        """The sum: the most that is in use at a time."""
-        return sum(asdict(self).values())
+        """The sum without ``mapped``: the most that is in use at a time."""
+        parts: dict[str, int] = asdict(self)
+        return sum(parts.values()) - self.mapped
 
 
 @dataclass(frozen=True)
@@ -193,9 +196,18 @@ def _memory(model: CNN, trainer: Trainer, images: IntArray) -> Memory:
         optimizer=_bytes(trainer.optimizer.state()[1].values()) + copies * weights,
         activations=activations,
         passing=passing,
-        images=_bytes((data.x_train, data.x_test)),
+        images=_bytes(x for x in (data.x_train, data.x_test) if not _is_mapped(x)),
         reserve=min(MOST_IDLE, activations + passing),
+        mapped=_bytes(x for x in (data.x_train, data.x_test) if _is_mapped(x)),
     )
+
+
+def _is_mapped(images: Any) -> bool:
+    """Whether images, an array or ImageRows, stay in a memory-mapped file."""
+    array = images
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
 
 
 def _largest_gradients(model: CNN, x: Array) -> int:
