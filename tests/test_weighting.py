@@ -57,6 +57,7 @@ def test_class_weights_by_name_and_by_order(weights):
     [
         ({"a": 1, "dog": 2}, "expects names of the classes a, b, got dog; correct the names"),
         ((1.0, 2.0, 3.0), "expects one weight for each of 2 classes, got 3"),
+        ({"a": 0, "b": 0}, "got 0 for a, b: nothing would be learned; raise one of them"),
     ],
 )
 def test_class_weights_of_other_classes_raise(weights, message):
@@ -86,10 +87,18 @@ def test_class_weights_stay_with_their_class_when_the_model_orders_the_classes_o
 
 
 def test_a_class_of_weight_zero_is_not_learned():
-    model, some = net(3), data((5, 5, 5), ("a", "b", "c"))
-    before = model.layers[1].bias.copy()
-    fit(model, replace(some, y_train=np.full(15, 2)), epochs=1, batch_size=5, class_weights={"c": 0})
-    assert model.layers[1].bias.tobytes() == before.tobytes()
+    some, model, twin = data((5, 5, 5), ("a", "b", "c")), net(3), net(3)
+    other = some.x_train.copy()
+    other[some.y_train == 2] = 255 - other[some.y_train == 2]
+    fit(model, some, epochs=2, batch_size=5, class_weights={"c": 0})
+    fit(twin, replace(some, x_train=other), epochs=2, batch_size=5, class_weights={"c": 0})
+    assert model.layers[1].weights.tobytes() == twin.layers[1].weights.tobytes()
+
+
+def test_weight_zero_for_all_classes_of_the_images_raises():
+    some = replace(data((5, 5, 5), ("a", "b", "c")), y_train=np.full(15, 2))
+    with pytest.raises(ConfigError, match="got 0 for c: nothing would be learned"):
+        fit(net(3), some, epochs=1, class_weights={"c": 0})
 
 
 def test_balanced_sampling_draws_every_class_equally_often():

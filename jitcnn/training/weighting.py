@@ -53,7 +53,7 @@ def class_weights_of(weights: ClassWeights, names: Sequence[str], labels: IntArr
     Raises
     ------
     ConfigError
-        If a name is unknown, or the number of weights is not that of the classes.
+        If a name is unknown, the number of weights is not that of the classes, or all classes of the images have weight 0.
     """
     if len(weights) == 0:
         return None
@@ -63,11 +63,19 @@ def class_weights_of(weights: ClassWeights, names: Sequence[str], labels: IntArr
             raise ConfigError(
                 f"class_weights expects names of the classes {listed(names)}, got {listed(unknown)}; correct the names."
             )
-        return {name: float(weights.get(name, 1.0)) for name in names}
-    values = balanced_weights(np.bincount(labels, minlength=len(names))) if weights == BALANCED else weights
-    if len(values) != len(names):
-        raise ConfigError(f"class_weights expects one weight for each of {len(names)} classes, got {len(values)}.")
-    return {name: float(value) for name, value in zip(names, values, strict=True)}
+        found = {name: float(weights.get(name, 1.0)) for name in names}
+    else:
+        values = balanced_weights(np.bincount(labels, minlength=len(names))) if weights == BALANCED else weights
+        if len(values) != len(names):
+            raise ConfigError(f"class_weights expects one weight for each of {len(names)} classes, got {len(values)}.")
+        found = {name: float(value) for name, value in zip(names, values, strict=True)}
+    present = [names[label] for label in np.unique(labels)]
+    if not any(found[name] for name in present):
+        raise ConfigError(
+            f"class_weights expects a weight above 0 for a class of the training images, got 0 for {listed(present)}: nothing "
+            "would be learned; raise one of them."
+        )
+    return found
 
 
 def read_class_weights(path: str | os.PathLike[str]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """``jitcnn train``: validation, early stopping, class weights, sampling, clipping, and epochs past the end."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -192,3 +193,11 @@ def test_unreadable_class_weights_raise(contents, tmp_path):
         path.write_bytes(contents)
     with pytest.raises(ConfigError, match=r"cannot be read: (No such file or directory|it is not a text file); check"):
         read_class_weights(path)
+
+
+def test_class_weights_of_zero_are_refused(runner, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("zero.json").write_text(json.dumps({str(k): 0 for k in range(10)}))
+    result = runner.invoke(cli, ["train", "--dataset", "digits", "--limit", "50", "--class-weights", "zero.json"])
+    assert result.exit_code == 1
+    assert "nothing would be learned; raise one of them." in " ".join(result.output.split())
