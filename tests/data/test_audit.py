@@ -50,6 +50,29 @@ def mutable(digits):
     return replace(digits, x_train=digits.x_train.copy(), y_train=digits.y_train.copy())
 
 
+def written(images, path):
+    """A CSV of pixels, with labels 0 and 1 in turn, as a data set."""
+    rows = [["label", *map(str, range(images[0].size))]]
+    rows += [[k % 2, *image.ravel().tolist()] for k, image in enumerate(images)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    return load_dataset(path)[0]
+
+
+def test_few_pixels_that_darken_all_others_are_found(tmp_path):
+    images = noise(200, (1, 11, 11)).astype(int)
+    images[7, 0, 3, 3] = 999
+    finding = found(written(images, tmp_path / "a.csv"), "value-outliers")
+    assert (finding.severity, finding.count) == ("hint", 1)
+    assert finding.sentence.startswith("There is 1 pixel of 24,200 above 255, for which values of 0 to 1,023 (10 bits)")
+    assert len(finding.images) == 1
+
+
+def test_many_pixels_above_255_are_no_outliers(tmp_path):
+    images = noise(200, (1, 11, 11)).astype(int)
+    images[7, 0, 3, :6] = 999
+    assert audit(written(images, tmp_path / "a.csv")).of_kind("value-outliers") == []
+
+
 def test_digits_have_nothing_wrong():
     report = audit(load_digits())
     assert all(finding.severity == "hint" for finding in report.findings)

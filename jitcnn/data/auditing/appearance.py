@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..value_range import describe
 from .pixels import SIDE, Pixels
 from .report import Finding
 from .wording import places, there_are
@@ -16,6 +17,7 @@ FAR, FAR_LEVELS = 8.0, 40.0
 # A border darker or brighter than this is a plain background; a share of the images is needed to speak of plain ones.
 DARK, BRIGHT, PLAIN_SHARE = 64, 191, 0.95
 USUAL, INVERTED = 0.5, 1.5  # distance to the mean image over that to its inverse: of the median image, of inverted ones
+OUTLIERS = 1e-4  # share of the pixels above 255 below which these few set the range of values for all others
 ENOUGH = 20  # images; of fewer, none is called unusual
 
 
@@ -39,6 +41,7 @@ def appearance_findings(pixels: Pixels) -> Iterator[Finding]:
             "constant", "warning", f"{there_are(len(constant), 'image')} of a single value: nothing can be seen there.",
             count=len(constant), groups=places(pixels, constant),
         )  # fmt: skip
+    yield from _outliers(pixels)
     if usable.sum() < ENOUGH:
         return
     flat = usable & (pixels.stds < min(FLAT, FLAT_SHARE * float(np.median(pixels.stds[usable]))))
@@ -58,6 +61,21 @@ def appearance_findings(pixels: Pixels) -> Iterator[Finding]:
             count=len(found), groups=places(pixels, found),
         )  # fmt: skip
     yield from _brightness(pixels, usable & ~flat & ~inverted)
+
+
+def _outliers(pixels: Pixels) -> Iterator[Finding]:
+    """Very few values above 255, for which a set is read as one of more than 8 bits."""
+    total = sum(part.x.size for part in pixels.parts)
+    count = int(pixels.above.sum())
+    if pixels.source_range is None or not 0 < count < OUTLIERS * total:
+        return
+    found = np.flatnonzero(pixels.above)
+    yield Finding(
+        "value-outliers", "hint",
+        f"{there_are(count, 'pixel')} of {total:,} above 255, for which values of {describe(pixels.source_range)} are read and "
+        "all others become darker: correct them if the set has 8 bits.",
+        count=len(found), groups=places(pixels, found),
+    )  # fmt: skip
 
 
 def _brightness(pixels: Pixels, usable: NDArray[np.bool_]) -> Iterator[Finding]:

@@ -47,6 +47,8 @@ class Pixels:
     low, high, means, stds : ndarrays of shape (N,), float32; of the pixels of an image
     finite : ndarray of shape (N,), bool; whether no pixel is NaN or infinite
     thumbs : ndarray of shape (N, 64), float16; the image as 8 × 8 grey values
+    above : ndarray of shape (N,), int64; pixels of each image above 255 in the source, where it has more than 8 bits
+    source_range : the values of the source that became 0 and 255, if it has more than 8 bits, else None
     value_range : smallest and largest value of all pixels, as they are stored
     channel_mean, channel_std : ndarrays of shape (C,), float64, of the training images, as they are stored
     scale, offset : float; a stored value v stands for v · scale + offset
@@ -62,6 +64,8 @@ class Pixels:
     stds: Array
     finite: NDArray[np.bool_]
     thumbs: NDArray[np.float16]
+    above: IntArray
+    source_range: tuple[float, float] | None
     value_range: tuple[float, float]
     channel_mean: Array
     channel_std: Array
@@ -103,6 +107,7 @@ def read_pixels(data: Dataset) -> Pixels:
     rows, columns = average(H, SIDE), average(W, SIDE)
     numbers = {name: np.zeros(count, np.float32) for name in ("low", "high", "means", "stds")}
     finite, thumbs = np.ones(count, np.bool_), np.zeros((count, SIDE * SIDE), np.float16)
+    above, source_range = np.zeros(count, np.int64), _source_range(data)
     keys, starts = np.zeros(count, np.uint64), np.cumsum([0, *(len(part.x) for part in parts)])
     sums, squares = np.zeros(C), np.zeros(C)
     for part, start in zip(parts, starts, strict=False):
@@ -114,6 +119,8 @@ def read_pixels(data: Dataset) -> Pixels:
                 images = np.nan_to_num(stored, nan=0, posinf=0, neginf=0)
             keys[at] = image_keys(images)
             levels = _to_levels(images, scale, offset)
+            if source_range is not None:
+                above[at] = (levels > _level_of_255(source_range)).sum(axis=(1, 2, 3))
             flat = levels.reshape(len(images), C, H * W)
             total, square = flat.sum(axis=2, dtype=np.float64), np.einsum("ncp,ncp->nc", flat, flat).astype(np.float64)
             if part is parts[0]:
@@ -129,7 +136,8 @@ def read_pixels(data: Dataset) -> Pixels:
     std = np.sqrt(np.maximum(0, squares / trained - mean**2))
     ends = (float(numbers["low"].min(initial=255)), float(numbers["high"].max(initial=0)))
     return Pixels(
-        parts, starts, np.concatenate([part.y for part in parts]), keys, finite=finite, thumbs=thumbs, **numbers,
+        parts, starts, np.concatenate([part.y for part in parts]), keys, finite=finite, thumbs=thumbs, above=above,
+        source_range=source_range, **numbers,
         value_range=(round((ends[0] - offset) / scale, 6), round((ends[1] - offset) / scale, 6)),
         channel_mean=(mean - offset) / scale, channel_std=std / scale, scale=scale, offset=offset,
     )  # fmt: skip
@@ -157,6 +165,20 @@ def _chunks(images: NDArray[Any]) -> Iterator[tuple[Any, NDArray[Any]]]:
 def _to_levels(images: NDArray[Any], scale: float, offset: float) -> Array:
     levels = images.astype(np.float32)
     return levels if (scale, offset) == (1.0, 0.0) else levels * np.float32(scale) + np.float32(offset)
+
+
+def _source_range(data: Dataset) -> tuple[float, float] | None:
+    """The values that became 0 and 255, if the set has one range, from 0 or above to more than 255."""
+    if len(data.value_ranges) != 1:
+        return None
+    ((low, high),) = data.value_ranges.values()
+    return (low, high) if 0 <= low < 255 < high else None
+
+
+def _level_of_255(source_range: tuple[float, float]) -> int:
+    """The grey level, 0 to 255, that a value of 255 in the source has become."""
+    low, high = source_range
+    return round(255 * (255 - low) / (high - low))
 
 
 def _scale_of(parts: list[Part]) -> tuple[float, float]:
