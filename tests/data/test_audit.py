@@ -58,6 +58,10 @@ def written(images, path):
     return load_dataset(path)[0]
 
 
+def test_negative_numbers_are_no_similar_names():
+    assert audit(noisy(names=("-1", "1", "1.0"))).of_kind("similar-class-names") == []
+
+
 def test_few_pixels_that_darken_all_others_are_found(tmp_path):
     images = noise(200, (1, 11, 11)).astype(int)
     images[7, 0, 3, 3] = 999

@@ -66,6 +66,8 @@ def _out_of_range(pixels: Pixels, classes: int) -> Iterator[Finding]:
 def _similar_names(names: Sequence[str]) -> Iterator[Finding]:
     by_letters: dict[str, list[str]] = {}
     for name in names:
+        if _is_number(name):  # -1 and 1 are two classes
+            continue
         plain = "".join(letter for letter in normalize("NFKC", name).casefold() if letter not in " \t_-")
         by_letters.setdefault(plain or name, []).append(name)
     alike = [some for some in by_letters.values() if len(some) > 1]
@@ -77,6 +79,14 @@ def _similar_names(names: Sequence[str]) -> Iterator[Finding]:
             "class; rename and merge them.",
             examples, count=len(alike),
         )  # fmt: skip
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _small(names: Sequence[str], train: np.ndarray, test: PartSummary) -> Iterator[Finding]:
