@@ -1,9 +1,13 @@
 """What a notebook shows: models, histories, progress, reports and figures, in a kernel as Jupyter starts it."""
 
+import numpy as np
 import pytest
 
+from jitcnn import CNN, Dense, Flatten
 from jitcnn.history import Epoch, History
+from jitcnn.metrics import Evaluation, evaluate
 from jitcnn.plots import new_figure
+from jitcnn.training import Estimate, Memory
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
@@ -91,6 +95,29 @@ def test_history_table_has_a_row_per_epoch_and_warning():
         '<tr><th scope="row">1</th><td>0.4000</td><td>88.00%</td><td>0.3000</td><td>91.00%</td><td>2.0</td></tr>'
         '<tr><td colspan="6" style="text-align: left">1 of 2 &lt;filters&gt; is dead</td></tr>'
     ) in html
+
+
+def test_evaluation_is_a_table():
+    html = Evaluation(loss=0.25, correct=9, total=10, predicted=np.zeros(10, np.int64))._repr_html_()
+    assert html.startswith("<table><caption>Evaluation</caption>")
+    assert '<tr><th scope="row">accuracy</th><td>90.00% (9 of 10 images correct)</td></tr>' in html
+    assert "ECE" not in html
+
+
+def test_evaluation_of_evaluate_has_all_metrics():
+    model = CNN([Flatten(), Dense(4, 2)], input_shape=(1, 2, 2))
+    html = evaluate(model, np.zeros((3, 1, 2, 2), np.uint8), np.array([0, 1, 0]))._repr_html_()
+    for name in ("accuracy", "loss", "macro F1", "ECE", "Brier score"):
+        assert f'<th scope="row">{name}</th>' in html
+
+
+@pytest.mark.parametrize(("mapped", "shown"), [(0, False), (5_000_000, True)])
+def test_estimate_is_a_table(mapped, shown):
+    memory = Memory(4_000_000, 1, 1, 1, 1, images=0, reserve=1, mapped=mapped)
+    html = Estimate(memory, 10, 0.01, steps_per_epoch=100, evaluation_seconds=0.5, epochs=4)._repr_html_()
+    assert '<tr><th scope="row">memory: weights</th><td>4.0 MB</td></tr>' in html
+    assert '<tr><th scope="row">4 epochs</th><td>6 s</td></tr>' in html
+    assert ("memory: mapped" in html) is shown
 
 
 def test_figure_is_png_bytes():

@@ -14,6 +14,7 @@ from ..net.model import CNN
 from ..support.arrays import Array, IntArray
 from ..support.image_rows import will_need
 from ..support.renamed import keep_old_names
+from ..support.text import count_of, facts_html
 from .ensemble import Ensemble
 from .per_class import ClassScores, class_scores
 from .ranking import ranks_of, top_k_share
@@ -98,6 +99,21 @@ class Evaluation:
         if self.brier is not None:
             known |= {"macro_f1": self.macro_f1, "ece": self.ece, "brier": self.brier}
         return known
+
+    def _repr_html_(self) -> str:
+        """The metrics as a table, which a notebook shows."""
+        known = self.as_dict()
+        facts = {
+            "accuracy": f"{self.accuracy:.2%} ({self.correct:,} of {count_of(self.total, 'image')} correct)",
+            "loss": f"{self.loss:.4f}",
+        }
+        if self.brier is not None:
+            facts |= {
+                "macro F1": f"{known['macro_f1']:.4f}",
+                "ECE": f"{known['ece']:.2%}",
+                "Brier score": f"{self.brier:.4f}",
+            }
+        return facts_html(facts, "Evaluation")
 
 
 keep_old_names(Evaluation, {"believed": "predicted"}, ())

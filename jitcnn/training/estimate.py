@@ -19,6 +19,7 @@ from ..metrics import evaluate
 from ..net.fusion import layers_of
 from ..net.model import CNN
 from ..support.arrays import Array, IntArray
+from ..support.text import count_of, facts_html
 from .callbacks import HEALTH_IMAGES, Callback
 from .settings import TrainingSettings
 from .trainer import Trainer
@@ -95,6 +96,19 @@ class Estimate:
     def seconds(self) -> float:
         """All epochs."""
         return self.epochs * self.epoch_seconds
+
+    def _repr_html_(self) -> str:
+        """Memory and times as a table, which a notebook shows."""
+        sizes = {name: f"{count / 1e6:,.1f} MB" for name, count in asdict(self.memory).items()}
+        facts = {f"memory: {name}": size for name, size in sizes.items() if name != "mapped" or self.memory.mapped}
+        facts |= {
+            "memory: peak": f"{self.memory.peak / 1e6:,.1f} MB",
+            "step": f"{self.step_seconds:.3g} s, median of {self.steps}",
+            "steps of an epoch": f"{self.training_seconds:.3g} s, {self.steps_per_epoch:,} of them",
+            "evaluation after it": f"{self.evaluation_seconds:.3g} s",
+            count_of(self.epochs, "epoch"): f"{self.seconds:.3g} s",
+        }
+        return facts_html(facts, "Estimate")
 
 
 def estimate_training(model: CNN, data: Dataset, settings: TrainingSettings, *, steps: int = STEPS) -> Estimate:
