@@ -48,11 +48,6 @@ def cell(name: str) -> str:
     return printable(name, LONGEST_NAME)
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Such as "1 epoch" or "1,200 epochs"."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
-
-
 def headline(console: Console, bold: str, rest: str) -> None:
     """Print a line that starts in bold."""
     console.print(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from jitcnn.support.text import count_of
 from jitcnn.training import Estimate, Memory, TrainingSettings, estimate_training
 from jitcnn_cli.console import cell, headline, table, working
 from jitcnn_cli.kept_filters import KeptFilters
@@ -47,7 +48,9 @@ def show_dry_run(current: Run, filters: KeptFilters | None) -> None:
 
 def _show_memory(console: Console, found: dict[str, Estimate], batch_size: int) -> None:
     headline(
-        console, "memory", f": arrays, with {batch_size:,} images per batch; Python and compiled kernels come on top"
+        console,
+        "memory",
+        f": arrays, with {count_of(batch_size, 'image')} per batch; Python and compiled kernels come on top",
     )
     shown = table(None, "", *map(cell, found))
     for name, meaning in MEANINGS.items():

@@ -12,6 +12,7 @@ from jitcnn.history import History
 from jitcnn.metrics import Evaluation
 from jitcnn.net.model import CNN
 from jitcnn.shift import ShiftTest
+from jitcnn.support.text import count_of
 from jitcnn_cli.console import cell, headline, table
 from jitcnn_cli.manifest import FILES, RUN, write_record
 
@@ -28,7 +29,7 @@ def show_results(
     headline(
         console,
         "result",
-        f": {name}, {evaluated_on} accuracy {result.accuracy:.2%} ({result.correct:,} of {result.total:,} images correct)\n",
+        f": {name}, {evaluated_on} accuracy {result.accuracy:.2%} ({result.correct:,} of {count_of(result.total, 'image')} correct)\n",
     )
     if len(results) > 1:
         headline(console, "comparison with the baseline", " (same data, same recipe)")
@@ -92,8 +93,8 @@ def show_shifts(console: Console, shifts: ShiftTest, data: Dataset) -> None:
     headline(
         console,
         "shift test",
-        f": predictions for one image of class {cell(data.class_names[shifts.label])} and accuracy on {shifts.image_count:,} "
-        f"{data.evaluated_on} images, shifted right and down",
+        f": predictions for one image of class {cell(data.class_names[shifts.label])} and accuracy on "
+        f"{count_of(shifts.image_count, f'{data.evaluated_on} image')}, shifted right and down",
     )
     shown = table(None, "shift", *columns)
     for column in shown.columns[1 : 1 + len(shifts.names)]:

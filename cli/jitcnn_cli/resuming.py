@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jitcnn.recipes import Recipe
+from jitcnn.support.text import count_of
 from jitcnn.training import Estimate, TrainingSettings
 from jitcnn.training.record import Progress, read_training
-from jitcnn_cli.console import counted
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Standing:
         return f"{self._going_on() if self.at.finished else self._in_epoch()} ({self.checkpoint})"
 
     def _in_epoch(self) -> str:
-        return f"resuming epoch {self.at.epoch} after {counted(self.at.seen, 'image')}"
+        return f"resuming epoch {self.at.epoch} after {count_of(self.at.seen, 'image')}"
 
     def _going_on(self) -> str:
         done = self.at.epoch - 1
@@ -55,4 +55,4 @@ class Standing:
         else:
             schedule = "is extended"
         kind = self.recipe.schedule["kind"].replace("_", "-")
-        return f"finished after {counted(done, 'epoch')}, {more} more: the {kind} schedule {schedule}"
+        return f"finished after {count_of(done, 'epoch')}, {more} more: the {kind} schedule {schedule}"

@@ -19,6 +19,7 @@ from jitcnn.net.model import CNN
 from jitcnn.plots import save_figure, shift_lines_figure, shift_maps_figure
 from jitcnn.shift import LAB_NETS, Lab, LabNet, ShiftMap, shift_map, summarise_lab, translation_lab
 from jitcnn.support.files import atomic_write
+from jitcnn.support.text import count_of
 from jitcnn_cli import options
 from jitcnn_cli.console import NOTE, cell, data_bar, headline, stdout, table, working
 
@@ -87,8 +88,8 @@ def _train_all(
 ) -> Lab:
     """Train and measure the models; print one line for each."""
     console.print(
-        f"data set {data.name}: {len(data.x_train):,} training images, {epochs} epoch{'s' * (epochs > 1)} per model, "
-        f"{min(images, len(data.x_test)):,} test images, shifts up to ±{reach} pixels ({data.source})\n",
+        f"data set {data.name}: {count_of(len(data.x_train), 'training image')}, {count_of(epochs, 'epoch')} per model, "
+        f"{count_of(min(images, len(data.x_test)), 'test image')}, shifts up to ±{count_of(reach, 'pixel')} ({data.source})\n",
         soft_wrap=True,
     )
     doing = ""
@@ -125,7 +126,7 @@ def _show_lab(console: Console, lab: Lab, output: str, figures: dict[Path, Calla
         headline(
             console,
             "translation lab",
-            f": {lab.dataset}, {lab.test_images:,} test images, one run per model, seed {lab.seed}",
+            f": {lab.dataset}, {count_of(lab.test_images, 'test image')}, one run per model, seed {lab.seed}",
         )
         _show_table(console, [(net.title, _trained(net.augmented), net.parameters, net.shifts) for net in lab.nets])
         console.print(summarise_lab(lab) + "\n", soft_wrap=True)
@@ -149,7 +150,7 @@ def _map_one(
     tested, labels = data.x_test[:images], data.y_test[:images]
     with working("evaluating", (2 * reach + 1) ** 2) as bar:
         shifts = shift_map(model, tested, labels, reach, on_shift=lambda shift, _: bar.show(shift))
-    headline(console, model.name, f": {data.name}, {len(tested):,} test images ({data.source})")
+    headline(console, model.name, f": {data.name}, {count_of(len(tested), 'test image')} ({data.source})")
     _show_table(console, [(model.name, "as saved", model.parameter_count, shifts)])
     title = f"Accuracy of {model.name} on shifted images ({data.name})"
     figures[Path(output)] = lambda: shift_maps_figure([(model.name, [("", shifts)])], title)

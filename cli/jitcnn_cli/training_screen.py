@@ -12,6 +12,7 @@ from jitcnn.net.model import CNN
 from jitcnn.recipes import Recipe
 from jitcnn.shift import shift_test
 from jitcnn.support.interrupts import HeldInterrupts
+from jitcnn.support.text import count_of
 from jitcnn.training import Checkpoints, fit_by, model_by, prepare
 from jitcnn_cli import options as cli_options
 from jitcnn_cli.console import data_bar, headline, machine_line, model_table, stdout, working
@@ -155,8 +156,8 @@ def _show_plan(current: Run, note: str) -> None:
     for line in filter(None, [note, few_steps(recipe, data)]):
         console.print(line, style="yellow", soft_wrap=True)
     console.print(
-        f"data set {data.name}: {len(data.x_train):,} training and {len(data.x_test):,} {data.evaluated_on} images "
-        f"({data.source})",
+        f"data set {data.name}: {len(data.x_train):,} training and "
+        f"{count_of(len(data.x_test), f'{data.evaluated_on} image')} ({data.source})",
         soft_wrap=True,
     )
     console.print("\n".join([*plan_lines(current), *recipe.lines()]), soft_wrap=True)

@@ -10,6 +10,7 @@ from ..net.model import CNN
 from ..net.trained_on import image_keys
 from ..support.arrays import IntArray
 from ..support.image_rows import join_rows, take_rows
+from ..support.text import count_of
 from .dataset import Dataset
 
 
@@ -85,7 +86,7 @@ def trained_on_warning(images: IntArray, model: CNN) -> str:
     if not count:
         return ""
     return (
-        f"Warning: {model.name} was trained on {count:,} of these {len(images):,} images: its accuracy on them says "
+        f"Warning: {model.name} was trained on {count:,} of these {count_of(len(images), 'image')}: its accuracy on them says "
         "little about new images."
     )
 
@@ -99,12 +100,12 @@ def repeated_images(data: Dataset) -> str:
     >>> from jitcnn.data import repeated_images
     >>> images, labels = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1), np.array([0, 1, 0, 1])
     >>> repeated_images(Dataset("dots", "drawn", images, labels, images[:1], labels[:1]))
-    'Warning: 1 of the 1 test images of dots are copies of training images: the accuracy on them says little about new images.'
+    'Warning: 1 of the 1 test image of dots is a copy of training images: the accuracy on them says little about new images.'
     """
     count = int(np.isin(image_keys(data.x_test), image_keys(data.x_train)).sum())
     if not count:
         return ""
     return (
-        f"Warning: {count:,} of the {len(data.x_test):,} {data.evaluated_on} images of {data.name} are copies of "
-        "training images: the accuracy on them says little about new images."
+        f"Warning: {count:,} of the {count_of(len(data.x_test), f'{data.evaluated_on} image')} of {data.name} "
+        f"{'is a copy' if count == 1 else 'are copies'} of training images: the accuracy on them says little about new images."
     )

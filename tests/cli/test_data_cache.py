@@ -18,10 +18,10 @@ def kept(tmp_path, monkeypatch):
 
 def test_cache_shows_sets_and_size(kept, runner):
     result = runner.invoke(cli, ["data", "cache"])
-    assert result.output == f"1 sets, 1.5 of at most 30 MB, in {kept}\n"
+    assert result.output == f"1 set, 1.5 of at most 30 MB, in {kept}\n"
 
 
 def test_clear_deletes_them(kept, runner):
     result = runner.invoke(cli, ["data", "cache", "--clear"])
-    assert result.output == f"deleted 1 sets, 1.5 MB, from {kept}\n"
+    assert result.output == f"deleted 1 set, 1.5 MB, from {kept}\n"
     assert not list(kept.iterdir())

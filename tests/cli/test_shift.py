@@ -33,7 +33,7 @@ def test_options_match_the_lab_nets():
 def test_nets_are_trained_mapped_and_saved(shifted, tmp_path):
     result, record = shifted(*QUICK, "--nets", "dense", "--nets", "dense")
     assert result.exit_code == 0, result.output
-    assert "digits: 48 training images, 1 epoch per model, 20 test images, shifts up to ±1 pixels" in result.output
+    assert "digits: 48 training images, 1 epoch per model, 20 test images, shifts up to ±1 pixel " in result.output
     for net in record["nets"]:
         how = "shifted" if net["augmented"] else "unshifted"
         unmoved = f"{100 * net['accuracy'][1][1]:.1f}"

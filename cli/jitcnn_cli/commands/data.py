@@ -119,10 +119,13 @@ def cache(clear: bool) -> None:
       jitcnn data cache
     """
     from jitcnn.data.cache_folder import cache_info, clear_cache
+    from jitcnn.support.text import count_of
 
     if clear:
         deleted = clear_cache()
-        click.echo(f"deleted {deleted.sets:,} sets, {deleted.size / 1e6:,.1f} MB, from {deleted.folder}")
+        click.echo(f"deleted {count_of(deleted.sets, 'set')}, {deleted.size / 1e6:,.1f} MB, from {deleted.folder}")
         return
     info = cache_info()
-    click.echo(f"{info.sets:,} sets, {info.size / 1e6:,.1f} of at most {info.limit / 1e6:,.0f} MB, in {info.folder}")
+    click.echo(
+        f"{count_of(info.sets, 'set')}, {info.size / 1e6:,.1f} of at most {info.limit / 1e6:,.0f} MB, in {info.folder}"
+    )

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...support.arrays import IntArray
+from ...support.text import count_of
 from .duplicates import similar_pairs
 from .pixels import Pixels
 from .report import Finding
-from .wording import EXAMPLES, count_of, grouped, places, there_are
+from .wording import EXAMPLES, grouped, places, there_are
 
 
 def is_contradicting(pixels: Pixels, group: IntArray) -> bool:

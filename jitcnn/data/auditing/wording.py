@@ -2,16 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
+from ...support.text import count_of
 from .pixels import Pixels
 from .report import ImagePlace
 
 EXAMPLES = 6  # per finding
 SHOWN = 24  # images per finding, for a contact sheet
-
-
-def count_of(count: int, one: str, many: str = "") -> str:
-    """Such as "1 image" or "1,200 images"."""
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def there_are(count: int, one: str, many: str = "") -> str:
