@@ -112,3 +112,7 @@ def test_report_is_written_and_its_file_is_named(runner, model_file, tmp_path):
     assert result.exit_code == 0, result.output
     assert f"MB) written to {page}" in result.output.replace("\n", "")
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_help_names_folders_and_files(runner):
+    assert "FOLDER|FILE]" in "".join(runner.invoke(cli, ["play", "--help"]).output.split())

@@ -26,7 +26,7 @@ BASELINE_EPOCHS = 5
 @click.option(
     "--dataset",
     callback=options.dataset_name,
-    metavar=f"[{'|'.join(options.DATASETS)}|FOLDER]",
+    metavar=f"[{'|'.join(options.DATASETS)}|FOLDER|FILE]",
     help="Data set for evaluation and training.  [default: that of MODEL, if on disk]",
 )
 @options.data_dir_option
