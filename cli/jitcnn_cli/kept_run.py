@@ -17,6 +17,7 @@ from jitcnn.training.record import FinishedError, read_training, training_in
 from jitcnn_cli.options import DATASETS
 from jitcnn_cli.run_folder import OLD_BASELINE, RunFolder
 
+RECIPE_KEYS = {"model_name": "model"}  # of options that are called otherwise
 MAY_DIFFER = ("data_dir", "threads", "output", "checkpoint_every", "resume")  # these do not affect the result
 
 
@@ -127,8 +128,8 @@ def kept_run(context: click.Context, settings: dict[str, Any]) -> tuple[dict[str
         may_differ = name == "epochs" or (name == "dataset" and _are_folders(asked[name], begun[name]))
         if asked[name] != begun[name] and not may_differ:
             raise ConfigError(
-                f"{known[name].opts[0]} {asked[name]} differs from {begun[name]} in {resume}: leave the option out, or start "
-                "a new run without --resume."
+                f"{known[name].opts[0]} {asked[name]} differs from {_value_of(name, begun[name], resume)} in {resume}: leave "
+                "the option out, or start a new run without --resume."
             )
     if "dataset" in given:  # a folder or file may have moved; its images are compared with those of the checkpoint
         begun["dataset"] = settings["dataset"]
@@ -153,6 +154,21 @@ def _training(path: str | Path) -> dict[str, Any]:
     """What a checkpoint records of its training, as plain values."""
     with open_checkpoint(path) as file:
         return training_in(file)
+
+
+def _value_of(name: str, value: Any, path: str) -> str:
+    """The value of an option in a checkpoint; of one that was not given, that of the recipe."""
+    if value is not None:
+        return str(value)
+    with open_checkpoint(path) as file:
+        recipe = file.header.get("recipe") or {}
+    optimizer = {"lr": "learning_rate", "momentum": "momentum"}
+    of_recipe = (
+        recipe.get("optimizer", {}).get(optimizer[name])
+        if name in optimizer
+        else recipe.get(RECIPE_KEYS.get(name, name))
+    )
+    return "the default" if of_recipe in (None, "", [], {}) else f"{of_recipe} of the recipe"
 
 
 def _notes(training: dict[str, Any]) -> dict[str, Any]:

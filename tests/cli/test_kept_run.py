@@ -117,10 +117,11 @@ def test_run_killed_before_its_last_file_writes_it_on_resume(whole, runner, tmp_
     [
         (
             ["--batch-size", "8"],
-            "Error: --batch-size 8 differs from None in .*: leave the option out, or start a new run",
+            "Error: --batch-size 8 differs from 16 of the recipe in .*: leave the option out, or start a new run",
         ),
         (["--no-baseline"], "Error: --no-baseline True differs from False in "),
-        (["--channels", "3"], "Error: --channels 3 differs from None in "),
+        (["--lr", "0.5"], "Error: --lr 0.5 differs from 0.01 of the recipe in "),
+        (["--channels", "3"], "Error: --channels 3 differs from the default in "),
         (["--checkpoint-every", "often"], "Error: Checkpoints are written every so many batches .* got 'often'"),
     ],
 )
