@@ -32,6 +32,11 @@ def test_report_contains_the_measurements(report, trained):
     ]  # fmt: skip
 
 
+def test_lines_of_the_legend_are_separate(report):
+    assert "per image, in float32</p>" in report
+    assert '<p class="note">field: receptive field, in pixels' in report
+
+
 def test_report_makes_no_network_requests(report):
     assert not re.findall(r"https?://|src=\"(?!data:)|href=\"(?!data:)|url\(", report)
     assert "default-src 'none'" in report
