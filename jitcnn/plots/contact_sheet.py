@@ -1,6 +1,7 @@
 """Contact sheet: some images of every class, and those that look wrong."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from ..data import DataReport, Dataset, Finding
+from ..data.auditing.report import ImagePlace
 from ..support.arrays import Array
 from ..support.text import printable
 from .canvas import draws_literally, mosaic, new_figure, short_name, some, title_text
@@ -18,7 +20,7 @@ from .canvas import draws_literally, mosaic, new_figure, short_name, some, title
 COLUMNS = 12
 MOST_CLASSES = 40
 WIDTH = 11.0  # inches
-LONGEST = 10  # characters of a class name below an image
+LONGEST, LONGEST_FILE = 10, 16  # characters of a class name, and of a file or folder, below an image
 
 
 @draws_literally
@@ -64,7 +66,7 @@ def contact_sheet_figure(data: Dataset, report: DataReport, title: str = "") -> 
 
 
 def _draw_finding(axis: Axes, data: Dataset, report: DataReport, finding: Finding) -> None:
-    """The first images of a finding, those of a group side by side, with part, index and label below each."""
+    """The first images of a finding, those of a group side by side, with file, or part and index, and label below each."""
     parts = {"training": (data.x_train, data.y_train), data.evaluated_on: (data.x_test, data.y_test)}
     if data.x_validation is not None and data.y_validation is not None:
         parts["validation"] = data.x_validation, data.y_validation
@@ -73,13 +75,21 @@ def _draw_finding(axis: Axes, data: Dataset, report: DataReport, finding: Findin
     width, pitch = _draw_strip(axis, _pictures(images, report))
     labels = [int(parts[place.part][1][place.index]) for place in places]
     names = [data.class_names[label] if 0 <= label < data.num_classes else str(label) for label in labels]
-    texts = [
-        f"{place.part}\n{place.index}\n{printable(name, LONGEST)}" for place, name in zip(places, names, strict=True)
-    ]
+    texts = [_caption(place, name) for place, name in zip(places, names, strict=True)]
     axis.set_xticks([column * pitch + (width - 1) / 2 for column in range(len(places))], texts, fontsize=6)
     axis.tick_params(length=0, pad=1)
     axis.set_title(title_text(finding.sentence, WIDTH), fontsize=8, loc="left", pad=3)
     axis.set_ylabel(finding.kind.replace("-", "\n"), rotation=0, ha="right", va="center", fontsize=8, color="firebrick")
+
+
+def _caption(place: ImagePlace, class_name: str) -> str:
+    """Folder and file of an image, as the findings name it, or part and index; and its class, unless that is a folder."""
+    label = printable(class_name, LONGEST)
+    if not place.name:
+        return f"{place.part}\n{place.index}\n{label}"
+    *folders, file = Path(place.name).parts
+    lines = ["/".join([*folders, ""]), file, *([] if class_name in folders else [label])]
+    return "\n".join(printable(line, LONGEST_FILE) for line in lines if line)
 
 
 def _draw_strip(axis: Axes, pictures: Array) -> tuple[float, float]:

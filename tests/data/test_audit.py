@@ -360,7 +360,9 @@ def test_report_is_plain_values():
     data.x_test[0] = data.x_train[0]
     record = json.loads(json.dumps(audit(data).as_dict()))
     assert record["parts"][0] == {"name": "training", "per_class": [30, 30], "images": 60}
-    assert record["findings"][0]["groups"] == [[{"part": "training", "index": 0}, {"part": "test", "index": 0}]]
+    assert record["findings"][0]["groups"] == [
+        [{"part": part, "index": 0, "name": ""} for part in ("training", "test")]
+    ]
 
 
 def test_report_is_text_and_html():

@@ -1,11 +1,13 @@
 """contact_sheet_figure: its rows, images and labels."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from jitcnn.data import Dataset, audit
+from jitcnn.data import Dataset, audit, load_folder
 from jitcnn.plots import contact_sheet_figure
 
 
@@ -37,6 +39,19 @@ def test_findings_stand_below_with_part_index_and_label():
     strip = below.images[0].get_array()
     np.testing.assert_allclose(strip[:10, 32:62], data.x_train[6, 0] / 255)
     assert figure.get_suptitle().startswith("Pets\n")
+
+
+def test_findings_are_named_by_their_files(tmp_path):
+    for k, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 20, 20), np.uint8)):
+        file = tmp_path / "pets" / "train" / ("cat", "dog")[k % 2] / f"{k:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image if k != 7 else image * 0 + 9).save(file)
+    shutil.copytree(tmp_path / "pets" / "train", tmp_path / "pets" / "test")
+    (tmp_path / "pets" / "test" / "dog" / "007.png").unlink()
+    data, _ = load_folder(tmp_path / "pets")
+    figure = contact_sheet_figure(data, audit(data, tmp_path / "pets"))
+    (row,) = [axis for axis in figure.axes if "single value" in axis.get_title(loc="left")]
+    assert [label.get_text() for label in row.get_xticklabels()] == ["train/dog/\n007.png"]
 
 
 def test_ticks_are_below_the_middle_of_each_image():

@@ -118,4 +118,8 @@ def _with_examples(finding: Finding, pixels: Pixels, names: Sequence[str], files
         return named if are_folders else f"{named} ({', '.join(dict.fromkeys(classes))})"
 
     shown = map(text, finding.groups[:EXAMPLES])
-    return replace(finding, examples=tuple(map("".join, zip_longest(shown, finding.examples, fillvalue=""))))
+    examples = tuple(map("".join, zip_longest(shown, finding.examples, fillvalue="")))
+    if files is None:
+        return replace(finding, examples=examples)
+    named = [[replace(place, name=files.names.get(place, "")) for place in group] for group in finding.groups]
+    return replace(finding, examples=examples, groups=tuple(map(tuple, named)))

@@ -1,20 +1,24 @@
 """``DataReport``: the results of an audit, as plain values, text and HTML."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
-from ...support.text import printable
+from ...support.text import facts_html, printable
 
 SEVERITIES = ("error", "warning", "hint")
 
 
 @dataclass(frozen=True)
 class ImagePlace:
-    """Where an image stands: ``part`` is "training", "validation" or "test", ``index`` its position there."""
+    """Where an image stands: ``part`` is "training", "validation" or "test", ``index`` its position there.
+
+    ``name`` is its file, such as "cat/4.png", if that is known.
+    """
 
     part: str
     index: int
+    name: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,8 @@ class DataReport:
         count = len(self.findings)
         found = f"{count} finding{'s' * (count != 1)}" if count else "nothing looks wrong"
         images = " and ".join(f"{part.images:,} {part.name}" for part in self.parts)
-        return f"<DataReport {printable(self.name)}: {images} images, {len(self.class_names)} classes, {found}>"
+        noun = "image" if self.parts[-1].images == 1 else "images"
+        return f"<DataReport {printable(self.name)}: {images} {noun}, {len(self.class_names)} classes, {found}>"
 
     def __str__(self) -> str:
         lines = [printable(self.name), *(f"{name + ':':<8}{value}" for name, value in self.facts().items())]
@@ -207,10 +212,6 @@ class DataReport:
 
     def _repr_html_(self) -> str:
         """The report as tables, which a notebook shows."""
-        facts = "".join(
-            f'<tr><th scope="row">{escape(name)}</th><td>{escape(printable(value))}</td></tr>'
-            for name, value in self.facts().items()
-        )
         head = "".join(f'<th scope="col">{escape(part.name)}</th>' for part in self.parts)
         rows = "".join(
             f'<tr><th scope="row">{escape(printable(name))}</th>'
@@ -225,7 +226,7 @@ class DataReport:
             for each in self.findings
         )
         return (
-            f"<table><caption>{escape(printable(self.name))}</caption><tbody>{facts}</tbody></table>"
+            f"{facts_html(self.facts(), self.name)}"
             f'<table><thead><tr><th scope="col">class</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
             + (f"<ul>{found}</ul>" if found else "<p>Nothing looks wrong.</p>")
         )
