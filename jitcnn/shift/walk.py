@@ -1,6 +1,7 @@
 """Shift test after training: predictions and accuracy for images shifted right and down."""
 
 from dataclasses import asdict, dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class ShiftRow:
 class ShiftTest:
     """Rows of a shift test, and the images they were measured on.
 
+    ``chance`` is the accuracy of always predicting the most frequent class; 0 if it is not known.
+
     Examples
     --------
     >>> from jitcnn.shift import ShiftRow, ShiftTest
@@ -48,6 +51,7 @@ class ShiftTest:
     image_index: int
     image_count: int
     rows: list[ShiftRow]
+    chance: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to JSON-serialisable values."""
@@ -68,6 +72,13 @@ class ShiftTest:
             lead = near.accuracies[0] - near.accuracies[1]
             word = "more" if lead > 0 else "less"
             text += f"At {pixels(near.shift)}, {self.names[0]} is {abs(100 * lead):.0f} points {word} accurate than {self.names[1]}. "
+        if self.chance and first.accuracies[0] <= self.chance + 2 * sqrt(
+            self.chance * (1 - self.chance) / self.image_count
+        ):
+            return text + (
+                f"{self.names[0]} is at chance level, the {self.chance:.1%} of always predicting the most frequent class: the "
+                "shifts tell nothing."
+            )
         costly = [row.shift for row in self.rows if first.accuracies[0] - row.accuracies[0] > FORGIVEN]
         if not costly:
             return text + "No tested shift was large enough to distinguish tolerance from invariance."
@@ -116,6 +127,7 @@ def shift_test(
     images, labels = images[:most_images], labels[:most_images]
     correct = np.all([model.predict(images) == labels for model in models.values()], axis=0)
     index = int(correct.argmax())
+    chance = float(np.bincount(labels).max()) / len(labels)
     rows = []
     for shift in shifts:
         moved = shift_images(images, shift, shift)
@@ -128,4 +140,4 @@ def shift_test(
                 [evaluate(model, moved, labels).accuracy for model in models.values()],
             )
         )
-    return ShiftTest(list(models), int(labels[index]), index, len(images), rows)
+    return ShiftTest(list(models), int(labels[index]), index, len(images), rows, chance)

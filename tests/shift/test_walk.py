@@ -1,5 +1,8 @@
 """The shift test after training, and its conclusion."""
 
+import numpy as np
+
+from jitcnn import CNN, Dense, Flatten
 from jitcnn.shift import ShiftRow, ShiftTest, shift_images, shift_test
 
 
@@ -12,6 +15,17 @@ def test_table_matches_the_predictions(trained):
         assert result.rows[2].accuracies[net] == (model.predict(moved) == data.y_test[:100]).mean()
     assert result.rows[0].predictions == [result.label, result.label]
     assert data.y_test[result.image_index] == result.label
+
+
+def test_net_that_always_predicts_one_class_is_at_chance_level():
+    net = CNN([Flatten(), Dense(64, 4)], input_shape=(1, 8, 8))
+    net.layers[1].weights[...] = 0
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), np.uint8)
+    found = shift_test({"flat": net}, images, np.arange(40) % 4, range(3))
+    assert found.chance == 0.25
+    assert found.conclusion().endswith(
+        "flat is at chance level, the 25.0% of always predicting the most frequent class: the shifts tell nothing."
+    )
 
 
 def test_conclusion_follows_the_values():
