@@ -37,7 +37,7 @@ def reliability_figure(calibration: Calibration, title: str = "Reliability diagr
     ['accuracy', 'images']
     """
     found, total = calibration, calibration.counts.sum()
-    figure = new_figure(WIDTH, 6.4)
+    figure = new_figure(WIDTH, 7.2)
     diagram, histogram = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     used = found.counts > 0
     left, width = found.edges[:-1][used], 1 / len(found.counts)
@@ -54,7 +54,9 @@ def reliability_figure(calibration: Calibration, title: str = "Reliability diagr
     diagram.set_title(
         f"{title_text(title, WIDTH)}\nECE {found.ece:.2%}, MCE {found.mce:.2%} ({len(found.counts)} bins)"
     )
-    diagram.legend(loc="upper left", fontsize=8)
+    figure.legend(
+        handles=diagram.get_legend_handles_labels()[0], loc="outside lower center", fontsize=8
+    )  # beside the bars
     histogram.bar(
         found.edges[:-1], found.counts / total, width, align="edge", color="0.6", edgecolor="white", linewidth=0.5
     )

@@ -32,5 +32,14 @@ def test_means_are_marked(drawn):
     assert (accuracy, confidence) == pytest.approx(((1 + 1.4 + 3) / 8, (0.4 + 1.4 + 4.5) / 8))
 
 
+def test_legend_stands_below_the_bars(drawn):
+    figure = drawn[0].figure
+    figure.canvas.draw()
+    assert drawn[0].get_legend() is None
+    (legend,) = figure.legends
+    assert legend.get_window_extent().y1 < drawn[1].get_window_extent().y0
+    assert len(legend.get_texts()) == 4
+
+
 def test_title_has_the_calibration_errors(drawn):
     assert drawn[0].get_title() == "net on data\nECE 26.25%, MCE 60.00% (4 bins)"
