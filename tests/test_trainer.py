@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nets import small_net
 
-from jitcnn import SGD, Callback, Trainer, TrainingSettings, WeightAverage, fit
+from jitcnn import CNN, SGD, Callback, Dense, Flatten, Trainer, TrainingSettings, WeightAverage, fit
 from jitcnn.data.dataset import Dataset
 from jitcnn.errors import CheckpointError, ConfigError
 from jitcnn.training import Checkpoints
@@ -130,3 +130,19 @@ def test_a_callback_may_change_the_learning_rate(data):
 def test_settings_out_of_range_raise(settings):
     with pytest.raises(ConfigError, match="epochs and batch_size must be at least 1"):
         TrainingSettings(**settings)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        (3, "callbacks expects a list of Callback objects, got 3; write"),
+        ([3], "callbacks expects Callback objects, got 3; use objects of a class derived from"),
+        ([Callback], "callbacks expects Callback objects, got <class .*Callback.>; use objects"),
+        (Callback(), "callbacks expects a list of Callback objects, got <.*Callback object"),
+    ],
+)
+def test_callbacks_of_another_type_raise(callbacks, message, data):
+    with pytest.raises(ConfigError, match=message):
+        fit(CNN([Flatten(), Dense(36, 3)], input_shape=(1, 6, 6)), data, callbacks=callbacks)
+    with pytest.raises(ConfigError, match=message):
+        Trainer(CNN([Flatten(), Dense(36, 3)], input_shape=(1, 6, 6)), data, TrainingSettings(), callbacks)

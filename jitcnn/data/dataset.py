@@ -197,10 +197,14 @@ class Dataset:
         if amount is None:
             return self._own_validation()
         rng, images = np.random.default_rng(seed), len(self.x_train)
+        if not isinstance(amount, int | float | np.integer | np.floating):
+            raise ConfigError(
+                f"validation expects a number of images, a share of each class between 0 and 1, or None, got {amount!r}."
+            )
         if 0 < amount < 1:
             held, kept = self._stratified(float(amount), rng)
             split = {"validation_share": float(amount), "validation_seed": seed}
-        elif amount == int(amount) and 1 <= amount < images:
+        elif amount % 1 == 0 and 1 <= amount < images:
             order = rng.permutation(images)
             held, kept = np.sort(order[: int(amount)]), np.sort(order[int(amount) :])
             split = {"validation": int(amount), "validation_seed": seed}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..history import Epoch
 from .health import Watch, remarks
 
@@ -59,6 +60,17 @@ class Callback:
 
     def load_state(self, state: Any) -> None:
         """Called on resume, after ``on_train_begin``, with what ``state`` had returned for the checkpoint."""
+
+
+def check_callbacks(callbacks: object) -> None:
+    """ConfigError unless this is a sequence of Callback objects."""
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
+        raise ConfigError(f"callbacks expects a list of Callback objects, got {callbacks!r:.80}; write [callback].")
+    for each in callbacks:
+        if not isinstance(each, Callback):
+            raise ConfigError(
+                f"callbacks expects Callback objects, got {each!r:.80}; use objects of a class derived from jitcnn.Callback."
+            )
 
 
 class Health(Callback):

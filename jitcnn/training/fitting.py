@@ -18,7 +18,7 @@ from ..recipes import Recipe
 from ..recipes.choices import ClassWeights
 from ..schedules import Schedule
 from ..shapes import Shape
-from .callbacks import BatchFunction, Callback, EpochFunction
+from .callbacks import BatchFunction, Callback, EpochFunction, check_callbacks
 from .checkpointing import Checkpoints
 from .progress import PrintProgress
 from .record import FilePath
@@ -250,6 +250,7 @@ def _all(
     verbose: bool,
 ) -> list[Callback]:
     """All as callbacks; checkpoints are written last."""
+    check_callbacks(callbacks)
     every = [*callbacks]
     every += [] if on_batch is None else [BatchFunction(on_batch)]
     every += [] if on_epoch is None else [EpochFunction(on_epoch)]

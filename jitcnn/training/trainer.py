@@ -19,7 +19,7 @@ from ..net.trained_on import TrainedOn
 from ..optim import Optimizer
 from .best import Best
 from .callback_states import CallbackStates
-from .callbacks import Callback, Health
+from .callbacks import Callback, Health, check_callbacks
 from .checkpointing import Checkpoints
 from .health import first_non_finite
 from .record import FilePath, Progress, class_names_in
@@ -77,6 +77,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         resume: FilePath | None = None,
     ) -> None:
+        check_callbacks(callbacks)
         data.check_fit(model)
         for half, images in (("training", data.x_train), ("test", data.x_test)):
             if len(images) == 0:

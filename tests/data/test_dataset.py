@@ -96,6 +96,18 @@ def test_validation_without_remaining_training_images_raises(count):
         dataset().validation(count)
 
 
+@pytest.mark.parametrize("amount", ["a", [1], 1j])
+def test_validation_of_no_number_raises(amount):
+    with pytest.raises(ConfigError, match="validation expects a number of images, a share of each class"):
+        dataset().validation(amount)
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_validation_of_no_finite_number_raises(amount):
+    with pytest.raises(ConfigError, match="validation must be at least 1 and less than"):
+        dataset().validation(amount)
+
+
 def test_validation_share_is_the_same_of_every_class():
     data = dataset(y_train=[0] * 20 + [1] * 10 + [2] * 2)
     data.x_train[:, 0, 0, 0] = np.arange(32)
