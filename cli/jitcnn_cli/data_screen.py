@@ -30,19 +30,22 @@ def load(dataset: str, data_dir: str | None, seed: int, pictures: dict[str, Any]
 
     is_path = dataset not in (*DATASETS, "auto")
     is_folder = is_path and Path(dataset).is_dir() and find_format(dataset) is None
-    lenient = {"skip_broken": True, **({"check_classes": False} if is_folder else {})}
-    try:
-        data, note = read(**lenient) if is_folder else read()
-    except DataError as error:
-        if is_folder:
-            data, note = read()  # raises what a training does
-        elif pictures["skip_broken"] or not Path(dataset).exists():
-            raise
-        else:
-            try:
-                data, note = read(**lenient)
-            except (ConfigError, DataError):
-                raise error from None
+    strict, lenient = dict[str, bool](), {"check_classes": False, "skip_broken": True}
+    if is_folder:
+        ways = [lenient, strict]
+    else:
+        ways = [strict, {"check_classes": False}, lenient] if is_path and Path(dataset).exists() else [strict]
+    errors = dict[bool, Exception]()
+    for way in ways:
+        try:
+            data, note = read(**way)
+            break
+        except (ConfigError, DataError) as error:
+            errors[way is strict] = error
+            if way is strict and isinstance(error, ConfigError):
+                raise
+    else:
+        raise errors[True]  # what a training says
     return data, note, audit(data, dataset if is_path else None, data_bar(dataset) if is_path else None)
 
 

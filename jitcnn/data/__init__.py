@@ -62,9 +62,9 @@ def load_dataset(
         ``jitcnn.data.formats.FORMATS``: CSV, NumPy, HDF5, MATLAB, IDX or CIFAR
     data_dir : folder that contains the files of a named data set; if given, nothing is downloaded
     progress : progress bar of a download in bytes, or of a folder in images: an object with total, update, reset and close
-    settings : keyword arguments for ``load_folder``; for data files ``test_share``, ``seed``, ``value_ranges``, those of
-        ``load_folder`` if they name image files, ``labels`` ("fine" or "coarse") for CIFAR-100, and ``colour_order`` for rows
-        of colours: "pixels" (RGB of each pixel) or "planes" (one channel after the other)
+    settings : keyword arguments for ``load_folder``; for data files ``test_share``, ``seed``, ``value_ranges``,
+        ``check_classes``, those of ``load_folder`` if they name image files, ``labels`` ("fine" or "coarse") for CIFAR-100, and
+        ``colour_order`` for rows of colours: "pixels" (RGB of each pixel) or "planes" (one channel after the other)
 
     Returns
     -------

@@ -90,6 +90,23 @@ def test_data_file_is_shown(runner, tmp_path):
     assert "training 0 (0) = test 10 (0)" in out
 
 
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_class_of_one_image_in_a_table_is_a_finding(is_broken, runner, pets, tmp_path):
+    if not is_broken:
+        (pets / "cat" / "broken.png").unlink()
+    rows = [f"{file},{file.parent.name}" for file in sorted(pets.rglob("*.png"))]
+    (tmp_path / "pets.csv").write_text("\n".join(["path,label", *rows[:-1], rows[-1].replace(",dog", ",wolf")]))
+    out = shown(runner, tmp_path / "pets.csv")
+    assert "warning: There is 1 class with a single training image" in out
+    assert ("error: There is 1 file that cannot be read" in out) is is_broken
+
+
+def test_class_of_one_image_in_a_data_file_is_a_finding(runner, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (41, 9, 7), np.uint8)
+    np.savez(tmp_path / "noise.npz", x=images, y=np.array([*np.arange(40) % 2, 2]))
+    assert "warning: There is 1 class with a single training image" in shown(runner, tmp_path / "noise.npz")
+
+
 def test_contact_sheet_is_written(runner, pets, tmp_path):
     out = shown(runner, pets, "--contact-sheet", tmp_path / "sheet.png")
     assert f"contact sheet: {tmp_path / 'sheet.png'}" in out

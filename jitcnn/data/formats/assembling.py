@@ -115,9 +115,12 @@ def to_images(raw: RawImages, values: PixelRange) -> IntArray:
 
 
 def draw(name: str, labels: IntArray, names: Sequence[str], settings: Settings) -> tuple[IntArray, IntArray]:
-    """Indices of the training and of the test images, sorted: the same share of each class, at least one of both."""
+    """Indices of the training and of the test images, sorted: the same share of each class, at least one of both.
+
+    The only image of a class is refused, or else one of the training.
+    """
     single = single_class(labels)
-    if single is not None:
+    if single is not None and settings.check_classes:
         raise DataError(
             f"{name} has one image of the class {names[single]}: expected at least two, for training and test."
         )

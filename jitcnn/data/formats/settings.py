@@ -9,7 +9,7 @@ from ...errors import ConfigError, did_you_mean
 from ..fetch import ProgressBar
 from ..value_range import ValueRanges
 
-COMMON = ("test_share", "seed", "value_ranges")  # of every format
+COMMON = ("test_share", "seed", "value_ranges", "check_classes")  # of every format
 IMAGE_FILES = ("image_size", "channels", "skip_broken")  # of formats that name image files
 
 
@@ -27,6 +27,7 @@ class Settings:
         the other
     image_size, channels, skip_broken : as in ``load_folder``, for formats that name image files
     progress : progress bar that counts images
+    check_classes : bool; False keeps classes of one image, which a training refuses, for ``audit``
     """
 
     test_share: float = 0.2
@@ -38,6 +39,7 @@ class Settings:
     channels: int | None = None
     skip_broken: bool = False
     progress: ProgressBar | None = None
+    check_classes: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.test_share < 1:
@@ -50,7 +52,7 @@ class Settings:
 def settings_for(
     path: Path, title: str, own: Iterable[str], given: Mapping[str, Any], progress: ProgressBar | None = None
 ) -> Settings:
-    """The settings of a format; None and False leave a setting out.
+    """The settings of a format; None leaves a setting out, and so does False, except for ``check_classes``.
 
     Raises
     ------
@@ -58,7 +60,11 @@ def settings_for(
         If a setting is unknown, out of range, or without effect in this format.
     """
     taken = {*COMMON, *own}
-    asked = {name: value for name, value in given.items() if value is not None and value is not False}
+    asked = {
+        name: value
+        for name, value in given.items()
+        if value is not None and (value is not False or name == "check_classes")
+    }
     for name, value in asked.items():
         if name not in taken:
             why = (
