@@ -70,3 +70,12 @@ def test_average_pooling_with_wrong_shapes_raises():
         global_avg_pool2d(np.zeros((2, 3, 0, 4)))
     with pytest.raises(ShapeError, match=r"global_avg_pool2d_backward expects d_out of shape \(2, 3\)"):
         global_avg_pool2d_backward(np.zeros((3, 2)), (2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("size", [(7, 6), (6, 7), (7, 7)])
+def test_two_by_two_windows_that_end_outside_the_image(size, rng):
+    """The unrolled kernel takes windows whole, and would read what follows the image."""
+    x = rng.standard_normal((2, 3, *size)).astype(np.float32)
+    expected = max_pool2d(x, 2, 2, "same", impl="naive")
+    for mine, array in zip(max_pool2d(x, 2, 2, "same", impl="direct"), expected, strict=True):
+        np.testing.assert_array_equal(mine, array)
