@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         im2col,
     )
     from .gradcheck import gradient_check
+    from .graph import Graph
     from .layers import *
     from .losses import cross_entropy_gradient, cross_entropy_loss, softmax_cross_entropy
     from .metrics import evaluate
@@ -57,6 +58,7 @@ _HOMES = {
     ),
     "functional": ("col2im", "conv2d_backward", "conv2d_forward_fast", "conv2d_forward_naive", "im2col"),
     "gradcheck": ("gradient_check",),
+    "graph": ("Graph",),
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "net.model": ("CNN",),
@@ -71,8 +73,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def _layer_names() -> list[str]:
-    """Public names of the layers, from their registry; this imports all layers."""
-    return ["Layer", *import_module(".layers", __name__).LAYERS]
+    """Public names of the layers, from their registry, and of their base classes; this imports all layers."""
+    return ["Layer", "Merge", *import_module(".layers", __name__).LAYERS]
 
 
 def __getattr__(name: str) -> Any:

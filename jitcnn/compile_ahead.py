@@ -12,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from .errors import JitCNNError
+from .graph import layer_shapes
 from .initializers import Blank
 from .kernels import runtime
 from .losses import softmax_cross_entropy
@@ -40,31 +42,31 @@ def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | N
 
 def warm_up_half(model: CNN, batch_size: int) -> None:
     """Run the kernels that the helper compiles."""
-    shape = model.input_shape
-    if shape is None:
+    if model.input_shape is None:
         return
-    later = _later_blocks(model)
+    later, shapes, position = _later_blocks(model), layer_shapes(model.graph, model.input_shape), 0
     for step in model.steps():
         if isinstance(step, ConvReLUPool):
-            x = np.zeros((batch_size, *shape), step.conv.weights.dtype)
+            x = np.zeros((batch_size, *shapes[position][0]), step.conv.weights.dtype)
             step.backward_parameters(step.forward(x) if step in later else step.dry_run(x))
-        for layer in layers_of(step):
-            shape = layer.output_shape(shape)
+        position += len(layers_of(step))
 
 
 def warm_up_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -> None:
     """Run the other kernels: a training step with zero gradients that skips the helper's kernels."""
-    later = _later_blocks(model)
-    for step in model.steps_to_logits():
-        x = step.dry_run(x) if step in later else step.forward(x)
-    _, d_out = softmax_cross_entropy(x, y)
-    for step in reversed(model.steps_to_logits()):
-        if isinstance(step, ConvReLUPool):
-            if step not in later:
-                break
-            d_out = step.backward_input(d_out)
-        else:
-            d_out = step.backward(d_out)
+    steps, later = model.steps_to_logits(), _later_blocks(model)
+
+    def visit(position: int, x: Any) -> Array:
+        step = steps.nodes[position]
+        return step.dry_run(x) if isinstance(step, ConvReLUPool) and step in later else step.forward(x)
+
+    def back(position: int, d_out: Array) -> Any:
+        step = steps.nodes[position]
+        return step.backward_input(d_out) if isinstance(step, ConvReLUPool) else step.backward(d_out)
+
+    blocks = [position for position, step in enumerate(steps) if isinstance(step, ConvReLUPool)]
+    _, d_out = softmax_cross_entropy(steps.forward(x, visit), y)
+    steps.backward(d_out, back, first=blocks[0] + 1 if blocks else 0)
     parameters = model.trainable_parameters()
     optimizer.step(parameters, [np.zeros_like(parameter) for parameter in parameters])
 

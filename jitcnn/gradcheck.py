@@ -15,6 +15,7 @@ from .layers import LAYERS, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU, Soft
 from .net.model import CNN
 from .support.arrays import Array
 
+Inputs = Array | tuple[Array, ...]
 # Largest share of values that may be skipped at kinks.
 MOST_SKIPPED = 1 / 3
 
@@ -56,7 +57,7 @@ class GradientReport:
 
 
 def gradient_check(
-    layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
+    layer: Layer | CNN, x: Inputs, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
 ) -> float:
     """Compare ``backward`` with central differences, for the input and every parameter.
 
@@ -65,7 +66,7 @@ def gradient_check(
     Parameters
     ----------
     layer : Layer or CNN
-    x : ndarray, an input batch
+    x : ndarray, an input batch; a tuple of them for a layer with several inputs
     epsilon : float, step of the central difference, in the unit of x
     tolerance : float, maximum relative difference
     training : bool, as in ``forward``; every pass uses the same random numbers
@@ -97,7 +98,7 @@ def gradient_check(
 
 
 def compare_gradients(
-    layer: Layer | CNN, x: Array, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
+    layer: Layer | CNN, x: Inputs, epsilon: float = 1e-5, tolerance: float = 1e-5, *, training: bool = True
 ) -> GradientReport:
     """As ``gradient_check``, but return a report instead of raising.
 
@@ -116,12 +117,18 @@ def compare_gradients(
     """
     if not (epsilon > 0 and tolerance > 0):
         raise ConfigError(f"epsilon and tolerance must be positive, got {epsilon} and {tolerance}.")
-    layer, x = _in_float64(layer), np.array(x, np.float64)
+    layer = _in_float64(layer)
+    x = tuple(np.array(each, np.float64) for each in x) if isinstance(x, tuple) else np.array(x, np.float64)
     seeds = [(generator, generator.bit_generator.state) for generator in layer.generators()]
     out, pullback = _recorded(layer, x, training)
     # An unusual seed: if x were drawn from the same one, projection = x and the gradient of a normalisation nearly vanishes.
     projection = np.random.default_rng(20_261_123).standard_normal(out.shape)
-    pairs = [("x", x, pullback(projection))]
+    d_x = pullback(projection)
+    pairs = (
+        [(f"x{k + 1} ", *each) for k, each in enumerate(zip(x, d_x, strict=True))]
+        if isinstance(x, tuple)
+        else [("x", x, d_x)]
+    )
     for position, one in enumerate(layer.layers if isinstance(layer, CNN) else [layer]):
         prefix = f"layer {position} " if isinstance(layer, CNN) else ""
         pairs += [(f"{prefix}{k}", p, one.gradients()[k]) for k, p in one.parameters().items()]
@@ -153,7 +160,7 @@ def compare_gradients(
     return GradientReport(largest, where, compared, skipped, all_zero)
 
 
-def _recorded(layer: Layer | CNN, x: Array, training: bool) -> tuple[Array, Callable[[Array], Any]]:
+def _recorded(layer: Layer | CNN, x: Any, training: bool) -> tuple[Array, Callable[[Array], Any]]:
     """The output, and its backward pass, which stores all gradients."""
     if isinstance(layer, CNN):
         out, tape = layer.record(x, training)

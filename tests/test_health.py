@@ -61,7 +61,7 @@ def test_dead_filters_are_counted(images):
 
 
 def test_filter_active_on_one_image_is_not_dead_for_any_batch_size(images, monkeypatch):
-    monkeypatch.setattr("jitcnn.net.model.EVALUATION_BYTES", 1)
+    monkeypatch.setattr("jitcnn.net.predicting.EVALUATION_BYTES", 1)
     model = net()
     model.layers[0].weights[1], model.layers[0].bias[1] = 0, -1
     model.layers[0].weights[1, 0, 1, 1] = 1

@@ -97,12 +97,12 @@ def test_evaluation_batch_size_is_limited_by_memory(rng, monkeypatch):
     assert net.images_at_once == 256
     at_once, logits = [], net.logits
     monkeypatch.setattr(net, "logits", lambda x, training: at_once.append(len(x)) or logits(x, training=training))
-    monkeypatch.setattr("jitcnn.net.model.EVALUATION_BYTES", 3 * net.summary_record()["activation_bytes"])
+    monkeypatch.setattr("jitcnn.net.predicting.EVALUATION_BYTES", 3 * net.summary_record()["activation_bytes"])
     expected = net.predict(pixels, batch_size=7)
     assert net.predict(pixels).tolist() == evaluate(net, pixels, Y[[0, 1, 2, 3, 0, 1, 2]]).predicted.tolist()
     assert net.predict(pixels).tolist() == expected.tolist()
     assert at_once == [7, *3 * [3, 3, 1]]
-    monkeypatch.setattr("jitcnn.net.model.EVALUATION_BYTES", 1)
+    monkeypatch.setattr("jitcnn.net.predicting.EVALUATION_BYTES", 1)
     assert net.images_at_once == 1
 
 

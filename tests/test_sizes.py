@@ -10,6 +10,7 @@ from jitcnn import (
     CNN,
     SGD,
     Augmentation,
+    BatchNorm1D,
     BatchNorm2D,
     Conv2D,
     DataError,
@@ -116,14 +117,20 @@ def test_where_batches_begin(count, batch_size, starts):
 @pytest.mark.parametrize("n", [0, 1])
 def test_layers_take_any_number_of_images(kind, n):
     for _, layer, x in kind.probes("auto", np.random.default_rng(0)):
+        several = isinstance(x, tuple)
+        # an input of one row is repeated for each image
+        inputs = [each if several and len(each) == 1 else each[:n] for each in (x if several else (x,))]
         try:
-            out = layer.forward(x[:n])
+            out = layer.forward(tuple(inputs) if several else inputs[0])
         except JitCNNError:
-            assert kind is BatchNorm2D or "Block" in kind.__name__
-            assert n == 0
+            assert kind in (BatchNorm1D, BatchNorm2D) or "Block" in kind.__name__
+            assert n == 0 or kind is BatchNorm1D  # which has one value per image
             continue
-        assert out.shape == (n, *layer.output_shape(x.shape[1:]))
-        assert layer.backward(np.ones_like(out)).shape == x[:n].shape
+        shapes = tuple(each.shape[1:] for each in inputs)
+        assert out.shape == (n if kind.inputs != 0 else 1, *layer.output_shape(shapes if several else shapes[0]))
+        d_x = layer.backward(np.ones_like(out))
+        for gradient, each in zip(d_x if several else (d_x,), inputs, strict=True):
+            assert gradient.shape == each.shape
 
 
 def test_fused_block_of_no_images():

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, DisagreementError
+from ..graph import layer_shapes
 from ..layers import Conv2D, Dense, Layer
-from ..net.fusion import FusedBlock, Step, block_label, fuse, layers_of
+from ..net.fusion import Step, block_label, fuse, layers_of
 from ..net.model import CNN
 from ..support.arrays import Array
 from .tolerance import TOLERANCE, differences
@@ -89,18 +90,18 @@ def model_contests(
             f"bench expects a net with an input shape, got {model.name} without: pass input_shape to CNN."
         )
     rng = np.random.default_rng(seed)
-    for step in fuse(deepcopy(model).layers):
-        layers = list(step.layers) if isinstance(step, FusedBlock) else [step]
-        shapes = [shape]
-        for layer in layers:
-            shapes.append(layer.output_shape(shapes[-1]))
+    copy = deepcopy(model)
+    found, position = layer_shapes(copy.graph, shape), 0
+    for step in copy.steps():
+        layers = list(layers_of(step))
+        shapes = [found[position][0], *(after for _, after in found[position : position + len(layers)])]
+        position += len(layers)
         stacks = [[layer] for layer in layers if layer.implementations]
         for stack in stacks + ([layers] if stacks and len(layers) > 1 else []):
             able = [impl for impl in impls if impl != "fused" or len(stack) > 1]
             if able and (able != ["naive"] or list(impls) == ["naive"]):
                 first, last = layers.index(stack[0]), layers.index(stack[-1])
                 yield _contest(stack, able, (shapes[first], shapes[last + 1]), batch_size, rng, dtype)
-        shape = shapes[-1]
 
 
 def zoo_contests(

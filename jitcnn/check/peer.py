@@ -49,16 +49,19 @@ def _layers(torch: Any) -> Outcome:
         if not isinstance(layer, Layer) or settings == "same" or layer.generators():
             continue  # torch supports "same" with stride 1 only, and its dropout masks differ
         try:
-            twin = torch_twin(torch, [layer]).double()
+            twin = layer.torch_twin(torch).double()
         except TypeError:  # no equivalent
             continue
         for name, array in (layer.parameters() | layer.buffers()).items():
             layer.set_array(name, array.astype(np.float64))
-        its_x = torch.from_numpy(x.copy()).requires_grad_()
-        out, its_out = layer.forward(x), twin(its_x)
+        its_x = [torch.from_numpy(each.copy()).requires_grad_() for each in (x if isinstance(x, tuple) else (x,))]
+        out, its_out = layer.forward(x), twin(*its_x)
         d_out = np.random.default_rng(1).standard_normal(out.shape)
         its_out.backward(torch.from_numpy(d_out))
-        pairs += [(f"{label} out", out, its_out.detach().numpy()), (f"{label} d_x", layer.backward(d_out), its_x.grad)]
+        d_x: Any = layer.backward(d_out)
+        pairs.append((f"{label} out", out, its_out.detach().numpy()))
+        inputs = zip(d_x if isinstance(d_x, tuple) else (d_x,), its_x, strict=True)
+        pairs += [(f"{label} d_x", mine, its.grad) for mine, its in inputs]
         pairs += _beside(layer.gradients(), [parameter.grad for parameter in twin.parameters()], f"{label} d_")
         count += 1
     return agree(pairs, EXACT, f"{count} layers")

@@ -121,7 +121,7 @@ def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, la
     model : CNN
     x : ndarray of shape (N, C, H, W), uint8 or float (used unchanged)
     class_index : int; by default the predicted class of each image
-    layer : int, index in ``model.layers``; by default the last layer with feature maps
+    layer : int, index in ``model.layers``; by default the last layer with feature maps, of more than one pixel if any
 
     Returns
     -------
@@ -147,9 +147,10 @@ def grad_cam(model: CNN, x: Array | IntArray, class_index: int | None = None, la
     ((2, 3, 3), (2, 6, 6))
     """
     stages = _stages(model, x, class_index)
-    with_planes = [position for position, stage in enumerate(stages) if stage.out.ndim == 4]
+    with_planes = [position for position, stage in enumerate(stages) if stage.out.ndim == 4 and stage.layer.inputs != 0]
     if layer is None and with_planes:
-        layer = with_planes[-1]
+        larger = [position for position in with_planes if stages[position].out[0, 0].size > 1]
+        layer = (larger or with_planes)[-1]
     if layer not in with_planes:
         kind = "no layer" if layer is None or layer >= len(stages) else stages[layer].layer.label
         raise ConfigError(

@@ -93,19 +93,22 @@ def specimen_at(lens: str, stages: Sequence[Stage]) -> Specimen:
     if position.isdecimal() and int(position) < len(stages):
         stage = stages[int(position)]
         if not name:
-            return specimen(stage, _flattened(stages[: int(position)]))
+            return specimen(stage, _flattened(stage.x, stages[: int(position)]))
         if name in stage.layer.inner():
             return specimen(trace_block(stage)[name])
     raise ConfigError(f"The microscope expects the place of a layer, such as 0 or 4.conv2, got {lens!r}.")
 
 
-def _flattened(before: Sequence[Stage]) -> tuple[int, ...] | None:
-    """Shape of the planes that became the row in which these stages end; None if no row, or of anything else."""
+def _flattened(row: Array, before: Sequence[Stage]) -> tuple[int, ...] | None:
+    """Shape of the planes that became this row, an input of a layer after these stages; None if no row, or of anything else."""
     for stage in reversed(before):
+        if stage.out is not row:
+            continue
         if isinstance(stage.layer, Flatten):
             return stage.x.shape[1:] if stage.x.ndim == 4 else None
-        if isinstance(stage.layer, Dense) or stage.x.shape != stage.out.shape:
+        if stage.layer.inputs != 1 or isinstance(stage.layer, Dense) or stage.x.shape != stage.out.shape:
             return None
+        row = stage.x
     return None
 
 
@@ -155,7 +158,8 @@ def specimen(stage: Stage, planes: tuple[int, ...] | None = None) -> Specimen:
     around = layer.pool_size, layer.stride, pad, (1, 1), 1
     if layer.lens == "avg_pool":
         return Specimen("avg_pool", *around, *numbers)
-    _, winners = max_pool2d(stage.x[:1], layer.pool_size, layer.stride, layer.padding, impl=layer.impl)
+    grid = layer.pool_size, layer.stride, layer.padding
+    _, winners = max_pool2d(stage.x[:1], *grid, ceil_mode=layer.ceil_mode, impl=layer.impl)
     return Specimen("max_pool", *around, *numbers, winners=np.array(winners[0]))
 
 

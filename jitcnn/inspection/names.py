@@ -1,12 +1,12 @@
 """What a net's layers are called: by kind and number, such as ``conv2`` or ``block3.conv1``, or by their place in the list."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 from ..errors import ConfigError, did_you_mean
+from ..graph import layer_shapes
 from ..layers import Conv2D, Layer
+from ..layers.naming import numbered
 from ..net.model import CNN
-from ..shapes import Shape
 
 
 def layer_names(model: CNN) -> list[str]:
@@ -19,13 +19,7 @@ def layer_names(model: CNN) -> list[str]:
     >>> layer_names(CNN([Conv2D(1, 4, 3), ReLU(), Conv2D(4, 8, 3)]))
     ['conv1', 'relu1', 'conv2']
     """
-    counts: Counter[str] = Counter()
-    names = []
-    for layer in model.layers:
-        kind = layer.short_name or type(layer).__name__.lower()
-        counts[kind] += 1
-        names.append(f"{kind}{counts[kind]}")
-    return names
+    return numbered(map(type, model.layers))
 
 
 def find_layer(model: CNN, name: str | int) -> int:
@@ -68,11 +62,9 @@ def last_feature_maps(model: CNN) -> int:
     >>> last_feature_maps(model)  # the max pooling
     2
     """
-    shape: Shape = model.input_shape or ()
     found = None
-    for position, layer in enumerate(model.layers if shape else []):
-        shape = layer.output_shape(shape)
-        found = position if len(shape) == 3 else found
+    for position, (_, shape) in enumerate(layer_shapes(model.graph, model.input_shape) if model.input_shape else []):
+        found = position if len(shape) == 3 and model.layers[position].inputs != 0 else found
     if found is None:
         raise ConfigError(f"{model.name} has no layer whose output has planes (C, H, W): choose another net.")
     return found

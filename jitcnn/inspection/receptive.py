@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError, ShapeError
+from ..graph import INPUT, input_shapes, layer_shapes
 from ..layers import Layer
 from ..net.model import CNN
 from ..shapes import Pair, Shape
@@ -39,7 +40,7 @@ def receptive_box(model: CNN, layer: int, unit: Sequence[int]) -> Box:
     Returns
     -------
     Box
-        Behind a dense layer, or a mean over planes, the whole image.
+        Behind a dense layer, or a mean over planes, the whole image; empty for a layer that does not depend on the input.
 
     Raises
     ------
@@ -63,19 +64,21 @@ def receptive_box(model: CNN, layer: int, unit: Sequence[int]) -> Box:
         raise ShapeError(f"receptive_box expects a net for images (C, H, W), got {model.name} for {shape_in}.")
     if not 0 <= layer < len(model.layers):
         raise ConfigError(f"{model.name} has the layers 0 to {len(model.layers) - 1}, got {layer}.")
-    stack: list[tuple[Layer, Shape]] = []
-    shape: Shape = shape_in
-    for each in model.layers[: layer + 1]:
-        stack.append((each, shape))
-        shape = each.output_shape(shape)
-    _check_unit(model.layers[layer], shape, unit)
-    seen: Sequence[Pair] = [(u, u + 1) for u in unit]
-    for each, shape in reversed(stack):
-        inputs = each.seen(seen, shape)
-        if inputs is None:
-            return Box((0, shape_in[1]), (0, shape_in[2]))
-        seen = inputs
-    return Box(seen[0], seen[1])
+    graph = model.graph
+    shapes = layer_shapes(graph, shape_in)
+    _check_unit(model.layers[layer], shapes[layer][1], unit)
+    seen: dict[int, Sequence[Pair]] = {layer: [(u, u + 1) for u in unit]}
+    for position in range(layer, -1, -1):
+        if position not in seen:
+            continue
+        before = shapes[position][0]
+        for source, shape in zip(graph.sources[position], input_shapes(before), strict=True):
+            inputs = graph.nodes[position].seen(seen[position], shape)
+            if inputs is None:
+                return Box((0, shape_in[1]), (0, shape_in[2]))
+            seen[source] = _hull(inputs, seen.get(source, inputs))
+    rows, columns = seen.get(INPUT, ((0, 0), (0, 0)))
+    return Box(rows, columns)
 
 
 def middle_unit(model: CNN, layer: int) -> tuple[int, ...]:
@@ -89,15 +92,18 @@ def middle_unit(model: CNN, layer: int) -> tuple[int, ...]:
     >>> middle_unit(model, 0), middle_unit(model, 4)  # (4, 6, 6) and (10,)
     ((3, 3), (0,))
     """
-    shape: Shape = model.input_shape or ()
-    for each in model.layers[: layer + 1]:
-        shape = each.output_shape(shape)
-    return (shape[1] // 2, shape[2] // 2) if len(shape) == 3 else (0,)
+    shape = layer_shapes(model.graph, model.input_shape)[layer][1] if model.input_shape else ()
+    return tuple(size // 2 for size in shape[1:]) or (0,)
+
+
+def _hull(one: Sequence[Pair], other: Sequence[Pair]) -> Sequence[Pair]:
+    """The smallest ranges that hold both."""
+    return [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(one, other, strict=True)]
 
 
 def _check_unit(layer: Layer, shape: Shape, unit: Sequence[int]) -> None:
-    sizes = shape[1:] if len(shape) == 3 else shape
+    sizes = shape[1:] or shape
     if len(unit) != len(sizes) or not all(0 <= u < size for u, size in zip(unit, sizes, strict=True)):
-        what = "row and column" if len(sizes) == 2 else "a number"
+        what = {1: "a number", 2: "row and column"}.get(len(sizes), f"{len(sizes)} numbers")
         limits = " and ".join(f"0 to {size - 1}" for size in sizes)
         raise ConfigError(f"A unit of {layer.label} is given by {what}, {limits}, got {', '.join(map(str, unit))}.")

@@ -20,7 +20,7 @@ class Stage:
     Attributes
     ----------
     layer : Layer
-    x, out : ndarray of shape (N, …), input and output
+    x, out : ndarray of shape (N, …), input and output; x and d_x are tuples unless the layer has exactly one input
     d_out, d_x : ndarray or None, gradients with respect to ``out`` and ``x``; None without a backward pass
     gradients : dict of str to ndarray, gradients by parameter name; empty without a backward pass
     saved : values saved for the backward pass
@@ -92,12 +92,16 @@ def trace(
     """
     if labels is not None and d_logits is not None:
         raise ConfigError("trace expects labels or d_logits, got both: pass only one.")
-    stages = []
-    inner: Array = model.as_input(x)
-    for layer in model.layers:
+    stages: list[Stage] = []
+    graph = model.graph
+
+    def visit(position: int, inner: Any) -> Array:
+        layer = graph.nodes[position]
         out, saved = layer.apply(inner, training=False)
         stages.append(Stage(layer, inner, out, saved=saved))
-        inner = out
+        return out
+
+    graph.forward(model.as_input(x), visit)
     if labels is None and d_logits is None:
         return stages
     last = len(stages) - isinstance(stages[-1].layer, Softmax)
@@ -109,9 +113,10 @@ def trace(
     assert d_logits is not None
     if d_logits.shape != logits.shape:
         raise ShapeError(f"trace expects d_logits of shape {logits.shape}, like the logits, got {d_logits.shape}.")
-    d_out = d_logits.astype(logits.dtype)
-    for position in reversed(range(last)):
-        stages[position] = stage = stages[position].back(d_out)
-        assert stage.d_x is not None
-        d_out = stage.d_x
+
+    def back(position: int, d_out: Array) -> Any:
+        stages[position] = stages[position].back(d_out)
+        return stages[position].d_x
+
+    (graph if last == len(stages) else graph.without_last).backward(d_logits.astype(logits.dtype), back)
     return stages

@@ -3,6 +3,7 @@
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
 from .blur import BlurPool2D
+from .constant import Constant
 from .conv import Conv2D
 from .conv_transpose import ConvTranspose2D
 from .dense import Dense
@@ -10,20 +11,27 @@ from .dropout import Dropout, Dropout2D
 from .flatten import Flatten
 from .gelu import GELU
 from .group_norm import GroupNorm
-from .norm import BatchNorm2D
+from .merge import Add, Concat, Div, Merge, Mul
+from .norm import BatchNorm1D, BatchNorm2D
 from .pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from .reshape import Permute, Reshape
 from .residual import BottleneckBlock, ResidualBlock
 
 __all__ = [
     "GELU",
     "LAYERS",
+    "Add",
     "AvgPool2D",
+    "BatchNorm1D",
     "BatchNorm2D",
     "BlurPool2D",
     "BottleneckBlock",
+    "Concat",
+    "Constant",
     "Conv2D",
     "ConvTranspose2D",
     "Dense",
+    "Div",
     "Dropout",
     "Dropout2D",
     "Flatten",
@@ -32,11 +40,15 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "MaxPool2D",
+    "Merge",
+    "Mul",
+    "Permute",
     "ReLU",
+    "Reshape",
     "ResidualBlock",
     "Sigmoid",
     "Softmax",
     "Tanh",
 ]
 
-LAYERS: dict[str, type[Layer]] = {name: globals()[name] for name in __all__ if name not in ("LAYERS", "Layer")}
+LAYERS: dict[str, type[Layer]] = {name: globals()[name] for name in __all__ if name not in ("LAYERS", "Layer", "Merge")}

@@ -50,11 +50,12 @@ class Layer(Pass, Facts, ABC):
     """
 
     parameter_names: tuple[str, ...] = ()
-    buffer_names: ClassVar[tuple[str, ...]] = ()
+    buffer_names: tuple[str, ...] = ()
     rng: np.random.Generator | None = None
     config_names: ClassVar[tuple[str, ...]] = ()
     input_axes: ClassVar[tuple[str, ...]] = ()
     is_activation: ClassVar[bool] = False
+    inputs: ClassVar[int | None] = 1  # 0 for a ``Constant``, None for any number from two, see ``Merge``
     renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, accepted until version 1.0
     ends_in_relu: ClassVar[bool] = False  # if so, a channel that is 0 on every image gets no gradient
 
@@ -152,7 +153,9 @@ def window_label(window: tuple[Pair, Pair], padding: Padding) -> str:
         text += f"/{stride_h}"
     elif (stride_h, stride_w) != (1, 1):
         text += f"/{stride_h}×{stride_w}"
-    if padding not in ("valid", (0, 0)):
+    if isinstance(padding, tuple) and len(padding) == 4:
+        text += f" pad {padding}"
+    elif padding not in ("valid", (0, 0)):
         pads = padding if isinstance(padding, tuple) else (padding, padding)
         text += f" pad {pads[0]}" if pads[0] == pads[1] else f" pad {pads[0]}×{pads[1]}"
     return text
@@ -172,6 +175,13 @@ def check_fraction(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
         raise ConfigError(f"{name} must be a number of at least 0 and below 1, got {value!r}.")
     return float(value)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """``value`` as True or False; ConfigError otherwise."""
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def check_dtype(dtype: Any) -> type:

@@ -4,7 +4,7 @@ The gradient check, the comparison with torch, the worked examples, the receptiv
 this metadata from the layer; adding a layer requires no change to them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,8 +15,8 @@ from ..support.arrays import Array
 if TYPE_CHECKING:
     from .base import Layer
 
-Probe = tuple[str, "Layer", Array]
-"""A description, a layer, and an input for it."""
+Probe = tuple[str, "Layer", Any]
+"""A description, a layer, and an input for it; a tuple of inputs unless the layer has exactly one."""
 Answer = tuple[str, Any, Any]
 """The name of an array, its value, and the expected value worked out by hand."""
 
@@ -87,6 +87,16 @@ def as_if_trained(layer: "Layer", rng: np.random.Generator) -> "Layer":
         elif name.endswith(("beta", "running_mean")):
             layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
     return layer
+
+
+def torch_module(torch: Any, function: Callable[..., Any]) -> Any:
+    """A torch module without parameters whose ``forward`` is the function."""
+
+    class Twin(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, *x: Any) -> Any:
+            return function(*x)
+
+    return Twin()
 
 
 def tensor(torch: Any, array: Array) -> Any:

@@ -45,10 +45,10 @@ class Flatten(Layer):
         """0: the output is a view of the input."""
         return 0
 
-    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
-        """Row and column of the first output in ``outputs``."""
+    def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair] | None:
+        """Row and column of the first output in ``outputs``; the whole input if it is not an image."""
         if len(input_shape) != 3:
-            return outputs
+            return outputs if len(input_shape) == 1 else None
         row, column = divmod(outputs[0][0] % (input_shape[1] * input_shape[2]), input_shape[2])
         return [(row, row + 1), (column, column + 1)]
 

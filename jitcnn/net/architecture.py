@@ -1,31 +1,28 @@
-"""Architectures in TOML: parse a file, build its layers, and write layers back as TOML.
+"""Architectures in TOML: parse a file. ``building`` makes layers of it, ``writing`` writes them back.
 
 A layer's keys are its constructor's parameters. Those inferred from the input shape, such as ``in_channels``, are omitted.
 """
 
-import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import Parameter, signature
-from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..errors import ConfigError, JitCNNError, ShapeError, did_you_mean
-from ..initializers import Seed
+from ..errors import ConfigError, did_you_mean
+from ..graph import INPUT, Sources
 from ..layers import LAYERS, Layer
 from ..layers.base import check_count
-from ..shapes import IntOrPair, Padding, Shape
+from ..layers.naming import numbered
+from ..shapes import Shape
 
 LONGEST_TEXT, LONGEST_LINE = 1 << 16, 1000  # VGG-19 has 3,113; tomllib is quadratic in the dots of a key
+INPUT_NAME = "input"  # what a layer reads that reads the input of the network
 KEYS = ("name", "input_shape", "classes", "layer")
-NOT_LITERAL = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # controls that JSON leaves as they are
 HEADER = re.compile(r"""^\s*\[\[\s*(?:layer|"layer"|'layer')\s*\]\]""")
 
 
@@ -36,6 +33,7 @@ class LayerDescription:
     kind: str
     settings: dict[str, Any]
     where: str = field(compare=False)
+    inputs: tuple[str, ...] | None = None  # names of the layers it reads, such as "conv2"; by default the one before it
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,31 @@ class NetDescription:
     classes: int | None
     layers: tuple[LayerDescription, ...]
     source: str = field(compare=False)
+
+    @property
+    def sources(self) -> Sources | None:
+        """The positions of the layers that each layer reads; None for a chain.
+
+        Raises
+        ------
+        ConfigError
+            If a layer reads one that is not before it.
+        """
+        if all(layer.inputs is None for layer in self.layers):
+            return None
+        names = {INPUT_NAME: INPUT}
+        found = []
+        for position, (layer, name) in enumerate(zip(self.layers, _names(self.layers), strict=True)):
+            inputs = layer.inputs
+            for each in inputs or ():
+                if each not in names:
+                    raise ConfigError(
+                        f"{layer.where} reads {each!r}, expected layers before it{did_you_mean(each, names)}: "
+                        f"{', '.join(names)}."
+                    )
+            found.append((position - 1,) if inputs is None else tuple(names[each] for each in inputs))
+            names[name] = position
+        return tuple(found)
 
 
 def read_net(path: str | os.PathLike[str]) -> NetDescription:
@@ -103,7 +126,7 @@ def parse_net(text: str, source: str = "net.toml") -> NetDescription:
     >>> [layer.kind for layer in net.layers], CNN.from_toml(net).parameter_count
     (['Flatten', 'Dense'], 7850)
     """
-    _check_length(text, source)
+    check_length(text, source)
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -112,7 +135,8 @@ def parse_net(text: str, source: str = "net.toml") -> NetDescription:
     return _net(document, source, lines)
 
 
-def _check_length(text: str, source: str) -> None:
+def check_length(text: str, source: str) -> None:
+    """Raise ConfigError if an architecture in TOML has too many characters, in all or in one line."""
     if len(text) > LONGEST_TEXT or max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
         raise ConfigError(
             f"{source} is too long: an architecture has at most {LONGEST_TEXT:,} characters, {LONGEST_LINE:,} per line."
@@ -154,15 +178,19 @@ def _net(document: dict[str, Any], source: str, lines: list[int]) -> NetDescript
     return NetDescription(name, shape, classes, tuple(layers), source)
 
 
+def _names(layers: Iterable[LayerDescription]) -> list[str]:
+    return numbered(LAYERS[layer.kind] for layer in layers)
+
+
 @cache
-def _parameters(kind: type[Layer]) -> Mapping[str, Parameter]:
+def constructor_parameters(kind: type[Layer]) -> Mapping[str, Parameter]:
     """Constructor parameters of a layer class, by name."""
     return signature(kind).parameters
 
 
 def _layer(table: dict[str, Any], where: str) -> LayerDescription:
     settings = dict(table)
-    kind = settings.pop("kind", None)
+    kind, inputs = settings.pop("kind", None), settings.pop("inputs", None)
     if kind is None:
         raise ConfigError(f'{where} has no kind: add a line such as kind = "ReLU".')
     if not isinstance(kind, str) or kind not in LAYERS:
@@ -178,122 +206,10 @@ def _layer(table: dict[str, Any], where: str) -> LayerDescription:
         if key not in layer.config_names:
             raise ConfigError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}; {takes}.")
     for name in known:
-        if name not in settings and _parameters(layer)[name].default is Parameter.empty:
+        if name not in settings and constructor_parameters(layer)[name].default is Parameter.empty:
             raise ConfigError(f"{where}: {name} is missing; {takes}.")
-    return LayerDescription(kind, settings, where)
-
-
-def build_layers(
-    description: NetDescription,
-    *,
-    seed: Seed = 0,
-    impl: str = "auto",
-    dtype: Any = np.float32,
-    most: float = inf,
-) -> list[Layer]:
-    """Build the layers with fresh weights; settings that are not given are inferred from the input shape.
-
-    Parameters
-    ----------
-    description : NetDescription
-    seed : int, or a numpy random Generator, for the initial weights
-    impl : one of ``IMPLEMENTATIONS``, for the layers that have several
-    dtype : np.float32 or np.float64
-    most : float, maximum total size of all parameters and buffers; building stops beyond it
-
-    Raises
-    ------
-    ConfigError
-        If a setting is out of range or cannot be inferred, or the layers exceed ``most``.
-    ShapeError
-        If a layer does not accept its input shape, or the output shape does not match the number of classes.
-    """
-    offered = {"impl": impl, "rng": np.random.default_rng(seed), "dtype": dtype}
-    shape = description.input_shape
-    layers = []
-    for one in description.layers:
-        kind = LAYERS[one.kind]
-        chances = {name: value for name, value in offered.items() if name in _parameters(kind)}
-        settings = _inferred(one, shape) | one.settings | chances
-        try:
-            layer = kind(**settings)
-            shape = None if shape is None else layer.output_shape(shape)
-        except ShapeError as error:
-            raise ShapeError(f"{one.where} does not accept input of shape {shape}: {error}") from error
-        except JitCNNError as error:
-            raise type(error)(f"{one.where}: {error}") from error
-        except (TypeError, ValueError, OverflowError, MemoryError) as error:
-            raise ConfigError(f"{one.where} cannot be built with {one.settings}: {error}.") from error
-        layers.append(layer)
-        most -= sum(array.size for array in (layer.parameters() | layer.buffers()).values())
-        if most < 0:
-            raise ConfigError(f"{one.where}: the architecture has more parameters than the file contains.")
-    if shape is not None and description.classes is not None and shape != (description.classes,):
-        raise ShapeError(
-            f"{description.layers[-1].where} has output shape {shape}, expected ({description.classes},) for "
-            f"{description.classes} classes: change the layer or classes."
-        )
-    return layers
-
-
-def _inferred(one: LayerDescription, shape: Shape | None) -> dict[str, int]:
-    """The settings inferred from the input shape; ShapeError if it has the wrong number of axes."""
-    axes = LAYERS[one.kind].input_axes
-    if shape is None:
-        missing = [axis for axis in axes if axis in LAYERS[one.kind].config_names and axis not in one.settings]
-        if missing:
-            raise ConfigError(f"{one.where}: {missing[0]} cannot be inferred; add an input_shape such as [1, 28, 28].")
-        return {}
-    if axes and len(axes) != len(shape):
-        wanted, got = (", ".join(["N", *map(str, sizes)]) for sizes in (axes, shape))
-        hint = "; add a Flatten layer before it" if len(axes) == 1 else ""
-        raise ShapeError(f"{one.where} expects input of shape ({wanted}), got ({got}){hint}.")
-    return {axis: size for axis, size in zip(axes, shape, strict=False) if axis in LAYERS[one.kind].config_names}
-
-
-def to_toml(name: str, input_shape: Shape | None, layers: Sequence[Layer]) -> str:
-    """The architecture as TOML: the inverse of ``parse_net``.
-
-    Raises
-    ------
-    ConfigError
-        If a setting is not a number, string, boolean or list of them, or the text is too long.
-    """
-    shape, tables = input_shape, list[str]()
-    for layer in layers:
-        lines = ["[[layer]]", f"kind = {_toml(type(layer).__name__)}"]
-        for key, value in layer.config().items():
-            if value is not None and (input_shape is None or key not in layer.input_axes):
-                lines.append(f"{key} = {_toml(_short(layer, key, value))}")
-        tables.append("\n".join(lines))
-        shape = None if shape is None else layer.output_shape(shape)
-    head = [f"name = {_toml(name)}"]
-    if input_shape is not None:
-        head.append(f"input_shape = {_toml(input_shape)}")
-    if shape is not None and len(shape) == 1:
-        head.append(f"classes = {shape[0]}")
-    text = "\n\n".join(["\n".join(head), *tables]) + "\n"
-    _check_length(text, name)
-    return text
-
-
-def _short(layer: Layer, key: str, value: Any) -> Any:
-    """Shorten a pair of equal numbers to one number, if the constructor accepts both."""
-    either = _parameters(type(layer))[key].annotation in (IntOrPair, Padding)
-    return value[0] if either and isinstance(value, tuple) and value[0] == value[1] else value
-
-
-def _toml(value: Any) -> str:
-    value = value.item() if isinstance(value, np.generic) else value
-    match value:
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return repr(value)
-        case str():
-            return NOT_LITERAL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
-        case list() | tuple():
-            return f"[{', '.join(map(_toml, value))}]"
-    raise ConfigError(
-        f"A layer setting must be a number, string, boolean or list of them to be written as TOML, got {value!r}."
-    )
+    if inputs is not None and not (
+        isinstance(inputs, list) and (inputs or layer.inputs == 0) and all(isinstance(each, str) for each in inputs)
+    ):
+        raise ConfigError(f'{where}: inputs must be a list of names such as ["conv1", "{INPUT_NAME}"], got {inputs!r}.')
+    return LayerDescription(kind, settings, where, None if inputs is None else tuple(inputs))

@@ -1,7 +1,7 @@
 """Layer fusion: run neighbouring layers in one pass.
 
-A fused block runs Conv2D → ReLU → MaxPool2D, Conv2D → ReLU, BatchNorm2D → ReLU or Dense → ReLU in one pass. It reads the
-parameters of its first layer and sets their gradients; the layers themselves are unchanged.
+A fused block runs Conv2D → ReLU → MaxPool2D, or Conv2D, BatchNorm2D, BatchNorm1D or Dense → ReLU in one pass. It reads the parameters of
+its first layer and sets their gradients; the layers themselves are unchanged.
 """
 
 from abc import ABC, abstractmethod
@@ -12,9 +12,10 @@ import numpy as np
 from .. import functional
 from ..functional.checks import FUSING
 from ..functional.conv_setup import conv_relu_pool_plans
+from ..graph import INPUT, Graph
 from ..kernels.engine.plan import Plan, can_fuse
 from ..kernels.types import Grid
-from ..layers import BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
+from ..layers import BatchNorm1D, BatchNorm2D, Conv2D, Dense, Layer, MaxPool2D, ReLU
 from ..layers.norm import Saved
 from ..layers.passes import Gradients, Pass, Pulled
 from ..shapes import Shape
@@ -88,9 +89,9 @@ class ConvReLUPool(FusedBlock):
 
 
 class NormReLU(FusedBlock):
-    """BatchNorm2D → ReLU: the ReLU is applied as the output, or the gradient, is written."""
+    """BatchNorm2D or BatchNorm1D → ReLU: the ReLU is applied as the output, or the gradient, is written."""
 
-    def __init__(self, norm: BatchNorm2D, relu: ReLU) -> None:
+    def __init__(self, norm: BatchNorm2D | BatchNorm1D, relu: ReLU) -> None:
         self.layers = norm, relu
         self.norm = norm
 
@@ -148,10 +149,29 @@ def block_label(layers: Sequence[Layer]) -> str:
     return " + ".join([first.label, *(type(layer).__name__ for layer in others)])
 
 
+def fuse_graph(graph: Graph[Layer]) -> Graph[Step]:
+    """The graph whose nodes are steps: fused blocks where layers follow one another and nothing else reads between them."""
+    readers = graph.readers()
+    steps: list[Step] = []
+    sources: list[tuple[int, ...]] = []
+    step_of = {INPUT: INPUT}  # the step that ends with a layer, by its position
+    start = 0
+    while start < len(graph):
+        end = start + 1
+        while end < len(graph) and graph.sources[end] == (end - 1,) and readers[end - 1] == 1:
+            end += 1
+        for step in fuse(graph.nodes[start:end]):
+            sources.append(tuple(step_of[source] for source in graph.sources[start]))
+            start += len(layers_of(step))
+            step_of[start - 1] = len(steps)
+            steps.append(step)
+    return Graph(tuple(steps), tuple(sources))
+
+
 def fuse(layers: Sequence[Layer]) -> list[Step]:
     """Split a stack of layers into steps: fused blocks where possible, else single layers.
 
-    Dense + ReLU is always fused. BatchNorm2D + ReLU and Conv2D + ReLU are fused if ``impl`` is "auto" or "fused", and
+    Dense + ReLU is always fused. Batch normalisation + ReLU and Conv2D + ReLU are fused if ``impl`` is "auto" or "fused", and
     so is Conv2D + ReLU + MaxPool2D if ``plan.can_fuse`` also allows it.
     """
     steps: list[Step] = []
@@ -174,7 +194,9 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
             return ConvReLUPool(conv, relu, pool)
         case [Conv2D() as conv, ReLU() as relu, *_] if kinds[:2] == (Conv2D, ReLU) and conv.impl in FUSING:
             return WithReLU(conv, relu)
-        case [BatchNorm2D() as norm, ReLU() as relu, *_] if kinds[:2] == (BatchNorm2D, ReLU) and norm.impl in FUSING:
+        case [BatchNorm2D() | BatchNorm1D() as norm, ReLU() as relu, *_] if (
+            kinds[:2] in ((BatchNorm2D, ReLU), (BatchNorm1D, ReLU)) and norm.impl in FUSING
+        ):
             return NormReLU(norm, relu)
         case [Dense() as dense, ReLU() as relu, *_] if kinds[:2] == (Dense, ReLU):
             return WithReLU(dense, relu)
@@ -183,7 +205,6 @@ def _first_block(layers: list[Layer]) -> FusedBlock | None:
 
 def _may_pool(conv: Conv2D, pool: MaxPool2D) -> bool:
     """Whether a convolution can be fused with the ReLU and the pooling layer after it."""
-    padding = (0, 0) if pool.padding == "valid" else pool.padding
-    if isinstance(padding, str | int):
+    if pool.ceil_mode or pool.padding not in ("valid", (0, 0)):
         return False
-    return can_fuse(Grid(dilation=conv.dilation), conv.groups, pool.pool_size, Grid(pool.stride, pad=padding))
+    return can_fuse(Grid(dilation=conv.dilation), conv.groups, pool.pool_size, Grid(pool.stride))

@@ -1,32 +1,33 @@
-"""``CNN``: a sequential network, with forward and backward pass."""
+"""``CNN``: a network, with forward and backward pass."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, DTypeError, ShapeError
-from ..functional import softmax
+from ..errors import ConfigError, DataError, ShapeError
 from ..functional.checks import float_arrays
-from ..functional.pixels import normalise
+from ..graph import Graph, check_sources
 from ..layers import Layer, Softmax
 from ..shapes import Shape
-from ..support.arrays import Array, IntArray
-from .fusion import Step, fuse, layers_of
+from ..support.arrays import Array
+from .fusion import Step, fuse_graph, layers_of
 from .old_names import OldNames
-from .summary import Summarised, total
+from .predicting import Predicting
 from .tape import Tape, check_shared
 
 PREPARATIONS = ("ink", "fill", "crop")
-EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
 
 
-class CNN(Summarised, OldNames):
-    """A sequential network: the output of each layer is the input of the next.
+class CNN(Predicting, OldNames):
+    """A network: a graph of layers, usually a chain, where the output of each layer is the input of the next.
 
     Parameters
     ----------
     layers : sequence of Layer, from input to output
+    sources : for each layer, the positions of the layers whose outputs it reads, -1 for the input of the network; by default
+        each layer reads the output of the one before it. Layers with several inputs are ``Add``, ``Mul``, ``Div`` and ``Concat``;
+        a ``Constant`` has none
     input_shape : tuple without N, such as (1, 28, 28); if given, the layers are checked against it
     name : str, for tables and files
     mean, std : sequence of float, normalisation constants, one per channel or one for all: the input is
@@ -61,6 +62,7 @@ class CNN(Summarised, OldNames):
         self,
         layers: Sequence[Layer],
         *,
+        sources: Sequence[Sequence[int]] | None = None,
         input_shape: Shape | None = None,
         name: str = "cnn",
         mean: Sequence[float] = (0.0,),
@@ -78,8 +80,9 @@ class CNN(Summarised, OldNames):
         self.input_shape = None if input_shape is None else tuple(input_shape)
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise ConfigError(f"CNN expects a list of at least one layer, got {layers!r}.")
+        self._sources = None if sources is None else check_sources(name, self.layers, sources)
         self._planned: list[tuple[Layer, Any]] = []
-        self._steps: list[Step] = []
+        self._steps: Graph[Step] = Graph((), ())
         self._image_bytes: int | None = None
         self._tape: Tape | None = None  # of the last training forward pass
         self.normalise_by(mean, std)
@@ -112,12 +115,19 @@ class CNN(Summarised, OldNames):
 
     def _output_shape(self, shape: Shape) -> Shape:
         """Output shape; ShapeError unless each layer accepts the output of the one before it."""
-        for position, layer in enumerate(self.layers):
+
+        def visit(position: int, shape: Any) -> Shape:
             try:
-                shape = layer.output_shape(shape)
+                return self.layers[position].output_shape(shape)
             except ShapeError as error:
                 raise ShapeError(f"Layer {position} of {self.name} does not fit the one before it: {error}") from error
-        return shape
+
+        return self.graph.forward(shape, visit)
+
+    @property
+    def graph(self) -> Graph[Layer]:
+        """The layers, and for each the positions of those whose output it reads."""
+        return Graph.chain(self.layers) if self._sources is None else Graph(tuple(self.layers), self._sources)
 
     # --- forward and backward ---------------------------------------------------------------------
 
@@ -172,8 +182,9 @@ class CNN(Summarised, OldNames):
 
     def record(self, x: Array, training: bool = True) -> tuple[Array, Tape]:
         """As ``forward``, but also return the ``Tape`` of the pass: for several passes, or gradients in evaluation mode."""
-        tape = Tape(self._frozen)
-        return self._pass(self.steps(), x, training, tape), tape
+        steps = self.steps()
+        tape = Tape(steps, self._frozen)
+        return self._pass(steps, x, training, tape), tape
 
     def _taken(self) -> Tape:
         """Return the recorded pass and clear it."""
@@ -185,28 +196,28 @@ class CNN(Summarised, OldNames):
         tape, self._tape = self._tape, None
         return tape
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> Graph[Step]:
         """The steps of a pass: layers and fused blocks."""
         how = [(layer, getattr(layer, "impl", None)) for layer in self.layers]
         if how != self._planned:  # a layer or an implementation was changed
             check_shared(self.layers)
-            self._planned, self._steps, self._image_bytes = how, fuse(self.layers), None
+            self._planned, self._steps, self._image_bytes = how, fuse_graph(self.graph), None
         return self._steps
 
-    def steps_to_logits(self) -> list[Step]:
+    def steps_to_logits(self) -> Graph[Step]:
         """The steps without a final Softmax, as run in training."""
         steps = self.steps()
-        return steps[:-1] if isinstance(steps[-1], Softmax) else steps
+        return steps.without_last if isinstance(steps.nodes[-1], Softmax) else steps
 
-    def _run(self, steps: list[Step], x: Array, training: bool) -> Array:
+    def _run(self, steps: Graph[Step], x: Array, training: bool) -> Array:
         if not training:
             return self._pass(steps, x, training, None)
-        tape = Tape(self._frozen)
+        tape = Tape(steps, self._frozen)
         out = self._pass(steps, x, training, tape)
         self._tape = tape
         return out
 
-    def _pass(self, steps: list[Step], x: Array, training: bool, tape: Tape | None) -> Array:
+    def _pass(self, steps: Graph[Step], x: Array, training: bool, tape: Tape | None) -> Array:
         (x,) = float_arrays(self.name, x=x)
         if self.input_shape is not None and x.shape[1:] != self.input_shape:
             wanted = ", ".join(["N", *map(str, self.input_shape)])
@@ -216,11 +227,15 @@ class CNN(Summarised, OldNames):
         if not np.isfinite(x).all():
             where = tuple(map(int, np.argwhere(~np.isfinite(x))[0]))
             raise DataError(f"{self.name} expects finite input, got {x[where]} at index {where}: check the images.")
-        for step in steps:
-            x, saved = step.apply(x, training and layers_of(step)[0] not in self._frozen)
+
+        def visit(position: int, x: Array) -> Array:
+            step = steps.nodes[position]
+            out, saved = step.apply(x, training and layers_of(step)[0] not in self._frozen)
             if tape is not None:
-                tape.append(step, saved)
-        return x
+                tape.append(saved)
+            return out
+
+        return steps.forward(x, visit)
 
     def _nothing(self, x: Array, tape: Tape | None) -> Array:
         """The output for no images, (0, …)."""
@@ -232,61 +247,6 @@ class CNN(Summarised, OldNames):
     def num_classes(self) -> int | None:
         """Number of classes; None if ``input_shape`` is unknown."""
         return None if self.input_shape is None else self._output_shape(self.input_shape)[-1]
-
-    # --- predictions --------------------------------------------------------------------------------
-
-    def as_input(self, x: Array | IntArray) -> Array:
-        """Input for ``forward``: uint8 pixels are normalised with ``mean`` and ``std``, float arrays are unchanged."""
-        if not isinstance(x, np.ndarray):
-            raise DTypeError(f"{self.name} expects x to be a numpy array, got {type(x).__name__}: use np.asarray(x).")
-        return normalise(x, self.mean, self.std) if x.dtype == np.uint8 else x  # type: ignore[arg-type, return-value]
-
-    @property
-    def images_at_once(self) -> int:
-        """Batch size for evaluation: 256, or less if the activations would exceed 256 MiB."""
-        self.steps()  # resets the memory estimate if a layer was changed
-        if self._image_bytes is None:
-            self._image_bytes = total(self.summary_rows()).activation_bytes or 0
-        fitting = EVALUATION_BYTES // self._image_bytes if self._image_bytes else EVALUATION_BATCH
-        return min(EVALUATION_BATCH, max(1, fitting))
-
-    def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
-        """Probability of each class, in evaluation mode (running statistics, no dropout).
-
-        Parameters
-        ----------
-        x : ndarray of shape (N, C, H, W): uint8 pixels, normalised with ``mean`` and ``std``, or float, used unchanged
-        batch_size : int, images per forward pass; default ``images_at_once``
-
-        Returns
-        -------
-        ndarray of shape (N, classes)
-
-        Examples
-        --------
-        >>> from jitcnn.models import lenet5
-        >>> probabilities = lenet5().predict_proba(np.zeros((3, 1, 28, 28), np.uint8))
-        >>> probabilities.shape, np.allclose(probabilities.sum(axis=1), 1)
-        ((3, 10), True)
-        """
-        batches, batch_size = [], batch_size or self.images_at_once
-        for start in range(0, max(1, len(x)), batch_size):
-            batches.append(softmax(self.logits(self.as_input(x[start : start + batch_size]), training=False)))
-        return np.concatenate(batches)
-
-    def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
-        """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``.
-
-        Examples
-        --------
-        >>> from jitcnn import CNN, Dense
-        >>> layer = Dense(2, 2)
-        >>> layer.weights[...] = np.eye(2)
-        >>> CNN([layer]).predict(np.array([[5, 1], [2, 3]], np.float32))
-        array([0, 1])
-        """
-        classes: IntArray = self.predict_proba(x, batch_size).argmax(axis=1)
-        return classes
 
     def __repr__(self) -> str:
         frozen = f", {self.frozen_count:,} frozen" if self.frozen else ""

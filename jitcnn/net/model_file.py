@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from ..errors import CheckpointError, JitCNNError
 from ..functional.checks import FLOATS
+from ..graph import Graph
 from ..initializers import Blank, Seed
 from ..layers import Layer
 from ..shapes import Shape
 from ..support.versions import versions
-from .architecture import NetDescription, build_layers, net_of_format_1, parse_net, to_toml
+from .architecture import NetDescription, net_of_format_1, parse_net
+from .building import build_layers
 from .checkpoint import CheckpointFile, Spec, open_checkpoint, write_checkpoint
 from .freezing import Freezing
 from .trained_on import PREFIX, TrainedOn
+from .writing import to_toml
 
 FORMAT = 4  # 1 stored the layers as JSON; 2 had no checksum; 3 had other names in BatchNorm2D
 TRAINING = "training."  # prefix of the arrays that belong to a training run and not to the model
@@ -39,6 +42,9 @@ class ModelFile(Freezing):
 
         def __init__(self, layers: Sequence[Layer], **around: Any) -> None: ...
 
+        @property
+        def graph(self) -> Graph[Layer]: ...
+
     def to_toml(self) -> str:
         """The architecture as TOML; ``CNN.from_toml`` builds the same model with fresh weights.
 
@@ -48,7 +54,7 @@ class ModelFile(Freezing):
         >>> print(CNN([Flatten(), Dense(4, 2)], input_shape=(1, 2, 2), name="tiny").to_toml().splitlines()[:3])
         ['name = "tiny"', 'input_shape = [1, 2, 2]', 'classes = 2']
         """
-        return to_toml(self.name, self.input_shape, self.layers)
+        return to_toml(self.name, self.input_shape, self.graph)
 
     @classmethod
     def from_toml(
@@ -79,7 +85,7 @@ class ModelFile(Freezing):
         """
         net = parse_net(text) if isinstance(text, str) else text
         layers = build_layers(net, seed=seed, impl=impl, dtype=dtype)
-        return cls(layers, input_shape=net.input_shape, name=net.name, **around)
+        return cls(layers, sources=net.sources, input_shape=net.input_shape, name=net.name, **around)
 
     def save(self, path: str | os.PathLike[str], notes: Mapping[str, Any] | None = None) -> None:
         """Write architecture, weights, recipe and ``trained_on`` to one ``.npz`` file, atomically.
@@ -151,7 +157,9 @@ class ModelFile(Freezing):
                     raise CheckpointError(f"its format is {other}, expected 1 to {FORMAT}")
             most = sum(prod(spec.shape) for spec in specs.values())
             layers = build_layers(net, seed=Blank(most), impl=impl, most=most)
-            model = cls(layers, input_shape=net.input_shape, name=net.name, **header.get("input", {}))
+            model = cls(
+                layers, sources=net.sources, input_shape=net.input_shape, name=net.name, **header.get("input", {})
+            )
             model._check(specs)
             model.recipe = header.get("recipe")  # older files have none
             _check_recipe(model.recipe)
@@ -187,7 +195,7 @@ class ModelFile(Freezing):
         True
         """
         loaded = type(self).load(path)
-        if [repr(layer) for layer in loaded.layers] != [repr(layer) for layer in self.layers]:
+        if repr(loaded.graph) != repr(self.graph):
             raise CheckpointError(
                 f"{path} belongs to another architecture: expected {self.name} with {self.parameter_count:,} "
                 f"parameters, got {loaded.name} with {loaded.parameter_count:,}; load it with CNN.load instead."
@@ -204,7 +212,7 @@ class ModelFile(Freezing):
             net = parse_net(text := self.to_toml(), "its architecture")
             # CNN itself, which checks its arguments: a subclass may take others, and its file is loaded by CNN.load
             cnn: Any = next(kind for kind in type(self).__mro__ if "normalise_by" in vars(kind))
-            cnn(self.layers, input_shape=net.input_shape, name=net.name, **around)
+            cnn(self.layers, sources=net.sources, input_shape=net.input_shape, name=net.name, **around)
             _check_recipe(self.recipe)
         except JitCNNError as error:
             raise CheckpointError(f"{self.name} cannot be saved, as it could not be loaded again: {error}") from error

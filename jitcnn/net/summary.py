@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..graph import INPUT, Graph, layer_shapes
 from ..kernels.engine.plan import Plan
 from ..layers import Layer
+from ..layers.naming import numbered
 from ..shapes import Shape, Window, receptive_field
 from ..support.text import printable
+from .architecture import INPUT_NAME
 from .fusion import Step, layers_of
 
 HEAD = ("layer", "output", "parameters", "mult-adds", "memory", "field", "runs as")
@@ -24,8 +27,8 @@ PREFIXES = ("", "k", "M", "G", "T")
 class Row:
     """One row of the table, for one image; values that depend on the input shape are None if it is unknown.
 
-    ``activation_bytes`` is the memory of the layer's output in float32; activations run in place or are fused. ``position``
-    is the number of the layer, from 0, and None in the row of totals; ``frozen`` tells whether a training leaves it as it is.
+    ``activation_bytes`` is the memory of the layer's output in float32; activations run in place or are fused.
+    ``receptive_field`` is empty if the layer does not depend on the input. ``position`` is the number of the layer, from 0, and None in the row of totals; ``frozen`` tells whether a training leaves it as it is.
     """
 
     label: str
@@ -42,48 +45,77 @@ class Row:
 
 
 def summary_rows(
-    steps: Iterable[Step], input_shape: Shape | None, batch_size: int = 64, frozen: Collection[int] = ()
+    graph: Graph[Layer],
+    steps: Graph[Step],
+    input_shape: Shape | None,
+    batch_size: int = 64,
+    frozen: Collection[int] = (),
 ) -> list[Row]:
     """The rows of the table, one per layer.
 
     Parameters
     ----------
-    steps : layers and fused blocks, from input to output
+    graph : the layers
+    steps : layers and fused blocks, as they run
     input_shape : tuple without N, or None
     batch_size : int; the algorithm may depend on it
     frozen : positions of the frozen layers
     """
     rows: list[Row] = []
-    windows: list[Window] | None = []  # None from the first layer on that depends on its whole input
-    shape = input_shape
-    for position, (layer, plans) in enumerate(_with_plans(steps, input_shape, batch_size)):
-        windows = None if windows is None or layer.window is None else [*windows, layer.window]
-        field: Shape | None = None
-        adds = memory = None
-        if shape is not None and input_shape is not None:
-            adds, memory = layer.multiply_adds(shape), FLOAT32_BYTES * layer.activations(shape)
-            shape = layer.output_shape(shape)
+    shapes = None if input_shape is None else layer_shapes(graph, input_shape)
+    windows = _windows(graph)
+    names = [*numbered(map(type, graph)), INPUT_NAME]  # that of the input is last, at INPUT
+    for position, (layer, plans) in enumerate(_with_plans(steps, shapes, batch_size)):
+        shape = field = adds = memory = None
+        if shapes is not None and input_shape is not None:
+            before, shape = shapes[position]
+            adds, memory = layer.multiply_adds(before), FLOAT32_BYTES * layer.activations(before)
+            seen = windows.get(position)
             # after Flatten every unit sees the whole input
-            field = input_shape[1:] or input_shape
-            if windows is not None and len(shape) > 1:
-                field = receptive_field(windows)
-        if layer.is_activation and rows:
+            field = receptive_field(seen) if seen is not None and len(shape) > 1 else input_shape[1:] or input_shape
+            field = field if position in windows else ()
+        reads = graph.sources[position]
+        if layer.is_activation and rows and reads == (position - 1,):
             rows[-1].activation = layer.label
             continue
         count = sum(parameter.size for parameter in layer.parameters().values())
         runs = runs_as(plans) if shape is not None else _impl_of(layer)
         is_frozen = position in frozen
-        rows.append(Row(layer.label, "", shape, count, adds, memory, field, runs, plans, position, is_frozen))
+        label = (
+            layer.label
+            if reads in ((), (position - 1,))
+            else f"{layer.label} of {', '.join(names[each] for each in reads)}"
+        )
+        rows.append(Row(label, "", shape, count, adds, memory, field, runs, plans, position, is_frozen))
     return rows
 
 
-def _with_plans(steps: Iterable[Step], shape: Shape | None, batch_size: int) -> Iterator[tuple[Layer, dict[str, Plan]]]:
+def _windows(graph: Graph[Layer]) -> dict[int, list[Window] | None]:
+    """The windows between the input and each layer, on the path that sees most; None if some path sees the whole input.
+
+    Layers that do not depend on the input are left out.
+    """
+    found: dict[int, list[Window] | None] = {INPUT: []}
+    for position, layer in enumerate(graph):
+        paths = [found[source] for source in graph.sources[position] if source in found]
+        known = [path for path in paths if path is not None]
+        if known and len(known) == len(paths) and layer.window is not None:
+            found[position] = [*max(known, key=receptive_field), layer.window]
+        elif paths:
+            found[position] = None
+    return found
+
+
+def _with_plans(
+    steps: Iterable[Step], shapes: Sequence[tuple[Any, Shape]] | None, batch_size: int
+) -> Iterator[tuple[Layer, dict[str, Plan]]]:
     """Each layer with its plans; the pooling layer of a fused block has the plans of the block."""
+    first = 0
     for step in steps:
-        plans = {} if shape is None else step.plans(shape, batch_size)
+        plans = {} if shapes is None else step.plans(shapes[first][0], batch_size)
         for position, layer in enumerate(layers_of(step)):
             yield layer, plans if position == 0 or not layer.is_activation else {}
-            shape = None if shape is None else layer.output_shape(shape)
+        first += len(layers_of(step))
 
 
 def _impl_of(layer: Layer) -> str:
@@ -117,7 +149,7 @@ def cells(row: Row) -> tuple[str, ...]:
         f"{row.parameter_count:,}" if row.parameter_count else "–",
         compact(row.multiply_adds),
         compact(row.activation_bytes, "B"),
-        times(row.receptive_field),
+        times(row.receptive_field) or "–",
         row.runs_as,
     )
 
@@ -194,14 +226,17 @@ class Summarised:
 
     if TYPE_CHECKING:
 
-        def steps(self) -> list[Step]: ...
+        def steps(self) -> Graph[Step]: ...
+
+        @property
+        def graph(self) -> Graph[Layer]: ...
 
         @property
         def frozen(self) -> tuple[int, ...]: ...
 
     def summary_rows(self, batch_size: int = 64) -> list[Row]:
         """One row per layer; the algorithms are those for batches of ``batch_size`` images."""
-        return summary_rows(self.steps(), self.input_shape, batch_size, self.frozen)
+        return summary_rows(self.graph, self.steps(), self.input_shape, batch_size, self.frozen)
 
     def summary(self, batch_size: int = 64) -> str:
         """Table of the layers with their numbers: output shape, parameters, receptive field and algorithm.

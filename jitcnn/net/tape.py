@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..errors import ConfigError
+from ..graph import Graph
 from ..layers import Layer
 from ..support.arrays import Array
 from .fusion import Step, layers_of
@@ -11,15 +12,16 @@ from .model_arrays import zero_gradients
 
 
 class Tape:
-    """The steps of one forward pass, in order, with their saved values; ``frozen`` are the layers frozen in this pass."""
+    """The saved values of each step of one forward pass; ``frozen`` are the layers frozen in this pass."""
 
-    def __init__(self, frozen: Collection[Layer] = ()) -> None:
-        self._entries: list[tuple[Step, Any]] = []
+    def __init__(self, steps: Graph[Step], frozen: Collection[Layer] = ()) -> None:
+        self._steps = steps
+        self._saved: list[Any] = []
         self._frozen = frozen
 
-    def append(self, step: Step, saved: Any) -> None:
-        """Record the next step."""
-        self._entries.append((step, saved))
+    def append(self, saved: Any) -> None:
+        """Record the values that the next step saves."""
+        self._saved.append(saved)
 
     def pullback(self, d_out: Array, need_d_x: bool = True) -> Array | None:
         """Backward pass: d_out -> d_x, or None if not needed; sets the gradients of all layers that are not frozen.
@@ -28,15 +30,17 @@ class Tape:
         """
         totals: dict[int, Array] = {}  # keyed by id of the parameter array
         owners: list[tuple[Layer, dict[str, Array]]] = []
-        last = 0 if need_d_x else self._first_trained()
-        for position in range(len(self._entries) - 1, last - 1, -1):
-            step, saved = self._entries[position]
+        first = 0 if need_d_x else self._first_trained()
+
+        def back(position: int, d_out: Array) -> Any:
+            step, saved = self._steps.nodes[position], self._saved[position]
             if self._is_frozen(step):
-                d_out = step.pullback_input(d_out, saved)
+                d_x: Any = step.pullback_input(d_out, saved)
                 if step.keeps_its_pass:  # such a layer sets its own gradients
                     zero_gradients(layers_of(step)[0])
-                continue
-            d_x, gradients = step.pullback(d_out, saved, need_d_x or position > last)
+                return d_x
+            needed = need_d_x or any(source >= first for source in self._steps.sources[position])
+            d_x, gradients = step.pullback(d_out, saved, needed)
             if gradients:
                 owner = layers_of(step)[0]
                 parameters = owner.parameters()
@@ -44,12 +48,12 @@ class Tape:
                 for name, gradient in gradients.items():
                     key = id(parameters[name])
                     totals[key] = totals[key] + gradient if key in totals else gradient
-            if d_x is None:
-                break
-            d_out = d_x
+            return d_x
+
+        d_x = self._steps.backward(d_out, back, first)
         for owner, parameters in owners:
             owner.set_gradients({name: totals[id(parameter)] for name, parameter in parameters.items()})
-        return d_out if need_d_x else None
+        return d_x if need_d_x else None
 
     def _first_trained(self) -> int:
         """Position of the first step to train: the first one, or, if any are frozen, the first with other parameters."""
@@ -57,10 +61,10 @@ class Tape:
             return 0
         trained = (
             position
-            for position, (step, _) in enumerate(self._entries)
+            for position, step in enumerate(self._steps)
             if layers_of(step)[0].parameters() and not self._is_frozen(step)
         )
-        return next(trained, len(self._entries))
+        return next(trained, len(self._steps))
 
     def _is_frozen(self, step: Step) -> bool:
         return layers_of(step)[0] in self._frozen

@@ -67,7 +67,7 @@ def equivariance(model: CNN, images: IntArray, shifts: tuple[int, ...] = SHIFTS)
     if not isinstance(model.layers[0], Conv2D):
         return []
     measured = []
-    for layers in _beginnings(model.layers):
+    for layers in _beginnings(model.graph.leading_chain()):
         windows = [layer.window for layer in layers if layer.window is not None]
         (field, _), stride = receptive_field(windows), prod(int(stride[0]) for _, stride in windows)
         maps = _run(model, layers, images)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..data.dataset import Dataset
 from ..errors import ConfigError
+from ..graph import input_shapes, layer_shapes
 from ..kernels.memory import MOST_IDLE
 from ..layers import Flatten
 from ..metrics import evaluate
@@ -197,11 +198,16 @@ def _memory(model: CNN, trainer: Trainer, images: IntArray) -> Memory:
     settings, data = trainer.settings, trainer.data
     copies = (settings.average is not None) + (settings.keep == "best")
     weights = _bytes(model.arrays())
-    x = out = model.as_input(images)
+    x = model.as_input(images)
     kept: list[Any] = [x]
-    for step in model.steps_to_logits():
-        out, saved = step.apply(out, True)
+    steps = model.steps_to_logits()
+
+    def visit(position: int, x: Any) -> Array:
+        out, saved = steps.nodes[position].apply(x, True)
         kept.append(saved)
+        return out
+
+    steps.forward(x, visit)
     activations = _distinct_bytes(_arrays_in(kept), model.arrays()) + images.nbytes
     passing = _largest_gradients(model, x)
     return Memory(
@@ -226,13 +232,13 @@ def _is_mapped(images: Any) -> bool:
 
 def _largest_gradients(model: CNN, x: Array) -> int:
     """Bytes of the gradients of the input and the output of a step, for the step where they are largest."""
-    shape, largest = x.shape[1:], 0
+    shapes, position, largest = layer_shapes(model.graph, x.shape[1:]), 0, 0
     for step in model.steps_to_logits():
-        before = shape
-        for layer in layers_of(step):
-            shape = layer.output_shape(shape)
+        end = position + len(layers_of(step))
         if not isinstance(step, Flatten):  # whose output is a view of its input
-            largest = max(largest, prod(before) + prod(shape))
+            inputs = input_shapes(shapes[position][0])
+            largest = max(largest, sum(map(prod, inputs)) + prod(shapes[end - 1][1]))
+        position = end
     return len(x) * x.itemsize * largest
 
 

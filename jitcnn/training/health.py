@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from math import log, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -35,25 +36,45 @@ def first_non_finite(model: CNN, x: Array, y: IntArray) -> str:
     str
         Such as ``the output of Conv2D 1→32 3×3``; empty if all values are finite.
     """
-    steps, frozen = model.steps_to_logits(), model.frozen_layers()
-    with np.errstate(all="ignore"):  # overflow is expected here
-        for step in steps:
-            for layer in layers_of(step):
-                for name, array in (layer.parameters() | layer.buffers()).items():
-                    if not np.isfinite(array).all():
-                        return f"the {name.replace('_', ' ')} of {layer.label}, after the last update"
-            x = step.forward(x, training=layers_of(step)[0] not in frozen)
-            if not np.isfinite(x).all():
-                return f"the output of {block_label(layers_of(step))}"
-        loss, d_out = softmax_cross_entropy(x, y)
-        if not np.isfinite(loss):
-            return "the loss"
-        for step in reversed(steps):
-            d_out = step.backward(d_out)
-            gradients = [array for layer in layers_of(step) for array in layer.gradients().values()]
-            if not all(np.isfinite(array).all() for array in (d_out, *gradients)):
-                return f"the gradient of {block_label(layers_of(step))}"
+    try:
+        with np.errstate(all="ignore"):  # overflow is expected here
+            _check_pass(model, x, y)
+    except _NonFiniteError as error:
+        return str(error)
     return ""
+
+
+class _NonFiniteError(Exception):
+    """Ends a pass at the first value that is NaN or infinite."""
+
+
+def _check_pass(model: CNN, x: Array, y: IntArray) -> None:
+    """A forward and backward pass; _NonFiniteError names the first value that is not finite."""
+    steps, frozen = model.steps_to_logits(), model.frozen_layers()
+
+    def visit(position: int, x: Array) -> Array:
+        step = steps.nodes[position]
+        for layer in layers_of(step):
+            for name, array in (layer.parameters() | layer.buffers()).items():
+                if not np.isfinite(array).all():
+                    raise _NonFiniteError(f"the {name.replace('_', ' ')} of {layer.label}, after the last update")
+        out = step.forward(x, training=layers_of(step)[0] not in frozen)
+        if not np.isfinite(out).all():
+            raise _NonFiniteError(f"the output of {block_label(layers_of(step))}")
+        return out
+
+    def back(position: int, d_out: Array) -> Any:
+        step = steps.nodes[position]
+        d_x: Any = step.backward(d_out)
+        gradients = [array for layer in layers_of(step) for array in layer.gradients().values()]
+        if not all(np.isfinite(array).all() for array in (*(d_x if isinstance(d_x, tuple) else (d_x,)), *gradients)):
+            raise _NonFiniteError(f"the gradient of {block_label(layers_of(step))}")
+        return d_x
+
+    loss, d_logits = softmax_cross_entropy(steps.forward(x, visit), y)
+    if not np.isfinite(loss):
+        raise _NonFiniteError("the loss")
+    steps.backward(d_logits, back)
 
 
 def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
@@ -72,16 +93,19 @@ def dead_filters(model: CNN, x: Array) -> Iterator[tuple[str, int, int]]:
     """
     steps, at_once = model.steps_to_logits(), model.images_at_once
     brightest: dict[int, Array] = {}
+
+    def visit(position: int, x: Array) -> Array:
+        out, _ = steps.nodes[position].apply(x, training=False)
+        layers = layers_of(steps.nodes[position])
+        if any(layer.ends_in_relu for layer in layers) and layers[0] not in model.frozen_layers():
+            top = out.max(axis=(0, *range(2, out.ndim)))
+            brightest[position] = np.maximum(top, brightest.get(position, top))
+        return out
+
     for start in range(0, len(x), at_once):
-        out = x[start : start + at_once]
-        for position, step in enumerate(steps):
-            out, _ = step.apply(out, training=False)
-            layers = layers_of(step)
-            if any(layer.ends_in_relu for layer in layers) and layers[0] not in model.frozen_layers():
-                top = out.max(axis=(0, *range(2, out.ndim)))
-                brightest[position] = np.maximum(top, brightest.get(position, top))
+        steps.forward(x[start : start + at_once], visit)
     for position, top in brightest.items():
-        yield block_label(layers_of(steps[position])), int((top <= 0).sum()), top.size
+        yield block_label(layers_of(steps.nodes[position])), int((top <= 0).sum()), top.size
 
 
 class Watch:

@@ -191,7 +191,7 @@ class Training:
         Returns whether it is finished and goes on to more epochs.
         """
         mine = {name: Spec(array.shape, array.dtype) for name, array in self.model.named_arrays().items()}
-        same = [repr(layer) for layer in kept.layers] == [repr(layer) for layer in self.model.layers]
+        same = repr(kept.graph) == repr(self.model.graph)
         if not same or mine != {name: file.specs[name] for name in kept.named_arrays()}:
             raise CheckpointError(
                 f"{file.path} belongs to another architecture: expected {self.model.name} with "

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data import Dataset, match_classes, order_classes
 from ..errors import ConfigError, DataError, ShapeError
+from ..graph import layer_shapes
 from ..inspection import inspectable_layers, specimen_at, trace
 from ..layers import Layer
 from ..metrics import evaluate
@@ -94,11 +95,10 @@ class Desk:
     def about(self) -> dict[str, Any]:
         """Names, sizes and layers that the page displays."""
         C, H, W = self._shape
-        shape = self._shape
-        layers = []
-        for layer in self.model.layers:
-            shape = layer.output_shape(shape)
-            layers.append({"label": layer.label, "shape": shape})
+        shapes = layer_shapes(self.model.graph, self._shape)
+        layers = [
+            {"label": layer.label, "shape": shape} for layer, (_, shape) in zip(self.model.layers, shapes, strict=True)
+        ]
         return {
             "model": self.model.name, "parameters": self.model.parameter_count, "layers": layers,
             "baseline": None if self.baseline is None else {"name": self.baseline_name, "parameters": self.baseline.parameter_count},

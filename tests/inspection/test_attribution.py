@@ -49,7 +49,7 @@ def test_saliency_uses_the_predicted_class_by_default(linear):
 
 @pytest.mark.parametrize("activation_bytes", [1 << 28, 3 * 8], ids=["all patches at once", "three patches at once"])
 def test_occlusion_locates_the_only_relevant_pixel(activation_bytes, monkeypatch):
-    monkeypatch.setattr("jitcnn.net.model.EVALUATION_BYTES", activation_bytes)
+    monkeypatch.setattr("jitcnn.net.predicting.EVALUATION_BYTES", activation_bytes)
     dense = Dense(20, 2)
     dense.weights[:] = 0
     dense.weights[7, 0] = 3  # row 1, column 2

@@ -8,7 +8,7 @@ from compare import assert_close
 
 from jitcnn import gradient_check
 from jitcnn.errors import ConfigError, ShapeError
-from jitcnn.layers import BatchNorm2D, BottleneckBlock, ReLU, ResidualBlock
+from jitcnn.layers import BatchNorm1D, BatchNorm2D, BottleneckBlock, Dense, ReLU, ResidualBlock
 from jitcnn.net.model import CNN
 
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
@@ -27,7 +27,7 @@ BLOCKS = pytest.mark.parametrize(
 def awake(layer, rng):
     """The layer, with random gamma, beta and running statistics in every normalisation."""
     for one in [layer, *layer.inner().values()]:
-        if isinstance(one, BatchNorm2D):
+        if isinstance(one, BatchNorm1D | BatchNorm2D):
             for name in ("gamma", "beta", "running_mean"):
                 one.set_array(name, rng.standard_normal(one.num_features) + 0.3)
             one.set_array("running_var", rng.random(one.num_features) + 0.5)
@@ -158,3 +158,32 @@ def test_file_with_old_names_loads():
     image = np.linspace(0, 1, 72, dtype=np.float32).reshape(1, 1, 9, 8)
     expected = [[0.2306722, 0.25761348, 0.26917937, 0.24253492]]  # output of the version that wrote the file
     np.testing.assert_allclose(net.predict_proba(image), expected, rtol=1e-5)
+
+
+@MODES
+def test_batch_norm_of_features_is_that_of_images_of_one_pixel(training, rng, dtype):
+    x, d_out = (rng.standard_normal((5, 3)).astype(dtype) for _ in range(2))
+    features, images = (awake(kind(3, dtype=dtype), np.random.default_rng(1)) for kind in (BatchNorm1D, BatchNorm2D))
+    out = features.forward(x, training)
+    np.testing.assert_array_equal(out, images.forward(x[:, :, None, None], training)[:, :, 0, 0])
+    np.testing.assert_array_equal(features.backward(d_out), images.backward(d_out[:, :, None, None])[:, :, 0, 0])
+    for name in ("d_gamma", "d_beta", "running_mean", "running_var"):
+        np.testing.assert_array_equal(getattr(features, name), getattr(images, name))
+
+
+def test_batch_norm_of_features_refuses_images_and_a_single_row():
+    with pytest.raises(ShapeError, match=r"BatchNorm1D expects input of shape \(N, 3\), got \(N, 3, 4, 5\)"):
+        BatchNorm1D(3).forward(np.ones((2, 3, 4, 5), np.float32))
+    with pytest.raises(ShapeError, match="more than one value per channel in training"):
+        BatchNorm1D(3).forward(np.ones((1, 3), np.float32))
+
+
+def test_frozen_batch_norm_of_features_keeps_its_statistics(rng):
+    model = CNN([Dense(4, 3, rng=rng), BatchNorm1D(3), ReLU()], input_shape=(4,))
+    model.freeze("BatchNorm1D")
+    x = rng.standard_normal((5, 4)).astype(np.float32)
+    np.testing.assert_array_equal(model.forward(x), model(x))
+    model.backward(np.ones((5, 3), np.float32))
+    assert not model.layers[1].running_mean.any()
+    assert not model.layers[1].d_gamma.any()
+    assert "num_features" not in model.to_toml()  # inferred

@@ -40,14 +40,17 @@ def with_dtype(layer, dtype):
 @pytest.mark.parametrize("probe", PROBES)
 def test_layer_equals_torch(probe, training, dtype):
     layer, x = PROBES[probe]
-    layer, x = with_dtype(layer, dtype), x.astype(dtype)
-    twin = torch_twin(torch, [layer]).train(training)
-    its_x = torch.tensor(x, requires_grad=True)
-    out, its_out = layer.forward(x, training), twin(its_x)
+    several = isinstance(x, tuple)
+    layer, inputs = with_dtype(layer, dtype), [each.astype(dtype) for each in (x if several else (x,))]
+    twin = layer.torch_twin(torch).to(getattr(torch, np.dtype(dtype).name)).train(training)
+    its_x = [torch.tensor(each, requires_grad=True) for each in inputs]
+    out, its_out = layer.forward(tuple(inputs) if several else inputs[0], training), twin(*its_x)
     assert_close(out, its_out.detach().numpy())
     d_out = np.random.default_rng(1).standard_normal(out.shape).astype(dtype)
     its_out.backward(torch.tensor(d_out))
-    assert_close(layer.backward(d_out), its_x.grad.numpy())
+    d_x = layer.backward(d_out)
+    for gradient, its in zip(d_x if several else (d_x,), its_x, strict=True):
+        assert_close(gradient, its.grad.numpy())
     for gradient, parameter in zip(layer.gradients().values(), twin.parameters(), strict=True):
         its_gradient = parameter.grad.numpy()
         assert_close(gradient, its_gradient.T if gradient.ndim == 2 else its_gradient)

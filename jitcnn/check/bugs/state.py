@@ -13,9 +13,11 @@ from .table import Function, bug
 
 @bug("state-on-the-layer", "state", "a layer remembers its last forward pass only", Tape, "append")
 def _state_on_the_layer(right: Function) -> Function:
-    def wrong(self: Tape, step: Any, saved: Any) -> None:
-        right(self, step, saved)
-        self._entries = [(each, saved if each is step else before) for each, before in self._entries]
+    def wrong(self: Tape, saved: Any) -> None:
+        right(self, saved)
+        step = self._steps.nodes[len(self._saved) - 1]
+        pairs = zip(self._steps, self._saved, strict=False)  # the steps that have run
+        self._saved = [saved if each is step else before for each, before in pairs]
 
     return wrong
 

@@ -1,0 +1,78 @@
+"""Predictions of a network, in batches."""
+
+from abc import abstractmethod
+
+import numpy as np
+
+from ..errors import DTypeError
+from ..functional import softmax
+from ..functional.pixels import normalise
+from ..support.arrays import Array, IntArray
+from .summary import Summarised, total
+
+EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
+
+
+class Predicting(Summarised):
+    """Classes and probabilities of images; base class of ``CNN``."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    _image_bytes: int | None
+
+    @abstractmethod
+    def logits(self, x: Array, training: bool = True) -> Array:
+        """The output without a final Softmax."""
+
+    def as_input(self, x: Array | IntArray) -> Array:
+        """Input for ``forward``: uint8 pixels are normalised with ``mean`` and ``std``, float arrays are unchanged."""
+        if not isinstance(x, np.ndarray):
+            raise DTypeError(f"{self.name} expects x to be a numpy array, got {type(x).__name__}: use np.asarray(x).")
+        return normalise(x, self.mean, self.std) if x.dtype == np.uint8 else x  # type: ignore[arg-type, return-value]
+
+    @property
+    def images_at_once(self) -> int:
+        """Batch size for evaluation: 256, or less if the activations would exceed 256 MiB."""
+        self.steps()  # resets the memory estimate if a layer was changed
+        if self._image_bytes is None:
+            self._image_bytes = total(self.summary_rows()).activation_bytes or 0
+        fitting = EVALUATION_BYTES // self._image_bytes if self._image_bytes else EVALUATION_BATCH
+        return min(EVALUATION_BATCH, max(1, fitting))
+
+    def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array:
+        """Probability of each class, in evaluation mode (running statistics, no dropout).
+
+        Parameters
+        ----------
+        x : ndarray of shape (N, C, H, W): uint8 pixels, normalised with ``mean`` and ``std``, or float, used unchanged
+        batch_size : int, images per forward pass; default ``images_at_once``
+
+        Returns
+        -------
+        ndarray of shape (N, classes)
+
+        Examples
+        --------
+        >>> from jitcnn.models import lenet5
+        >>> probabilities = lenet5().predict_proba(np.zeros((3, 1, 28, 28), np.uint8))
+        >>> probabilities.shape, np.allclose(probabilities.sum(axis=1), 1)
+        ((3, 10), True)
+        """
+        batches, batch_size = [], batch_size or self.images_at_once
+        for start in range(0, max(1, len(x)), batch_size):
+            batches.append(softmax(self.logits(self.as_input(x[start : start + batch_size]), training=False)))
+        return np.concatenate(batches)
+
+    def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
+        """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``.
+
+        Examples
+        --------
+        >>> from jitcnn import CNN, Dense
+        >>> layer = Dense(2, 2)
+        >>> layer.weights[...] = np.eye(2)
+        >>> CNN([layer]).predict(np.array([[5, 1], [2, 3]], np.float32))
+        array([0, 1])
+        """
+        classes: IntArray = self.predict_proba(x, batch_size).argmax(axis=1)
+        return classes
