@@ -16,6 +16,15 @@ from .activations import (
     tanh_backward,
 )
 from .blur import BLUR_IMPLEMENTATIONS, blur_pool2d, blur_pool2d_backward
+from .clipped import (
+    ACTIVATION_IMPLEMENTATIONS,
+    clip,
+    clip_backward,
+    hard_sigmoid,
+    hard_sigmoid_backward,
+    hard_swish,
+    hard_swish_backward,
+)
 from .columns import col2im, im2col
 from .conv import (
     CONV_IMPLEMENTATIONS,
@@ -30,6 +39,7 @@ from .conv import (
 from .conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from .dense import dense, dense_backward_input, dense_backward_weights, dense_relu
 from .dropout import dropout
+from .erf import erf, erf_backward
 from .fused import (
     conv2d_relu_pool,
     conv2d_relu_pool_backward_input,
@@ -47,9 +57,11 @@ from .pool import (
     max_pool2d,
     max_pool2d_backward,
 )
-from .softmax import softmax, softmax_backward
+from .prelu import prelu, prelu_backward
+from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
 __all__ = [
+    "ACTIVATION_IMPLEMENTATIONS",
     "BLUR_IMPLEMENTATIONS",
     "CONV_IMPLEMENTATIONS",
     "GELU_IMPLEMENTATIONS",
@@ -62,6 +74,8 @@ __all__ = [
     "batch_norm2d_backward",
     "blur_pool2d",
     "blur_pool2d_backward",
+    "clip",
+    "clip_backward",
     "col2im",
     "conv2d",
     "conv2d_backward",
@@ -80,17 +94,27 @@ __all__ = [
     "dense_backward_weights",
     "dense_relu",
     "dropout",
+    "erf",
+    "erf_backward",
     "gelu",
     "gelu_backward",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
     "group_norm",
     "group_norm_backward",
+    "hard_sigmoid",
+    "hard_sigmoid_backward",
+    "hard_swish",
+    "hard_swish_backward",
     "im2col",
     "leaky_relu",
     "leaky_relu_backward",
+    "log_softmax",
+    "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "prelu",
+    "prelu_backward",
     "relu",
     "relu_backward",
     "sigmoid",

@@ -1,8 +1,9 @@
 """Neural network layers. ``LAYERS`` maps the layer names used in model files and TOML to their classes."""
 
-from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .activations import LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from .base import Layer
 from .blur import BlurPool2D
+from .clipped import Clip, Erf, HardSigmoid, HardSwish
 from .constant import Constant
 from .conv import Conv2D
 from .conv_transpose import ConvTranspose2D
@@ -14,6 +15,7 @@ from .group_norm import GroupNorm
 from .merge import Add, Concat, Div, Merge, Mul
 from .norm import BatchNorm1D, BatchNorm2D
 from .pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from .prelu import PReLU
 from .reshape import Permute, Reshape
 from .residual import BottleneckBlock, ResidualBlock
 
@@ -26,6 +28,7 @@ __all__ = [
     "BatchNorm2D",
     "BlurPool2D",
     "BottleneckBlock",
+    "Clip",
     "Concat",
     "Constant",
     "Conv2D",
@@ -34,14 +37,19 @@ __all__ = [
     "Div",
     "Dropout",
     "Dropout2D",
+    "Erf",
     "Flatten",
     "GlobalAvgPool2D",
     "GroupNorm",
+    "HardSigmoid",
+    "HardSwish",
     "Layer",
     "LeakyReLU",
+    "LogSoftmax",
     "MaxPool2D",
     "Merge",
     "Mul",
+    "PReLU",
     "Permute",
     "ReLU",
     "Reshape",

@@ -1,4 +1,4 @@
-"""Activation layers: ReLU, LeakyReLU, tanh, sigmoid and softmax."""
+"""Activation layers: ReLU, LeakyReLU, tanh, sigmoid, softmax and its logarithm."""
 
 from collections.abc import Iterator
 from math import log
@@ -14,8 +14,8 @@ from .facts import IMAGES, Answer, Probe, answers
 from .passes import Pulled
 
 
-class _Elementwise(Layer):
-    """Elementwise activation. Saves the output: it determines the gradient, and the next layer keeps it in memory anyway."""
+class Elementwise(Layer):
+    """Base of elementwise activations. Most save the output: it determines the gradient, and the next layer keeps it anyway."""
 
     is_activation = True
 
@@ -30,7 +30,7 @@ class _Elementwise(Layer):
         yield layer.label, layer, rng.standard_normal(IMAGES)
 
 
-class ReLU(_Elementwise):
+class ReLU(Elementwise):
     """out = max(x, 0).
 
     Examples
@@ -71,7 +71,7 @@ class ReLU(_Elementwise):
         return functional.relu_backward(d_out, saved), {}
 
 
-class LeakyReLU(_Elementwise):
+class LeakyReLU(Elementwise):
     """out = x for x > 0, slope · x elsewhere, which avoids dead units.
 
     Parameters
@@ -129,7 +129,7 @@ class LeakyReLU(_Elementwise):
         return torch.nn.LeakyReLU(self.slope)
 
 
-class Tanh(_Elementwise):
+class Tanh(Elementwise):
     """out = tanh(x), between -1 and 1.
 
     Examples
@@ -158,7 +158,7 @@ class Tanh(_Elementwise):
         return torch.nn.Tanh()
 
 
-class Sigmoid(_Elementwise):
+class Sigmoid(Elementwise):
     """out = 1 / (1 + e^-x), between 0 and 1.
 
     Examples
@@ -211,7 +211,7 @@ class Softmax(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(classes,) -> (classes,)."""
-        check_input("Softmax", input_shape, "classes")
+        check_input(type(self).__name__, input_shape, "classes")
         return input_shape
 
     @property
@@ -232,3 +232,40 @@ class Softmax(Layer):
     def torch_twin(self, torch: Any) -> Any:
         """Softmax."""
         return torch.nn.Softmax(dim=1)
+
+
+class LogSoftmax(Softmax):
+    """out_i = x_i - ln Σ_j e^{x_j}: converts logits to log-probabilities.
+
+    As the last layer it is left out in training and in ``predict_proba``, like a Softmax.
+
+    Examples
+    --------
+    >>> from jitcnn import LogSoftmax
+    >>> np.exp(LogSoftmax()(np.log([[1.0, 2.0, 5.0]]))).round(4).tolist()
+    [[0.125, 0.25, 0.625]]
+    """
+
+    def apply(self, x: Array, training: bool) -> tuple[Array, Array]:
+        """Logits (N, classes) -> log-probabilities (N, classes)."""
+        check_input("LogSoftmax", x.shape[1:], "classes")
+        out = functional.log_softmax(x)
+        return out, out
+
+    def pullback(self, d_out: Array, saved: Array, need_d_x: bool = True) -> Pulled:
+        """d_out (N, classes) -> d_x (N, classes), the exact vector-Jacobian product."""
+        return functional.log_softmax_backward(d_out, saved), {}
+
+    @classmethod
+    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
+        """Three rows of logits."""
+        yield "LogSoftmax", cls(), rng.standard_normal((3, 5))
+
+    @classmethod
+    def worked_example(cls, impl: str) -> Iterator[Answer]:
+        """Logits ln 3 and 0 give ln 3/4 and ln 1/4."""
+        yield from answers(cls(), [[log(3), 0]], [[log(0.75), log(0.25)]], [[4, 0]], [[1, -1]])
+
+    def torch_twin(self, torch: Any) -> Any:
+        """LogSoftmax."""
+        return torch.nn.LogSoftmax(dim=1)

@@ -3,7 +3,7 @@
 Each replaces one function or method. ``table`` lists them all; importing the other modules registers them.
 """
 
-from . import convolution, dense, learning, normalisation, pooling, state  # noqa: F401  (each registers its bugs)
+from . import convolution, dense, elementwise, learning, normalisation, pooling, state  # noqa: F401  (each registers its bugs)
 from .table import BUGS, Bug, find_bug, planted
 
 __all__ = ["BUGS", "Bug", "find_bug", "planted"]

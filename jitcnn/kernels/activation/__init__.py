@@ -1,0 +1,1 @@
+"""Activations with bends, and the error function: the formulas, and the compiled loops."""
