@@ -16,7 +16,9 @@ from .kernels.types import extent
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
 IntOrPair = int | Pair
-Padding = int | Pair | Literal["valid", "same"]
+Sides = tuple[int, int, int, int]
+"""Pixels at the top, bottom, left and right."""
+Padding = int | Pair | Sides | Literal["valid", "same"]
 Window = tuple[Pair, tuple[int | Fraction, int | Fraction]]
 """Extent and stride; a layer that enlarges its input by s has the stride 1/s."""
 
@@ -91,43 +93,71 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, 
     return _windows(size, size + 2 * padding, kernel_size, stride, dilation)
 
 
-def _windows(size: int, padded_size: int, kernel_size: int, stride: int, dilation: int) -> int:
+def _windows(size: int, padded_size: int, kernel_size: int, stride: int, dilation: int, last: int | None = None) -> int:
+    """Number of windows; of ceil mode if ``last`` is given, the size that the last window must begin in."""
     spanned = span(kernel_size, dilation)
-    if spanned > padded_size:
+    room = padded_size - spanned
+    if last is not None:
+        room = min(room + stride - 1, last - 1)
+    if room < 0:
         dilated = f" ({kernel_size} dilated by {dilation})" if dilation > 1 else ""
         raise ShapeError(
             f"A kernel of size {spanned}{dilated} does not fit into {size} pixels padded to {padded_size}: "
             "use a smaller kernel, more padding or a larger image."
         )
-    return (padded_size - spanned) // stride + 1
+    return room // stride + 1
 
 
 def check_padding(padding: Padding) -> Padding:
-    """``padding`` as a pair, "valid" or "same"; ConfigError for anything else.
+    """``padding`` as a pair, as four ints if two opposite sides differ, as "valid" or "same"; ConfigError for anything else.
 
     Examples
     --------
     >>> from jitcnn.shapes import check_padding
-    >>> check_padding(2), check_padding("same")
-    ((2, 2), 'same')
+    >>> check_padding(2), check_padding((1, 1, 2, 2)), check_padding((0, 1, 0, 1)), check_padding("same")
+    ((2, 2), (1, 2), (0, 1, 0, 1), 'same')
     """
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
-            raise ConfigError(f'padding must be an integer, a pair, "valid" or "same", got {padding!r}.')
+            raise ConfigError(f'padding must be an integer, a pair, four integers, "valid" or "same", got {padding!r}.')
         return padding
+    if isinstance(padding, tuple | list) and len(padding) == 4:
+        top, bottom, left, right = (pair(side, "every side of padding", least=0)[0] for side in padding)
+        return (top, left) if (top, left) == (bottom, right) else (top, bottom, left, right)
     return pair(padding, "padding", least=0)
 
 
+def sides(padding: Padding) -> Sides:
+    """Padding at the top, bottom, left and right, in pixels; not of "same", which depends on the size of the image.
+
+    Examples
+    --------
+    >>> from jitcnn.shapes import sides
+    >>> sides(1), sides((1, 2)), sides("valid")
+    ((1, 1, 1, 1), (1, 1, 2, 2), (0, 0, 0, 0))
+    """
+    checked = check_padding(padding)
+    if isinstance(checked, str):
+        return (0, 0, 0, 0)
+    if isinstance(checked, tuple) and len(checked) == 4:
+        return checked
+    pad_h, pad_w = pair(checked, "padding", least=0)
+    return pad_h, pad_h, pad_w, pad_w
+
+
 def window_grid(
-    image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1)
+    image: Pair, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1), *, ceil_mode: bool = False
 ) -> tuple[Pair, Pair]:
     """Padding and output size of a window sliding over an image.
 
     Parameters
     ----------
     image, kernel, stride, dilation : pair of int, (height, width) in pixels
-    padding : int or pair on each side, "valid" or "same"
+    padding : int or pair on each side, four ints (top, bottom, left, right), "valid" or "same"
         "valid" is no padding; "same" gives ⌈size / stride⌉ outputs, an odd pixel of padding is at the bottom and right.
+    ceil_mode : bool
+        Whether a last window may end outside the padded image, if it begins in the image or in the padding at the top or
+        left; no effect with "same".
 
     Returns
     -------
@@ -145,6 +175,10 @@ def window_grid(
     >>> from jitcnn.shapes import window_grid
     >>> window_grid((28, 28), kernel=(5, 5), stride=(2, 2), padding="same")
     ((1, 1), (14, 14))
+    >>> window_grid((6, 6), kernel=(3, 3), stride=(2, 2), padding=(0, 1, 0, 0))
+    ((0, 0), (3, 2))
+    >>> window_grid((6, 6), kernel=(3, 3), stride=(2, 2), padding=0, ceil_mode=True)
+    ((0, 0), (3, 3))
     """
     padding = check_padding(padding)
     if padding == "same":
@@ -152,10 +186,11 @@ def window_grid(
         spanned = span(kernel[0], dilation[0]), span(kernel[1], dilation[1])
         missing = [max(0, (o - 1) * s + k - i) for i, k, s, o in zip(image, spanned, stride, size_out, strict=True)]
         return (missing[0] // 2, missing[1] // 2), size_out
-    pad_h, pad_w = (0, 0) if isinstance(padding, str) else pair(padding, "padding", least=0)
-    H_out = _windows(image[0], image[0] + 2 * pad_h, kernel[0], stride[0], dilation[0])
-    W_out = _windows(image[1], image[1] + 2 * pad_w, kernel[1], stride[1], dilation[1])
-    return (pad_h, pad_w), (H_out, W_out)
+    (H, W), (top, bottom, left, right) = image, sides(padding)
+    last_h, last_w = (H + top, W + left) if ceil_mode else (None, None)
+    H_out = _windows(H, H + top + bottom, kernel[0], stride[0], dilation[0], last_h)
+    W_out = _windows(W, W + left + right, kernel[1], stride[1], dilation[1], last_w)
+    return (top, left), (H_out, W_out)
 
 
 def receptive_field(windows: Iterable[Window]) -> Pair:

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from jitcnn import CNN, BlurPool2D, Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from jitcnn.errors import ConfigError, DTypeError, JitCNNError, ShapeError
+from jitcnn.graph import Graph
 from jitcnn.initializers import Blank
 from jitcnn.layers import LAYERS, Layer
 from jitcnn.models import mnist_cnn
-from jitcnn.net.architecture import parse_net, read_net, to_toml
+from jitcnn.net.architecture import parse_net, read_net
+from jitcnn.net.writing import to_toml
 
 ROOT = Path(__file__).parents[1]
 MY_NET = """\
@@ -87,7 +89,7 @@ LAYER_LISTS = [
 
 @pytest.mark.parametrize("layers", LAYER_LISTS)
 def test_without_input_shape_every_setting_is_written(layers):
-    text = to_toml("open", None, layers)
+    text = to_toml("open", None, Graph.chain(layers))
     assert "input_shape" not in text
     assert "classes" not in text
     net = build(text)
@@ -97,7 +99,7 @@ def test_without_input_shape_every_setting_is_written(layers):
 
 @pytest.mark.parametrize("name", ["", "é → ∞ 🙂", 'quote " and \\', "line\nbreak\x7f\x00", "'''"])
 def test_name_round_trip(name):
-    assert parse_net(to_toml(name, None, [ReLU()])).name == name
+    assert parse_net(to_toml(name, None, Graph.chain([ReLU()]))).name == name
 
 
 class Exotic(Layer):
@@ -137,14 +139,14 @@ def exotic(monkeypatch):
 @pytest.mark.parametrize("rate", [1e-05, 0.1, np.float64(0.1), -1e300, float("-inf"), np.int64(1)])
 def test_settings_round_trip(rate, exotic):
     layer = Exotic(7, rate, ("a", "b"), False, (2, 2))
-    (back,) = build(to_toml("net", (7,), [layer])).layers
+    (back,) = build(to_toml("net", (7,), Graph.chain([layer]))).layers
     assert (back.features, back.rate, tuple(back.names), back.on) == (7, rate, ("a", "b"), False)
     assert (tuple(back.size), back.nothing) == ((2, 2), None)
 
 
 def test_setting_without_toml_type_raises():
     with pytest.raises(ConfigError, match="written as TOML, got <object"):
-        to_toml("net", (7,), [Exotic(7, 0.1, on=object())])
+        to_toml("net", (7,), Graph.chain([Exotic(7, 0.1, on=object())]))
 
 
 def test_constructor_error_names_the_layer_and_settings(exotic):
@@ -169,7 +171,7 @@ def test_documented_examples_can_be_built(page, name):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     (example,) = re.findall(rf"```{{code-block}} toml\n:caption: {name}\n(.*?)```", text, re.DOTALL)
     net = build(example)
-    assert net.forward(np.zeros((1, *net.input_shape), np.float32)).shape == (1, 10)
+    assert net.forward(np.zeros((2, *net.input_shape), np.float32)).shape == (2, 10)
 
 
 class Block(Layer):
@@ -384,4 +386,4 @@ def test_any_text_builds_a_net_or_raises_a_project_error(text):
 
 def test_too_long_name_raises():
     with pytest.raises(ConfigError, match="is too long: an architecture has at most 65,536 characters, 1,000 per line"):
-        to_toml("n" * 1000, None, [ReLU()])
+        to_toml("n" * 1000, None, Graph.chain([ReLU()]))

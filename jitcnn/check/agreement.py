@@ -41,6 +41,7 @@ CORNERS: list[tuple[int, int, dict[str, Any]]] = [
     (2, 3, {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 2)}),
     (16, 19, {"kernel_size": 3, "padding": 1}),
     (4, 3, {"kernel_size": 1, "stride": 2, "use_bias": False}),
+    (3, 5, {"kernel_size": (3, 2), "stride": (1, 2), "padding": (0, 4, 2, 1)}),
 ]
 # The same with dilation or groups, for convolutions without pooling.
 APART: list[tuple[int, int, dict[str, Any]]] = [
@@ -57,6 +58,7 @@ WINOGRAD: list[tuple[int, int, dict[str, Any]]] = [
     (33, 65, {"padding": (2, 0)}),
     (8, 12, {"groups": 4, "padding": 1}),
     (17, 16, {"padding": "same", "use_bias": False}),
+    (6, 7, {"padding": (0, 4, 2, 3)}),
 ]
 
 
@@ -79,7 +81,7 @@ def checks(seed: int = 0) -> Iterator[Check]:
     ]
     # Every other layer that has implementations, on its own probes.
     drawn = {type(layer) for cases, _, _ in contests for layer in next(cases(np.random.default_rng(seed)))[0]}
-    for kind in (kind for kind in LAYERS.values() if kind not in drawn | {BottleneckBlock}):
+    for kind in (kind for kind in LAYERS.values() if kind.implementations and kind not in drawn | {BottleneckBlock}):
         contests.append((partial(_probes, kind), tuple(impl for impl in kind.implementations if impl != "naive"), both))
     for cases, impls, dtypes in contests:
         kinds = [type(layer).__name__ for layer in next(cases(np.random.default_rng(seed)))[0]]
@@ -235,6 +237,9 @@ def _with_relu_and_pool(rng: Rng) -> Iterator[Case]:
 def _pools(kind: type[MaxPool2D] | type[AvgPool2D], rng: Rng) -> Iterator[Case]:
     for settings in ((2, 2, 0), (3, 2, 1), (7, 3, 2), ((3, 2), (2, 3), "same")):
         yield [kind(*settings)], _image(rng, 3)
+    yield [kind((4, 3), (3, 2), (0, 3, 1, 2), ceil_mode=True)], _image(rng, 3)
+    if kind is AvgPool2D:
+        yield [AvgPool2D(3, 2, (2, 0, 0, 1), ceil_mode=True, count_include_pad=False)], _image(rng, 3)
     for _ in range(DRAWN):
         size = _pair(rng, 1, 5)
         padding = int(rng.integers(0, size[0])), int(rng.integers(0, size[1]))

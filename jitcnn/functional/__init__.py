@@ -46,14 +46,20 @@ from .fused import (
     conv2d_relu_pool_backward_weights,
 )
 from .gelu import GELU_IMPLEMENTATIONS, gelu, gelu_backward
+from .global_pool import (
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from .group_norm import GROUP_NORM_IMPLEMENTATIONS, group_norm, group_norm_backward
+from .lrn import lrn, lrn_backward
 from .norm import NORM_IMPLEMENTATIONS, batch_norm2d, batch_norm2d_backward
+from .pad import pad2d, pad2d_backward
 from .pool import (
     POOL_IMPLEMENTATIONS,
     avg_pool2d,
     avg_pool2d_backward,
-    global_avg_pool2d,
-    global_avg_pool2d_backward,
     max_pool2d,
     max_pool2d_backward,
 )
@@ -100,6 +106,8 @@ __all__ = [
     "gelu_backward",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
     "group_norm",
     "group_norm_backward",
     "hard_sigmoid",
@@ -111,8 +119,12 @@ __all__ = [
     "leaky_relu_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lrn",
+    "lrn_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "pad2d",
+    "pad2d_backward",
     "prelu",
     "prelu_backward",
     "relu",

@@ -49,7 +49,7 @@ def conv2d(
     weights : ndarray of shape (C_out, C_in / groups, K_h, K_w)
     bias : ndarray of shape (C_out,), or None for zeros
     stride : int or pair, in pixels
-    padding : int or pair, pixels of zero padding on each side; or "valid" or "same"
+    padding : int or pair, pixels of zero padding on each side, or four ints (top, bottom, left, right); or "valid" or "same"
     dilation : int or pair, spacing in pixels between the taps of a filter
     groups : int, number of groups; must divide C_in and C_out. ``groups == C_in`` is a depthwise convolution
     impl : {"auto", "naive", "loops", "im2col", "direct", "winograd", "fused"}

@@ -11,10 +11,13 @@ from .dense import Dense
 from .dropout import Dropout, Dropout2D
 from .flatten import Flatten
 from .gelu import GELU
+from .global_pool import GlobalAvgPool2D, GlobalMaxPool2D
 from .group_norm import GroupNorm
+from .lrn import LRN
 from .merge import Add, Concat, Div, Merge, Mul
 from .norm import BatchNorm1D, BatchNorm2D
-from .pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from .pad import Pad2D
+from .pool import AvgPool2D, MaxPool2D
 from .prelu import PReLU
 from .reshape import Permute, Reshape
 from .residual import BottleneckBlock, ResidualBlock
@@ -22,6 +25,7 @@ from .residual import BottleneckBlock, ResidualBlock
 __all__ = [
     "GELU",
     "LAYERS",
+    "LRN",
     "Add",
     "AvgPool2D",
     "BatchNorm1D",
@@ -40,6 +44,7 @@ __all__ = [
     "Erf",
     "Flatten",
     "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
@@ -50,6 +55,7 @@ __all__ = [
     "Merge",
     "Mul",
     "PReLU",
+    "Pad2D",
     "Permute",
     "ReLU",
     "Reshape",

@@ -28,7 +28,8 @@ class Conv2D(FilterLayer):
     ----------
     in_channels, out_channels : int
     kernel_size, stride : int or pair (height, width), in pixels
-    padding : int or pair, pixels of zero padding on each side; or "valid" (none) or "same" (output ⌈size / stride⌉)
+    padding : int or pair, pixels of zero padding on each side, or four ints (top, bottom, left, right)
+        Or "valid" (none) or "same" (output ⌈size / stride⌉).
     dilation : int or pair, spacing of the kernel elements in pixels
     groups : int, number of groups; must divide both channel counts
     use_bias : bool; False before batch normalisation, which makes a bias redundant
@@ -172,6 +173,8 @@ class Conv2D(FilterLayer):
         yield "Conv2D 3×3", cls(3, 4, 3, impl=impl, rng=rng), x
         yield "Conv2D 3×2, stride 2, padding 1", cls(3, 4, (3, 2), 2, 1, impl=impl, rng=rng), x
         yield 'Conv2D 4×4, stride 3, "same"', cls(3, 4, 4, 3, "same", impl=impl, rng=rng), x
+        yield "Conv2D 3×3, padding on three sides", cls(3, 4, 3, 1, (0, 2, 1, 1), impl=impl, rng=rng), x
+        yield "Conv2D 2×3, stride 2×1, padding below 3", cls(3, 4, (2, 3), (2, 1), (1, 3, 0, 0), impl=impl, rng=rng), x
         apart = cls(3, 6, (3, 2), 2, 1, dilation=2, groups=3, use_bias=False, impl=impl, rng=rng)
         yield "Conv2D 3×2, stride 2, padding 1, dilation 2, groups 3, no bias", apart, x
 
@@ -195,10 +198,14 @@ class Conv2D(FilterLayer):
         yield from answers(layer, x, out, d_out, d_x, weights=[[[[20, 20]]], [[[0, 20]]]], bias=[10, 1])
 
     def torch_twin(self, torch: Any) -> Any:
-        """Conv2d."""
-        sizes = self.in_channels, self.out_channels, self.kernel_size, self.stride, self.padding
+        """Conv2d, after ZeroPad2d if the padding differs between two opposite sides."""
+        around = self.padding if isinstance(self.padding, tuple) and len(self.padding) == 4 else None
+        sizes = self.in_channels, self.out_channels, self.kernel_size, self.stride, 0 if around else self.padding
         twin = torch.nn.Conv2d(*sizes, self.dilation, self.groups, bias=self.use_bias)
         twin.weight.data = tensor(torch, self.weights)
         if self.bias is not None:
             twin.bias.data = tensor(torch, self.bias)
-        return twin
+        if around is None:
+            return twin
+        top, bottom, left, right = around
+        return torch.nn.Sequential(torch.nn.ZeroPad2d((left, right, top, bottom)), twin)

@@ -1,8 +1,7 @@
-"""Pooling layers: maximum or mean of each window, or of each channel.
+"""Pooling layers: maximum or mean of each window.
 
 MaxPool2D: out[n, c, oh, ow] = max_{i, j} x[n, c, oh·s + i - p, ow·s + j - p]
 AvgPool2D: out[n, c, oh, ow] = Σ_{i, j} x[n, c, oh·s + i - p, ow·s + j - p] / (P_h·P_w)
-GlobalAvgPool2D: out[n, c] = Σ_{ih, iw} x[n, c, ih, iw] / (H·W)
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +16,10 @@ from ..kernels.engine.plan import Plan
 from ..kernels.types import Grid
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, seen_through, window_grid
 from ..support.arrays import Array, IntArray
-from .base import Layer, check_input, window_label
+from .base import Layer, check_flag, check_input, window_label
 from .facts import IMAGES, Answer, Probe, answers, image
 from .passes import Pulled
+from .pool_twin import avg_pool_twin, max_pool_twin
 
 
 class _Pool2D(Layer):
@@ -27,29 +27,49 @@ class _Pool2D(Layer):
 
     short_name = "pool"
     implementations = tuple(functional.POOL_IMPLEMENTATIONS)
-    config_names = ("pool_size", "stride", "padding")
+    config_names: ClassVar[tuple[str, ...]] = ("pool_size", "stride", "padding", "ceil_mode")
     operation: ClassVar[str]
 
     def __init__(
-        self, pool_size: IntOrPair = 2, stride: IntOrPair = 2, padding: Padding = 0, *, impl: str = "auto"
+        self,
+        pool_size: IntOrPair = 2,
+        stride: IntOrPair = 2,
+        padding: Padding = 0,
+        *,
+        ceil_mode: bool = False,
+        impl: str = "auto",
     ) -> None:
         self.pool_size: Pair = pair(pool_size, "pool_size")
         self.stride: Pair = pair(stride, "stride")
         self.padding: Padding = check_padding(padding)
+        self.ceil_mode = check_flag("ceil_mode", ceil_mode)
         self.impl = check_impl(impl)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor arguments that rebuild this layer; a flag only if it differs from its default."""
+        flags = {"ceil_mode": False, "count_include_pad": True}
+        return {name: value for name, value in super().config().items() if value is not flags.get(name)}
+
+    def _grid(self, image: Shape) -> tuple[Pair, Pair]:
+        """The padding at the top and left, and (H_out, W_out), for images of (H, W)."""
+        size = image[0], image[1]
+        return window_grid(size, self.pool_size, self.stride, self.padding, ceil_mode=self.ceil_mode)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """The settings as arguments of the operation."""
+        return {name: getattr(self, name) for name in (*self.config_names, "impl")}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C, H_out, W_out)."""
         check_input(type(self).__name__, input_shape, "C", "H", "W")
-        _, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
-        return (input_shape[0], *size_out)
+        return (input_shape[0], *self._grid(input_shape[1:])[1])
 
     def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
         """For "forward" and "backward"."""
-        pad, size_out = window_grid((input_shape[1], input_shape[2]), self.pool_size, self.stride, self.padding)
+        pad, size_out = self._grid(input_shape[1:])
         x, windows = (images, *input_shape), Windows(size_out, self.pool_size, Grid(self.stride, pad=pad))
-        forms, dtype = functional.POOL_IMPLEMENTATIONS, np.dtype(np.float32)
-        return plane_plans(self.operation, forms, x, windows, dtype, self.impl)
+        return plane_plans(self.operation, functional.POOL_IMPLEMENTATIONS, x, windows, np.dtype(np.float32), self.impl)
 
     @property
     def window(self) -> tuple[Pair, Pair]:
@@ -58,14 +78,14 @@ class _Pool2D(Layer):
 
     def seen(self, outputs: Sequence[Pair], input_shape: Shape) -> Sequence[Pair]:
         """The image pixels in the windows of the outputs."""
-        size = input_shape[1], input_shape[2]
-        pad, _ = window_grid(size, self.pool_size, self.stride, self.padding)
+        size, (pad, _) = input_shape[1:], self._grid(input_shape[1:])
         return [seen_through(*each) for each in zip(outputs, size, self.pool_size, self.stride, pad, strict=True)]
 
     @property
     def label(self) -> str:
-        """Name and window, such as ``MaxPool2D 2×2/2``."""
-        return f"{type(self).__name__} {window_label(self.window, self.padding)}"
+        """Name and window, such as ``MaxPool2D 2×2/2`` or ``MaxPool2D 3×3/2 ceil``."""
+        ceil = " ceil" if self.ceil_mode else ""
+        return f"{type(self).__name__} {window_label(self.window, self.padding)}{ceil}"
 
 
 class MaxPool2D(_Pool2D):
@@ -74,7 +94,10 @@ class MaxPool2D(_Pool2D):
     Parameters
     ----------
     pool_size, stride : int or pair (height, width), in pixels
-    padding : int or pair, pixels on each side, ignored in the maximum; or "valid" or "same"
+    padding : int or pair, pixels on each side, or four ints (top, bottom, left, right); or "valid" or "same"
+        Ignored in the maximum.
+    ceil_mode : bool
+        Whether a last window may end outside the padded image; it begins in the image or in the padding at the top or left.
     impl : {"auto", "naive", "loops", "im2col", "direct"}; "winograd" and "fused" are treated as "auto"
 
     Raises
@@ -98,16 +121,13 @@ class MaxPool2D(_Pool2D):
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[IntArray, Shape]]:
         """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the positions of the maxima, which receive the gradient."""
         check_input("MaxPool2D", x.shape[1:], "C", "H", "W")
-        out, max_indices = functional.max_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl)
+        out, max_indices = functional.max_pool2d(x, **self._settings)
         return out, (max_indices, x.shape)
 
     def pullback(self, d_out: Array, saved: tuple[IntArray, Shape], need_d_x: bool = True) -> Pulled:
         """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
         max_indices, x_shape = saved
-        d_x = functional.max_pool2d_backward(
-            d_out, max_indices, x_shape, self.pool_size, self.stride, self.padding, impl=self.impl
-        )
-        return d_x, {}
+        return functional.max_pool2d_backward(d_out, max_indices, x_shape, **self._settings), {}
 
     @property
     def max_indices(self) -> IntArray:
@@ -117,11 +137,13 @@ class MaxPool2D(_Pool2D):
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Adjacent windows, overlapping windows, and ties."""
+        """Adjacent windows, overlapping windows, ties, different padding at each side, and ceil mode."""
         x = rng.standard_normal(IMAGES)
         yield "MaxPool2D 2×2, stride 2", cls(2, 2, impl=impl), x
         yield "MaxPool2D 3×3, stride 2, padding 1", cls(3, 2, 1, impl=impl), x
         yield "MaxPool2D 2×2, stride 2, with ties", cls(2, 2, impl=impl), np.round(x)
+        yield "MaxPool2D 3×2, padding on three sides", cls((3, 2), 2, (0, 2, 1, 1), impl=impl), x
+        yield "MaxPool2D 2×3, stride 3×2, ceil mode", cls((2, 3), (3, 2), (0, 1), ceil_mode=True, impl=impl), x
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
@@ -130,19 +152,26 @@ class MaxPool2D(_Pool2D):
         yield from answers(cls(impl=impl), x, image([1, 2]), image([5, 7]), d_x)
         twice = cls((1, 2), 1, impl=impl)
         yield from answers(twice, image([1, 3, 2]), image([3, 3]), image([5, 7]), image([0, 12, 0]))
+        last = cls((1, 2), 2, ceil_mode=True, impl=impl)  # the last window holds a single pixel
+        yield from answers(last, image([1, 3, -2]), image([3, -2]), image([5, 7]), image([0, 5, 7]))
 
     def torch_twin(self, torch: Any) -> Any:
         """MaxPool2d."""
-        return torch.nn.MaxPool2d(self.pool_size, self.stride, self.padding)
+        return max_pool_twin(torch, self)
 
 
 class AvgPool2D(_Pool2D):
-    """2D average pooling; padding counts as zeros, and every sum is divided by the full window size.
+    """2D average pooling.
 
     Parameters
     ----------
     pool_size, stride : int or pair (height, width), in pixels
-    padding : int or pair, pixels of zero padding on each side; or "valid" or "same"
+    padding : int or pair, pixels on each side, or four ints (top, bottom, left, right); or "valid" or "same"
+    ceil_mode : bool
+        Whether a last window may end outside the padded image; it begins in the image or in the padding at the top or left.
+    count_include_pad : bool
+        Whether padding counts as zeros; otherwise a sum is divided by the number of pixels in the image. What ``ceil_mode``
+        adds beyond the padding never counts.
     impl : {"auto", "naive", "loops", "im2col", "direct"}; "winograd" and "fused" are treated as "auto"
 
     Raises
@@ -159,24 +188,47 @@ class AvgPool2D(_Pool2D):
 
     lens = "avg_pool"
     operation = "avg_pool2d"
+    config_names = (*_Pool2D.config_names, "count_include_pad")
+
+    def __init__(
+        self,
+        pool_size: IntOrPair = 2,
+        stride: IntOrPair = 2,
+        padding: Padding = 0,
+        *,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        impl: str = "auto",
+    ) -> None:
+        super().__init__(pool_size, stride, padding, ceil_mode=ceil_mode, impl=impl)
+        self.count_include_pad = check_flag("count_include_pad", count_include_pad)
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
         """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape of x: the pass is linear."""
         check_input("AvgPool2D", x.shape[1:], "C", "H", "W")
-        return functional.avg_pool2d(x, self.pool_size, self.stride, self.padding, impl=self.impl), x.shape
+        return functional.avg_pool2d(x, **self._settings), x.shape
 
     def pullback(self, d_out: Array, saved: Shape, need_d_x: bool = True) -> Pulled:
         """d_out (N, C, H_out, W_out) -> d_x (N, C, H, W)."""
-        settings = self.pool_size, self.stride, self.padding
-        return functional.avg_pool2d_backward(d_out, saved, *settings, impl=self.impl), {}
+        return functional.avg_pool2d_backward(d_out, saved, **self._settings), {}
+
+    @property
+    def label(self) -> str:
+        """Name and window, such as ``AvgPool2D 2×2/2`` or ``AvgPool2D 3×3/2 pad 1 not counted``."""
+        counted = self.count_include_pad or self.padding in ("valid", (0, 0))
+        return super().label if counted else f"{super().label} not counted"
 
     @classmethod
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """Adjacent windows, and overlapping windows with padding."""
+        """Adjacent windows, overlapping windows with padding, ceil mode, and padding that does not count."""
         x = rng.standard_normal(IMAGES)
         yield "AvgPool2D 2×2, stride 2", cls(2, 2, impl=impl), x
         yield "AvgPool2D 3×2, stride 2×3, padding 1×0", cls((3, 2), (2, 3), (1, 0), impl=impl), x
         yield 'AvgPool2D 3×2, stride 2, "same"', cls((3, 2), 2, "same", impl=impl), x
+        yield "AvgPool2D 3×2, padding on three sides", cls((3, 2), 2, (0, 2, 1, 1), impl=impl), x
+        yield "AvgPool2D 3×2, padding 1, ceil mode", cls((3, 2), (2, 3), 1, ceil_mode=True, impl=impl), x
+        inner = cls(3, 2, (1, 0, 0, 2), ceil_mode=True, count_include_pad=False, impl=impl)
+        yield "AvgPool2D 3×3, stride 2, padding that does not count, ceil mode", inner, x
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
@@ -184,57 +236,11 @@ class AvgPool2D(_Pool2D):
         yield from answers(cls(impl=impl), image([1, 3], [5, 7]), image([4]), image([8]), image([2, 2], [2, 2]))
         padded = cls(2, 1, 1, impl=impl)
         yield from answers(padded, image([4]), image([1, 1], [1, 1]), image([1, 2], [3, 4]), image([2.5]))
+        right = cls((1, 2), 2, (0, 0, 0, 1), impl=impl)  # one zero at the right end
+        yield from answers(right, image([2, 4, 6]), image([3, 3]), image([2, 8]), image([1, 1, 4]))
+        alone = cls((1, 2), 2, (0, 0, 0, 1), count_include_pad=False, impl=impl)
+        yield from answers(alone, image([2, 4, 6]), image([3, 6]), image([2, 8]), image([1, 1, 8]))
 
     def torch_twin(self, torch: Any) -> Any:
         """AvgPool2d."""
-        return torch.nn.AvgPool2d(self.pool_size, self.stride, self.padding)
-
-
-class GlobalAvgPool2D(Layer):
-    """Mean of each channel over height and width, (N, C, H, W) -> (N, C).
-
-    References
-    ----------
-    Lin, Chen and Yan (2014), "Network In Network", arXiv:1312.4400.
-
-    Examples
-    --------
-    >>> from jitcnn import GlobalAvgPool2D
-    >>> GlobalAvgPool2D()(np.arange(8.0).reshape(1, 2, 2, 2)).tolist()
-    [[1.5, 5.5]]
-    """
-
-    short_name = "pool"
-
-    def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
-        """x (N, C, H, W) -> (N, C). Saves the shape of x: the pass is linear."""
-        check_input("GlobalAvgPool2D", x.shape[1:], "C", "H", "W")
-        return functional.global_avg_pool2d(x), x.shape
-
-    def pullback(self, d_out: Array, saved: Shape, need_d_x: bool = True) -> Pulled:
-        """d_out (N, C) -> d_x (N, C, H, W)."""
-        return functional.global_avg_pool2d_backward(d_out, saved), {}
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """(C, H, W) -> (C,)."""
-        check_input("GlobalAvgPool2D", input_shape, "C", "H", "W")
-        return input_shape[:1]
-
-    @property
-    def window(self) -> None:
-        """None: each output depends on a whole channel."""
-        return None
-
-    @classmethod
-    def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
-        """A batch of images."""
-        yield "GlobalAvgPool2D", cls(), rng.standard_normal(IMAGES)
-
-    @classmethod
-    def worked_example(cls, impl: str) -> Iterator[Answer]:
-        """The mean of four pixels."""
-        yield from answers(cls(), image([1, 3], [5, 7]), [[4]], [[8]], image([2, 2], [2, 2]))
-
-    def torch_twin(self, torch: Any) -> Any:
-        """AdaptiveAvgPool2d and Flatten."""
-        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        return avg_pool_twin(torch, self)

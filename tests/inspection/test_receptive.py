@@ -17,6 +17,7 @@ from jitcnn.layers import (
     GlobalAvgPool2D,
     GroupNorm,
     MaxPool2D,
+    Pad2D,
     ReLU,
     ResidualBlock,
 )
@@ -26,6 +27,9 @@ H, W = 11, 9
 STACKS = {
     "blurs": lambda: [Conv2D(1, 2, 3), BlurPool2D(4, (1, 2)), BlurPool2D(5, 2), Conv2D(2, 1, (2, 1))],
     "strides and padding": lambda: [Conv2D(1, 2, 3, 2, 1), ReLU(), AvgPool2D(2, 1), Conv2D(2, 1, (3, 2), 1, "same")],
+    "padding on one side": lambda: [Conv2D(1, 2, 3, 2, (0, 2, 2, 1)), AvgPool2D(2, 2, (1, 0, 0, 1), ceil_mode=True)],
+    "padding layers": lambda: [Pad2D((0, 2, 1, 0)), Conv2D(1, 2, 3), AvgPool2D(3, 2, 1, count_include_pad=False)],
+    "mirrored": lambda: [Conv2D(1, 1, (2, 3)), Pad2D((2, 1, 0, 3), "reflect"), Conv2D(1, 1, (1, 2), 3)],
     "enlarging": lambda: [Conv2D(1, 2, 3, 2), ConvTranspose2D(2, 1, 4, (2, 3), 1), Conv2D(1, 1, 2)],
     "dilated enlarging": lambda: [ConvTranspose2D(1, 2, (3, 2), (1, 2), dilation=(2, 1))],
     "a group": lambda: [Conv2D(1, 2, 3, 2, 1), GroupNorm(1, 2)],

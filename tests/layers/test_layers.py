@@ -7,11 +7,16 @@ from compare import assert_close
 import jitcnn
 from jitcnn import (
     GELU,
+    Add,
     AvgPool2D,
+    BatchNorm1D,
     BlurPool2D,
+    Concat,
+    Constant,
     Conv2D,
     ConvTranspose2D,
     Dense,
+    Div,
     Dropout,
     Dropout2D,
     Flatten,
@@ -19,7 +24,10 @@ from jitcnn import (
     GroupNorm,
     LeakyReLU,
     MaxPool2D,
+    Mul,
+    Permute,
     ReLU,
+    Reshape,
     Sigmoid,
     Softmax,
     Tanh,
@@ -74,6 +82,9 @@ def test_every_registered_layer_is_checked_and_exported():
         (Dropout(), (7,)),
         (Dropout2D(), (3, 9, 8)),
         (Softmax(), (7,)),
+        (BatchNorm1D(7), (7,)),
+        (Reshape((8, -1, 3)), (3, 9, 8)),
+        (Permute((3, 1, 2)), (3, 9, 8)),
     ],
     ids=repr,
 )
@@ -83,6 +94,26 @@ def test_output_shape_matches_forward(layer, input_shape, rng):
     assert out.shape == (2, *layer.output_shape(input_shape))
     assert out.dtype == np.float32
     assert layer.backward(np.ones_like(out)).shape == x.shape
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "expected"),
+    [
+        (Add(), [(3, 9, 8), (3, 1, 1)], (3, 9, 8)),
+        (Mul(), [(7,), (7,), (7,)], (7,)),
+        (Div(), [(3, 9, 1), (3, 1, 8)], (3, 9, 8)),
+        (Concat(), [(3, 9, 8), (4, 9, 8)], (7, 9, 8)),
+        (Constant((3, 1, 1)), [], (3, 1, 1)),
+    ],
+    ids=repr,
+)
+def test_output_shape_for_several_inputs_or_none(layer, shapes, expected, rng):
+    x = tuple(rng.uniform(1, 2, (2, *shape)).astype(np.float32) for shape in shapes)
+    out = layer.forward(x)
+    assert layer.output_shape(tuple(shapes)) == expected
+    assert out.shape == (2 if shapes else 1, *expected)
+    assert out.dtype == np.float32
+    assert [each.shape for each in layer.backward(np.ones_like(out))] == [each.shape for each in x]
 
 
 def test_max_indices_are_row_and_column_of_each_maximum(rng):

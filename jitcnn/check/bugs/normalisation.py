@@ -1,4 +1,4 @@
-"""Bugs in batch normalisation and residual blocks."""
+"""Bugs in normalisation and residual blocks."""
 
 from typing import Any
 
@@ -66,5 +66,15 @@ def _group_norm_constant(right: Function) -> Function:
         _, d_gamma, d_beta = right(d_out, x, gamma, mean, scale, **how)
         of_channel = np.repeat(scale, x.shape[1] // scale.shape[1], axis=1)
         return d_out * gamma[:, None, None] * of_channel[:, :, None, None], d_gamma, d_beta
+
+    return wrong
+
+
+@bug(
+    "lrn-neighbours-forgotten", "LRN", "no gradient from the sums of neighbouring channels", functional, "lrn_backward"
+)
+def _lrn_neighbours_forgotten(right: Function) -> Function:
+    def wrong(d_out: Any, x: Any, base: Any, size: int, alpha: float, beta: float) -> Any:
+        return right(d_out, x, base, 1, alpha / size, beta)
 
     return wrong

@@ -1,4 +1,4 @@
-"""Bugs in pooling and blur."""
+"""Bugs in pooling, blur and padding."""
 
 from typing import Any
 
@@ -37,6 +37,14 @@ def _avg_pool_not_divided(right: Function) -> Function:
     return wrong
 
 
+@bug("avg-pool-padding-counted", "AvgPool2D", "padding counts in the backward pass", functional, "avg_pool2d_backward")
+def _avg_pool_padding_counted(right: Function) -> Function:
+    def wrong(d_out: Any, x_shape: Any, **how: Any) -> Any:
+        return right(d_out, x_shape, **how | {"count_include_pad": True})
+
+    return wrong
+
+
 @bug(
     "blur-border-forgotten", "BlurPool2D", "no gradient from mirrored border pixels",
     functional, "blur_pool2d_backward",
@@ -60,5 +68,23 @@ def _blur_border_forgotten(right: Function) -> Function:
 def _global_avg_pool_not_divided(right: Function) -> Function:
     def wrong(d_out: Any, x_shape: Any) -> Any:
         return right(d_out, x_shape) * (x_shape[2] * x_shape[3])
+
+    return wrong
+
+
+@bug(
+    "global-max-pool-to-all", "GlobalMaxPool2D", "every pixel gets the gradient", functional, "global_max_pool2d_backward"
+)  # fmt: skip
+def _global_max_pool_to_all(right: Function) -> Function:
+    def wrong(d_out: Any, max_indices: Any, x_shape: Any) -> Any:
+        return right(d_out, max_indices, x_shape).sum(axis=(2, 3), keepdims=True) + np.zeros(x_shape, d_out.dtype)
+
+    return wrong
+
+
+@bug("pad-copies-forgotten", "Pad2D", "no gradient from pixels mirrored or repeated", functional, "pad2d_backward")
+def _pad_copies_forgotten(right: Function) -> Function:
+    def wrong(d_out: Any, x_shape: Any, padding: Any, mode: str) -> Any:
+        return right(d_out, x_shape, padding, "constant")
 
     return wrong
