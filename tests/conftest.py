@@ -14,7 +14,7 @@ def pytest_terminal_summary(terminalreporter):
     """Print how many torch oracle tests ran or were skipped, so that skips do not go unnoticed."""
     ran, skipped = (
         sum(
-            "torch" in report.keywords
+            "torch" in getattr(report, "keywords", ())  # a skipped module has none
             for report in terminalreporter.stats.get(outcome, [])
             if report.when != "teardown"
         )

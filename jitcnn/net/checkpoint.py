@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CheckpointError
+from ..interchange.foreign import refuse_foreign
 from ..support.files import atomic_write
 
 HEADER, CHECKSUM = "header", "sha256"
@@ -112,6 +113,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointFile]:
     """
     if not Path(path).is_file():
         raise CheckpointError(f"Expected a model file at {path}, found none: train one with `jitcnn train`.")
+    refuse_foreign(path)
     with _as_checkpoint_error(path):
         archive = zipfile.ZipFile(path)
     with archive:

@@ -11,6 +11,7 @@ from ..graph import Graph, check_sources
 from ..layers import Layer, Softmax
 from ..shapes import Shape
 from ..support.arrays import Array
+from .exchange import Exchanged
 from .fusion import Step, fuse_graph, layers_of
 from .old_names import OldNames
 from .predicting import Predicting
@@ -19,7 +20,7 @@ from .tape import Tape, check_shared
 PREPARATIONS = ("ink", "fill", "crop")
 
 
-class CNN(Predicting, OldNames):
+class CNN(Predicting, Exchanged, OldNames):
     """A network: a graph of layers, usually a chain, where the output of each layer is the input of the next.
 
     Parameters
