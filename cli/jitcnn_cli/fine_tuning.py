@@ -45,8 +45,8 @@ def fine_tuning_options(command: Command) -> Command:
     return with_options(
         command,
         click.option(
-            "--init", type=click.Path(dir_okay=False), metavar="MODEL.npz",
-            help="Start from the weights of a saved model or checkpoint: take all layers that fit, and its normalisation; the "
+            "--init", type=click.Path(dir_okay=False), metavar="MODEL",
+            help="Start from the weights of a saved model, a checkpoint, or a file of ONNX or Keras: take all layers that fit, and its normalisation; the "
             "last layer is new, and starts at zero, if the classes differ. Without --model, the model has its architecture. No baseline is trained.",
         ),
         click.option(
@@ -77,11 +77,11 @@ def check_not_resumed(settings: dict[str, Any]) -> None:
 
 def start_of(options: "TrainOptions", kept: "KeptRun") -> "CNN | None":
     """The model to start from; on --resume, the checkpoint itself, as the first model may be gone. None without --init."""
-    from jitcnn.net.model import CNN
+    from jitcnn_cli.foreign_models import open_model
 
     if options.init is None:
         return None
-    return CNN.load(kept.path if kept.resumes and kept.path is not None else options.init)
+    return open_model(kept.path if kept.resumes and kept.path is not None else options.init)
 
 
 def with_its_pictures(options: "TrainOptions", wanted: str, start: "CNN | None") -> "tuple[TrainOptions, str]":

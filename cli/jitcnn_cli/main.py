@@ -18,8 +18,10 @@ COMMANDS = {
     "play": "Explore a model interactively in the browser.",
     "report": "Write an HTML report on a model.",
     "summary": "Show the layers of a model.",
+    "export": "Write a model for other programs, as ONNX.",
     "plot": "Plot filters, feature maps, saliency, training curves and more.",
     "models": "List the built-in models.",
+    "import": "Import a network from an ONNX file.",
     "bench": "Benchmark the implementations layer by layer.",
     "shift": "Measure accuracy on shifted images.",
     "race": "Measure the training time to a target accuracy.",
@@ -41,7 +43,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"jitcnn_cli.commands.{cmd_name}").command
+        module = "import_model" if cmd_name == "import" else cmd_name  # import is a keyword
+        command: click.Command = importlib.import_module(f"jitcnn_cli.commands.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 
+import onnx_graphs
 import pytest
 from PIL import Image
 
@@ -34,6 +35,7 @@ def test_help_ends_with_an_example_that_works(command, runner, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "output").mkdir()
     (tmp_path / "my_net.toml").write_text(mnist_dense().to_toml())
+    (tmp_path / "my_net.onnx").write_bytes(onnx_graphs.model([onnx_graphs.node("Relu", "x", "y")]).SerializeToString())
     (tmp_path / "test.csv").write_text(",".join(f"pixel{k}" for k in range(784)) + "\n" + ",".join(["9"] * 784) + "\n")
     for file in run_folder.iterdir():
         (tmp_path / "output" / file.name).write_bytes(file.read_bytes())

@@ -142,7 +142,7 @@ def test_reliability_diagram_is_written(run, model_file, tmp_path):
     shown = run(model_file, "--reliability", tmp_path / "r.png")
     assert f"reliability diagram: {tmp_path / 'r.png'}" in shown
     with Image.open(tmp_path / "r.png") as picture:
-        assert picture.size == (750, 960)
+        assert picture.size == (750, 1080)
 
 
 def test_json_is_all_that_is_printed_beside_a_diagram(run, model_file, tmp_path):

@@ -75,7 +75,7 @@ def test_training_shows_names_as_they_are(trained_folder):
      "plot mistakes {model} --dataset {data} -o {out}", "plot maps {model} --dataset {data} -o {out}",
      "plot saliency {model} {image} -o {out}", "plot filters {model} -o {out}", "plot curves {history} -o {out}",
      "plot evolution {snapshots} -o {out}", "report {model} --dataset {data} --reach 0 -o {out}.html",
-     "summary {model}"],
+     "summary {model}", "export {model} -o {out}.onnx"],
 )  # fmt: skip
 def test_commands_show_names_as_they_are(command, trained_folder, runner, tmp_path):
     folder, _ = trained_folder
