@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, helper, numpy_helper
+from onnx import ModelProto, helper, numpy_helper, version_converter
 from onnx.backend.base import Backend, BackendRep
 
 from ..errors import ConfigError
 from ..graph import Graph
 from ..layers import LAYERS, Layer, MaxPool2D
 from ..support.arrays import Array
+from .onnx_import.files import OLDEST_OPSET
 from .onnx_reader import read_onnx
 
 JOINED = {"Add": "Add", "Mul": "Mul", "Div": "Div", "Concat": "Concat", "Sum": "Add"}
@@ -30,7 +31,8 @@ class JitcnnBackend(Backend):
     >>> from onnx import TensorProto, helper
     >>> from jitcnn.interchange.onnx_backend import JitcnnBackend
     >>> x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in "xy")
-    >>> model = helper.make_model(helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "one", [x], [y]))
+    >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "one", [x], [y])
+    >>> model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     >>> JitcnnBackend.run_model(model, [np.array([[-1, 0, 2], [3, -4, 5]], np.float32)])[0].tolist()
     [[0.0, 0.0, 2.0], [3.0, 0.0, 5.0]]
     """
@@ -40,6 +42,8 @@ class JitcnnBackend(Backend):
         """The model, ready to run; what is not supported is an error when it runs."""
         if not cls.supports_device(device):
             raise ConfigError(f"jitcnn runs on the device CPU, got {device}.")
+        if min((entry.version for entry in model.opset_import), default=OLDEST_OPSET) < OLDEST_OPSET:
+            model = version_converter.convert_version(model, OLDEST_OPSET)
         return Prepared(model)
 
     @classmethod
@@ -96,11 +100,14 @@ def _graph_of(model: ModelProto, arrays: Sequence[Array]) -> Graph[Layer]:
     copy.CopyFrom(model)
     graph = copy.graph
     images = len(arrays[0]) if arrays[0].ndim else 0
-    for value, array in zip(graph.input[1:], arrays[1:], strict=True):
+    stored = {tensor.name for tensor in graph.initializer}
+    first, *others = [value for value in graph.input if value.name not in stored]
+    for value, array in zip(others, arrays[1:], strict=True):
         is_shape = graph.node[0].op_type == "Reshape" and len(array) > 0 and array[0] == images
         constant = np.r_[0, array[1:]] if is_shape else array  # 0: as many images as there are
         graph.initializer.append(numpy_helper.from_array(constant, value.name))
-    del graph.input[1:]
+    del graph.input[:]
+    graph.input.append(first)
     if len(graph.output) > 1 and graph.node[-1].op_type == "MaxPool":
         del graph.output[1:], graph.node[-1].output[1:]
         kept = [attribute for attribute in graph.node[-1].attribute if attribute.name != "storage_order"]

@@ -146,7 +146,7 @@ def _read_nodes(
     reasons: list[str] = []
     for position, proto in enumerate(graph.node):
         inputs = [values[name] if name else None for name in proto.input]
-        node = Node(proto, inputs, [readers[name] == 1 for name in proto.input], opset, builder, tensors)
+        node = Node(proto, inputs, readers, opset, builder, tensors)
         read = [value for value in inputs if isinstance(value, Tensor)]
         try:
             out = _output(node, proto)

@@ -145,6 +145,7 @@ CASES = {
     ),
     "concat": ([*DIAMOND, node("Concat", "a b x", "y", axis=1)], {}, IMAGE, 17),
     "concat, negative axis": ([*DIAMOND, node("Concat", "a b", "y", axis=-1)], {}, FLAT, 17),
+    "dropout with a mask that nothing reads": ([node("Dropout", "x", "y mask")], {}, IMAGE, 9),
     "dropout, old": ([node("Dropout", "x", "y", ratio=0.3)], {}, IMAGE, 7),
     "dropout": ([node("Dropout", "x r", "y")], {"r": np.float32(0.3)}, IMAGE, 17),
     "pad": ([node("Pad", "x p", "y")], {"p": ints(0, 0, 1, 2, 0, 0, 3, 0)}, IMAGE, 17),

@@ -90,8 +90,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_node_is_refused_with_the_reason(name, tmp_path):
     refused, arrays, shape, opset, reason = REFUSED[name]
+    reading = [node("Identity", output, f"{output}_read") for output in refused.output[1:]]
     with pytest.raises(ConfigError, match=re.escape(reason)) as caught:
-        import_net(tmp_path, [refused], shape=shape, arrays=arrays, opset=opset)
+        import_net(tmp_path, [refused, *reading], shape=shape, arrays=arrays, opset=opset)
     assert re.search(
         rf"net\.onnx cannot be imported: node 0 'y.*_node' \({refused.op_type}\): .*\.$", str(caught.value)
     )

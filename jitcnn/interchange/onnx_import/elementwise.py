@@ -84,7 +84,7 @@ def dropout(node: Node) -> Tensor:
     rate = node.number("ratio", 0.5) if node.opset < 12 else node.scalar(1, "ratio")
     if node.opset >= 12 and node.scalar(2, "training_mode"):
         raise UnsupportedError("its training_mode is true: export the network in evaluation mode")
-    if node.extra_outputs:
+    if node.extra_read:
         raise UnsupportedError("its output mask is not supported")
     return node.layer("Dropout", rate=0.5 if rate is None else float(str(np.float32(rate))))
 

@@ -1,6 +1,6 @@
 """``Node``: an ONNX node with the values of its inputs; ``OPERATORS`` maps an operator to the function that imports it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,15 +35,22 @@ class Node:
     opset : int, version of the operator set
     builder : Builder
     alone : list of bool, for each input whether only this node reads it
-    extra_outputs : bool, whether anything but the first output has a name
+    extra_outputs, extra_read : bool, whether anything but the first output has a name, and whether something reads it
     """
 
     def __init__(
-        self, proto: Any, inputs: list[Value | None], alone: list[bool], opset: int, builder: Builder, tensors: Tensors
+        self,
+        proto: Any,
+        inputs: list[Value | None],
+        readers: Mapping[str, int],
+        opset: int,
+        builder: Builder,
+        tensors: Tensors,
     ) -> None:
         self.op, self.inputs, self.opset, self.builder = str(proto.op_type), inputs, opset, builder
-        self.alone = alone
+        self.alone = [readers[name] == 1 for name in proto.input]
         self.extra_outputs = any(proto.output[1:])
+        self.extra_read = any(readers.get(name) for name in proto.output[1:])
         self._tensors = tensors
         self._attributes = {attribute.name: attribute for attribute in proto.attribute}
 

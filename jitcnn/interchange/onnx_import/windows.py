@@ -130,7 +130,7 @@ def _pool(node: Node) -> tuple[dict[str, Any], bool]:
     kernel, stride = (found[0], found[1]), _pair(node, "strides")
     if _pair(node, "dilations") != (1, 1):
         raise UnsupportedError("its dilations are not 1")
-    if node.extra_outputs:
+    if node.extra_read:
         raise UnsupportedError("its output Indices is not supported")
     sides, ceil = _padding(node, kernel, stride, (1, 1)), node.integer("ceil_mode", 0)
     settings = {"pool_size": kernel, "stride": stride, "padding": _short(sides)}
