@@ -14,10 +14,11 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ..kernels.engine.plan import Plan, Problem, plan
+from ..kernels.memory import empty
 from ..kernels.types import DType, Grid, Pair
 from ..shapes import Shape
 from ..support.arrays import Array
-from .checks import check_impl
+from .checks import check_impl, float_arrays, has_shape
 
 Forms = Mapping[str, ModuleType]
 """Implementations of an operation by name, fastest first: modules that export the same functions."""
@@ -65,6 +66,30 @@ def call_on_planes(
 def call_elementwise(operation: str, forms: Forms, function: str, x: Array, impl: str, *arguments: object) -> None:
     """As ``call_on_planes``, for an x of any shape whose numbers are computed one by one."""
     call_on_planes(operation, forms, function, x.reshape(as_planes(x.shape)), Windows((1, 1)), impl, *arguments)
+
+
+def elementwise(operation: str, forms: Forms, function: str, x: Array, impl: str, *numbers: float) -> Array:
+    """The output of ``function(x, *numbers, out)`` for an x of any shape, number by number; ``numbers`` get the dtype of x."""
+    (x,) = float_arrays(operation, x=x)
+    out = empty(x.shape, x.dtype)
+    arguments = x.reshape(-1), *map(x.dtype.type, numbers), out.reshape(-1)
+    call_elementwise(operation, forms, function, x, impl, *arguments)
+    return out
+
+
+def elementwise_backward(
+    operation: str, forms: Forms, function: str, d_out: Array, impl: str, *numbers: float, **saved: Array
+) -> Array:
+    """The d_x of ``function(d_out, saved, *numbers, d_x)``; ``saved`` is one array of the forward pass, under its name, x or out.
+
+    ShapeError unless ``d_out`` has its shape.
+    """
+    d_out, array = float_arrays(operation, d_out=d_out, **saved)
+    has_shape(operation, "d_out", d_out, *array.shape)
+    d_x = empty(array.shape, array.dtype)
+    arguments = d_out.reshape(-1), array.reshape(-1), *map(array.dtype.type, numbers), d_x.reshape(-1)
+    call_elementwise(operation, forms, function, array, impl, *arguments)
+    return d_x
 
 
 def as_planes(shape: Shape) -> Shape:

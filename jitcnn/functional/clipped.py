@@ -3,12 +3,11 @@
 from types import ModuleType
 
 from ..kernels.activation import loops, naive
-from ..kernels.memory import empty
 from ..support.arrays import Array
-from .calls import call_elementwise
-from .checks import float_arrays, has_shape
+from .calls import elementwise, elementwise_backward
 
 ACTIVATION_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
+LINE, LINE_BACKWARD = "clipped_line_forward", "clipped_line_backward"
 
 
 def clip(x: Array, low: float, high: float, *, impl: str = "auto") -> Array:
@@ -35,7 +34,7 @@ def clip(x: Array, low: float, high: float, *, impl: str = "auto") -> Array:
     >>> clip(np.array([-1.0, 2.0, 7.0]), 0, 6).tolist()
     [0.0, 2.0, 6.0]
     """
-    return _line("clip", x, (1, 0, low, high), impl)
+    return elementwise("clip", ACTIVATION_IMPLEMENTATIONS, LINE, x, impl, 1, 0, low, high)
 
 
 def clip_backward(d_out: Array, out: Array, low: float, high: float, *, impl: str = "auto") -> Array:
@@ -61,7 +60,9 @@ def clip_backward(d_out: Array, out: Array, low: float, high: float, *, impl: st
     >>> clip_backward(np.array([5.0, 5.0, 5.0]), np.array([0.0, 2.0, 6.0]), 0, 6).tolist()
     [0.0, 5.0, 0.0]
     """
-    return _line_backward("clip_backward", d_out, out, (1, low, high), impl)
+    return elementwise_backward(
+        "clip_backward", ACTIVATION_IMPLEMENTATIONS, LINE_BACKWARD, d_out, impl, 1, low, high, out=out
+    )
 
 
 def hard_sigmoid(x: Array, slope: float = 1 / 6, shift: float = 0.5, *, impl: str = "auto") -> Array:
@@ -88,7 +89,7 @@ def hard_sigmoid(x: Array, slope: float = 1 / 6, shift: float = 0.5, *, impl: st
     >>> hard_sigmoid(np.array([-4.0, 0.0, 1.5, 4.0])).tolist()
     [0.0, 0.5, 0.75, 1.0]
     """
-    return _line("hard_sigmoid", x, (slope, shift, 0, 1), impl)
+    return elementwise("hard_sigmoid", ACTIVATION_IMPLEMENTATIONS, LINE, x, impl, slope, shift, 0, 1)
 
 
 def hard_sigmoid_backward(d_out: Array, out: Array, slope: float = 1 / 6, *, impl: str = "auto") -> Array:
@@ -114,7 +115,8 @@ def hard_sigmoid_backward(d_out: Array, out: Array, slope: float = 1 / 6, *, imp
     >>> hard_sigmoid_backward(np.array([6.0, 6.0]), np.array([0.5, 1.0])).tolist()
     [1.0, 0.0]
     """
-    return _line_backward("hard_sigmoid_backward", d_out, out, (slope, 0, 1), impl)
+    name, forms = "hard_sigmoid_backward", ACTIVATION_IMPLEMENTATIONS
+    return elementwise_backward(name, forms, LINE_BACKWARD, d_out, impl, slope, 0, 1, out=out)
 
 
 def hard_swish(x: Array, *, impl: str = "auto") -> Array:
@@ -144,10 +146,7 @@ def hard_swish(x: Array, *, impl: str = "auto") -> Array:
     >>> hard_swish(np.array([-1.5, 0.0, 1.5, 4.0])).tolist()
     [-0.375, 0.0, 1.125, 4.0]
     """
-    (x,) = float_arrays("hard_swish", x=x)
-    out, name = empty(x.shape, x.dtype), "hard_swish_forward"
-    call_elementwise("hard_swish", ACTIVATION_IMPLEMENTATIONS, name, x, impl, x.reshape(-1), out.reshape(-1))
-    return out
+    return elementwise("hard_swish", ACTIVATION_IMPLEMENTATIONS, "hard_swish_forward", x, impl)
 
 
 def hard_swish_backward(d_out: Array, x: Array, *, impl: str = "auto") -> Array:
@@ -174,30 +173,4 @@ def hard_swish_backward(d_out: Array, x: Array, *, impl: str = "auto") -> Array:
     [0.0, 2.0, 2.0]
     """
     name = "hard_swish_backward"
-    d_out, x = float_arrays(name, d_out=d_out, x=x)
-    has_shape(name, "d_out", d_out, *x.shape)
-    d_x = empty(x.shape, x.dtype)
-    flat = d_out.reshape(-1), x.reshape(-1), d_x.reshape(-1)
-    call_elementwise(name, ACTIVATION_IMPLEMENTATIONS, name, x, impl, *flat)
-    return d_x
-
-
-def _line(name: str, x: Array, line: tuple[float, ...], impl: str) -> Array:
-    """The line (slope, shift, low, high) of x."""
-    (x,) = float_arrays(name, x=x)
-    out = empty(x.shape, x.dtype)
-    numbers = map(x.dtype.type, line)
-    flat = x.reshape(-1), *numbers, out.reshape(-1)
-    call_elementwise(name, ACTIVATION_IMPLEMENTATIONS, "clipped_line_forward", x, impl, *flat)
-    return out
-
-
-def _line_backward(name: str, d_out: Array, out: Array, line: tuple[float, ...], impl: str) -> Array:
-    """The gradient of the line (slope, low, high)."""
-    d_out, out = float_arrays(name, d_out=d_out, out=out)
-    has_shape(name, "d_out", d_out, *out.shape)
-    d_x = empty(out.shape, out.dtype)
-    numbers = map(out.dtype.type, line)
-    flat = d_out.reshape(-1), out.reshape(-1), *numbers, d_x.reshape(-1)
-    call_elementwise(name, ACTIVATION_IMPLEMENTATIONS, "clipped_line_backward", out, impl, *flat)
-    return d_x
+    return elementwise_backward(name, ACTIVATION_IMPLEMENTATIONS, name, d_out, impl, x=x)

@@ -1,9 +1,7 @@
 """The error function and its gradient."""
 
-from ..kernels.memory import empty
 from ..support.arrays import Array
-from .calls import call_elementwise
-from .checks import float_arrays, has_shape
+from .calls import elementwise, elementwise_backward
 from .clipped import ACTIVATION_IMPLEMENTATIONS
 
 
@@ -30,10 +28,7 @@ def erf(x: Array, *, impl: str = "auto") -> Array:
     >>> erf(np.array([-1.0, 0.0, 1.0])).round(4).tolist()
     [-0.8427, 0.0, 0.8427]
     """
-    (x,) = float_arrays("erf", x=x)
-    out = empty(x.shape, x.dtype)
-    call_elementwise("erf", ACTIVATION_IMPLEMENTATIONS, "erf_forward", x, impl, x.reshape(-1), out.reshape(-1))
-    return out
+    return elementwise("erf", ACTIVATION_IMPLEMENTATIONS, "erf_forward", x, impl)
 
 
 def erf_backward(d_out: Array, x: Array, *, impl: str = "auto") -> Array:
@@ -60,9 +55,4 @@ def erf_backward(d_out: Array, x: Array, *, impl: str = "auto") -> Array:
     [1.1284, 0.4151]
     """
     name = "erf_backward"
-    d_out, x = float_arrays(name, d_out=d_out, x=x)
-    has_shape(name, "d_out", d_out, *x.shape)
-    d_x = empty(x.shape, x.dtype)
-    flat = d_out.reshape(-1), x.reshape(-1), d_x.reshape(-1)
-    call_elementwise(name, ACTIVATION_IMPLEMENTATIONS, name, x, impl, *flat)
-    return d_x
+    return elementwise_backward(name, ACTIVATION_IMPLEMENTATIONS, name, d_out, impl, x=x)

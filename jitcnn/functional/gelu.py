@@ -7,9 +7,8 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..kernels.gelu import loops, naive
-from ..kernels.memory import empty
 from ..support.arrays import Array
-from .calls import call_elementwise
+from .calls import elementwise, elementwise_backward
 from .checks import float_arrays, has_shape
 
 GELU_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
@@ -46,13 +45,10 @@ def gelu(x: Array, approximate: str = "none", *, impl: str = "auto") -> Array:
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4).tolist()
     [-0.1587, 0.0, 0.8413]
     """
+    if check_approximate(approximate) == "none":
+        return elementwise("gelu", GELU_IMPLEMENTATIONS, "gelu_forward", x, impl)
     (x,) = float_arrays("gelu", x=x)
-    if check_approximate(approximate) == "tanh":
-        half = x.dtype.type(0.5)
-        return half * x * (1 + _tanh_of_cubic(x))
-    out = empty(x.shape, x.dtype)
-    call_elementwise("gelu", GELU_IMPLEMENTATIONS, "gelu_forward", x, impl, x.reshape(-1), out.reshape(-1))
-    return out
+    return x.dtype.type(0.5) * x * (1 + _tanh_of_cubic(x))
 
 
 def gelu_backward(d_out: Array, x: Array, approximate: str = "none", *, impl: str = "auto") -> Array:
@@ -78,16 +74,14 @@ def gelu_backward(d_out: Array, x: Array, approximate: str = "none", *, impl: st
     >>> gelu_backward(np.array([1.0, 1.0]), np.array([0.0, 1.0])).round(4).tolist()
     [0.5, 1.0833]
     """
-    d_out, x = float_arrays("gelu_backward", d_out=d_out, x=x)
-    has_shape("gelu_backward", "d_out", d_out, *x.shape)
-    if check_approximate(approximate) == "tanh":
-        number, tanh = x.dtype.type, _tanh_of_cubic(x)
-        inner = number(STEEPNESS) * (1 + number(3 * CUBIC) * x * x)  # derivative of the argument of tanh
-        return d_out * (number(0.5) * (1 + tanh + x * (1 - tanh * tanh) * inner))
-    d_x = empty(x.shape, x.dtype)
-    name, flat = "gelu_backward", (d_out.reshape(-1), x.reshape(-1), d_x.reshape(-1))
-    call_elementwise(name, GELU_IMPLEMENTATIONS, name, x, impl, *flat)
-    return d_x
+    name = "gelu_backward"
+    if check_approximate(approximate) == "none":
+        return elementwise_backward(name, GELU_IMPLEMENTATIONS, name, d_out, impl, x=x)
+    d_out, x = float_arrays(name, d_out=d_out, x=x)
+    has_shape(name, "d_out", d_out, *x.shape)
+    number, tanh = x.dtype.type, _tanh_of_cubic(x)
+    inner = number(STEEPNESS) * (1 + number(3 * CUBIC) * x * x)  # derivative of the argument of tanh
+    return d_out * (number(0.5) * (1 + tanh + x * (1 - tanh * tanh) * inner))
 
 
 def check_approximate(approximate: str) -> str:
