@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from math import prod
+from math import isfinite, isnan, prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -175,6 +175,14 @@ def check_fraction(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
         raise ConfigError(f"{name} must be a number of at least 0 and below 1, got {value!r}.")
     return float(value)
+
+
+def check_number(name: str, value: object, *, finite: bool = False) -> float:
+    """``value`` as a float; ConfigError unless it is a number, not NaN, and, if asked, finite."""
+    is_number = not isinstance(value, bool) and isinstance(value, int | float | np.number)
+    if not is_number or (not isfinite(value) if finite else isnan(value)):  # type: ignore[arg-type]
+        raise ConfigError(f"{name} must be a {'finite ' if finite else ''}number, got {value!r}.")
+    return float(value)  # type: ignore[arg-type]
 
 
 def check_flag(name: str, value: object) -> bool:

@@ -7,7 +7,7 @@ Erf: out = 2 / √π · ∫_0^x exp(-t²) dt
 """
 
 from collections.abc import Iterator
-from math import erf, exp, inf, isfinite, isnan, pi, sqrt
+from math import erf, exp, inf, isfinite, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from ..kernels.engine.plan import Plan
 from ..shapes import Shape
 from ..support.arrays import Array
 from .activations import Elementwise
-from .facts import IMAGES, Answer, Probe, answers
+from .base import check_number
+from .facts import IMAGES, Answer, Probe, answers, torch_module
 from .passes import Pulled
 
 
@@ -74,7 +75,7 @@ class Clip(_Planned):
 
     def __init__(self, low: float = -inf, high: float = inf, *, impl: str = "auto") -> None:
         super().__init__(impl=impl)
-        self.low, self.high = _number("low", low), _number("high", high)
+        self.low, self.high = check_number("low", low), check_number("high", high)
         if not self.low < self.high:
             raise ConfigError(f"Clip expects low below high, got {low} and {high}.")
 
@@ -138,7 +139,7 @@ class HardSigmoid(_Planned):
 
     def __init__(self, slope: float = 1 / 6, shift: float = 0.5, *, impl: str = "auto") -> None:
         super().__init__(impl=impl)
-        self.slope, self.shift = _number("slope", slope), _number("shift", shift)
+        self.slope, self.shift = check_number("slope", slope), check_number("shift", shift)
         if not isfinite(self.slope) or not isfinite(self.shift):
             raise ConfigError(f"HardSigmoid expects a finite slope and shift, got {slope} and {shift}.")
 
@@ -159,12 +160,7 @@ class HardSigmoid(_Planned):
     def torch_twin(self, torch: Any) -> Any:
         """A module of the same formula: Hardsigmoid has one slope, and only the digits of single precision."""
         slope, shift = self.slope, self.shift
-
-        class Twin(torch.nn.Module):  # type: ignore[misc]
-            def forward(self, x: Any) -> Any:
-                return torch.nn.functional.hardtanh(slope * x + shift, 0.0, 1.0)
-
-        return Twin()
+        return torch_module(torch, lambda x: torch.nn.functional.hardtanh(slope * x + shift, 0.0, 1.0))
 
 
 class HardSwish(_Planned):
@@ -248,15 +244,4 @@ class Erf(_Planned):
 
     def torch_twin(self, torch: Any) -> Any:
         """A module that calls torch.erf."""
-
-        class Twin(torch.nn.Module):  # type: ignore[misc]
-            def forward(self, x: Any) -> Any:
-                return torch.erf(x)
-
-        return Twin()
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or isnan(value):
-        raise ConfigError(f"{name} must be a number, got {value!r}.")
-    return float(value)
+        return torch_module(torch, torch.erf)

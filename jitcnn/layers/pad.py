@@ -4,7 +4,6 @@ out[n, c, oh, ow] = x[n, c, oh - top, ow - left] inside the image; outside it a 
 """
 
 from collections.abc import Iterator, Sequence
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..errors import ConfigError
 from ..functional.pad import check_pad, pad_sources, padded_size
 from ..shapes import Padding, Pair, Shape, check_padding, seen_through, sides
 from ..support.arrays import Array
-from .base import Layer, check_input, window_label
+from .base import Layer, check_input, check_number, window_label
 from .facts import IMAGES, Answer, Probe, answers, image
 from .passes import Pulled
 
@@ -48,11 +47,9 @@ class Pad2D(Layer):
         check_pad(padding, mode)
         self.padding: Padding = check_padding(padding)
         self.mode = mode
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or isnan(value):
-            raise ConfigError(f"value of Pad2D must be a number, got {value!r}.")
+        self.value = check_number("value of Pad2D", value)
         if value != 0 and mode != "constant":
             raise ConfigError(f'value of Pad2D is for mode "constant" only, got {value!r} with mode "{mode}".')
-        self.value = float(value)
 
     def apply(self, x: Array, training: bool) -> tuple[Array, Shape]:
         """x (N, C, H, W) -> (N, C, H_out, W_out). Saves the shape of x: the pass is linear."""

@@ -5,19 +5,19 @@ d_slope[c] = Σ_{n, ih, iw: x ≤ 0} d_out · x
 """
 
 from collections.abc import Iterator
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from .. import functional
-from ..errors import ConfigError, ShapeError
+from ..errors import ShapeError
 from ..functional.calls import Windows, plane_plans
 from ..functional.checks import check_impl
 from ..kernels.engine.plan import Plan
 from ..shapes import Shape
 from ..support.arrays import Array
-from .base import Layer, check_count, check_dtype
+from .base import Layer, check_count, check_dtype, check_number
 from .facts import IMAGES, Answer, Probe, answers, tensor
 from .passes import Pulled
 
@@ -61,9 +61,7 @@ class PReLU(Layer):
         self, num_parameters: int = 1, initial: float = 0.25, *, impl: str = "auto", dtype: Any = np.float32
     ) -> None:
         self.num_parameters = check_count("num_parameters", num_parameters)
-        if isinstance(initial, bool) or not isinstance(initial, int | float | np.number) or not isfinite(initial):
-            raise ConfigError(f"initial must be a finite number, got {initial!r}.")
-        self.initial = float(initial)
+        self.initial = check_number("initial", initial, finite=True)
         self.impl = check_impl(impl)
         self.slope: Array = np.full(self.num_parameters, self.initial, check_dtype(dtype))
         self.d_slope: Array = np.zeros_like(self.slope)
