@@ -24,10 +24,8 @@ def open_model(path: str | Path, input_shape: Shape | None = None) -> "CNN":
     ConfigError, CheckpointError
         As for ``CNN.from_onnx``, ``CNN.from_keras`` and ``CNN.load``.
     """
-    from jitcnn.interchange.foreign import refuse_pickle
     from jitcnn.net.model import CNN
 
-    refuse_pickle(path)
     suffix = Path(path).suffix.lower()
     if suffix == ".onnx":
         return CNN.from_onnx(path, input_shape)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError, ConfigError
+from ..foreign import refuse_pickle
 
 HOW_TO_READ = "pip install 'jitcnn[interchange]'"
 OLDEST_OPSET, NEWEST_OPSET = 7, 26
@@ -22,9 +23,10 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     ConfigError
         If the file does not exist, ``onnx`` is not installed, or the file uses another operator set or functions.
     CheckpointError
-        If the file is damaged, not an ONNX file, or exceeds a limit.
+        If the file is damaged, a pickle, not an ONNX file, or exceeds a limit.
     """
     onnx = _onnx()
+    refuse_pickle(path)
     try:
         size = Path(path).stat().st_size
         if Path(path).is_dir():
