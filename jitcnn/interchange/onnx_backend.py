@@ -73,15 +73,8 @@ class Prepared(BackendRep):
         if not others and node.op_type in JOINED and arrays[0].shape[:1] == arrays[-1].shape[:1]:
             return (_joined(node, arrays),)
         graph, outputs = _graph_of(self._model, arrays), [value.name for value in self._model.graph.output]
-        values: list[Any] = []
-
-        def visit(position: int, x: Any) -> Array:
-            layer = graph.nodes[position]
-            values.append((layer, x))
-            return layer.forward(x, training=False)
-
-        out = graph.forward(arrays[0], visit)
-        layer = values[-1][0]
+        out: Array = graph.forward(arrays[0], lambda position, x: graph.nodes[position].forward(x, training=False))
+        layer = graph.nodes[-1]
         return (out, _winners(layer, node, arrays[0])) if len(outputs) > 1 and isinstance(layer, MaxPool2D) else (out,)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..functional.blur import binomial
-from ..shapes import Pair, pair, span
+from ..shapes import Pair, sides, span
 from .onnx_graph import OnnxGraph, Place, writes
 
 Sides = tuple[int, int, int, int]
@@ -27,13 +27,8 @@ def sides_of(padding: Any, missing: Pair) -> Sides:
     if padding == "same":
         top, left = missing[0] // 2, missing[1] // 2
         return top, left, missing[0] - top, missing[1] - left
-    if padding == "valid":
-        return 0, 0, 0, 0
-    if not isinstance(padding, int) and len(padding) == 4:
-        top, bottom, left, right = padding
-        return top, left, bottom, right
-    pad_h, pad_w = pair(padding, "padding", least=0)
-    return pad_h, pad_w, pad_h, pad_w
+    top, bottom, left, right = sides(padding)
+    return top, left, bottom, right
 
 
 def window_pads(layer: Any, window: Pair, at: Place) -> tuple[Sides, Sides]:
@@ -42,9 +37,9 @@ def window_pads(layer: Any, window: Pair, at: Place) -> tuple[Sides, Sides]:
         max(0, (o - 1) * stride + k - i)
         for o, stride, k, i in zip(at.output_shape[1:], layer.stride, window, at.input_shape[1:], strict=True)
     ]
-    sides = sides_of(layer.padding, (missing[0], missing[1]))
-    beyond = 0, 0, max(0, missing[0] - sides[0] - sides[2]), max(0, missing[1] - sides[1] - sides[3])
-    return sides, beyond
+    own = sides_of(layer.padding, (missing[0], missing[1]))
+    beyond = 0, 0, max(0, missing[0] - own[0] - own[2]), max(0, missing[1] - own[1] - own[3])
+    return own, beyond
 
 
 @writes("Conv2D")

@@ -3,11 +3,9 @@
 from typing import Any
 
 from ...errors import ShapeError
-from ...shapes import Pair, Shape, span
+from ...shapes import Pair, Shape, Sides, span
 from .builder import Tensor, UnsupportedError
 from .node import Node, operator
-
-Sides = tuple[int, int, int, int]  # top, bottom, left, right
 
 
 def _pair(node: Node, name: str, default: Pair = (1, 1)) -> Pair:
@@ -59,12 +57,6 @@ def _padding(node: Node, kernel: Pair, stride: Pair, dilation: Pair) -> Sides:
     return found[0], found[1], found[2], found[3]
 
 
-def _short(sides: Sides) -> tuple[int, ...]:
-    """A pair if opposite sides are equal."""
-    top, bottom, left, right = sides
-    return (top, left) if (top, left) == (bottom, right) else sides
-
-
 def _filters(node: Node) -> tuple[dict[str, Any], dict[str, Any], Pair, Pair, Pair]:
     """Arrays and settings that both convolutions have, then kernel, stride and dilation."""
     weights, bias, groups = node.needed(1, "weights"), node.constant(2, "bias"), node.integer("group", 1)
@@ -90,7 +82,7 @@ def conv(node: Node) -> Tensor:
     C_out, channels = arrays["weights"].shape[:2]
     sides = _padding(node, kernel, stride, dilation)
     C_in = channels * settings["groups"]
-    return node.layer("Conv2D", arrays=arrays, in_channels=C_in, out_channels=C_out, padding=_short(sides), **settings)
+    return node.layer("Conv2D", arrays=arrays, in_channels=C_in, out_channels=C_out, padding=sides, **settings)
 
 
 @operator("ConvTranspose")
@@ -133,7 +125,7 @@ def _pool(node: Node) -> tuple[dict[str, Any], bool]:
     if node.extra_read:
         raise UnsupportedError("its output Indices is not supported")
     sides, ceil = _padding(node, kernel, stride, (1, 1)), node.integer("ceil_mode", 0)
-    settings = {"pool_size": kernel, "stride": stride, "padding": _short(sides)}
+    settings = {"pool_size": kernel, "stride": stride, "padding": sides}
     return settings | ({"ceil_mode": True} if ceil else {}), bool(sum(sides) or ceil)
 
 
