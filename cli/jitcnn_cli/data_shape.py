@@ -9,6 +9,7 @@ from jitcnn.models import AUTO, choose_model, fixed_shape
 from jitcnn.net.model import CNN
 from jitcnn.recipes import PURPOSES, Recipe, load_recipe
 from jitcnn.shapes import Shape
+from jitcnn.support.text import count_of
 from jitcnn.training import model_by
 from jitcnn_cli.options import has_image_files
 from jitcnn_cli.run_folder import BASELINE
@@ -106,8 +107,8 @@ def few_steps(recipe: Recipe, data: Dataset) -> str:
     if steps >= FEWEST_STEPS:
         return ""
     return (
-        f"epochs {recipe.epochs} of {len(data.x_train):,} images at batch size {recipe.batch_size} are only {steps} training "
-        f"step{'s' * (steps != 1)}, too few to learn much: give more --epochs or a smaller --batch-size"
+        f"epochs {recipe.epochs} of {len(data.x_train):,} images at batch size {recipe.batch_size} are only "
+        f"{count_of(steps, 'training step')}, too few to learn much: give more --epochs or a smaller --batch-size"
     )
 
 

@@ -25,11 +25,7 @@ class Standing:
     @property
     def epochs_left(self) -> int:
         """Epochs that are not finished."""
-        return max(0, self.recipe.epochs - (self.at.epoch - 1)) if not self.at.finished or self._goes_on else 0
-
-    @property
-    def _goes_on(self) -> bool:
-        return self.recipe.epochs > self.at.epoch - 1
+        return max(0, self.recipe.epochs - (self.at.epoch - 1))
 
     def seconds_left(self, found: Estimate, images: int) -> float:
         """Seconds of the epochs left, without the steps already made; ``images`` are those of an epoch."""
@@ -46,10 +42,9 @@ class Standing:
         return f"resuming epoch {self.at.epoch} after {count_of(self.at.seen, 'image')}"
 
     def _going_on(self) -> str:
-        done = self.at.epoch - 1
-        if not self._goes_on:
+        done, more = self.at.epoch - 1, self.epochs_left
+        if not more:
             return "already finished"
-        more = self.recipe.epochs - done
         if TrainingSettings.from_recipe(self.recipe).continue_by == "restart":
             schedule = f"starts again for {'it' if more == 1 else 'them'}"
         else:

@@ -26,7 +26,7 @@ def test_the_undamaged_file_is_read(tmp_path):
 
 
 def _replace(link):
-    """Put something else in the place of the kernel."""
+    """Replace the kernel."""
 
     def change(path):
         with h5py.File(path, "r+") as root:
