@@ -53,9 +53,9 @@ from .global_pool import (
     global_max_pool2d_backward,
 )
 from .group_norm import GROUP_NORM_IMPLEMENTATIONS, group_norm, group_norm_backward
-from .lrn import lrn, lrn_backward
+from .lrn import LRN_IMPLEMENTATIONS, lrn, lrn_backward
 from .norm import NORM_IMPLEMENTATIONS, batch_norm2d, batch_norm2d_backward
-from .pad import pad2d, pad2d_backward
+from .pad import PAD_IMPLEMENTATIONS, pad2d, pad2d_backward
 from .pool import (
     POOL_IMPLEMENTATIONS,
     avg_pool2d,
@@ -72,7 +72,9 @@ __all__ = [
     "CONV_IMPLEMENTATIONS",
     "GELU_IMPLEMENTATIONS",
     "GROUP_NORM_IMPLEMENTATIONS",
+    "LRN_IMPLEMENTATIONS",
     "NORM_IMPLEMENTATIONS",
+    "PAD_IMPLEMENTATIONS",
     "POOL_IMPLEMENTATIONS",
     "avg_pool2d",
     "avg_pool2d_backward",

@@ -1,13 +1,12 @@
 """Global average and max pooling, with their gradients: one number per channel."""
 
-import numpy as np
-
 from ..errors import ShapeError
 from ..kernels.memory import empty
 from ..kernels.pool import plane_means
 from ..support.arrays import Array, IntArray
 from .calls import call_single
 from .checks import float_arrays, has_shape
+from .pool import max_pool2d, max_pool2d_backward
 
 
 def global_avg_pool2d(x: Array) -> Array:
@@ -73,17 +72,18 @@ def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
     return d_x
 
 
-def global_max_pool2d(x: Array) -> tuple[Array, IntArray]:
-    """Maximum of each channel, and its position. Ties go to the first pixel in row-major order; NaN counts as the maximum.
+def global_max_pool2d(x: Array, *, impl: str = "auto") -> tuple[Array, IntArray]:
+    """Maximum of each channel, and its position: max pooling whose only window is the whole channel. Ties go to the first pixel in row-major order; NaN counts as the maximum.
 
     Parameters
     ----------
     x : ndarray of shape (N, C, H, W), float32 or float64
+    impl : as for ``max_pool2d``
 
     Returns
     -------
     out : ndarray of shape (N, C), dtype of x
-    max_indices : ndarray of shape (N, C), int; position in the flattened H·W plane
+    max_indices : ndarray of shape (N, C), int32; position in the flattened H·W plane
 
     Raises
     ------
@@ -100,19 +100,21 @@ def global_max_pool2d(x: Array) -> tuple[Array, IntArray]:
     (x,) = float_arrays("global_max_pool2d", x=x)
     has_shape("global_max_pool2d", "x", x, "N", "C", "H", "W")
     N, C, H, W = _with_pixels("global_max_pool2d", x)
-    planes = x.reshape(N, C, H * W)
-    max_indices: IntArray = planes.argmax(axis=2)
-    return np.take_along_axis(planes, max_indices[:, :, None], axis=2)[:, :, 0], max_indices
+    out, max_indices = max_pool2d(x, (H, W), (H, W), impl=impl)
+    return out.reshape(N, C), max_indices.reshape(N, C)
 
 
-def global_max_pool2d_backward(d_out: Array, max_indices: IntArray, x_shape: tuple[int, ...]) -> Array:
+def global_max_pool2d_backward(
+    d_out: Array, max_indices: IntArray, x_shape: tuple[int, ...], *, impl: str = "auto"
+) -> Array:
     """Gradient of ``global_max_pool2d`` with respect to x: each d_out goes to the position of the maximum.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, C), float32 or float64
-    max_indices : ndarray of shape (N, C), int, from ``global_max_pool2d``
+    max_indices : ndarray of shape (N, C), int32, from ``global_max_pool2d``
     x_shape : tuple (N, C, H, W)
+    impl : as for ``max_pool2d_backward``
 
     Returns
     -------
@@ -134,9 +136,10 @@ def global_max_pool2d_backward(d_out: Array, max_indices: IntArray, x_shape: tup
     has_shape("global_max_pool2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
     has_shape("global_max_pool2d_backward", "d_out", d_out, *x_shape[:2])
     has_shape("global_max_pool2d_backward", "max_indices", max_indices, *x_shape[:2])
-    d_x = np.zeros((*x_shape[:2], x_shape[2] * x_shape[3]), d_out.dtype)
-    np.put_along_axis(d_x, max_indices[:, :, None], d_out[:, :, None], axis=2)
-    return d_x.reshape(x_shape)
+    window = x_shape[2], x_shape[3]
+    return max_pool2d_backward(
+        d_out[:, :, None, None], max_indices[:, :, None, None], x_shape, window, window, impl=impl
+    )
 
 
 def _with_pixels(operation: str, x: Array) -> tuple[int, ...]:

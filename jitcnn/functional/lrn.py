@@ -1,15 +1,23 @@
 """Local response normalisation: each pixel is divided by a mean of squares over neighbouring channels."""
 
 from math import isfinite
+from types import ModuleType
 
 import numpy as np
 
 from ..errors import ConfigError
+from ..kernels.lrn import loops, naive
+from ..kernels.memory import empty
 from ..support.arrays import Array
+from .calls import Windows, call_on_planes
 from .checks import float_arrays, has_shape
 
+LRN_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
 
-def lrn(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> tuple[Array, Array]:
+
+def lrn(
+    x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, impl: str = "auto"
+) -> tuple[Array, Array]:
     """x[n, c] / (k + alpha / size · Σ_j x[n, j]²)^beta, with j in c - ⌊size / 2⌋ … c + ⌊size / 2⌋.
 
     Channels that do not exist count as zeros.
@@ -20,6 +28,7 @@ def lrn(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float =
     size : int, odd; number of channels in the sum, centred on c
     alpha, beta : float, at least 0
     k : float, above 0
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
 
     Returns
     -------
@@ -48,11 +57,15 @@ def lrn(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float =
     (x,) = float_arrays("lrn", x=x)
     has_shape("lrn", "x", x, "N", "C", "H", "W")
     size, alpha, beta, k = check_lrn(size, alpha, beta, k)
-    base = x.dtype.type(k) + x.dtype.type(alpha / size) * _sum_of_neighbours(x * x, size)
-    return x * base ** x.dtype.type(-beta), base
+    base, out = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
+    arguments, windows = (x, size, alpha, beta, k, base, out), Windows((x.shape[2], x.shape[3]))
+    call_on_planes("lrn", LRN_IMPLEMENTATIONS, "lrn_forward", x, windows, impl, *arguments)
+    return out, base
 
 
-def lrn_backward(d_out: Array, x: Array, base: Array, size: int, alpha: float = 1e-4, beta: float = 0.75) -> Array:
+def lrn_backward(
+    d_out: Array, x: Array, base: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, *, impl: str = "auto"
+) -> Array:
     """Gradient of ``lrn`` with respect to x.
 
     d_x[j] = d_out[j] · base[j]^-beta - 2 · alpha · beta / size · x[j] · Σ_c d_out[c] · x[c] · base[c]^(-beta - 1), with c in
@@ -62,7 +75,7 @@ def lrn_backward(d_out: Array, x: Array, base: Array, size: int, alpha: float = 
     ----------
     d_out, x : ndarray of shape (N, C, H, W), float32 or float64
     base : ndarray of x's shape, from ``lrn``
-    size, alpha, beta : as passed to ``lrn``
+    size, alpha, beta, impl : as passed to ``lrn``
 
     Returns
     -------
@@ -88,9 +101,10 @@ def lrn_backward(d_out: Array, x: Array, base: Array, size: int, alpha: float = 
     has_shape("lrn_backward", "d_out", d_out, *x.shape)
     has_shape("lrn_backward", "base", base, *x.shape)
     size, alpha, beta, _ = check_lrn(size, alpha, beta)
-    d_scaled = d_out * base ** x.dtype.type(-beta)
-    shared = _sum_of_neighbours(d_scaled * x / base, size)
-    return d_scaled - x.dtype.type(2 * alpha * beta / size) * x * shared
+    d_x = empty(x.shape, x.dtype)
+    arguments, windows = (d_out, x, base, size, alpha, beta, d_x), Windows((x.shape[2], x.shape[3]))
+    call_on_planes("lrn_backward", LRN_IMPLEMENTATIONS, "lrn_backward", x, windows, impl, *arguments)
+    return d_x
 
 
 def check_lrn(size: int, alpha: float, beta: float, k: float = 1.0) -> tuple[int, float, float, float]:
@@ -106,12 +120,3 @@ def check_lrn(size: int, alpha: float, beta: float, k: float = 1.0) -> tuple[int
         if not number or value < 0 or (value == 0 and name == "k"):
             raise ConfigError(f"{name} of local response normalisation must be a number of {least}, got {value!r}.")
     return int(size), float(alpha), float(beta), float(k)
-
-
-def _sum_of_neighbours(x: Array, size: int) -> Array:
-    """x (N, C, H, W) -> for each channel the sum of the channels up to size // 2 away, of the same shape."""
-    C, out = x.shape[1], x.copy()
-    for away in range(1, min(size // 2, C - 1) + 1):
-        out[:, away:] += x[:, : C - away]
-        out[:, : C - away] += x[:, away:]
-    return out

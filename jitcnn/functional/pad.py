@@ -1,17 +1,22 @@
 """Padding of images as an operation of its own: with a constant, by reflection, or with the pixels at the edge."""
 
+from types import ModuleType
+
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..kernels.memory import empty
+from ..kernels.pad import loops, naive
 from ..shapes import Padding, Pair, Sides, sides
 from ..support.arrays import Array, IntArray
+from .calls import Windows, call_on_planes
 from .checks import float_arrays, has_shape
 
 PAD_MODES = ("constant", "reflect", "edge")
+PAD_IMPLEMENTATIONS: dict[str, ModuleType] = {"loops": loops, "naive": naive}
 
 
-def pad2d(x: Array, padding: Padding, mode: str = "constant", value: float = 0.0) -> Array:
+def pad2d(x: Array, padding: Padding, mode: str = "constant", value: float = 0.0, *, impl: str = "auto") -> Array:
     """Images with pixels added at their sides.
 
     Parameters
@@ -22,6 +27,7 @@ def pad2d(x: Array, padding: Padding, mode: str = "constant", value: float = 0.0
         "reflect" mirrors the image at the centre of its outermost pixels: pixel -1 is pixel 1. "edge" repeats the outermost
         pixels.
     value : float, of the pixels added with mode "constant"
+    impl : {"auto", "naive", "loops"}; all other names are treated as "auto"
 
     Returns
     -------
@@ -47,26 +53,23 @@ def pad2d(x: Array, padding: Padding, mode: str = "constant", value: float = 0.0
     """
     (x,) = float_arrays("pad2d", x=x)
     has_shape("pad2d", "x", x, "N", "C", "H", "W")
-    N, C, H, W = x.shape
-    top, _, left, _ = check_pad(padding, mode)
-    H_out, W_out = padded_size((H, W), padding, mode)
-    if mode != "constant":
-        rows, columns = pad_sources(H, H_out, top, mode), pad_sources(W, W_out, left, mode)
-        return np.ascontiguousarray(x[:, :, rows[:, None], columns])
-    out = empty((N, C, H_out, W_out), x.dtype)
-    out[...] = value
-    out[:, :, top : top + H, left : left + W] = x
+    rows, columns = _sources((x.shape[2], x.shape[3]), padding, mode)
+    out = empty((*x.shape[:2], len(rows), len(columns)), x.dtype)
+    arguments, windows = (x, rows, columns, x.dtype.type(value), out), Windows((len(rows), len(columns)))
+    call_on_planes("pad2d", PAD_IMPLEMENTATIONS, "pad2d_forward", x, windows, impl, *arguments)
     return out
 
 
-def pad2d_backward(d_out: Array, x_shape: tuple[int, ...], padding: Padding, mode: str = "constant") -> Array:
+def pad2d_backward(
+    d_out: Array, x_shape: tuple[int, ...], padding: Padding, mode: str = "constant", *, impl: str = "auto"
+) -> Array:
     """Gradient of ``pad2d`` with respect to x: each d_out is added to the pixel that it is a copy of.
 
     Parameters
     ----------
     d_out : ndarray of shape (N, C, top + H + bottom, left + W + right), float32 or float64
     x_shape : tuple (N, C, H, W)
-    padding, mode : as passed to ``pad2d``
+    padding, mode, impl : as passed to ``pad2d``
 
     Returns
     -------
@@ -86,21 +89,11 @@ def pad2d_backward(d_out: Array, x_shape: tuple[int, ...], padding: Padding, mod
     """
     (d_out,) = float_arrays("pad2d_backward", d_out=d_out)
     has_shape("pad2d_backward", "x_shape", x_shape, "N", "C", "H", "W")
-    H, W = x_shape[2], x_shape[3]
-    top, _, left, _ = check_pad(padding, mode)
-    H_out, W_out = padded_size((H, W), padding, mode)
-    has_shape("pad2d_backward", "d_out", d_out, *x_shape[:2], H_out, W_out)
-    d_rows = d_out[:, :, top : top + H]
-    if mode == "constant":
-        return d_rows[:, :, :, left : left + W].copy()
-    d_rows = d_rows.copy()
-    for oh, ih in enumerate(pad_sources(H, H_out, top, mode)):
-        if not 0 <= oh - top < H:
-            d_rows[:, :, ih] += d_out[:, :, oh]
-    d_x = d_rows[:, :, :, left : left + W].copy()
-    for ow, iw in enumerate(pad_sources(W, W_out, left, mode)):
-        if not 0 <= ow - left < W:
-            d_x[:, :, :, iw] += d_rows[:, :, :, ow]
+    rows, columns = _sources((x_shape[2], x_shape[3]), padding, mode)
+    has_shape("pad2d_backward", "d_out", d_out, *x_shape[:2], len(rows), len(columns))
+    d_x = empty(x_shape, d_out.dtype)
+    arguments, windows = (d_out, rows, columns, d_x), Windows((len(rows), len(columns)))
+    call_on_planes("pad2d_backward", PAD_IMPLEMENTATIONS, "pad2d_backward", d_x, windows, impl, *arguments)
     return d_x
 
 
@@ -127,9 +120,18 @@ def padded_size(image: Pair, padding: Padding, mode: str) -> Pair:
 
 
 def pad_sources(size: int, size_out: int, before: int, mode: str) -> IntArray:
-    """The pixel that each output along one axis is a copy of, with mode "reflect" or "edge"."""
+    """The pixel that each output along one axis is a copy of; -1 where it is a copy of none."""
     places = np.arange(size_out) - before
+    if mode == "constant":
+        return np.where((places >= 0) & (places < size), places, -1)
     if mode == "edge":
         return places.clip(0, size - 1)
     places = abs(places)
     return np.minimum(places, 2 * (size - 1) - places)
+
+
+def _sources(image: Pair, padding: Padding, mode: str) -> tuple[IntArray, IntArray]:
+    """The row and the column of images of (H, W) that each output is a copy of; errors as ``padded_size``."""
+    top, _, left, _ = check_pad(padding, mode)
+    H_out, W_out = padded_size(image, padding, mode)
+    return pad_sources(image[0], H_out, top, mode), pad_sources(image[1], W_out, left, mode)

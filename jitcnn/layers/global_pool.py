@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 from .. import functional
+from ..functional.calls import Windows, plane_plans
+from ..functional.checks import check_impl
+from ..kernels.engine.plan import Plan
+from ..kernels.types import Grid
 from ..shapes import Shape
 from ..support.arrays import Array, IntArray
 from .base import Layer, check_input
@@ -72,6 +76,10 @@ class GlobalMaxPool2D(Layer):
 
     The gradient goes to the first of equal maxima, in row-major order. NaN counts as the maximum.
 
+    Parameters
+    ----------
+    impl : {"auto", "naive", "loops", "im2col", "direct"}; "winograd" and "fused" are treated as "auto"
+
     References
     ----------
     Oquab, Bottou, Laptev and Sivic (2015), "Is object localization for free? Weakly-supervised learning with convolutional
@@ -85,21 +93,31 @@ class GlobalMaxPool2D(Layer):
     """
 
     short_name = "pool"
+    implementations = tuple(functional.POOL_IMPLEMENTATIONS)
+
+    def __init__(self, *, impl: str = "auto") -> None:
+        self.impl = check_impl(impl)
 
     def apply(self, x: Array, training: bool) -> tuple[Array, tuple[IntArray, Shape]]:
         """x (N, C, H, W) -> (N, C). Saves the positions of the maxima, which receive the gradient."""
         check_input("GlobalMaxPool2D", x.shape[1:], "C", "H", "W")
-        out, max_indices = functional.global_max_pool2d(x)
+        out, max_indices = functional.global_max_pool2d(x, impl=self.impl)
         return out, (max_indices, x.shape)
 
     def pullback(self, d_out: Array, saved: tuple[IntArray, Shape], need_d_x: bool = True) -> Pulled:
         """d_out (N, C) -> d_x (N, C, H, W)."""
-        return functional.global_max_pool2d_backward(d_out, *saved), {}
+        return functional.global_max_pool2d_backward(d_out, *saved, impl=self.impl), {}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """(C, H, W) -> (C,)."""
         check_input("GlobalMaxPool2D", input_shape, "C", "H", "W")
         return input_shape[:1]
+
+    def plans(self, input_shape: Shape, images: int) -> dict[str, Plan]:
+        """For "forward" and "backward"."""
+        window = input_shape[1], input_shape[2]
+        x, windows = (images, *input_shape), Windows((1, 1), window, Grid(window))
+        return plane_plans("max_pool2d", functional.POOL_IMPLEMENTATIONS, x, windows, np.dtype(np.float32), self.impl)
 
     @property
     def window(self) -> None:
@@ -110,13 +128,13 @@ class GlobalMaxPool2D(Layer):
     def probes(cls, impl: str, rng: np.random.Generator) -> Iterator[Probe]:
         """A batch of images, and one with ties."""
         x = rng.standard_normal(IMAGES)
-        yield "GlobalMaxPool2D", cls(), x
-        yield "GlobalMaxPool2D with ties", cls(), np.round(x)
+        yield "GlobalMaxPool2D", cls(impl=impl), x
+        yield "GlobalMaxPool2D with ties", cls(impl=impl), np.round(x)
 
     @classmethod
     def worked_example(cls, impl: str) -> Iterator[Answer]:
         """In a tie the first maximum gets the gradient."""
-        yield from answers(cls(), image([1, 7], [7, 5]), [[7]], [[8]], image([0, 8], [0, 0]))
+        yield from answers(cls(impl=impl), image([1, 7], [7, 5]), [[7]], [[8]], image([0, 8], [0, 0]))
 
     def torch_twin(self, torch: Any) -> Any:
         """AdaptiveMaxPool2d and Flatten."""

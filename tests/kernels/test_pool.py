@@ -63,6 +63,21 @@ def test_backward_equals_naive(kernels, pool, stride, padding, dtype, rng):
     assert_close(*results)
 
 
+@FAST
+@pytest.mark.parametrize(("width", "stride"), [(4, 2), (4, 3), (5, 1), (4, 1), (3, 1)], ids=str)
+def test_ties_and_nan_in_windows_wider_and_narrower_than_the_row_of_outputs(kernels, width, stride, rng):
+    """``direct`` takes windows wider than the row of outputs by their columns: the first three here."""
+    x = np.round(rng.standard_normal((40, 3, 7, 8))).astype(np.float32)
+    x[rng.random(x.shape) < 0.02] = np.nan
+    x[:5] = -np.inf
+    for result, expected in zip(
+        forward(kernels, x, (3, width), (1, stride), (1, 0)),
+        forward(naive, x, (3, width), (1, stride), (1, 0)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(result, expected)
+
+
 @ALL
 def test_first_of_equal_values_wins(kernels):
     out, max_indices = forward(kernels, np.ones((1, 1, 4, 4), np.float32), (2, 2), (2, 2), (0, 0))

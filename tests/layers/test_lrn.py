@@ -9,7 +9,7 @@ from jitcnn.errors import ConfigError, DTypeError, ShapeError
 from jitcnn.functional import lrn, lrn_backward
 
 
-def naive(x, size, alpha, beta, k):
+def formula(x, size, alpha, beta, k):
     out, C = np.empty_like(x), x.shape[1]
     for c in range(C):
         near = x[:, max(0, c - size // 2) : min(C, c + size // 2 + 1)]
@@ -20,9 +20,10 @@ def naive(x, size, alpha, beta, k):
 @pytest.mark.parametrize(
     "settings", [(5, 1e-4, 0.75, 2.0), (3, 2.0, 0.5, 1.0), (1, 0.3, 1.0, 0.1), (15, 1.0, 2.0, 1.0)]
 )
-def test_equals_the_formula(settings, dtype, rng):
+@pytest.mark.parametrize("impl", ["naive", "loops", "auto"])
+def test_equals_the_formula(settings, impl, dtype, rng):
     x = rng.standard_normal((2, 6, 4, 3)).astype(dtype)
-    assert_close(LRN(*settings)(x), naive(x, *settings))
+    assert_close(LRN(*settings, impl=impl)(x), formula(x, *settings))
 
 
 def test_without_alpha_or_beta_the_input_is_scaled_or_kept(rng):

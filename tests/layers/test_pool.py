@@ -177,13 +177,14 @@ def test_plans_are_those_of_the_size_in_ceil_mode():
 # --- global max pooling -------------------------------------------------------------------------------
 
 
-def test_global_max_pooling_equals_a_window_as_large_as_the_image(dtype, rng):
+@pytest.mark.parametrize("impl", ["naive", "loops", "im2col", "direct", "auto"])
+def test_global_max_pooling_equals_a_window_as_large_as_the_image(impl, dtype, rng):
     x = np.round(2 * rng.standard_normal((4, 3, 5, 6))).astype(dtype)
     x[1, 2, 3, 1], x[1, 2, 4, 0], x[2, 0] = np.nan, np.nan, -np.inf
-    (out, places), (expected, its) = global_max_pool2d(x), max_pool2d(x, (5, 6), impl="naive")
+    (out, places), (expected, its) = global_max_pool2d(x, impl=impl), max_pool2d(x, (5, 6), impl="naive")
     np.testing.assert_array_equal(out, expected[:, :, 0, 0], strict=True)
     np.testing.assert_array_equal(places, its[:, :, 0, 0])
-    d_x = GlobalMaxPool2D()
+    d_x = GlobalMaxPool2D(impl=impl)
     d_x.forward(x)
     d_out = rng.standard_normal(out.shape).astype(dtype)
     found = d_x.backward(d_out)

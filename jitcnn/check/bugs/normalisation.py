@@ -74,7 +74,7 @@ def _group_norm_constant(right: Function) -> Function:
     "lrn-neighbours-forgotten", "LRN", "no gradient from the sums of neighbouring channels", functional, "lrn_backward"
 )
 def _lrn_neighbours_forgotten(right: Function) -> Function:
-    def wrong(d_out: Any, x: Any, base: Any, size: int, alpha: float, beta: float) -> Any:
-        return right(d_out, x, base, 1, alpha / size, beta)
+    def wrong(d_out: Any, x: Any, base: Any, size: int, alpha: float, beta: float, **how: Any) -> Any:
+        return right(d_out, x, base, 1, alpha / size, beta, **how)
 
     return wrong

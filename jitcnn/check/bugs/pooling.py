@@ -76,15 +76,17 @@ def _global_avg_pool_not_divided(right: Function) -> Function:
     "global-max-pool-to-all", "GlobalMaxPool2D", "every pixel gets the gradient", functional, "global_max_pool2d_backward"
 )  # fmt: skip
 def _global_max_pool_to_all(right: Function) -> Function:
-    def wrong(d_out: Any, max_indices: Any, x_shape: Any) -> Any:
-        return right(d_out, max_indices, x_shape).sum(axis=(2, 3), keepdims=True) + np.zeros(x_shape, d_out.dtype)
+    def wrong(d_out: Any, max_indices: Any, x_shape: Any, **how: Any) -> Any:
+        return right(d_out, max_indices, x_shape, **how).sum(axis=(2, 3), keepdims=True) + np.zeros(
+            x_shape, d_out.dtype
+        )
 
     return wrong
 
 
 @bug("pad-copies-forgotten", "Pad2D", "no gradient from pixels mirrored or repeated", functional, "pad2d_backward")
 def _pad_copies_forgotten(right: Function) -> Function:
-    def wrong(d_out: Any, x_shape: Any, padding: Any, mode: str) -> Any:
-        return right(d_out, x_shape, padding, "constant")
+    def wrong(d_out: Any, x_shape: Any, padding: Any, mode: str, **how: Any) -> Any:
+        return right(d_out, x_shape, padding, "constant", **how)
 
     return wrong

@@ -46,6 +46,29 @@ def _max_pool_plane(x: Array, pool: Pair, stride: Pair, pad: Pair, out: Array, m
 
 
 @kernel
+def _max_pool_wide(x: Array, pool: Pair, stride: Pair, pad: Pair, out: Array, max_indices: Array) -> None:
+    """``_max_pool_plane`` for windows wider than the row of outputs: vectorised over the columns of each window."""
+    (H, W), (H_out, W_out), pixels = x.shape, out.shape, x.ravel()
+    best, won = np.empty(pool[1], x.dtype), np.empty(pool[1], np.int32)  # maximum of each column, and its position
+    for oh in range(H_out):
+        top, bottom = max(0, oh * stride[0] - pad[0]), min(H, oh * stride[0] - pad[0] + pool[0])
+        for ow in range(W_out):
+            left, right = max(0, ow * stride[1] - pad[1]), min(W, ow * stride[1] - pad[1] + pool[1])
+            for j in range(right - left):
+                best[j], won[j] = -np.inf, top * W + left + j
+            for ih in range(top, bottom):
+                _keep_larger(pixels, ih * W + left, 1, best, won, 0, right - left)
+            winner = 0
+            for j in range(1, right - left):
+                value, largest = best[j], best[winner]
+                tie = value == largest or (np.isnan(value) and np.isnan(largest))
+                larger = not np.isnan(largest) and not value <= largest
+                if larger or (tie and won[j] < won[winner]):
+                    winner = j
+            out[oh, ow], max_indices[oh, ow] = best[winner], won[winner]
+
+
+@kernel
 def _max_pool_2x2(x: Array, out: Array, max_indices: Array) -> None:
     """``_max_pool_plane`` for 2×2 windows with stride 2 that lie inside the image, unrolled: takes half the time."""
     W, (H_out, W_out) = x.shape[1], out.shape
@@ -75,6 +98,8 @@ def max_pool2d_forward(x: Array, pool: Pair, grid: Grid, out: Array, max_indices
         n, c = np.intp(plane) // C, np.intp(plane) % C
         if inside and pool == (2, 2) and stride == (2, 2):
             _max_pool_2x2(x[n, c], out[n, c], max_indices[n, c])
+        elif out.shape[3] < pool[1]:
+            _max_pool_wide(x[n, c], pool, stride, pad, out[n, c], max_indices[n, c])
         else:
             _max_pool_plane(x[n, c], pool, stride, pad, out[n, c], max_indices[n, c])
 

@@ -1,0 +1,1 @@
+"""Local response normalisation: naive reference and compiled loops."""

@@ -1,0 +1,1 @@
+"""Padding of images: naive reference and compiled loops."""
