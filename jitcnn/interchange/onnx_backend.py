@@ -18,7 +18,7 @@ from ..graph import Graph
 from ..layers import LAYERS, Layer, MaxPool2D
 from ..support.arrays import Array
 from .onnx_import.files import OLDEST_OPSET
-from .onnx_reader import read_onnx
+from .onnx_import.reader import read_onnx
 
 JOINED = {"Add": "Add", "Mul": "Mul", "Div": "Div", "Concat": "Concat", "Sum": "Add"}
 

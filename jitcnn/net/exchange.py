@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 from ..errors import CheckpointError, ConfigError
 from ..graph import Graph
 from ..interchange.described import Described
-from ..interchange.keras_file import open_keras
-from ..interchange.keras_model import build_keras, weights_of_keras
-from ..interchange.onnx_reader import read_onnx
-from ..interchange.onnx_writer import write_onnx
+from ..interchange.keras.file import open_keras
+from ..interchange.keras.model import build_keras, weights_of_keras
+from ..interchange.onnx_export.writer import write_onnx
+from ..interchange.onnx_import.reader import read_onnx
 from ..interchange.safetensors_file import read_safetensors, write_safetensors
 from ..layers import Layer
 from ..shapes import Shape

@@ -244,7 +244,7 @@ def test_flattened_features_need_the_input_shape(tmp_path):
 
 
 def test_more_groups_than_any_network_has_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("jitcnn.interchange.keras_file.MOST_NAMES", 1)
+    monkeypatch.setattr("jitcnn.interchange.keras.file.MOST_NAMES", 1)
     path = write_weights_h5(tmp_path / "net.weights.h5", WEIGHTS, {"out": "Dense"})
     with pytest.raises(CheckpointError, match="/layers/dense/vars has 2 members, expected at most 1"):
         CNN([Dense(3, 2)]).load_keras(path)

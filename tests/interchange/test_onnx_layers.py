@@ -27,7 +27,7 @@ from jitcnn import (
     Sigmoid,
     Softmax,
 )
-from jitcnn.interchange.onnx_graph import WRITERS
+from jitcnn.interchange.onnx_export.graph import WRITERS
 from jitcnn.layers import LAYERS
 from jitcnn.layers.facts import as_if_trained
 

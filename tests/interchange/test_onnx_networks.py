@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_graphs import import_net, model, node, runtime_output, write
 
 from jitcnn.interchange.onnx_import import metadata
-from jitcnn.interchange.onnx_reader import read_onnx
+from jitcnn.interchange.onnx_import.reader import read_onnx
 
 RNG = np.random.default_rng(3)
 

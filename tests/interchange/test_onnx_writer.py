@@ -12,8 +12,8 @@ from nets import small_net, varied_net
 from jitcnn import CNN, Conv2D, Dense, Flatten, GlobalAvgPool2D, Layer, ReLU, ResidualBlock
 from jitcnn.errors import CheckpointError, ConfigError, ShapeError
 from jitcnn.functional.pixels import normalise
-from jitcnn.interchange import onnx_writer
 from jitcnn.interchange.described import Described
+from jitcnn.interchange.onnx_export import writer
 
 onnx = pytest.importorskip("onnx")
 
@@ -117,7 +117,7 @@ def test_dropout_is_left_out(path, rng):
 def test_the_graph_normalises_as_the_library(mean, std, path, rng):
     Described_net = Described(CNN([Flatten()]).graph, (3, 4, 5), "pixels", mean, std)
     images = np.arange(256).repeat(3 * 20).reshape(256, 3, 4, 5).astype(np.uint8)
-    onnx_writer.write_onnx(Described_net, path, normalisation=True)
+    writer.write_onnx(Described_net, path, normalisation=True)
     np.testing.assert_allclose(run(path, images).reshape(images.shape), normalise(images, mean, std), rtol=0, atol=1e-6)
 
 
@@ -208,12 +208,12 @@ def test_a_recipe_of_other_values_is_refused(path):
 
 
 def test_too_large_a_model_is_refused(path, monkeypatch):
-    monkeypatch.setattr(onnx_writer, "MOST_BYTES", 4 * 69 - 1)
+    monkeypatch.setattr(writer, "MOST_BYTES", 4 * 69 - 1)
     with pytest.raises(
         ConfigError, match=r"^small has 0\.0 GB of weights, and an ONNX file at most 2 GiB: choose a smaller"
     ):
         small_net().to_onnx(path)
-    monkeypatch.setattr(onnx_writer, "MOST_BYTES", 4 * 69)  # 3·9 + 3 + 12·3 + 3 weights
+    monkeypatch.setattr(writer, "MOST_BYTES", 4 * 69)  # 3·9 + 3 + 12·3 + 3 weights
     small_net().to_onnx(path)
 
 
@@ -236,7 +236,7 @@ def test_unwritable_file_is_reported(where, reason, tmp_path):
 
 def test_invalid_graph_keeps_the_existing_file(path, monkeypatch):
     path.write_bytes(b"before")
-    monkeypatch.setattr(onnx_writer, "add_layer", lambda graph, layer, at: graph.node("Gemm", at.inputs, at.name))
+    monkeypatch.setattr(writer, "add_layer", lambda graph, layer, at: graph.node("Gemm", at.inputs, at.name))
     with pytest.raises(Exception, match="Gemm"):
         small_net().to_onnx(path)
     assert path.read_bytes() == b"before"

@@ -1,4 +1,4 @@
-"""Parts of the ONNX reader: the file, its tensors, constant folding, and a function for each operator."""
+"""The ONNX reader: the file, its tensors, constant folding, and a function for each operator."""
 
 from . import arithmetic, dense, elementwise, reshaping, windows
 

@@ -29,7 +29,7 @@ def named(where: str, kind: str, arrays: Mapping[str, Item], config: Mapping[str
 
     Examples
     --------
-    >>> from jitcnn.interchange.keras_arrays import named
+    >>> from jitcnn.interchange.keras.arrays import named
     >>> named("d", "dense", {"0": "weights"}, {"use_bias": False})
     {'kernel': 'weights'}
     """
@@ -66,7 +66,7 @@ def converted(kind: str, arrays: Mapping[str, NDArray[Any]]) -> list[dict[str, N
 
     Examples
     --------
-    >>> from jitcnn.interchange.keras_arrays import converted
+    >>> from jitcnn.interchange.keras.arrays import converted
     >>> [each["weights"].shape for each in converted("conv2d", {"kernel": np.zeros((3, 2, 4, 8))})]
     [(8, 4, 3, 2)]
     """

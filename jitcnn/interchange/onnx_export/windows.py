@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..functional.blur import binomial
-from ..shapes import Pair, sides, span
-from .onnx_graph import OnnxGraph, Place, writes
+from ...functional.blur import binomial
+from ...shapes import Pair, sides, span
+from .graph import OnnxGraph, Place, writes
 
 Sides = tuple[int, int, int, int]
 """Pixels at the top, left, bottom and right."""
@@ -20,7 +20,7 @@ def sides_of(padding: Any, missing: Pair) -> Sides:
 
     Examples
     --------
-    >>> from jitcnn.interchange.onnx_windows import sides_of
+    >>> from jitcnn.interchange.onnx_export.windows import sides_of
     >>> sides_of((1, 2), (0, 0)), sides_of((1, 2, 3, 4), (0, 0)), sides_of("same", (1, 2))
     ((1, 2, 1, 2), (1, 3, 2, 4), (0, 1, 1, 1))
     """

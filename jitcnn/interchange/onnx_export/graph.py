@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..layers import Layer
-from ..shapes import Shape
-from ..support.arrays import Array
+from ...errors import ConfigError
+from ...layers import Layer
+from ...shapes import Shape
+from ...support.arrays import Array
 
 HOW_TO_GET_ONNX = "pip install 'jitcnn[interchange]'"
 

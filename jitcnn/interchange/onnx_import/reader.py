@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, ConfigError, JitCNNError, ShapeError
-from ..graph import INPUT
-from ..layers.base import LARGEST_COUNT
-from ..shapes import Shape
-from . import onnx_import as _operators  # noqa: F401  (enters the operators)
-from .described import Described
-from .onnx_import.builder import LARGEST_OUTPUT, Budget, Builder, Tensor, UnsupportedError
-from .onnx_import.files import OWN_DOMAINS, load_model, opset_of
-from .onnx_import.folding import FOLDS, constant, fold
-from .onnx_import.metadata import read_metadata
-from .onnx_import.node import OPERATORS, Node, Value
-from .onnx_import.tensors import BFLOAT16, FLOATING, Tensors
+from ...errors import CheckpointError, ConfigError, JitCNNError, ShapeError
+from ...graph import INPUT
+from ...layers.base import LARGEST_COUNT
+from ...shapes import Shape
+from ..described import Described
+from .builder import LARGEST_OUTPUT, Budget, Builder, Tensor, UnsupportedError
+from .files import OWN_DOMAINS, load_model, opset_of
+from .folding import FOLDS, constant, fold
+from .metadata import read_metadata
+from .node import OPERATORS, Node, Value
+from .tensors import BFLOAT16, FLOATING, Tensors
 
 DOUBLE = 11
 Sizes = tuple[int | str, ...]
@@ -61,7 +60,7 @@ def read_onnx(path: str | os.PathLike[str], input_shape: Shape | None = None) ->
     >>> x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 1, 2, 2]) for name in "xy")
     >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "graph", [x], [y])
     >>> save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), "relu.onnx")
-    >>> from jitcnn.interchange.onnx_reader import read_onnx
+    >>> from jitcnn.interchange.onnx_import.reader import read_onnx
     >>> described = read_onnx("relu.onnx")
     >>> described.graph.nodes, described.input_shape, described.name
     ((ReLU(),), (1, 2, 2), 'relu')

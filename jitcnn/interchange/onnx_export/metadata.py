@@ -16,8 +16,8 @@ jitcnn.recipe          JSON object, or null
 import json
 from typing import Any
 
-from ..errors import ConfigError
-from .described import Described
+from ...errors import ConfigError
+from ..described import Described
 
 PREFIX = "jitcnn."
 
@@ -39,7 +39,7 @@ def to_metadata(net: Described, normalisation: bool) -> dict[str, str]:
     --------
     >>> from jitcnn import CNN, Dense
     >>> from jitcnn.interchange.described import Described
-    >>> from jitcnn.interchange.onnx_metadata import to_metadata
+    >>> from jitcnn.interchange.onnx_export.metadata import to_metadata
     >>> net = Described(CNN([Dense(3, 2)]).graph, (3,), "small", class_names=("cat", "dog"))
     >>> to_metadata(net, normalisation=False)["jitcnn.class_names"]
     '["cat", "dog"]'

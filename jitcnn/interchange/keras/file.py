@@ -16,8 +16,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckpointError, JitCNNError
-from .foreign import refuse_pickle
+from ...errors import CheckpointError, JitCNNError
+from ..foreign import refuse_pickle
 from .hdf5 import DAMAGE, MOST_NAMES, check_array, child, names_in, open_hdf5, text
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # the latter in TensorFlow 2.12 and 2.13
@@ -63,7 +63,7 @@ def open_keras(path: str | os.PathLike[str]) -> Iterator[KerasFile]:
     Examples
     --------
     >>> import h5py
-    >>> from jitcnn.interchange.keras_file import open_keras
+    >>> from jitcnn.interchange.keras.file import open_keras
     >>> with h5py.File("net.weights.h5", "w") as file:
     ...     file["layers/dense/vars/0"] = np.zeros((3, 2), np.float32)
     >>> with open_keras("net.weights.h5") as file:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .. import layers as kinds
-from .growing import Growing, UnsupportedError
+from ... import layers as kinds
+from ..growing import Growing, UnsupportedError
 
 Config = Mapping[str, Any]
 FUNCTIONS: dict[str, tuple[str, Mapping[str, float]]] = {  # the layer here, and its settings

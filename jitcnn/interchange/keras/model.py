@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CheckpointError, JitCNNError
-from ..graph import INPUT
-from ..layers import Flatten
-from ..shapes import Shape
-from ..support.arrays import Array
-from .array_names import Named, named_arrays
-from .described import Described
-from .flat_order import flat_parts, keras_rows
-from .growing import Growing, UnsupportedError
+from ...errors import CheckpointError, JitCNNError
+from ...graph import INPUT
+from ...layers import Flatten
+from ...shapes import Shape
+from ...support.arrays import Array
+from ..array_names import Named, named_arrays
+from ..described import Described
+from ..flat_order import flat_parts, keras_rows
+from ..growing import Growing, UnsupportedError
+from .arrays import converted, named
+from .config import KerasNet, parse_keras, snake_case
+from .file import KerasFile
 from .hdf5 import read_array
-from .keras_arrays import converted, named
-from .keras_config import KerasNet, parse_keras, snake_case
-from .keras_file import KerasFile
-from .keras_layers import BUILDERS, build
+from .layers import BUILDERS, build
 
 Arrays = dict[str, NDArray[Any]]
 Values = list[tuple[str, Arrays]]  # for each layer with arrays, where they come from, and the arrays

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..shapes import Shape
-from .onnx_graph import OnnxGraph, Place, add_layer, writes
+from ...shapes import Shape
+from .graph import OnnxGraph, Place, add_layer, writes
 
 SAME_NAME = {
     "ReLU": "Relu", "Tanh": "Tanh", "Sigmoid": "Sigmoid", "Erf": "Erf", "HardSwish": "HardSwish", "Flatten": "Flatten",

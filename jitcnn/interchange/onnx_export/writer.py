@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, ConfigError, ShapeError
-from ..functional.pixels import PIXEL_SCALE
-from ..graph import INPUT, layer_shapes
-from ..layers import LAYERS, Layer, Softmax
-from ..layers.naming import numbered
-from ..shapes import Shape
-from ..support.files import atomic_write
-from . import onnx_nodes, onnx_windows
-from .described import Described
-from .onnx_graph import WRITERS, OnnxGraph, Place, add_layer, onnx_package
-from .onnx_metadata import encodable, to_metadata
+from ...errors import CheckpointError, ConfigError, ShapeError
+from ...functional.pixels import PIXEL_SCALE
+from ...graph import INPUT, layer_shapes
+from ...layers import LAYERS, Layer, Softmax
+from ...layers.naming import numbered
+from ...shapes import Shape
+from ...support.files import atomic_write
+from ..described import Described
+from . import nodes, windows
+from .graph import WRITERS, OnnxGraph, Place, add_layer, onnx_package
+from .metadata import encodable, to_metadata
 
 OPSET, IR_VERSION = 17, 8
 INPUT_NAME, PROBABILITIES, OUTPUTS, BATCH = "images", "probabilities", "outputs", "N"
 MOST_BYTES = (1 << 31) - (1 << 20)  # a protocol buffer has less than 2 GiB; what is kept free is for nodes and names
-MODULES = onnx_nodes, onnx_windows  # their import fills ``WRITERS``
+MODULES = nodes, windows  # their import fills ``WRITERS``
 
 
 def write_onnx(net: Described, path: str | os.PathLike[str], *, normalisation: bool = False) -> None:
@@ -56,7 +56,7 @@ def write_onnx(net: Described, path: str | os.PathLike[str], *, normalisation: b
     --------
     >>> import onnx
     >>> from jitcnn.interchange.described import Described
-    >>> from jitcnn.interchange.onnx_writer import write_onnx
+    >>> from jitcnn.interchange.onnx_export.writer import write_onnx
     >>> from jitcnn.models import lenet5
     >>> model = lenet5()
     >>> write_onnx(Described(model.graph, model.input_shape, model.name), "lenet5.onnx")

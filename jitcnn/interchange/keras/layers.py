@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
-from .. import layers as kinds
-from ..initializers import Blank
-from ..shapes import Padding
-from .growing import Growing, UnsupportedError
-from .keras_activations import activation, leaky_relu, prelu, relu, softmax
+from ... import layers as kinds
+from ...initializers import Blank
+from ...shapes import Padding
+from ..growing import Growing, UnsupportedError
+from .activations import activation, leaky_relu, prelu, relu, softmax
 
 Config = Mapping[str, Any]
 Inputs = tuple[int, ...]

@@ -41,7 +41,7 @@ def parse_keras(config: Config) -> KerasNet:
 
     Examples
     --------
-    >>> from jitcnn.interchange.keras_config import parse_keras
+    >>> from jitcnn.interchange.keras.config import parse_keras
     >>> dense = {"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]}}
     >>> net = parse_keras({"class_name": "Sequential", "config": {"name": "net", "layers": [dense]}})
     >>> [(layer.kind, layer.inputs) for layer in net.layers]
@@ -148,7 +148,7 @@ def snake_case(kind: str) -> str:
 
     Examples
     --------
-    >>> from jitcnn.interchange.keras_config import snake_case
+    >>> from jitcnn.interchange.keras.config import snake_case
     >>> snake_case("Conv2D"), snake_case("BatchNormalization"), snake_case("PReLU")
     ('conv2d', 'batch_normalization', 'p_re_lu')
     """

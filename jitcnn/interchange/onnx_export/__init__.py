@@ -1,0 +1,1 @@
+"""The ONNX writer: nodes for each kind of layer, metadata, and the file."""
