@@ -100,7 +100,10 @@ def test_free_sizes_are_an_option(runner, tmp_path):
     file = str(write(tmp_path, model(nodes, ("N", 3, "H", "W"))))
     result = runner.invoke(cli, ["import", file])
     assert result.exit_code == 1
-    assert "give its free sizes, such as input_shape=(3, 32, 32)" in result.output
+    assert (
+        "give its free sizes, such as input_shape=(3, 32, 32), or `jitcnn import --input-shape 3x32x32`."
+        in result.output
+    )
     assert runner.invoke(cli, ["import", file, "--input-shape", "3x8x9"]).exit_code == 0
 
 
@@ -109,7 +112,9 @@ def test_other_files_are_refused(runner, tmp_path):
     result = runner.invoke(cli, ["import", str(tmp_path / "net.txt")])
     assert result.exit_code == 1
     assert "expects a file that ends with .onnx, .keras, .h5, .hdf5, got" in result.output
-    (tmp_path / "net.onnx").write_bytes(b"\x80\x04K\x01.")
-    result = runner.invoke(cli, ["import", str(tmp_path / "net.onnx")])
-    assert result.exit_code == 1
-    assert "is a pickle, which can run any code" in result.output
+    for name in ("net.onnx", "net.pt"):
+        (tmp_path / name).write_bytes(b"\x80\x04K\x01.")
+        result = runner.invoke(cli, ["import", str(tmp_path / name)])
+        assert result.exit_code == 1
+        assert "is a pickle, which can run any code" in result.output
+        assert "import torch; from safetensors.torch import save_file" in result.output

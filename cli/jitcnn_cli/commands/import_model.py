@@ -29,11 +29,13 @@ def command(file: str, output: str | None, input_shape: tuple[int, int, int] | N
     from pathlib import Path
 
     from jitcnn.errors import ConfigError
+    from jitcnn.interchange.foreign import refuse_pickle
     from jitcnn_cli.console import model_table, stdout
     from jitcnn_cli.foreign_models import KERAS, open_model
 
     if output is not None and Path(output).suffix != ".npz":
         raise ConfigError(f"--output expects a file name that ends with .npz, got {output}.")
+    refuse_pickle(file)
     if Path(file).suffix.lower() not in (".onnx", *KERAS):
         raise ConfigError(f"jitcnn import expects a file that ends with .onnx, {', '.join(KERAS)}, got {file}.")
     net = open_model(file, input_shape)

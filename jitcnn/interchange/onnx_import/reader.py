@@ -129,7 +129,8 @@ def _shape(path: str | os.PathLike[str], sizes: Sizes, given: Shape | None) -> S
     fixed = [size for size in shape if isinstance(size, int) and size > 0]
     if len(fixed) != len(sizes):
         raise ConfigError(
-            f"{path} has input of shape {('N', *sizes)}: give its free sizes, such as input_shape=(3, 32, 32)."
+            f"{path} has input of shape {('N', *sizes)}: give its free sizes, such as input_shape=(3, 32, 32), "
+            "or `jitcnn import --input-shape 3x32x32`."
         )
     if max(fixed) > LARGEST_COUNT or np.prod(fixed, dtype=float) > LARGEST_OUTPUT:
         raise ConfigError(f"{path} has input of shape {('N', *fixed)}, which is more than {LARGEST_OUTPUT:,} numbers.")
