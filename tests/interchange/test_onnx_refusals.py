@@ -133,8 +133,12 @@ def test_constant_behind_a_node_that_is_not_supported_is_no_reason(tmp_path):
     assert re.findall(r"node (\d)", str(caught.value)) == ["0", "1"]
 
 
-def test_long_list_of_reasons_is_cut(tmp_path):
-    nodes = [node("LSTM", "x", f"v{k}") for k in range(24)] + [node("LSTM", "x", "y")]
+def test_every_node_is_listed_unless_there_are_very_many(tmp_path, monkeypatch):
+    nodes = [node("LSTM", "x", f"v{k}") for k in range(99)] + [node("LSTM", "x", "y")]
+    with pytest.raises(ConfigError) as caught:
+        import_net(tmp_path, nodes)
+    assert re.findall(r"node (\d+)[^;]* \(LSTM\)", str(caught.value)) == [str(k) for k in range(100)]
+    monkeypatch.setattr("jitcnn.interchange.onnx_import.reader.MOST_REASONS", 95)
     with pytest.raises(ConfigError, match=r"; and 5 more\.$"):
         import_net(tmp_path, nodes)
 

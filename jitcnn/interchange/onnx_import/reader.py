@@ -21,7 +21,7 @@ from .tensors import BFLOAT16, FLOATING, Tensors
 
 DOUBLE = 11
 Sizes = tuple[int | str, ...]
-MOST_REASONS, LONGEST_REASON = 20, 500
+MOST_REASONS, LONGEST_REASON = 1000, 500  # more nodes than any network has that could nearly be imported
 UNKNOWN = np.empty(0)  # the output of a node with constant inputs that is not supported
 
 
