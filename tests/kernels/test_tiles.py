@@ -35,12 +35,14 @@ def test_instructions_match_their_numpy_form(dtype, rng):
     assert_close(njit(compiled)(a, b, sums.copy()), meaning(a, b, sums.copy()))
 
 
+@pytest.mark.parametrize("rows", [4, 8, 12, 20])  # eight at a time, and the other four
 @pytest.mark.parametrize("count", [1, 16, 30, 48, 64, 112])
-def test_sum_of_outer_products(count, dtype, rng):
+def test_sum_of_outer_products(count, rows, dtype, rng):
     filled = -(-count // 16) * 16
     a, b, start = (rng.standard_normal(n).astype(dtype) for n in (40, 30 + filled, 20 + filled))
-    places, a_steps, b_steps = (np.array(steps, np.uintp) for steps in ([0, 5, 2, 9] * 2, [1, 8, 20], [0, 3, 11]))
-    sums = np.zeros(8 * filled, dtype)
+    a_steps, b_steps = (np.array(steps, np.uintp) for steps in ([1, 8, 20], [0, 3, 11]))
+    places = rng.integers(0, 15, rows).astype(np.uintp)
+    sums = np.zeros(rows * filled, dtype)
     zero, apart = np.uintp(0), np.uintp(filled)
     numbers, runs = outer.Numbers(a, np.uintp(4), places, a_steps), outer.Runs(b, np.uintp(1), b_steps, count)
     outer.sum_outer(numbers, runs, outer.Rows(start, np.uintp(2), zero), outer.Rows(sums, zero, apart))
@@ -48,7 +50,7 @@ def test_sum_of_outer_products(count, dtype, rng):
         start[2 : 2 + count] + sum(a[4 + place + u] * b[1 + v :][:count] for u, v in zip(a_steps, b_steps, strict=True))
         for place in places
     ]
-    assert_close(sums.reshape(8, filled)[:, :count], np.array(expected, dtype))
+    assert_close(sums.reshape(rows, filled)[:, :count], np.array(expected, dtype))
 
 
 @pytest.mark.parametrize("length", [16, 48, 96, 192, 336])

@@ -2,7 +2,7 @@
 
 The weights are packed tap by tap: for each tap (ci, kh, kw), the weights of all filters are contiguous. One output
 pixel of all filters is the bias plus, summed over the taps, one input value times one such run
-(``outer.sum_outer``, four pixels at a time). The input is read in place; only a border of zeros is added, and no
+(``outer.sum_outer``, four or eight pixels at a time). The input is read in place; only a border of zeros is added, and no
 unused output is computed. The gradient with respect to the filters is the same sum with taps and pixels exchanged:
 over the pixels, one input value times the run of the gradients of all filters.
 

@@ -38,5 +38,5 @@ def machine_of(features: dict[str, bool], architecture: str) -> Machine:
 
 HOST = machine_of(_features(), platform.machine())
 REGISTERS, VECTOR_BYTES = HOST
-# Maximum vectors in each of the four rows of a tile: half of the registers hold sums.
-MOST_VECTORS = REGISTERS // 8
+# Rows of two vectors in a tile: half of the registers hold sums.
+TILE_ROWS = REGISTERS // 4

