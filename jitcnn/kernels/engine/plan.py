@@ -28,20 +28,20 @@ WHOLE_LANES = 16  # a multiple of this many channels fills whole vectors on any 
 class Thresholds:
     """Crossover points between two algorithms; each comment gives the speedup of the second on both sides of the threshold.
 
-    From ``python benchmarks/thresholds.py`` on 2026-11-25: two cores of a Xeon in float32. Where two speedups are given, they
-    are for 512-bit and 256-bit vectors.
+    From ``python benchmarks/thresholds.py``: two cores of a Xeon in float32. Where two speedups are given, they are for 512-bit
+    (2026-11-27) and 256-bit vectors (2026-11-25).
     """
 
-    # Direct over_channels vs. over_pixels, 64 images of 8×28²: 12 filters 0.6 and 0.8 times as fast, 16 filters 0.8 and
-    # 1.1; gradients: 12 filters 0.7 and 0.8, 15 filters 1.0 and 1.1.
+    # Direct over_channels vs. over_pixels, 64 images of 8×28²: 12 filters 0.8 and 0.8 times as fast, 16 filters 1.1 and
+    # 1.1; gradients (2026-11-25): 12 filters 0.7 and 0.8, 15 filters 1.0 and 1.1.
     lanes_over_channels: int = 13
-    # Winograd vs. direct, 16 images of C×32² -> C: 16 channels 1.04 and 0.99 times as fast, 32 channels 1.6 and 1.4.
+    # Winograd vs. direct, 16 images of C×32² -> C: 16 channels 0.87 and 0.99 times as fast, 32 channels 1.3 and 1.4.
     winograd_channels: int = 32
-    # Winograd vs. direct, 64×4² -> 64: 4 tiles 0.8 times as fast on both, 32 tiles 0.98, 64 tiles 0.96 and 1.03, 128 tiles
-    # 1.3 and 1.4.
+    # Winograd vs. direct, 64×4² -> 64: 4 tiles 0.8 times as fast on both, 32 tiles 1.2 and 0.98, 64 tiles 1.3 and 1.03, 128
+    # tiles 1.4 on both.
     winograd_tiles: int = 40
     # Fused block 32×13² -> 64, Winograd vs. direct sums: with 256-bit vectors, 50 windows 0.9 times as fast, 100
-    # windows 1.04; with 512-bit vectors, which speed up the direct sums more, 400 windows 0.97, 1,600 windows 1.1.
+    # windows 1.04; with 512-bit vectors, which speed up the direct sums more, 400 windows 1.00, 1,600 windows 1.1.
     fused_winograd_windows: int = 96
     fused_winograd_windows_512_bit: int = 640
     # The largest pooling window, in pixels, whose sums for 64 filters fit in the L2 cache: 1,024·64·4 bytes are 256 KiB.
