@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .models import MODELS, find_net
     from .net.architecture import NetDescription, parse_net
     from .net.model import CNN
+    from .net.predictor import Predictor
     from .optim import SGD, Adam, AdamW, Lion, Optimizer, WeightAverage
     from .recipes import Recipe, load_recipe, recipe_names
     from .schedules import constant, cosine, one_cycle, stepwise, warmed_up
@@ -62,6 +63,7 @@ _HOMES = {
     "losses": ("cross_entropy_gradient", "cross_entropy_loss", "softmax_cross_entropy"),
     "metrics": ("evaluate",),
     "net.model": ("CNN",),
+    "net.predictor": ("Predictor",),
     "models": ("MODELS", "find_net"),
     "optim": ("SGD", "Adam", "AdamW", "Lion", "Optimizer", "WeightAverage"),
     "recipes": ("Recipe", "load_recipe", "recipe_names"),

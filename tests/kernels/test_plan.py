@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, can_fuse, plan
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, can_fuse, in_one_call, plan
 from jitcnn.kernels.simd.machine import Machine
 from jitcnn.kernels.types import Grid
 
@@ -181,3 +181,19 @@ def test_convolution_with_relu_falls_back_to_direct(impl: str) -> None:
 )
 def test_other_operations_fall_back_to_their_first_implementation(impl, reason):
     assert plan("max_pool2d", conv(), impl, forms=("direct", "naive"))[:2] == ("direct", reason)
+
+
+@pytest.mark.parametrize(
+    ("machine", "images", "folds", "share", "expected"),
+    [
+        (AVX2, 4, False, 1, True),
+        (AVX2, 5, False, 0, False),
+        (AVX2, 5, True, 0.74, True),
+        (AVX2, 5, True, 0.75, False),
+        (AVX512, 8, False, 1, True),
+        (AVX512, 9, False, 0, False),
+        (AVX512, 9, True, 1, True),
+    ],
+)
+def test_layers_in_one_call(machine, images, folds, share, expected):
+    assert in_one_call(images, folds, share, machine) is expected

@@ -1,0 +1,244 @@
+"""``CNN.compile``: the compiled network against its own layers, what it leaves to them, and its independence of batch and threads."""
+
+from dataclasses import replace
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from jitcnn import (
+    CNN,
+    SGD,
+    AvgPool2D,
+    BatchNorm2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    MaxPool2D,
+    ReLU,
+    ResidualBlock,
+    Softmax,
+    find_net,
+    train_step,
+)
+from jitcnn.errors import DataError, DTypeError, ShapeError
+from jitcnn.kernels.engine import plan
+from jitcnn.layers import BottleneckBlock
+from jitcnn.net import one_call, predictor
+from jitcnn.net.one_call import OneCall
+
+
+def as_if_trained(layers, rng):
+    """Random parameters and running statistics."""
+    for layer in layers:
+        as_if_trained(layer.inner().values() if hasattr(layer, "inner") else (), rng)
+        for name, array in (layer.parameters() | layer.buffers()).items():
+            drawn = (
+                rng.uniform(0.5, 1.5, array.shape)
+                if "var" in name or "gamma" in name
+                else rng.normal(0, 0.3, array.shape)
+            )
+            array[...] = drawn
+    return layers
+
+
+def one_by_one(layers, x):
+    for layer in layers:
+        x, _ = layer.apply(x, False)
+    return x
+
+
+CHAINS = {
+    "conv": (lambda: [Conv2D(2, 5, 3)], (2, 6, 9)),
+    "conv, norm": (lambda: [Conv2D(2, 17, 3, use_bias=False), BatchNorm2D(17, eps=0.1)], (2, 6, 7)),
+    "conv, norm, relu": (lambda: [Conv2D(1, 33, (3, 2)), BatchNorm2D(33), ReLU()], (1, 8, 9)),
+    "stride and dilation": (lambda: [Conv2D(3, 4, 3, (2, 1), (1, 2), dilation=(1, 2)), ReLU(), Conv2D(4, 48, 2, 2)], (3, 9, 11)),
+    "same, even kernel": (lambda: [Conv2D(1, 3, 4, padding="same"), Conv2D(3, 3, 2, 2, padding="same")], (1, 7, 9)),
+    "padding per side": (lambda: [Conv2D(1, 3, 3, padding=(0, 2, 3, 1)), ReLU(), Conv2D(3, 2, 3, padding=1)], (1, 5, 6)),
+    "rows of 1, 2 and 3": (lambda: [Conv2D(1, 3, 3), ReLU(), Conv2D(3, 20, 2), Conv2D(20, 4, 2, padding=1), Conv2D(4, 2, 3)], (1, 5, 5)),
+    "max pooling that leaves pixels out": (lambda: [Conv2D(1, 3, 3), ReLU(), MaxPool2D(2), Conv2D(3, 3, 2), MaxPool2D(2, 1)], (1, 13, 15)),
+    "mean pooling": (lambda: [Conv2D(1, 3, 3), AvgPool2D((3, 2), (2, 1)), Conv2D(3, 4, 1), AvgPool2D(2)], (1, 9, 9)),
+    "mean of all": (lambda: [Conv2D(1, 70, 3), BatchNorm2D(70), GlobalAvgPool2D()], (1, 6, 5)),
+    "dropout": (lambda: [Conv2D(1, 3, 3), ReLU(), Dropout(0.5), Conv2D(3, 2, 3)], (1, 8, 8)),
+    "blocks": (lambda: [ResidualBlock(2, 5), ResidualBlock(5, 5), ResidualBlock(5, 6, 2)], (2, 7, 6)),
+    "bottlenecks": (lambda: [Conv2D(1, 8, 3), BottleneckBlock(8, 2, 8), BottleneckBlock(8, 3, 12, 2)], (1, 8, 7)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+@pytest.mark.parametrize("N", [1, 3])
+def test_one_call_equals_the_layers_one_by_one(chain, N, rng):
+    make, shape = chain
+    layers = as_if_trained(make(), rng)
+    first = OneCall(layers, shape)
+    assert first.count == len(layers)
+    for _ in range(2):  # the second call finds the memory of the first
+        x = rng.standard_normal((N, *shape)).astype(np.float32)
+        expected = one_by_one(layers, x)
+        assert first.output_shape == expected.shape[1:]
+        np.testing.assert_allclose(first(x), expected, rtol=0, atol=2e-5 * max(1, abs(expected).max()))
+
+
+class Unlike(ReLU):
+    """A subclass may compute something else."""
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ([Conv2D(2, 2, 3), Conv2D(2, 2, 3, groups=2)], 1),
+        ([Conv2D(2, 2, 3, dtype=np.float64)], 0),
+        ([Conv2D(2, 2, 3), ReLU(), Conv2D(2, 2, 3, impl="naive")], 2),
+        ([Conv2D(2, 2, 3), MaxPool2D(2, 2, 1)], 1),
+        ([Conv2D(2, 2, 3), MaxPool2D(2, ceil_mode=True)], 1),
+        ([Conv2D(2, 2, 3), AvgPool2D(2, padding="same")], 1),
+        ([Conv2D(2, 2, 3), Unlike()], 1),
+        ([Conv2D(2, 2, 3), ReLU(), ReLU()], 2),
+        ([Conv2D(2, 2, 3), GlobalAvgPool2D(), Dense(2, 2)], 2),
+        ([Conv2D(2, 2, 3), Flatten(), Dense(72, 2)], 1),
+        ([MaxPool2D(2), Conv2D(2, 2, 3)], 0),  # only a convolution reads the image
+        ([ResidualBlock(2, 2)], 0),
+        ([Dropout(0.5), Conv2D(2, 2, 3)], 0),
+        ([BatchNorm2D(2), Conv2D(2, 2, 3)], 0),
+        ([ResidualBlock(2, 3, dtype=np.float64)], 0),
+    ],
+    ids=lambda value: str(value) if isinstance(value, list) else None,
+)
+def test_a_layer_without_a_row_ends_the_call(layers, count):
+    assert OneCall(layers, (2, 8, 8)).count == count
+
+
+def test_images_that_need_too_much_memory_are_left_to_the_layers(monkeypatch):
+    layers = [Conv2D(1, 16, 3)]
+    size = 4 * (8 * 8 + 64 + 6 * 6 * 16 + 64)
+    monkeypatch.setattr(one_call, "MOST_BYTES", size)
+    assert OneCall(layers, (1, 8, 8)).count == 1
+    monkeypatch.setattr(one_call, "MOST_BYTES", size - 1)
+    assert OneCall(layers, (1, 8, 8)).count == 0
+
+
+def small(rng, norm=True):
+    layers = [
+        Conv2D(1, 6, 3, rng=rng),
+        *([BatchNorm2D(6)] if norm else []),
+        ReLU(),
+        MaxPool2D(2),
+        Flatten(),
+        Dense(54, 4, rng=rng),
+    ]
+    return CNN([*as_if_trained(layers, rng), Softmax()], input_shape=(1, 8, 8), mean=(0.2,), std=(0.5,))  # fmt: skip
+
+
+def test_an_image_depends_neither_on_its_batch_nor_on_earlier_calls(rng):
+    first = OneCall(small(rng).layers, (1, 8, 8))
+    x = rng.standard_normal((21, 1, 8, 8)).astype(np.float32)
+    together = first(x)
+    alone = [first(x[k : k + 1]) for k in range(21)]
+    np.testing.assert_array_equal(np.concatenate(alone), together)
+
+
+def test_predictions_are_those_of_the_network(rng):
+    net = small(rng)
+    compiled, images = net.compile(batch_size=4), rng.integers(0, 256, (11, 1, 8, 8)).astype(np.uint8)
+    assert repr(compiled) == "<Predictor of cnn: the first 4 of 7 layers in one call>"
+    np.testing.assert_allclose(compiled.predict_proba(images), net.predict_proba(images), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(compiled.predict(images), net.predict(images))
+    x = net.as_input(images)
+    np.testing.assert_allclose(compiled.logits(x), net.logits(x, training=False), rtol=0, atol=1e-5)
+    assert compiled.predict_proba(images[:0]).shape == (0, 4)
+
+
+def test_a_predictor_is_a_snapshot(rng):
+    net = small(rng)
+    x, y = rng.standard_normal((6, 1, 8, 8)).astype(np.float32), np.arange(6) % 4
+    compiled = net.compile()
+    before = compiled.logits(x), compiled.logits(x.astype(np.float64))  # in one call, and layer by layer
+    train_step(net, x, y, SGD(0.5))
+    for result, expected in zip((compiled.logits(x), compiled.logits(x.astype(np.float64))), before, strict=True):
+        np.testing.assert_array_equal(result, expected)
+    assert abs(net.logits(x, training=False) - before[0]).max() > 0.01
+
+
+def test_several_threads_at_a_time(rng):
+    compiled = small(rng).compile()
+    batches = rng.standard_normal((4, 3, 1, 8, 8)).astype(np.float32)
+    expected, found = [compiled.logits(x) for x in batches], [[] for _ in batches]
+
+    def work(k):
+        found[k].extend(compiled.logits(batches[k]) for _ in range(20))
+
+    threads = [Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for results, wanted in zip(found, expected, strict=True):
+        assert len(results) == 20
+        for result in results:
+            np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize(("norm", "calls"), [(True, [3, 4]), (False, [3])])
+def test_without_batch_norm_only_few_images_take_the_call(norm, calls, rng, monkeypatch):
+    few = replace(plan.THRESHOLDS, one_call_images=3, one_call_images_512_bit=3)
+    monkeypatch.setattr(plan, "THRESHOLDS", few)
+    net, sizes = small(rng, norm), []
+    compiled, run = net.compile(), OneCall.__call__
+    monkeypatch.setattr(OneCall, "__call__", lambda self, x: sizes.append(len(x)) or run(self, x))
+    for N in (3, 4):
+        x = rng.standard_normal((N, 1, 8, 8)).astype(np.float32)
+        np.testing.assert_allclose(compiled.logits(x), net.logits(x, training=False), rtol=0, atol=1e-5)
+    assert sizes == calls
+
+
+def test_lines_of_the_verbose_mode_stay_true(rng, monkeypatch):
+    net, x = small(rng), rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
+    compiled = net.compile()
+    monkeypatch.setattr(predictor, "VERBOSE", True)
+    monkeypatch.setattr(OneCall, "__call__", None)
+    np.testing.assert_array_equal(compiled.logits(x), net.logits(x, training=False))
+
+
+def test_invalid_input_raises_as_in_the_network(rng):
+    compiled, x = small(rng).compile(), np.zeros((2, 1, 8, 8), np.float32)
+    with pytest.raises(ShapeError, match=r"cnn expects input of shape \(N, 1, 8, 8\), got \(2, 1, 8, 7\)"):
+        compiled.predict(x[..., :7])
+    with pytest.raises(DTypeError, match="float32 or float64, got int64"):
+        compiled.predict(x.astype(np.int64))
+    x[1, 0, 2, 3] = np.nan
+    with pytest.raises(DataError, match=r"expects finite input, got nan at index \(1, 0, 2, 3\)"):
+        compiled.predict_proba(x)
+
+
+def test_networks_that_are_no_chain_run_layer_by_layer(rng):
+    layers = [Conv2D(1, 1, 3, padding=1), ReLU(), Flatten(), Dense(16, 2)]
+    graph = CNN(layers, sources=[(-1,), (0,), (1,), (2,)], input_shape=(1, 4, 4))
+    assert graph.compile().compiled == 2  # a chain after all
+    anything = CNN([Dense(3, 2)])
+    assert anything.compile().compiled == 0
+    x = rng.standard_normal((2, 3)).astype(np.float32)
+    np.testing.assert_array_equal(anything.compile().logits(x), anything(x))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    "name", ["mnist-cnn", "lenet5", "resnet20", "cifar-vgg", "cifar-alexnet", "resnet18", "resnet50", "vgg11"]
+)
+def test_ready_made_nets(name, rng):
+    small_images = {"input_shape": (3, 32, 32)} if name in ("resnet18", "resnet50", "vgg11") else {}
+    net = find_net(name, **small_images)
+    as_if_trained(net.layers, rng)
+    compiled = net.compile()
+    assert compiled.compiled > 0
+    for N in (1, 2):
+        x = rng.standard_normal((N, *net.input_shape)).astype(np.float32)
+        expected = net.logits(x, training=False)
+        np.testing.assert_allclose(compiled.logits(x), expected, rtol=0, atol=1e-4 * abs(expected).max())
+
+
+def test_share_of_winograd():
+    first = OneCall([Conv2D(32, 32, 3, padding=1), Conv2D(32, 32, 1), Conv2D(32, 16, 3, padding=1)], (32, 8, 8))
+    assert first._winograd_share == pytest.approx(9 * 32 / (9 * 32 + 32 + 9 * 16))
+    assert OneCall([Conv2D(32, 32, 3, 2)], (32, 9, 9))._winograd_share == 0
