@@ -50,6 +50,8 @@ INSTEAD = {
     "jitcnn train --dataset mnist --recipe mnist-best": f"jitcnn train {SHORT} --model mnist-vgg",
     # Nothing interrupts the run above it; tests/resume does that.
     "jitcnn train --resume output/checkpoint.npz": "jitcnn evaluate output/checkpoint.npz --dataset digits",
+    # Each framework that is installed starts and compiles; tests/benchmark/test_peers.py runs them.
+    "jitcnn bench --model mnist-cnn --against all --rounds 5": "jitcnn bench --model lenet5 --impl loops --batch-size 8 --rounds 1",
     "jitcnn race --dataset mnist --target 99 --seeds 3": "jitcnn race --dataset digits --target 30 --seeds 1",
 }
 

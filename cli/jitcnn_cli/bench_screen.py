@@ -23,6 +23,7 @@ from jitcnn.models import find_net
 from jitcnn.shapes import Shape
 from jitcnn.support.files import atomic_write
 from jitcnn_cli.console import NOTE, Bar, stdout, table
+from jitcnn_cli.peer_screen import race_peers
 
 COMPILED = ("loops", "auto")
 PEER_ROUNDS = 5
@@ -55,6 +56,10 @@ def run(
     cases = "zoo" if shapes == "zoo" else "model"
     request = Request("jitcnn", cases, model_name, batch_size, dtype, threads, input_shape)
     record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
+    if against not in (None, "c", "torch"):
+        record |= race_peers(console, request, against, impl=impl, rounds=rounds)
+        _write_json(console, record, json_file)
+        return
     with Bar("benchmarking", None, NOTE) as bar:
         if against:
             if against == "c" and impl not in ("loops", "all"):
@@ -88,17 +93,21 @@ def run(
         _show_timings(console, timings, machine)
         _show_scaling(console, scalings)
         _show_starts(console, starts, timings)
+    _write_json(console, record, json_file)
+    if plot and not against:
+        from jitcnn.plots import roofline_figure, save_figure
+
+        save_figure(roofline_figure(timings, machine), plot)
+        console.print(f"plot written to {plot}", soft_wrap=True)
+
+
+def _write_json(console: Console, record: dict[str, Any], json_file: str | None) -> None:
     if json_file == "-":
         click.echo(json.dumps(record, indent=2))
     elif json_file:
         with atomic_write(json_file) as file:
             file.write(json.dumps(record, indent=2).encode())
         console.print(f"results written to {json_file}", soft_wrap=True)
-    if plot and not against:
-        from jitcnn.plots import roofline_figure, save_figure
-
-        save_figure(roofline_figure(timings, machine), plot)
-        console.print(f"plot written to {plot}", soft_wrap=True)
 
 
 def _timings(request: Request, impl: str, rounds: int, seed: int, bar: Bar) -> list[Timing]:

@@ -7,6 +7,8 @@ import click
 from jitcnn_cli import options
 from jitcnn_cli.input_shape import InputShape
 
+PEERS = ("torch.compile", "onnxruntime", "openvino", "jax", "tensorflow")
+
 
 @click.command("bench")
 @click.option(
@@ -38,8 +40,9 @@ from jitcnn_cli.input_shape import InputShape
 @options.threads_option
 @click.option(
     "--against",
-    type=click.Choice(["torch", "c"]),
-    help="Compare with torch or, for --impl loops, with the same loops in C, in separate processes.",
+    type=click.Choice(["c", "torch", *PEERS, "all"]),
+    help="Compare in separate processes: c and torch, layer by layer (c: the same loops as --impl loops); the others, training "
+    "and inference of --model; all: these, with torch and torch.compile.",
 )
 @click.option("--scaling", is_flag=True, help="Also time a training step on 1, 2 and 4 threads.")
 @click.option("--start", is_flag=True, help="Also time the startup with and without cached kernels.")
