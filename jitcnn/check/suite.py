@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..errors import ConfigError, did_you_mean
 from ..layers import LAYERS
-from . import agreement, gradients, hand, learning, peer, state, threads
+from . import agreement, compiled, gradients, hand, learning, peer, state, threads
 from .bugs import planted
 from .outcome import Check, Finding, run_check
 
@@ -22,6 +22,7 @@ def all_checks(seed: int = 0, bug: str | None = None) -> Iterator[Check]:
     """
     yield from hand.checks()
     yield from agreement.checks(seed)
+    yield from compiled.checks(seed)
     yield from gradients.checks()
     yield from learning.checks()
     yield from state.checks()

@@ -10,7 +10,7 @@ from jitcnn.errors import ConfigError
 # Not detectable by numeric gradients: kinks, code outside the gradients, and consistent forward and backward errors.
 OTHERS = {
     "max-pool-last-tie", "dropout-without-scale", "momentum-sign", "adam-betas-swapped", "first-layer-forgotten",
-    "state-on-the-layer", "evaluation-recorded", "thread-changes-bits",
+    "state-on-the-layer", "evaluation-recorded", "thread-changes-bits", "folded-mean-forgotten",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Bugs in the state of a pass."""
+"""Bugs in the state of a pass, and in a compiled net."""
 
 import threading
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import functional
+from ...net import drafting
 from ...net.model import CNN
 from ...net.tape import Tape
 from .table import Function, bug
@@ -37,5 +38,17 @@ def _thread_changes_bits(right: Function) -> Function:
         return (
             out if threading.current_thread() is threading.main_thread() else np.nextafter(out, np.inf, dtype=out.dtype)
         )
+
+    return wrong
+
+
+@bug("folded-mean-forgotten", "net", "a compiled net without the running means", drafting, "folded")
+def _folded_mean_forgotten(right: Function) -> Function:
+    def wrong(conv: Any, norm: Any) -> Any:
+        found = right(conv, norm)
+        if norm is None:
+            return found
+        factor = norm.gamma / np.sqrt(norm.running_var + norm.eps)
+        return found._replace(bias=(found.bias + factor * norm.running_mean).astype(found.bias.dtype))
 
     return wrong
