@@ -31,6 +31,6 @@ class Engine(ABC):
     def inference(self, x: Array) -> Timed:
         """A call that returns the probabilities (N, classes) as an ndarray; x is brought into the best form before."""
 
-    def training(self, batches: Batches) -> Timed | None:
+    def training(self, batches: Batches, learning_rate: float = LEARNING_RATE) -> Timed | None:
         """A call that trains on the next batch, round and round: forward, backward, SGD; None if it cannot train."""
         return None

@@ -85,11 +85,11 @@ class JaxEngine(Engine):
             log_probabilities = jax.nn.log_softmax(forward.logits(layers, x))
             return -jax.numpy.mean(jax.numpy.take_along_axis(log_probabilities, y[:, None], 1)), forward.updates
 
-        def step(parameters: Any, velocities: Any, buffers: Any, key: Any, x: Any, y: Any) -> Any:
+        def step(parameters: Any, velocities: Any, buffers: Any, key: Any, x: Any, y: Any, rate: Any) -> Any:
             key, now = jax.random.split(key)
             gradients, updates = jax.grad(loss, has_aux=True)(parameters, buffers, now, x, y)
             velocities = jax.tree.map(lambda v, gradient: MOMENTUM * v + gradient, velocities, gradients)
-            parameters = jax.tree.map(lambda p, v: p - LEARNING_RATE * v, parameters, velocities)
+            parameters = jax.tree.map(lambda p, v: p - rate * v, parameters, velocities)
             return parameters, velocities, buffers | updates, key
 
         self.probabilities, self.step = jax.jit(probabilities), jax.jit(step)
@@ -99,13 +99,13 @@ class JaxEngine(Engine):
         images = self.jax.device_put(np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
         return Timed(lambda: np.asarray(self.probabilities(self.parameters | self.buffers, images)))
 
-    def training(self, batches: Batches) -> Timed:
+    def training(self, batches: Batches, learning_rate: float = LEARNING_RATE) -> Timed:
         """Call the compiled step; the results are awaited after the last."""
         following = cycle([self.jax.device_put(batch) for batch in batches_channels_last(batches)])
 
         def step() -> None:
             self.parameters, self.velocities, self.buffers, self.key = self.step(
-                self.parameters, self.velocities, self.buffers, self.key, *next(following)
+                self.parameters, self.velocities, self.buffers, self.key, *next(following), learning_rate
             )
 
         return Timed(step, lambda: self.jax.block_until_ready(self.parameters))

@@ -23,9 +23,9 @@ class JitcnnEngine(Engine):
         """Call ``predict_proba``."""
         return Timed(partial(self.net.predict_proba, x))
 
-    def training(self, batches: Batches) -> Timed:
+    def training(self, batches: Batches, learning_rate: float = LEARNING_RATE) -> Timed:
         """Call ``train_step``."""
-        optimizer, following = SGD(LEARNING_RATE, MOMENTUM), cycle(batches)
+        optimizer, following = SGD(learning_rate, MOMENTUM), cycle(batches)
         return Timed(lambda: train_step(self.net, *next(following), optimizer))
 
 

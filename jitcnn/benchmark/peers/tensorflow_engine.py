@@ -80,7 +80,7 @@ class TensorFlowEngine(Engine):
         def probabilities(x: Any) -> Any:
             return tf.nn.softmax(TensorFlowPass(tf, parameters | buffers, training=False).logits(layers, x))
 
-        def step(x: Any, y: Any) -> None:
+        def step(x: Any, y: Any, rate: float) -> None:
             forward = TensorFlowPass(tf, parameters | buffers, training=True)
             with tf.GradientTape() as tape:
                 logits = forward.logits(layers, x)
@@ -88,7 +88,7 @@ class TensorFlowEngine(Engine):
             for name, gradient in tape.gradient(loss, parameters).items():
                 tf.raw_ops.ResourceApplyMomentum(
                     var=parameters[name].handle, accum=velocities[name].handle, grad=gradient,
-                    lr=LEARNING_RATE, momentum=MOMENTUM,
+                    lr=rate, momentum=MOMENTUM,
                 )  # fmt: skip
             for name, value in forward.updates.items():
                 buffers[name].assign(value)
@@ -100,10 +100,10 @@ class TensorFlowEngine(Engine):
         images = self.tf.constant(x.transpose(0, 2, 3, 1))
         return Timed(lambda: self.probabilities(images).numpy())
 
-    def training(self, batches: Batches) -> Timed:
+    def training(self, batches: Batches, learning_rate: float = LEARNING_RATE) -> Timed:
         """Call the graph function of a step."""
         following = cycle([tuple(map(self.tf.constant, batch)) for batch in batches_channels_last(batches)])
-        return Timed(lambda: self.step(*next(following)))
+        return Timed(lambda: self.step(*next(following), learning_rate))
 
 
 def tensorflow_engines(net: CNN, threads: int) -> list[Engine]:

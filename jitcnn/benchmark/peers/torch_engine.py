@@ -39,9 +39,9 @@ class TorchEngine(Engine):
 
         return Timed(probabilities)
 
-    def training(self, batches: Batches) -> Timed:
+    def training(self, batches: Batches, learning_rate: float = LEARNING_RATE) -> Timed:
         """Call the module, ``cross_entropy``, ``backward`` and the optimizer."""
-        optimizer = self.torch.optim.SGD(self.parameters, lr=LEARNING_RATE, momentum=MOMENTUM)
+        optimizer = self.torch.optim.SGD(self.parameters, lr=learning_rate, momentum=MOMENTUM)
         following = cycle([(self._images(x), self.torch.from_numpy(y)) for x, y in batches])
 
         def step() -> None:

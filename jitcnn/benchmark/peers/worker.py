@@ -1,6 +1,6 @@
 """One side of a comparison, in a process of its own: ``python -m jitcnn.benchmark.peers.worker REQUEST``.
 
-The request is a JSON object (see ``side.Request``). Each line on stdin is a question, and its answer is a line of JSON: "check"
+The request is a JSON object (see ``side.Request``) whose model is a model file. Each line on stdin is a question, and its answer is a line of JSON: "check"
 gives the probabilities before and after a training step, and the name of a task the seconds per call.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ...layers import Dropout, Dropout2D
-from ...models import find_net
+from ...net.model import CNN
 from ...shapes import Shape
 from ...support.arrays import Array
 from ..side import INFERENCE, SMALL_IMAGE, STEP, Request
@@ -24,6 +24,7 @@ from .registry import engines_of
 
 SECONDS = 0.4  # duration of a turn; a longer call is timed once
 WARM_UP = 2, 0.1  # calls of each engine that compile and allocate, and seconds to find the fastest one
+CHECKED_RATE = 1e-4  # learning rate of the step to check: in deep nets, larger ones amplify rounding
 BATCHES = 4  # different ones in training
 CHECKED = INFERENCE.format(
     64
@@ -52,7 +53,7 @@ class Worker:
     """The engines of one side, and their timed calls."""
 
     def __init__(self, request: Request, threads: int) -> None:
-        self.net = find_net(request.model, input_shape=request.input_shape)
+        self.net = CNN.load(request.model)
         self.training = STEP.format(request.batch_size)
         self.tasks = tasks(self.net.input_shape, request.batch_size)
         self.engines = engines_of(request.side, self.net, threads)
@@ -75,7 +76,7 @@ class Worker:
         )
         inferences = [engine.inference(x) for engine in self.engines]
         before = [np.array(timed.call()).tolist() for timed in inferences]
-        steps = [engine.training(self.batches(self.tasks[self.training])) for engine in self.engines]
+        steps = [engine.training(self.batches(self.tasks[self.training]), CHECKED_RATE) for engine in self.engines]
         after: list[Any] | None = None
         if None not in steps and not any(isinstance(layer, Dropout | Dropout2D) for layer in self.net.layers):
             for step in steps:
