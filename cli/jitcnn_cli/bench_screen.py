@@ -26,7 +26,7 @@ from jitcnn_cli.console import NOTE, Bar, stdout, table
 from jitcnn_cli.peer_screen import race_peers
 
 COMPILED = ("loops", "auto")
-PEER_ROUNDS = 5
+ROUNDS, PEER_ROUNDS = 15, 5  # by default, and with --against
 ZOO_IMPLEMENTATIONS = ("loops", "im2col", "direct", "winograd")
 
 
@@ -38,7 +38,7 @@ def run(
     shapes: str,
     batch_size: int,
     dtype: str,
-    rounds: int,
+    rounds: int | None,
     seed: int,
     threads: int | None,
     against: str | None,
@@ -54,6 +54,7 @@ def run(
             "--input-shape expects a model, got --shapes zoo or --against c, whose layers have their own shapes."
         )
     cases = "zoo" if shapes == "zoo" else "model"
+    rounds = rounds or (PEER_ROUNDS if against else ROUNDS)
     request = Request("jitcnn", cases, model_name, batch_size, dtype, threads, input_shape)
     record: dict[str, Any] = {"settings": {**asdict(request), "impl": impl, "rounds": rounds, "seed": seed}}
     if against not in (None, "c", "torch"):
@@ -68,7 +69,7 @@ def run(
                 )
             duels = (against_c if against == "c" else against_torch)(
                 request,
-                rounds=min(rounds, PEER_ROUNDS),
+                rounds=rounds,
                 on_round=lambda turn, side: bar.show(turn, f"round {turn + 1}: {side}"),
             )
         else:

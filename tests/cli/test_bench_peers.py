@@ -7,7 +7,7 @@ import pytest
 from jitcnn.benchmark.peers import league, registry
 from jitcnn.benchmark.peers.league import Row
 from jitcnn.errors import ConfigError, DisagreementError
-from jitcnn_cli import peer_screen
+from jitcnn_cli import bench_screen, peer_screen
 from jitcnn_cli.commands import bench
 from jitcnn_cli.main import cli
 
@@ -97,3 +97,14 @@ def test_options_of_other_comparisons_are_refused(runner, options, message):
     result = runner.invoke(cli, ["bench", "--against", "all", *options])
     assert result.exit_code == 1
     assert message in result.output
+
+
+@pytest.mark.parametrize(("options", "rounds"), [((), 5), (("--rounds", "9"), 9)])
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_rounds_are_those_asked_for(runner, monkeypatch, name, options, rounds):
+    def race(*request, rounds, **others):
+        raise ConfigError(f"{rounds} rounds")
+
+    monkeypatch.setattr(bench_screen, "against_torch", race)
+    monkeypatch.setattr(peer_screen, "race_peer", race)
+    assert f"Error: {rounds} rounds" in runner.invoke(cli, ["bench", "--against", name, *options]).output

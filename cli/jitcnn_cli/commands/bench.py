@@ -34,7 +34,9 @@ PEERS = ("torch.compile", "onnxruntime", "openvino", "jax", "tensorflow")
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True, help="Images per batch.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Timed rounds; the median is reported."
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Timed rounds; the median is reported.  [default: 15, or 5 with --against]",
 )
 @options.seed_option
 @options.threads_option
