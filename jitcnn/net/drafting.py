@@ -117,10 +117,7 @@ class Drafting:
 
     def take(self, layers: Sequence[Layer]) -> int:
         """Add the rows of the first of these layers and of those that merge with it; how many these are, 0 if it has no row."""
-        layer, kinds = (
-            layers[0],
-            tuple(type(layer) for layer in layers[:3]),
-        )  # exact: a subclass may compute something else
+        layer, kinds = layers[0], tuple(map(type, layers[:3]))  # exact classes: a subclass may compute something else
         if len(self.shape) != 3 or getattr(layer, "impl", "auto") not in FUSING:
             return 0
         if type(layer) is Conv2D and layer.groups == 1 and layer.weights.dtype == np.float32:

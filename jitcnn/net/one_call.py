@@ -8,13 +8,14 @@ import numpy as np
 from ..kernels.engine.over_channels import whole_lanes
 from ..kernels.engine.plan import in_one_call
 from ..kernels.engine.whole_net import CONVOLVE, LANES_AT_ONCE, ROOM, Input, Step, Tables, run_images
+from ..kernels.runtime import thread_count
 from ..layers import Layer
 from ..shapes import Shape, span
 from ..support.arrays import Array
 from .drafting import Convolution, Draft, Drafting
 
 MOST_BYTES = 1 << 22  # of an image in all its layers: more does not stay in the cache of a core
-JOBS = 8  # of a batch: more than most machines have cores, so that these share the images evenly
+JOBS = 8  # of a batch, or one for each thread if there are more, so that these share the images evenly
 
 
 class Place(NamedTuple):
@@ -76,7 +77,7 @@ class OneCall:
     def __call__(self, x: Array) -> Array:
         """x (N, C, H, W), float32 -> (N, …)."""
         out = np.empty((len(x), *self.output_shape, *(1, 1)[: 2 * (len(self.output_shape) == 1)]), np.float32)
-        jobs = min(len(x), JOBS)
+        jobs = min(len(x), max(JOBS, thread_count()))
         free = self._free.setdefault(jobs, [])
         try:
             memory, rows = free.pop()
