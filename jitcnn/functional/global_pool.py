@@ -73,7 +73,9 @@ def global_avg_pool2d_backward(d_out: Array, x_shape: tuple[int, ...]) -> Array:
 
 
 def global_max_pool2d(x: Array, *, impl: str = "auto") -> tuple[Array, IntArray]:
-    """Maximum of each channel, and its position: max pooling whose only window is the whole channel. Ties go to the first pixel in row-major order; NaN counts as the maximum.
+    """Maximum of each channel, and its position: max pooling whose only window is the whole channel.
+
+    Ties go to the first pixel in row-major order; NaN counts as the maximum.
 
     Parameters
     ----------

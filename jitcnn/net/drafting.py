@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..functional.calls import Windows
 from ..functional.checks import FUSING
 from ..kernels.engine.plan import Problem, suits_winograd
 from ..kernels.engine.whole_net import CONVOLVE, MAXIMUM, MEAN
-from ..kernels.types import Grid
+from ..kernels.types import Grid, windows_extent
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
@@ -68,16 +69,6 @@ def folded(conv: Conv2D, norm: BatchNorm2D | None) -> Convolution:
     return Convolution(weights.astype(conv.weights.dtype), bias.astype(conv.weights.dtype))
 
 
-class Windows(NamedTuple):
-    """Where the windows of a layer lie: kernel size, stride, dilation, padding at the top and left, and (H_out, W_out)."""
-
-    kernel_size: Pair
-    stride: Pair
-    dilation: Pair
-    pad: Pair
-    size_out: Pair
-
-
 class Draft(NamedTuple):
     """One row of the table: its kind, its input and addend as positions (-1 is the image, None is no addend), and its output."""
 
@@ -110,8 +101,7 @@ class Drafting:
         for draft in self.drafts:
             if draft.convolution is not None:
                 (K, C, *_), windows = draft.convolution.weights.shape, draft.windows
-                grid = Grid(windows.stride, windows.dilation, windows.pad)
-                problem = Problem(1, C, K, (1, 1), windows.size_out, windows.kernel_size, grid)
+                problem = Problem(1, C, K, (1, 1), *windows)
                 amounts[int(suits_winograd(problem))] += draft.convolution.weights.size * prod(windows.size_out)
         return float(amounts[1] / max(1, amounts.sum()))
 
@@ -163,26 +153,22 @@ class Drafting:
         out = conv.output_shape(shape)
         size = shape[1], shape[2]
         pad, size_out = window_grid(size, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
-        windows = Windows(conv.kernel_size, conv.stride, conv.dilation, pad, size_out)
+        windows = Windows(size_out, conv.kernel_size, Grid(conv.stride, conv.dilation, pad))
         return self._add(Draft(CONVOLVE, source, windows, out[0], folded(conv, norm), relu, add), out)
 
     def _pool(self, kind: int, pool_size: Pair, stride: Pair, out: Shape) -> None:
         size_out = (out[1], out[2]) if len(out) == 3 else (1, 1)
-        windows = Windows(pool_size, stride, (1, 1), (0, 0), size_out)
+        windows = Windows(size_out, pool_size, Grid(stride))
         self._crop(windows)
         self._add(Draft(kind, len(self.drafts) - 1, windows, out[0]), out)
 
     def _crop(self, windows: Windows) -> None:
         """Leave out what these windows do not read of the last row."""
         last, (C, H, W) = self.drafts[-1], self.shape
-        height, width = (
-            min(size, (count - 1) * step + kernel)
-            for size, count, step, kernel in zip(
-                (H, W), windows.size_out, windows.stride, windows.kernel_size, strict=True
-            )
-        )
-        self.drafts[-1] = last._replace(windows=last.windows._replace(size_out=(height, width)))
-        self._shapes[-1] = C, height, width
+        height, width = windows_extent(*windows)
+        size = min(H, height), min(W, width)
+        self.drafts[-1] = last._replace(windows=last.windows._replace(size_out=size))
+        self._shapes[-1] = C, *size
 
     def _add(self, draft: Draft, out: Shape) -> int:
         self.drafts.append(draft)

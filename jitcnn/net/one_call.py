@@ -1,30 +1,22 @@
 """``OneCall``: the first layers of a network, prepared to run in one compiled call (see ``kernels.engine.whole_net``)."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..kernels.engine.over_channels import whole_lanes
 from ..kernels.engine.plan import in_one_call
-from ..kernels.engine.whole_net import CONVOLVE, LANES_AT_ONCE, ROOM, Input, Step, Tables, run_images
+from ..kernels.engine.whole_net import CONVOLVE, LANES_AT_ONCE, ROOM, Place, Step, Tables, run_images
 from ..kernels.runtime import thread_count
+from ..kernels.types import windows_extent
 from ..layers import Layer
-from ..shapes import Shape, span
+from ..shapes import Shape
 from ..support.arrays import Array
 from .drafting import Convolution, Draft, Drafting
 
 MOST_BYTES = 1 << 22  # of an image in all its layers: more does not stay in the cache of a core
 JOBS = 8  # of a batch, or one for each thread if there are more, so that these share the images evenly
-
-
-class Place(NamedTuple):
-    """Where an image lies: the first of its pixels, and the offsets from row to row, pixel to pixel and channel to channel."""
-
-    first: int
-    down: int
-    along: int
-    channel: int
 
 
 class OneCall:
@@ -65,8 +57,7 @@ class OneCall:
         if self._size * 4 > MOST_BYTES:
             self.count = 0
             return
-        image = places[0]
-        self._input = Input(image.first, image.channel, image.down)
+        self._image = places[0]
         self._steps, self._tables = _tables(drafts, places)
 
     def suits(self, x: Array) -> bool:
@@ -84,7 +75,7 @@ class OneCall:
         except IndexError:
             memory = np.zeros((jobs, self._size), np.float32)
             rows = np.empty((jobs, 4 * LANES_AT_ONCE), np.float32)
-        run_images(x, self._input, self._steps, self._tables, memory, rows, out)
+        run_images(x, self._image, self._steps, self._tables, memory, rows, out)
         free.append((memory, rows))
         return out.reshape(len(x), *self.output_shape)
 
@@ -94,11 +85,10 @@ def _places(drafts: Sequence[Draft], input_shape: Shape) -> tuple[list[Place], i
     shapes = [input_shape, *((draft.channels, *draft.windows.size_out) for draft in drafts)]
     borders = np.zeros((len(shapes), 4), int)  # top, bottom, left, right
     for draft in drafts:
-        windows = draft.windows
+        spanned = windows_extent(*draft.windows)
         for axis in (0, 1):
-            size, before = shapes[draft.source + 1][1 + axis], windows.pad[axis]
-            spanned = span(windows.kernel_size[axis], windows.dilation[axis])
-            after = (windows.size_out[axis] - 1) * windows.stride[axis] + spanned - before - size
+            size, before = shapes[draft.source + 1][1 + axis], draft.windows.grid.pad[axis]
+            after = spanned[axis] - before - size
             wide = borders[draft.source + 1, 2 * axis : 2 * axis + 2]
             np.maximum(wide, (before, after), out=wide)
     places, end = [], 0
@@ -116,14 +106,14 @@ def _tables(drafts: Sequence[Draft], places: Sequence[Place]) -> tuple[Any, Tabl
     steps = np.zeros(len(drafts), Step)
     parts: dict[str, list[Any]] = {name: [] for name in Tables._fields}
     for step, draft, place in zip(steps, drafts, places[1:], strict=True):
-        source, windows = places[draft.source + 1], draft.windows
+        source, (size_out, kernel_size, (stride, _, pad)) = places[draft.source + 1], draft.windows
         step["kind"], step["lanes"], step["block"] = draft.kind, place.along, _block(place.along)
-        step["rows"], step["columns"] = windows.size_out
-        step["from_"] = source.first - windows.pad[0] * source.down - windows.pad[1] * source.along
+        step["rows"], step["columns"] = size_out
+        step["from_"] = source.first - pad[0] * source.down - pad[1] * source.along
         step["from_down"] = source.down
-        step["down"], step["along"] = windows.stride[0] * source.down, windows.stride[1] * source.along
+        step["down"], step["along"] = stride[0] * source.down, stride[1] * source.along
         step["to"], step["to_down"] = place.first, place.down
-        step["K_h"], step["K_w"] = windows.kernel_size
+        step["K_h"], step["K_w"] = kernel_size
         step["relu"], step["add"] = draft.relu, -1
         if draft.add is not None:
             step["add"], step["add_down"] = places[draft.add + 1].first, places[draft.add + 1].down
@@ -139,15 +129,14 @@ def _tables(drafts: Sequence[Draft], places: Sequence[Place]) -> tuple[Any, Tabl
 def _numbers(draft: Draft, convolution: Convolution, source: Place, lanes: int) -> dict[str, Any]:
     """The entries of one convolution in ``Tables``; the taps in the order in which they lie in the memory."""
     weights, bias = convolution
-    windows, K = draft.windows, len(weights)
+    K, columns, (stride, dilation, _) = len(weights), draft.windows.size_out[1], draft.windows.grid
     c, kh, kw = np.indices(weights.shape[1:]).reshape(3, -1)
-    taps = c * source.channel + kh * windows.dilation[0] * source.down + kw * windows.dilation[1] * source.along
+    taps = c * source.channel + kh * dilation[0] * source.down + kw * dilation[1] * source.along
     order = np.argsort(taps, kind="stable")
     factors, biases = np.zeros((len(taps), lanes), np.float32), np.zeros(lanes, np.float32)
     factors[:, :K], biases[:K] = weights.reshape(K, -1).T[order], bias
-    columns = windows.size_out[1]
     row = np.zeros(max(4, columns), np.uintp)
-    row[:columns] = np.arange(columns) * windows.stride[1] * source.along
+    row[:columns] = np.arange(columns) * stride[1] * source.along
     return {
         "taps": taps[order].astype(np.uintp),
         "runs": np.arange(len(taps), dtype=np.uintp) * np.uintp(_block(lanes)),

@@ -50,12 +50,13 @@ class Tables(NamedTuple):
     bias: Array
 
 
-class Input(NamedTuple):
-    """Where the image begins in the memory, and the offsets from channel to channel and from row to row."""
+class Place(NamedTuple):
+    """Where an image lies: the first of its pixels, and the offsets from row to row, pixel to pixel and channel to channel."""
 
     first: Any
-    channel: Any
     down: Any
+    along: Any
+    channel: Any
 
 
 @kernel
@@ -129,7 +130,7 @@ def _pool(step: Any, memory: Array) -> None:
 
 
 @kernel
-def _run_image(image: Array, place: Input, steps: Any, tables: Tables, memory: Array, row: Array, out: Array) -> None:
+def _run_image(image: Array, place: Place, steps: Any, tables: Tables, memory: Array, row: Array, out: Array) -> None:
     """image (C, H, W) -> out (C_out, H_out, W_out), the output of the last step."""
     C, H, W = image.shape
     for c in range(C):
@@ -150,7 +151,7 @@ def _run_image(image: Array, place: Input, steps: Any, tables: Tables, memory: A
 
 
 @parallel_kernel
-def run_images(x: Array, place: Input, steps: Any, tables: Tables, memory: Array, rows: Array, out: Array) -> None:
+def run_images(x: Array, place: Place, steps: Any, tables: Tables, memory: Array, rows: Array, out: Array) -> None:
     """x (N, C, H, W) -> out (N, C_out, H_out, W_out).
 
     steps: records of ``Step``; memory (jobs, S), zero except where an earlier call has written; rows (jobs, 4·lanes) for a row of fewer than four pixels. Each job takes N / jobs images.
