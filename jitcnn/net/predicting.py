@@ -1,6 +1,7 @@
 """Predictions of a network, in batches."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,6 +12,12 @@ from ..support.arrays import Array, IntArray
 from .summary import Summarised, total
 
 EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
+
+
+def probabilities(logits: Callable[[Array | IntArray], Array], x: Array | IntArray, batch_size: int) -> Array:
+    """The softmax of ``logits(some of x)``, ``batch_size`` images at a time; once for no images, too."""
+    starts = range(0, max(1, len(x)), batch_size)
+    return np.concatenate([softmax(logits(x[start : start + batch_size])) for start in starts])
 
 
 class Predicting(Summarised):
@@ -58,10 +65,9 @@ class Predicting(Summarised):
         >>> probabilities.shape, np.allclose(probabilities.sum(axis=1), 1)
         ((3, 10), True)
         """
-        batches, batch_size = [], batch_size or self.images_at_once
-        for start in range(0, max(1, len(x)), batch_size):
-            batches.append(softmax(self.logits(self.as_input(x[start : start + batch_size]), training=False)))
-        return np.concatenate(batches)
+        return probabilities(
+            lambda some: self.logits(self.as_input(some), training=False), x, batch_size or self.images_at_once
+        )
 
     def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
         """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``.

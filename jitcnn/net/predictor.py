@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-import numpy as np
-
-from ..functional import softmax
 from ..functional.calls import VERBOSE
 from ..graph import Graph
 from ..layers import Layer, Softmax
@@ -12,6 +9,7 @@ from ..shapes import Shape
 from ..support.arrays import Array, IntArray
 from .fusion import fuse_graph
 from .one_call import OneCall
+from .predicting import probabilities
 
 
 class Net(Protocol):
@@ -97,8 +95,7 @@ class Predictor:
         >>> bool(np.allclose(model.compile().predict_proba(images), model.predict_proba(images), atol=1e-6))
         True
         """
-        starts = range(0, max(1, len(x)), self.batch_size)
-        return np.concatenate([softmax(self.logits(x[start : start + self.batch_size])) for start in starts])
+        return probabilities(self.logits, x, self.batch_size)
 
     def predict(self, x: Array | IntArray) -> IntArray:
         """The most probable class of each image, (N,) int64; x as for ``logits``."""
