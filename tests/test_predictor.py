@@ -25,7 +25,7 @@ from jitcnn import (
 )
 from jitcnn.errors import DataError, DTypeError, ShapeError
 from jitcnn.kernels.engine import plan
-from jitcnn.layers import BottleneckBlock
+from jitcnn.layers import BottleneckBlock, facts
 from jitcnn.net import one_call, predictor
 from jitcnn.net.one_call import OneCall
 
@@ -33,14 +33,10 @@ from jitcnn.net.one_call import OneCall
 def as_if_trained(layers, rng):
     """Random parameters and running statistics."""
     for layer in layers:
-        as_if_trained(layer.inner().values() if hasattr(layer, "inner") else (), rng)
-        for name, array in (layer.parameters() | layer.buffers()).items():
-            drawn = (
-                rng.uniform(0.5, 1.5, array.shape)
-                if "var" in name or "gamma" in name
-                else rng.normal(0, 0.3, array.shape)
-            )
-            array[...] = drawn
+        facts.as_if_trained(layer, rng)
+        for name, array in layer.parameters().items():
+            if name.endswith("weights"):
+                array[...] = rng.normal(0, 0.3, array.shape)
     return layers
 
 

@@ -84,7 +84,7 @@ def as_if_trained(layer: "Layer", rng: np.random.Generator) -> "Layer":
     for name, array in (layer.parameters() | layer.buffers()).items():
         if name.endswith(("gamma", "running_var")):
             layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
-        elif name.endswith(("beta", "running_mean")):
+        elif name.endswith(("beta", "bias", "running_mean")):
             layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
     return layer
 
