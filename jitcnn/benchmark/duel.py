@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from statistics import median
@@ -15,7 +15,7 @@ from ..shapes import Shape
 from .c_nests import compiler
 from .side import STEP, Request
 
-HOW_TO_GET_TORCH = "pip install torch==2.13.0"
+TORCH_PACKAGE = "torch==2.13.0"  # as pip takes it
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def against_torch(
         If torch is not installed.
     """
     if find_spec("torch") is None:
-        raise ConfigError(f"--against torch requires torch: {HOW_TO_GET_TORCH}")
+        raise ConfigError(f"--against torch requires torch: pip install {TORCH_PACKAGE}")
     return _in_turn(request, "torch", rounds, on_round)
 
 
@@ -115,15 +115,20 @@ def _in_turn(request: Request, other: str, rounds: int, on_round: Callable[[int,
                 on_round(turn, side)
             answered.append(_ask(replace(request, side=side)))
     ours, theirs = answers["jitcnn"], answers[other]
-    return [
-        Duel(
-            case,
-            median(answer[case] for answer in ours),
-            median(answer[case] for answer in theirs),
-            [b[case] / a[case] for a, b in zip(ours, theirs, strict=True)],
-        )
-        for case in ours[0]
-    ]
+    return [Duel(case, *in_pairs([(a[case], b[case]) for a, b in zip(ours, theirs, strict=True)])) for case in ours[0]]
+
+
+def in_pairs(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, list[float]]:
+    """From the seconds of both sides in each round, ours first: both medians, and the ratios theirs / ours.
+
+    Examples
+    --------
+    >>> from jitcnn.benchmark.duel import in_pairs
+    >>> in_pairs([(1.0, 2.0), (3.0, 3.0), (2.0, 8.0)])
+    (2.0, 3.0, [2.0, 1.0, 4.0])
+    """
+    ours, theirs = (median(side) for side in zip(*pairs, strict=True))
+    return ours, theirs, [b / a for a, b in pairs]
 
 
 def thread_scaling(

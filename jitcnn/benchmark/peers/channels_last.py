@@ -165,6 +165,11 @@ class ChannelsLast(ABC):
     def tanh(self, x: Any) -> Any: ...
 
 
+def images_channels_last(x: Array) -> Array:
+    """x (N, C, H, W) -> (N, H, W, C), contiguous."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
 def batches_channels_last(batches: Any) -> Iterator[tuple[Array, Any]]:
     """The batches with images (N, H, W, C) and int32 labels."""
-    return ((np.ascontiguousarray(x.transpose(0, 2, 3, 1)), y.astype(np.int32)) for x, y in batches)
+    return ((images_channels_last(x), y.astype(np.int32)) for x, y in batches)

@@ -20,6 +20,7 @@ from ...kernels import runtime
 from ...layers import BatchNorm2D
 from ...models import find_net
 from ...net.model import CNN
+from ..duel import in_pairs
 from ..side import Request
 from .registry import OURS, PEERS, install
 from .worker import tasks
@@ -121,7 +122,7 @@ def race_peer(request: Request, name: str, *, rounds: int = 5, on_turn: OnTurn |
                 if on_turn is not None:
                     on_turn(turn, f"round {turn + 1}: {name}, {task}")
                 pairs[task].append((ours.ask(task), min(side.ask(task) for side in sides)))
-    return [row(name, version, task, found) for task, found in pairs.items()]
+    return [Row(name, version, task, *in_pairs(found)) for task, found in pairs.items()]
 
 
 def follow_statistics(net: CNN) -> None:
@@ -137,12 +138,6 @@ def follow_statistics(net: CNN) -> None:
         net.logits(np.random.default_rng(0).standard_normal((16, *(net.input_shape or ())), np.float32))
     for norm, momentum in zip(norms, momentums, strict=True):
         norm.momentum = momentum
-
-
-def row(name: str, version: str, task: str, pairs: list[tuple[float, float]]) -> Row:
-    """The row of a task from the seconds of both sides in each round, ours first."""
-    ours, theirs = (median(side) for side in zip(*pairs, strict=True))
-    return Row(name, version, task, ours, theirs, [b / a for a, b in pairs])
 
 
 def check_agreement(name: str, ours: dict[str, Any], theirs: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from ...net.model import CNN
+from ..duel import TORCH_PACKAGE
 from .engine import Engine
 from .jax_engine import jax_engines
 from .jitcnn_engine import jitcnn_engines
@@ -37,7 +38,7 @@ def install(packages: Mapping[str, str]) -> str:
     return f"pip install {' '.join(packages.values())}"
 
 
-TORCH, ONNX = {"torch": "torch==2.13.0"}, {"onnx": "'jitcnn[interchange]'"}
+TORCH, ONNX = {"torch": TORCH_PACKAGE}, {"onnx": "'jitcnn[interchange]'"}
 # Threads of OpenMP that spin are faster on an idle machine, and far slower beside other busy processes, than such that sleep.
 WAITING: tuple[dict[str, str], ...] = ({}, {"OMP_WAIT_POLICY": "PASSIVE"})
 PEERS = {

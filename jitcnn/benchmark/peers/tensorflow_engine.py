@@ -9,7 +9,7 @@ import numpy as np
 from ...net.model import CNN
 from ...shapes import Pair, Sides
 from ...support.arrays import Array
-from .channels_last import ChannelsLast, batches_channels_last, channels_last_arrays, layers_of
+from .channels_last import ChannelsLast, batches_channels_last, channels_last_arrays, images_channels_last, layers_of
 from .engine import LEARNING_RATE, MOMENTUM, Batches, Engine, Timed
 
 
@@ -97,7 +97,7 @@ class TensorFlowEngine(Engine):
 
     def inference(self, x: Array) -> Timed:
         """Call the graph function, and convert its result."""
-        images = self.tf.constant(x.transpose(0, 2, 3, 1))
+        images = self.tf.constant(images_channels_last(x))
         return Timed(lambda: self.probabilities(images).numpy())
 
     def training(self, batches: Batches, learning_rate: float = LEARNING_RATE) -> Timed:

@@ -26,9 +26,6 @@ SECONDS = 0.4  # duration of a turn; a longer call is timed once
 WARM_UP = 2, 0.1  # calls of each engine that compile and allocate, and seconds to find the fastest one
 CHECKED_RATE = 1e-4  # learning rate of the step to check: in deep nets, larger ones amplify rounding
 BATCHES = 4  # different ones in training
-CHECKED = INFERENCE.format(
-    64
-)  # the task whose images must give the same probabilities; a single image if there is none
 
 
 @dataclass(frozen=True)
