@@ -15,7 +15,8 @@ from ..shapes import Shape
 from .c_nests import compiler
 from .side import STEP, Request
 
-TORCH_PACKAGE = "torch==2.13.0"  # as pip takes it
+TORCH_PACKAGE = "torch==2.13.0"
+HOW_TO_GET_TORCH = f"pip install {TORCH_PACKAGE}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def against_torch(
         If torch is not installed.
     """
     if find_spec("torch") is None:
-        raise ConfigError(f"--against torch requires torch: pip install {TORCH_PACKAGE}")
+        raise ConfigError(f"--against torch requires torch: {HOW_TO_GET_TORCH}")
     return _in_turn(request, "torch", rounds, on_round)
 
 
