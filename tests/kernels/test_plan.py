@@ -101,9 +101,11 @@ def test_blocks_are_fused_only_with_supported_windows():
     [
         ("dense", (4, 1600, 128), ("direct", "rows")),
         ("dense", (5, 1600, 128), "blas"),
-        ("dense", (4, 2048, 128), ("direct", "tiles")),  # few rows, but large
-        ("dense", (8, 1024, 128), ("direct", "tiles")),
-        ("dense", (8, 1023, 128), "blas"),
+        ("dense", (4, 2048, 128), "blas"),  # few rows, but large
+        ("dense", (15, 4096, 4096), "blas"),
+        ("dense", (16, 4096, 4096), ("direct", "tiles")),
+        ("dense", (16, 512, 128), ("direct", "tiles")),
+        ("dense", (16, 511, 128), "blas"),
         ("dense", (64, 1600, 100), "blas"),
         ("dense_backward_weights", (1600, 64, 128), ("direct", "tiles")),
         ("dense_backward_weights", (4, 8, 8), "blas"),
@@ -140,6 +142,7 @@ def test_requested_implementation_is_used_where_supported(impl):
         ("conv2d_relu_pool", conv(pool=(3, 3)), "winograd", "Winograd not used: pool is not 2×2"),
         ("dense", Problem(2, 10, 10), "auto", "4 rows or fewer: faster than a BLAS call"),
         ("dense", Problem(20, 10, 10), "auto", "fewer than 1,048,576 multiply-adds: too small for multithreading"),
+        ("dense", Problem(15, 1600, 128), "auto", "fewer than 16 rows: reading the weights takes most of the time"),
         ("dense", Problem(64, 1600, 100), "auto", "100 columns are not a multiple of 16"),
         ("dense_backward_input", Problem(60, 128, 1600), "auto", "60 rows are not a multiple of 16"),
         ("relu", Problem(20, 10, 10), "auto", "the only implementation"),

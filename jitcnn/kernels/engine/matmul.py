@@ -13,24 +13,34 @@ from .plan import Plan
 
 # Up to this size no BLAS multithreads a product, and limiting its threads would take longer than the product.
 SMALL = 1 << 13
-# Rows and columns of the product computed per job.
-ROWS_AT_ONCE, COLUMNS_AT_ONCE = 32, 64
+# Rows and columns of the product computed per job, and terms whose runs are packed at a time: they fit in the L2 cache.
+ROWS_AT_ONCE, COLUMNS_AT_ONCE, TERMS_AT_ONCE = 64, 64, 256
 
 
 @kernel
-def _multiply_some(numbers: Numbers, runs: Runs, rows: Pair, columns: Pair, out: Array, out_steps: Pair) -> None:
-    """``_multiply`` for a range of rows and columns (first, last); ``numbers.places`` holds only the row stride."""
+def _multiply_some(
+    numbers: Numbers, runs: Runs, packed_steps: IntArray, rows: Pair, columns: Pair, out: Array, out_steps: Pair
+) -> None:
+    """``_multiply`` for a range of rows and columns (first, last); ``numbers.places`` holds only the row stride.
+
+    The runs are copied one after another first. In a wide matrix they are a multiple of 4 KiB apart and would share a few cache sets:
+    64 rows of (1600, 128) take 0.3 of the time, 32 rows of (4096, 4096) 0.4.
+    """
     height, width, row_step = rows[1] - rows[0], columns[1] - columns[0], numbers.places[0]
     places = np.zeros((height + 3) // 4 * 4, np.uintp)
     for r in range(np.uintp(height)):
         places[r] = r * row_step
-    sums, nothing = np.empty(len(places) * width, out.dtype), np.zeros(width, out.dtype)
-    zero, apart = np.uintp(0), np.uintp(width)
-    here = Numbers(numbers.array, np.uintp(rows[0]) * row_step, places, numbers.steps)
-    sum_outer(
-        here, Runs(runs.array, np.uintp(columns[0]), runs.steps, width),
-        Rows(nothing, zero, zero), Rows(sums, zero, apart),
-    )  # fmt: skip
+    zero, apart, terms = np.uintp(0), np.uintp(width), len(numbers.steps)
+    sums, packed = np.zeros(len(places) * width, out.dtype), np.empty(len(packed_steps) * COLUMNS_AT_ONCE, out.dtype)
+    total = Rows(sums, zero, apart)
+    for first in range(0, terms, TERMS_AT_ONCE):
+        last = min(terms, first + TERMS_AT_ONCE)
+        for k in range(np.uintp(last - first)):
+            from_ = np.uintp(columns[0]) + runs.steps[np.uintp(first) + k]
+            for j in range(apart):
+                packed[packed_steps[k] + j] = runs.array[from_ + j]
+        here = Numbers(numbers.array, np.uintp(rows[0]) * row_step, places, numbers.steps[first:last])
+        sum_outer(here, Runs(packed, zero, packed_steps[: last - first], width), total, total)
     down, side = np.uintp(out_steps[0]), np.uintp(out_steps[1])
     to = np.uintp(rows[0]) * down + np.uintp(columns[0]) * side
     if out_steps[1] == 1:
@@ -44,13 +54,13 @@ def _multiply_some(numbers: Numbers, runs: Runs, rows: Pair, columns: Pair, out:
 
 
 @parallel_kernel
-def _multiply(numbers: Numbers, runs: Runs, size: Pair, out: Array, out_steps: Pair) -> None:
+def _multiply(numbers: Numbers, runs: Runs, packed_steps: IntArray, size: Pair, out: Array, out_steps: Pair) -> None:
     """out[i·out_steps[0] + j·out_steps[1]] = Σ_k number[i, k] · run[k, j], (i, j) in ``size``; all arrays flat."""
     down, side = (size[0] + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, (size[1] + COLUMNS_AT_ONCE - 1) // COLUMNS_AT_ONCE
     for job in prange(down * side):
         i, j = np.intp(job) // side * ROWS_AT_ONCE, np.intp(job) % side * COLUMNS_AT_ONCE
         rows, columns = (i, min(size[0], i + ROWS_AT_ONCE)), (j, min(size[1], j + COLUMNS_AT_ONCE))
-        _multiply_some(numbers, runs, rows, columns, out, out_steps)
+        _multiply_some(numbers, runs, packed_steps, rows, columns, out, out_steps)
 
 
 @cache
@@ -65,7 +75,7 @@ def _by_loops(a: Array, b: Array, out: Array, out_steps: tuple[int, int]) -> Non
     flat, row_step, step = (a, K, 1) if a.flags.c_contiguous else (np.ascontiguousarray(a.T), 1, rows)
     numbers = Numbers(flat.reshape(-1), 0, _steps(2, row_step)[1:], _steps(K, step))
     runs = Runs(b.reshape(-1), 0, _steps(K, columns), columns)
-    _multiply(numbers, runs, (rows, columns), out.reshape(-1), out_steps)
+    _multiply(numbers, runs, _steps(TERMS_AT_ONCE, COLUMNS_AT_ONCE), (rows, columns), out.reshape(-1), out_steps)
 
 
 def matmul(a: Array, b: Array, plan: Plan, product: Array) -> None:

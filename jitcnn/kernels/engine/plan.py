@@ -48,6 +48,9 @@ class Thresholds:
     fused_pool_pixels: int = 1024
     # (rows, 1024) · (1024, 128), tiles on all threads vs. BLAS on one: 2¹⁹ multiply-adds 0.8 times as fast, 2²⁰ 1.6.
     product_large: int = 1 << 20
+    # (rows, 4096) · (4096, 4096), BLAS on one thread vs. tiles on all, which pack 64 MB (256-bit, 2026-11-27): 8 rows 0.8 times as
+    # fast, 32 rows 1.2; (rows, 25088): 8 rows 0.5, 64 rows 1.0.
+    product_tiled_rows: int = 16
     # (rows, 256) · (256, 128) + bias, loop over rows vs. BLAS: 4 rows 1.3 and 1.7 times as fast, 8 rows 0.9 and 1.1.
     product_few_rows: int = 4
     # One call for the first layers of a network vs. layer by layer (``python benchmarks/predictor.py``, 2026-11-27). Without batch
@@ -248,6 +251,10 @@ def _product(operation: str, problem: Problem) -> Plan:
         return Plan("direct", f"{THRESHOLDS.product_few_rows} rows or fewer: faster than a BLAS call", "rows")
     if not large:
         return Plan("blas", f"fewer than {THRESHOLDS.product_large:,} multiply-adds: too small for multithreading")
+    if operation == "dense" and rows < THRESHOLDS.product_tiled_rows:
+        return Plan(
+            "blas", f"fewer than {THRESHOLDS.product_tiled_rows} rows: reading the weights takes most of the time"
+        )
     # The weights are row-major; for d_x they are transposed, so the contiguous runs are the columns of d_out.
     runs, what = (rows, "rows") if operation == "dense_backward_input" else (columns, "columns")
     if runs % WHOLE_LANES:
