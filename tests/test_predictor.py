@@ -1,6 +1,5 @@
 """``CNN.compile``: the compiled network against its own layers, what it leaves to them, and its independence of batch and threads."""
 
-from dataclasses import replace
 from threading import Thread
 
 import numpy as np
@@ -24,9 +23,10 @@ from jitcnn import (
     train_step,
 )
 from jitcnn.errors import DataError, DTypeError, ShapeError
-from jitcnn.kernels.engine import plan
+from jitcnn.kernels.whole_net import entry
+from jitcnn.kernels.whole_net.table import CONVOLVE, WINOGRAD
 from jitcnn.layers import BottleneckBlock, facts
-from jitcnn.net import one_call, predictor
+from jitcnn.net import drafting, one_call, predictor, tabulating
 from jitcnn.net.one_call import OneCall
 
 
@@ -55,6 +55,8 @@ CHAINS = {
     "padding per side": (lambda: [Conv2D(1, 3, 3, padding=(0, 2, 3, 1)), ReLU(), Conv2D(3, 2, 3, padding=1)], (1, 5, 6)),
     "rows of 1, 2 and 3": (lambda: [Conv2D(1, 3, 3), ReLU(), Conv2D(3, 20, 2), Conv2D(20, 4, 2, padding=1), Conv2D(4, 2, 3)], (1, 5, 5)),
     "max pooling that leaves pixels out": (lambda: [Conv2D(1, 3, 3), ReLU(), MaxPool2D(2), Conv2D(3, 3, 2), MaxPool2D(2, 1)], (1, 13, 15)),
+    "max pooling with padding": (lambda: [Conv2D(1, 3, 3), ReLU(), MaxPool2D(3, 2, 1), MaxPool2D(2, 1, "same")], (1, 8, 9)),
+    "winograd": (lambda: [Conv2D(2, 24, 3), ReLU(), Conv2D(24, 30, 3, padding=1), BatchNorm2D(30), MaxPool2D(2)], (2, 9, 10)),
     "mean pooling": (lambda: [Conv2D(1, 3, 3), AvgPool2D((3, 2), (2, 1)), Conv2D(3, 4, 1), AvgPool2D(2)], (1, 9, 9)),
     "mean of all": (lambda: [Conv2D(1, 70, 3), BatchNorm2D(70), GlobalAvgPool2D()], (1, 6, 5)),
     "dropout": (lambda: [Conv2D(1, 3, 3), ReLU(), Dropout(0.5), Conv2D(3, 2, 3)], (1, 8, 8)),
@@ -87,7 +89,9 @@ class Unlike(ReLU):
         ([Conv2D(2, 2, 3), Conv2D(2, 2, 3, groups=2)], 1),
         ([Conv2D(2, 2, 3, dtype=np.float64)], 0),
         ([Conv2D(2, 2, 3), ReLU(), Conv2D(2, 2, 3, impl="naive")], 2),
-        ([Conv2D(2, 2, 3), MaxPool2D(2, 2, 1)], 1),
+        ([Conv2D(2, 2, 3), MaxPool2D(2, 2, 1)], 1),  # a zero of the border could be the maximum
+        ([Conv2D(2, 2, 3), AvgPool2D(2), MaxPool2D(2, 2, 1)], 2),
+        ([Conv2D(2, 2, 3), ReLU(), AvgPool2D(2, 2, 1)], 2),
         ([Conv2D(2, 2, 3), MaxPool2D(2, ceil_mode=True)], 1),
         ([Conv2D(2, 2, 3), AvgPool2D(2, padding="same")], 1),
         ([Conv2D(2, 2, 3), Unlike()], 1),
@@ -106,13 +110,44 @@ def test_a_layer_without_a_row_ends_the_call(layers, count):
     assert OneCall(layers, (2, 8, 8)).count == count
 
 
-def test_images_that_need_too_much_memory_are_left_to_the_layers(monkeypatch):
-    layers = [Conv2D(1, 16, 3)]
-    size = 4 * (8 * 8 + 64 + 6 * 6 * 16 + 64)
-    monkeypatch.setattr(one_call, "MOST_BYTES", size)
-    assert OneCall(layers, (1, 8, 8)).count == 1
-    monkeypatch.setattr(one_call, "MOST_BYTES", size - 1)
-    assert OneCall(layers, (1, 8, 8)).count == 0
+def test_threads_share_the_rows_of_few_or_large_images(monkeypatch, rng):
+    """Both ways give the same bits, on any number of threads."""
+    layers = as_if_trained([Conv2D(3, 40, 3, padding=1), BatchNorm2D(40), ReLU(), Conv2D(40, 24, 3), MaxPool2D(2)], rng)
+    x = rng.standard_normal((9, 3, 15, 13)).astype(np.float32)
+    expected = OneCall(layers, (3, 15, 13))(x)
+    monkeypatch.setattr(tabulating, "SHARED", 1)
+    for threads in (1, 2, 3, 16):
+        monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
+        first = OneCall(layers, (3, 15, 13))
+        assert set(first._table.steps[:2, entry.SHARED]) == {int(threads > 1)}
+        for N in (1, 2, 9):
+            np.testing.assert_array_equal(first(x[:N]), expected[:N])
+    monkeypatch.setattr(one_call, "MOST_BYTES", 1)
+    large = OneCall(layers, (3, 15, 13))
+    np.testing.assert_array_equal(large(x), expected)
+    assert set(large._free) == {1}  # memory of one image
+
+
+@pytest.mark.parametrize("size", [(6, 6), (7, 9), (2, 5), (11, 10)])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
+    """Whole and cut tiles, more tiles than fit at once, several blocks of lanes."""
+    layers = as_if_trained(
+        [Conv2D(2, 20, 1), ReLU(), Conv2D(20, 70, 3, padding=max(padding, 3 - min(size))), ReLU()], rng
+    )
+    x = rng.standard_normal((2, 2, *size)).astype(np.float32)
+    results = []
+    for winograd in (True, False):
+        monkeypatch.setattr(drafting, "winograd_for_one_image", lambda problem, winograd=winograd: winograd)
+        for tiles in (64, 5):
+            monkeypatch.setattr(tabulating, "TILES_AT_ONCE", tiles)
+            first = OneCall(layers, (2, *size))
+            assert first._table.steps[1, entry.KIND] == (WINOGRAD if winograd else CONVOLVE)
+            results.append(first(x))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[2], results[3])
+    np.testing.assert_allclose(results[0], results[2], rtol=0, atol=1e-5 * abs(results[2]).max())
+    np.testing.assert_allclose(results[2], one_by_one(layers, x), rtol=0, atol=1e-5 * abs(results[2]).max())
 
 
 def small(rng, norm=True):
@@ -176,19 +211,6 @@ def test_several_threads_at_a_time(rng):
             np.testing.assert_array_equal(result, wanted)
 
 
-@pytest.mark.parametrize(("norm", "calls"), [(True, [3, 4]), (False, [3])])
-def test_without_batch_norm_only_few_images_take_the_call(norm, calls, rng, monkeypatch):
-    few = replace(plan.THRESHOLDS, one_call_images=3, one_call_images_512_bit=3)
-    monkeypatch.setattr(plan, "THRESHOLDS", few)
-    net, sizes = small(rng, norm), []
-    compiled, run = net.compile(), OneCall.__call__
-    monkeypatch.setattr(OneCall, "__call__", lambda self, x: sizes.append(len(x)) or run(self, x))
-    for N in (3, 4):
-        x = rng.standard_normal((N, 1, 8, 8)).astype(np.float32)
-        np.testing.assert_allclose(compiled.logits(x), net.logits(x, training=False), rtol=0, atol=1e-5)
-    assert sizes == calls
-
-
 def test_lines_of_the_verbose_mode_stay_true(rng, monkeypatch):
     net, x = small(rng), rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
     compiled = net.compile()
@@ -232,9 +254,3 @@ def test_ready_made_nets(name, rng):
         x = rng.standard_normal((N, *net.input_shape)).astype(np.float32)
         expected = net.logits(x, training=False)
         np.testing.assert_allclose(compiled.logits(x), expected, rtol=0, atol=1e-4 * abs(expected).max())
-
-
-def test_share_of_winograd():
-    first = OneCall([Conv2D(32, 32, 3, padding=1), Conv2D(32, 32, 1), Conv2D(32, 16, 3, padding=1)], (32, 8, 8))
-    assert first._winograd_share == pytest.approx(9 * 32 / (9 * 32 + 32 + 9 * 16))
-    assert OneCall([Conv2D(32, 32, 3, 2)], (32, 9, 9))._winograd_share == 0

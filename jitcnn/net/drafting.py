@@ -12,9 +12,9 @@ import numpy as np
 
 from ..functional.calls import Windows
 from ..functional.checks import FUSING
-from ..kernels.engine.plan import Problem, suits_winograd
-from ..kernels.engine.whole_net import CONVOLVE, MAXIMUM, MEAN
+from ..kernels.engine.plan import Problem, winograd_for_one_image
 from ..kernels.types import Grid, windows_extent
+from ..kernels.whole_net.table import CONVOLVE, MAXIMUM, MEAN, WINOGRAD
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
@@ -27,7 +27,7 @@ from ..layers import (
     ReLU,
     ResidualBlock,
 )
-from ..shapes import Pair, Shape, window_grid
+from ..shapes import Shape, window_grid
 from ..support.arrays import Array
 
 
@@ -80,30 +80,23 @@ class Draft(NamedTuple):
     relu: bool = False
     add: int | None = None
 
+    @property
+    def work(self) -> int:
+        """Multiply-adds of the convolution per image."""
+        return 0 if self.convolution is None else self.convolution.weights.size * prod(self.windows.size_out)
+
 
 class Drafting:
     """The rows for layers from the first on, up to one that has none."""
 
     def __init__(self, input_shape: Shape) -> None:
         self.drafts: list[Draft] = []
-        self.folds = False  # whether there is a batch normalisation
         self._shapes: list[Shape] = [input_shape]  # of the image, at -1 + 1, and of each row
 
     @property
     def shape(self) -> Shape:
         """(C, H, W) of the last row."""
         return self._shapes[-1]
-
-    @property
-    def winograd_share(self) -> float:
-        """Share of the multiply-adds in convolutions that suit Winograd's algorithm."""
-        amounts = np.zeros(2)
-        for draft in self.drafts:
-            if draft.convolution is not None:
-                (K, C, *_), windows = draft.convolution.weights.shape, draft.windows
-                problem = Problem(1, C, K, (1, 1), *windows)
-                amounts[int(suits_winograd(problem))] += draft.convolution.weights.size * prod(windows.size_out)
-        return float(amounts[1] / max(1, amounts.sum()))
 
     def take(self, layers: Sequence[Layer]) -> int:
         """Add the rows of the first of these layers and of those that merge with it; how many these are, 0 if it has no row."""
@@ -121,13 +114,14 @@ class Drafting:
             return 0  # the image is not channels last: only a convolution reads it
         if type(layer) in (MaxPool2D, AvgPool2D):
             assert isinstance(layer, MaxPool2D | AvgPool2D)  # for mypy
-            if layer.ceil_mode or layer.padding not in ("valid", (0, 0)):
+            maximum = type(layer) is MaxPool2D
+            if layer.ceil_mode or (layer.padding not in ("valid", (0, 0)) and not (maximum and self._nonnegative)):
                 return 0
-            kind = MAXIMUM if type(layer) is MaxPool2D else MEAN
-            self._pool(kind, layer.pool_size, layer.stride, layer.output_shape(self.shape))
+            self._pool(MAXIMUM if maximum else MEAN, layer)
             return 1
         if type(layer) is GlobalAvgPool2D:
-            self._pool(MEAN, (self.shape[1], self.shape[2]), (1, 1), layer.output_shape(self.shape))
+            self._pool(MEAN, AvgPool2D(self.shape[1:]))
+            self._shapes[-1] = self.shape[:1]
             return 1
         if type(layer) in (ResidualBlock, BottleneckBlock):
             assert isinstance(layer, ResidualBlock | BottleneckBlock)  # for mypy
@@ -148,25 +142,34 @@ class Drafting:
     def _convolution(
         self, conv: Conv2D, norm: BatchNorm2D | None, source: int, relu: bool, add: int | None = None
     ) -> int:
-        self.folds |= norm is not None
         shape = self._shapes[source + 1]
         out = conv.output_shape(shape)
         size = shape[1], shape[2]
         pad, size_out = window_grid(size, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
         windows = Windows(size_out, conv.kernel_size, Grid(conv.stride, conv.dilation, pad))
-        return self._add(Draft(CONVOLVE, source, windows, out[0], folded(conv, norm), relu, add), out)
+        suits = source >= 0 and winograd_for_one_image(Problem(1, shape[0], out[0], size, *windows))
+        kind = WINOGRAD if suits else CONVOLVE
+        return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add), out)
 
-    def _pool(self, kind: int, pool_size: Pair, stride: Pair, out: Shape) -> None:
-        size_out = (out[1], out[2]) if len(out) == 3 else (1, 1)
-        windows = Windows(size_out, pool_size, Grid(stride))
+    @property
+    def _nonnegative(self) -> bool:
+        """Whether the last row has no negative output: the zeros of a border are then never a maximum that is not one of the pixels."""
+        draft = next(draft for draft in reversed(self.drafts) if draft.kind != MAXIMUM)
+        return draft.relu
+
+    def _pool(self, kind: int, layer: MaxPool2D | AvgPool2D) -> None:
+        out = layer.output_shape(self.shape)
+        size = self.shape[1], self.shape[2]
+        pad, size_out = window_grid(size, layer.pool_size, layer.stride, layer.padding)
+        windows = Windows(size_out, layer.pool_size, Grid(layer.stride, pad=pad))
         self._crop(windows)
         self._add(Draft(kind, len(self.drafts) - 1, windows, out[0]), out)
 
     def _crop(self, windows: Windows) -> None:
         """Leave out what these windows do not read of the last row."""
         last, (C, H, W) = self.drafts[-1], self.shape
-        height, width = windows_extent(*windows)
-        size = min(H, height), min(W, width)
+        (height, width), pad = windows_extent(*windows), windows.grid.pad
+        size = min(H, height - pad[0]), min(W, width - pad[1])
         self.drafts[-1] = last._replace(windows=last.windows._replace(size_out=size))
         self._shapes[-1] = C, *size
 

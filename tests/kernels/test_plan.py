@@ -5,7 +5,15 @@ from dataclasses import fields
 
 import pytest
 
-from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, can_fuse, in_one_call, plan
+from jitcnn.kernels.engine.plan import (
+    IMPLEMENTATIONS,
+    THRESHOLDS,
+    Problem,
+    Thresholds,
+    can_fuse,
+    plan,
+    winograd_for_one_image,
+)
 from jitcnn.kernels.simd.machine import Machine
 from jitcnn.kernels.types import Grid
 
@@ -187,16 +195,15 @@ def test_other_operations_fall_back_to_their_first_implementation(impl, reason):
 
 
 @pytest.mark.parametrize(
-    ("machine", "images", "folds", "share", "expected"),
+    ("C_in", "C_out", "size", "expected"),
     [
-        (AVX2, 4, False, 1, True),
-        (AVX2, 5, False, 0, False),
-        (AVX2, 5, True, 0.74, True),
-        (AVX2, 5, True, 0.75, False),
-        (AVX512, 8, False, 1, True),
-        (AVX512, 9, False, 0, False),
-        (AVX512, 9, True, 1, True),
+        (24, 24, (4, 4), True),
+        (23, 24, (4, 4), False),
+        (24, 23, (4, 4), False),
+        (64, 64, (2, 4), False),
+        (64, 64, (3, 3), True),
     ],
 )
-def test_layers_in_one_call(machine, images, folds, share, expected):
-    assert in_one_call(images, folds, share, machine) is expected
+def test_winograd_for_one_image(C_in, C_out, size, expected):
+    assert winograd_for_one_image(conv(images=1, C_in=C_in, C_out=C_out, size=size)) is expected
+    assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, kernel_size=(1, 1)))

@@ -6,6 +6,7 @@ from compare import assert_close
 from numba import njit
 
 from jitcnn.kernels.simd import layouts, outer, tiles
+from jitcnn.kernels.simd.machine import VECTOR_BYTES
 
 PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
 
@@ -33,6 +34,29 @@ def test_instructions_match_their_numpy_form(dtype, rng):
         tiles._load_tile, tiles._add_outer, tiles._add_tiles, tiles._subtract_tiles, tiles._store_tile
     )
     assert_close(njit(compiled)(a, b, sums.copy()), meaning(a, b, sums.copy()))
+
+
+def test_the_larger_of_two_tiles_keeps_nan_on_the_left_only(dtype, rng):
+    """max(x, 0) of a NaN is NaN, as for ReLU; a comparison with NaN on the right is false."""
+    left, right, larger = (
+        rng.standard_normal(16).astype(dtype),
+        rng.standard_normal(16).astype(dtype),
+        np.zeros(16, dtype),
+    )
+    left[1] = right[3] = np.nan
+
+    @njit
+    def compiled(a, b, out):
+        zero = np.uintp(0)
+        for at in range(0, 16, VECTOR_BYTES // a.itemsize):
+            place = np.uintp(at)
+            pair = tiles.load_tile(a, place, zero, 1, 1), tiles.load_tile(b, place, zero, 1, 1)
+            tiles.store_tile(tiles.max_tiles(pair[0], pair[1]), out, place, zero)
+
+    compiled(left, right, larger)
+    np.testing.assert_array_equal(larger, tiles._max_tiles(left, right))
+    assert np.isnan(larger[1])
+    assert larger[3] == left[3]
 
 
 @pytest.mark.parametrize("rows", [4, 8, 12, 20])  # eight at a time, and the other four

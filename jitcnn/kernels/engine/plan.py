@@ -53,14 +53,11 @@ class Thresholds:
     product_tiled_rows: int = 16
     # (rows, 256) · (256, 128) + bias, loop over rows vs. BLAS: 4 rows 1.3 and 1.7 times as fast, 8 rows 0.9 and 1.1.
     product_few_rows: int = 4
-    # One call for the first layers of a network vs. layer by layer (``python benchmarks/predictor.py``, 2026-11-27). Without batch
-    # normalisation: mnist-cnn, 4 images 1.2 times as fast with 512-bit vectors, 8 images 1.2 and 1.0, 64 images 0.8 with 512-bit
-    # vectors; cifar-alexnet, 8 images 1.2 and 0.75.
-    one_call_images: int = 4
-    one_call_images_512_bit: int = 8
-    # With batch normalisation and 256-bit vectors, 64 images: resnet20, where Winograd could do 0.58 of the multiply-adds, 1.1
-    # times as fast, cifar-vgg, 0.98 of them, 0.8; with 512-bit vectors 1.7 and 1.3.
-    one_call_winograd_share: float = 0.75
+    # Winograd vs. direct for one image in a compiled network, its filters already transformed (256-bit, 2026-11-27): C×32² -> C,
+    # 16 channels 0.97 times as fast, 24 channels 1.2, 32 channels 1.6.
+    one_image_winograd_channels: int = 24
+    # The same, 64 channels: 4 tiles 1.07 times as fast, 9 tiles 1.4.
+    one_image_winograd_tiles: int = 4
 
 
 THRESHOLDS = Thresholds()
@@ -123,24 +120,14 @@ def plan(
     return _one_of(forms, impl) if forms else Plan("loops", "the only implementation")
 
 
-def in_one_call(images: int, folds: bool, winograd_share: float, machine: Machine = HOST) -> bool:
-    """Whether the first layers of a network run in one call of ``whole_net``, which has direct sums only, or layer by layer.
-
-    Parameters
-    ----------
-    images : int, in the batch
-    folds : bool, whether this folds batch normalisation into convolutions, which saves its passes
-    winograd_share : float, the share of multiply-adds in convolutions for which Winograd's algorithm is planned in large batches
-    machine : Machine, the host by default
-    """
-    wide = machine.vector_bytes >= 64
-    few = THRESHOLDS.one_call_images_512_bit if wide else THRESHOLDS.one_call_images
-    return images <= few or (folds and (wide or winograd_share < THRESHOLDS.one_call_winograd_share))
-
-
-def suits_winograd(problem: Problem) -> bool:
-    """Whether Winograd's algorithm is planned for this convolution in large batches."""
-    return not (winograd_unsupported(problem) or _winograd_is_slower(problem.C_in, problem.C_out, 1 << 30))
+def winograd_for_one_image(problem: Problem) -> bool:
+    """Whether ``whole_net``, with filters already transformed, runs this convolution of one image by Winograd's algorithm."""
+    few = (
+        problem.C_in < THRESHOLDS.one_image_winograd_channels or problem.C_out < THRESHOLDS.one_image_winograd_channels
+    )
+    return not (
+        winograd_unsupported(problem) or few or tiles_of(problem.size_out) < THRESHOLDS.one_image_winograd_tiles
+    )
 
 
 def _one_of(algorithms: tuple[str, ...], impl: str) -> Plan:

@@ -45,7 +45,7 @@ class Transformed(NamedTuple):
 
 
 @kernel
-def _transform_pixels(
+def transform_pixels(
     pixels: Array, at: int, pitch: int, C: int, half: Array, to: int, apart: int, places: IntArray
 ) -> None:
     """Bᵀ d B of the 4×4 pixels at pixels[at], C values each -> places[to + k·apart …], k in 0 … 16; ``half`` is scratch."""
@@ -119,7 +119,7 @@ def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: in
     for row in range(first, last):
         at = row // grid[0] * pixels.shape[1] + row % grid[0] * 2 * W * C
         for column in range(grid[1]):
-            _transform_pixels(flat, at + column * 2 * C, W * C, C, half, k * channels, apart, transformed)
+            transform_pixels(flat, at + column * 2 * C, W * C, C, half, k * channels, apart, transformed)
             k += np.uintp(1)
 
 

@@ -50,6 +50,12 @@ def _subtract_tiles(left: Array, right: Array) -> Array:
     return difference
 
 
+def _max_tiles(left: Array, right: Array) -> Array:
+    """tile[r, j] = right[r, j] if it is larger, otherwise left[r, j]; NaN in left remains."""
+    larger: Array = np.where(right > left, right, left)
+    return larger
+
+
 def _turn_square(a: Array, at: int, apart: int, b: Array, to: int, b_apart: int) -> None:
     """b[to + j·b_apart + i] = a[at + i·apart + j], i and j up to the length of a vector."""
     side = VECTOR_BYTES // a.itemsize
@@ -164,6 +170,17 @@ def _emit_by_vector(operation: str) -> Callable[..., Any]:
     return instruction
 
 
+def _emit_max_tiles(_: Any, left: Any, right: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values = arguments[0]
+        for v in range(left.rows * left.vectors):
+            a, b = (builder.extract_value(argument, v) for argument in arguments)
+            values = builder.insert_value(values, builder.select(builder.fcmp_ordered(">", b, a), b, a), v)
+        return values
+
+    return left(left, left), emit
+
+
 def _emit_turn_square(_: Any, a: Any, at: Any, apart: Any, b: Any, to: Any, b_apart: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes, align = _vector(a.dtype).count, a.dtype.bitwidth // 8
@@ -202,5 +219,6 @@ load_tile = _instruction(_load_tile, _emit_load_tile)
 store_tile = _instruction(_store_tile, _emit_store_tile)
 add_outer = _instruction(_add_outer, _emit_add_outer)
 add_tiles = _instruction(_add_tiles, _emit_by_vector("fadd"))
+max_tiles = _instruction(_max_tiles, _emit_max_tiles)
 turn_square = _instruction(_turn_square, _emit_turn_square)
 subtract_tiles = _instruction(_subtract_tiles, _emit_by_vector("fsub"))

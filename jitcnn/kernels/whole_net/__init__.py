@@ -1,0 +1,1 @@
+"""Several layers in one compiled call, see ``run``."""

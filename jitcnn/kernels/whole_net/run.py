@@ -1,0 +1,103 @@
+"""Inference of several layers in one compiled call.
+
+What runs is a ``table``. Of many images, each thread takes one at a time through all layers, so that it stays in the cache of a
+core; of few images, one after another, the threads share the rows of every large layer. Both give the same bits: an image is computed
+alone, and its result depends neither on the batch nor on the number of threads.
+"""
+
+import numpy as np
+from numba import prange
+
+from ..runtime import kernel, parallel_kernel
+from ..types import Array, IntArray
+from . import entry
+from .direct import convolve_directly
+from .pools import pool_rows
+from .table import CONVOLVE, WINOGRAD, Place, Tables
+from .winograd import convolve_by_winograd
+
+
+@kernel
+def _run_layer(step: IntArray, tables: Tables, first: int, last: int, memory: Array, scratch: Array) -> None:
+    """Units ``first`` to ``last`` of a layer."""
+    if step[entry.KIND] == CONVOLVE:
+        convolve_directly(step, tables, first, last, memory, scratch)
+    elif step[entry.KIND] == WINOGRAD:
+        convolve_by_winograd(step, tables, first, last, memory, scratch)
+    else:
+        pool_rows(step, tables, first, last, memory)
+
+
+@kernel
+def _read_image(image: Array, place: Place, memory: Array) -> None:
+    """image (C, H, W) -> memory, at its place."""
+    C, H, W = image.shape
+    for c in range(C):
+        for ih in range(H):
+            to = np.uintp(place.first + c * place.channel + ih * place.down)
+            for iw in range(np.uintp(W)):
+                memory[to + iw] = image[c, ih, iw]
+
+
+@kernel
+def _write_output(step: IntArray, memory: Array, out: Array) -> None:
+    """The output of a layer -> out (C, H, W)."""
+    for c in range(out.shape[0]):
+        for oh in range(out.shape[1]):
+            for ow in range(out.shape[2]):
+                out[c, oh, ow] = memory[step[entry.TO] + oh * step[entry.TO_DOWN] + ow * step[entry.LANES] + c]
+
+
+@kernel
+def _run_images(
+    x: Array,
+    first: int,
+    last: int,
+    place: Place,
+    steps: IntArray,
+    tables: Tables,
+    memory: Array,
+    scratch: Array,
+    out: Array,
+) -> None:
+    """All layers of images ``first`` to ``last``, on this thread."""
+    for n in range(first, last):
+        _read_image(x[n], place, memory)
+        for k in range(len(steps)):
+            _run_layer(steps[k], tables, np.intp(0), steps[k][entry.UNITS], memory, scratch)
+        _write_output(steps[len(steps) - 1], memory, out[n])
+
+
+@parallel_kernel
+def _on_all_threads(
+    x: Array, k: int, place: Place, steps: IntArray, tables: Tables, memory: Array, scratch: Array, out: Array
+) -> None:
+    """The units of layer k of the image in memory[0], shared among the threads; or, if k is -1, all images."""
+    jobs, units = len(scratch), len(x) if k < 0 else steps[k][entry.UNITS]
+    for number in prange(jobs):
+        job = np.intp(number)
+        first, last = job * units // jobs, (job + 1) * units // jobs
+        if k < 0:
+            _run_images(x, first, last, place, steps, tables, memory[job], scratch[job], out)
+        else:
+            _run_layer(steps[k], tables, first, last, memory[0], scratch[job])
+
+
+@kernel
+def run(x: Array, place: Place, steps: IntArray, tables: Tables, memory: Array, scratch: Array, out: Array) -> None:
+    """x (N, C, H, W) -> out (N, C_out, H_out, W_out).
+
+    steps (layers, entries); scratch (jobs, R), memory (jobs, S), zero except where an earlier call has written. Each job takes
+    N / jobs images; with memory (1, S), the jobs share the rows of each image instead.
+    """
+    if len(memory) > 1:
+        _on_all_threads(x, np.intp(-1), place, steps, tables, memory, scratch, out)
+        return
+    for n in range(len(x)):
+        _read_image(x[n], place, memory[0])
+        for k in range(len(steps)):
+            if steps[k][entry.SHARED] == 1:
+                _on_all_threads(x, k, place, steps, tables, memory, scratch, out)
+            else:
+                _run_layer(steps[k], tables, np.intp(0), steps[k][entry.UNITS], memory[0], scratch[0])
+        _write_output(steps[len(steps) - 1], memory[0], out[n])

@@ -1,0 +1,160 @@
+"""``Table``: the rows of a compiled network with their places in the memory, and all their numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..kernels.engine.over_channels import LANES, whole_lanes
+from ..kernels.engine.winograd_transforms import G
+from ..kernels.memory import empty
+from ..kernels.types import windows_extent
+from ..kernels.whole_net import entry
+from ..kernels.whole_net.table import ROOM, WINOGRAD, Place, Tables
+from ..kernels.whole_net.winograd import scratch_needed
+from ..shapes import Shape
+from ..support.arrays import Array, IntArray
+from .drafting import Convolution, Draft
+
+LANES_AT_ONCE = 32  # the largest block of lanes of direct sums: two vectors of 512 bits
+LANES_OF_WINOGRAD, TILES_AT_ONCE = 64, 64  # their sums fit in the L2 cache
+SHARED = 1 << 19  # multiply-adds of a layer from which on several threads share it: waking one takes some microseconds
+
+
+class Table:
+    """What ``whole_net.run`` needs to know.
+
+    Parameters
+    ----------
+    drafts : sequence of Draft, at least one of them a convolution
+    input_shape : (C, H, W)
+    threads : int, that share the rows of a large layer
+
+    Attributes
+    ----------
+    image : Place, of the input
+    steps : array of int, one row of entries per draft
+    tables : Tables
+    size, scratch : int, elements of the memory of an image, and of the scratch memory of a thread
+    """
+
+    def __init__(self, drafts: Sequence[Draft], input_shape: Shape, threads: int) -> None:
+        places, self.size = _places(drafts, input_shape)
+        self.image = places[0]
+        self.steps = np.zeros((len(drafts), entry.ENTRIES), np.int64)
+        self.scratch = 4 * LANES_AT_ONCE
+        channels = max(place.along for place in places)
+        self._numbers: list[Array] = [np.zeros(ROOM, np.float32)]
+        self._offsets: list[IntArray] = [np.arange(channels, dtype=np.uintp)]
+        for step, draft, place in zip(self.steps, drafts, places[1:], strict=True):
+            source = places[draft.source + 1]
+            self._describe(step, draft, source, place)
+            if draft.add is not None:
+                step[entry.ADD], step[entry.ADD_DOWN] = places[draft.add + 1].first, places[draft.add + 1].down
+            if draft.convolution is None:
+                step[entry.FACTORS] = self._keep(np.full(LANES, 1 / (step[entry.K_H] * step[entry.K_W]), np.float32))
+            elif draft.kind == WINOGRAD:
+                self._transform(step, draft.convolution, source)
+            else:
+                self._lay_out(step, draft, draft.convolution, source)
+            step[entry.SHARED] = threads > 1 and draft.work >= SHARED
+        numbers = empty((sum(map(len, self._numbers)),), np.dtype(np.float32))
+        self.tables = Tables(np.concatenate(self._numbers, out=numbers), np.concatenate(self._offsets))
+
+    def _describe(self, step: IntArray, draft: Draft, source: Place, place: Place) -> None:
+        """Everything but the numbers."""
+        size_out, (K_h, K_w), (stride, _, pad) = draft.windows
+        step[entry.KIND], step[entry.LANES], step[entry.UNITS] = draft.kind, place.along, size_out[0]
+        step[entry.ROWS], step[entry.COLUMNS], step[entry.K_H], step[entry.K_W] = *size_out, K_h, K_w
+        step[entry.FROM], step[entry.FROM_DOWN] = (
+            source.first - pad[0] * source.down - pad[1] * source.along,
+            source.down,
+        )
+        step[entry.DOWN], step[entry.ALONG] = stride[0] * source.down, stride[1] * source.along
+        step[entry.TO], step[entry.TO_DOWN], step[entry.RELU], step[entry.ADD] = place.first, place.down, draft.relu, -1
+
+    def _lay_out(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
+        """Numbers of direct sums: the taps in the order in which they lie in the memory, block by block of lanes."""
+        weights, bias = convolution
+        K, columns, lanes, (stride, dilation, _) = (
+            len(weights),
+            int(step[entry.COLUMNS]),
+            int(step[entry.LANES]),
+            draft.windows.grid,
+        )
+        block = step[entry.BLOCK] = _block(lanes, LANES_AT_ONCE)
+        c, kh, kw = np.indices(weights.shape[1:]).reshape(3, -1)
+        taps = c * source.channel + kh * dilation[0] * source.down + kw * dilation[1] * source.along
+        order = np.argsort(taps, kind="stable")
+        factors = np.zeros((len(taps), lanes), np.float32)
+        factors[:, :K] = weights.reshape(K, -1).T[order]
+        row = np.zeros(max(4, columns), np.uintp)
+        row[:columns] = np.arange(columns) * stride[1] * source.along
+        step[entry.COUNT], step[entry.TAPS], step[entry.PLACES] = len(taps), self._point(taps[order]), self._point(row)
+        step[entry.FILTER_STEPS] = self._point(np.arange(len(taps)) * block)
+        step[entry.FACTORS] = self._keep(factors.reshape(len(taps), -1, block).transpose(1, 0, 2))
+        step[entry.BIAS] = self._keep(_filled(bias, lanes))
+
+    def _transform(self, step: IntArray, convolution: Convolution, source: Place) -> None:
+        """Numbers of Winograd's algorithm: G g Gᵀ of every filter, block by block of lanes."""
+        weights, bias = convolution
+        (K, C), lanes, channels = weights.shape[:2], int(step[entry.LANES]), source.along
+        block = step[entry.BLOCK] = _block(lanes, LANES_OF_WINOGRAD)
+        factors = np.zeros((16, channels, lanes), np.float32)
+        factors[:, :C, :K] = (np.kron(G, G) @ weights.reshape(-1, 9).T).reshape(16, K, C).transpose(0, 2, 1)
+        biases = np.zeros((lanes // block, 2, block), np.float32)  # of all elements of a tile but one, and of that one
+        biases[:, 1] = _filled(bias, lanes).reshape(-1, block)
+        step[entry.UNITS], step[entry.TILES] = -(-step[entry.ROWS] // 2), -(-step[entry.COLUMNS] // 2)
+        step[entry.DOWN], step[entry.ALONG] = 2 * step[entry.DOWN], 2 * step[entry.ALONG]
+        step[entry.AT_ONCE] = min(step[entry.UNITS], max(1, TILES_AT_ONCE // step[entry.TILES]))
+        tiles = int(step[entry.AT_ONCE] * step[entry.TILES])
+        step[entry.CHANNELS], step[entry.TILE_STEPS] = channels, self._point(np.arange(tiles + 3) * channels)
+        step[entry.FILTER_STEPS] = self._point(np.arange(channels) * block)
+        step[entry.FACTORS] = self._keep(factors.reshape(16, channels, -1, block).transpose(2, 0, 1, 3))
+        step[entry.BIAS] = self._keep(biases)
+        self.scratch = max(self.scratch, scratch_needed(tiles, channels, block))
+
+    def _keep(self, numbers: Array) -> int:
+        """Where these begin in ``tables.numbers``."""
+        at = sum(map(len, self._numbers))
+        self._numbers.append(_filled(numbers.ravel(), whole_lanes(numbers.size)))
+        return at
+
+    def _point(self, offsets: IntArray) -> int:
+        """Where these begin in ``tables.offsets``."""
+        at = sum(map(len, self._offsets))
+        self._offsets.append(offsets.astype(np.uintp))
+        return at
+
+
+def _filled(numbers: Array, count: int) -> Array:
+    """``count`` numbers: these, and zeros."""
+    return np.pad(numbers, (0, count - len(numbers)))
+
+
+def _block(lanes: int, most: int) -> int:
+    """How many lanes of a convolution are computed together: at most ``most``, and a divisor of all."""
+    return next(block for block in (most, 32, LANES) if block <= most and lanes % block == 0)
+
+
+def _places(drafts: Sequence[Draft], input_shape: Shape) -> tuple[list[Place], int]:
+    """Where the image and the output of each row lie, with a border as wide as any row that reads them needs, and the end of all."""
+    shapes = [input_shape, *((draft.channels, *draft.windows.size_out) for draft in drafts)]
+    borders = np.zeros((len(shapes), 4), int)  # top, bottom, left, right
+    for draft in drafts:
+        size_out, kernel_size, grid = draft.windows
+        if draft.kind == WINOGRAD:  # whole tiles
+            size_out = size_out[0] + size_out[0] % 2, size_out[1] + size_out[1] % 2
+        spanned = windows_extent(size_out, kernel_size, grid)
+        for axis in (0, 1):
+            size, before = shapes[draft.source + 1][1 + axis], grid.pad[axis]
+            after = spanned[axis] - before - size
+            wide = borders[draft.source + 1, 2 * axis : 2 * axis + 2]
+            np.maximum(wide, (before, after), out=wide)
+    places, end = [], 0
+    for position, ((C, H, W), (top, bottom, left, right)) in enumerate(zip(shapes, borders.tolist(), strict=True)):
+        height, width = top + H + bottom, left + W + right
+        lanes = 1 if position == 0 else whole_lanes(C)
+        channel = height * width if position == 0 else 1
+        places.append(Place(end + (top * width + left) * lanes, width * lanes, lanes, channel))
+        end += whole_lanes(height * width * (C if position == 0 else lanes)) + ROOM
+    return places, end
