@@ -112,24 +112,25 @@ def test_a_layer_without_a_row_ends_the_call(layers, count):
 
 def test_threads_share_the_rows_of_few_or_large_images(monkeypatch, rng):
     """Both ways give the same bits, on any number of threads."""
-    layers = as_if_trained([Conv2D(3, 40, 3, padding=1), BatchNorm2D(40), ReLU(), Conv2D(40, 24, 3), MaxPool2D(2)], rng)
-    x = rng.standard_normal((9, 3, 15, 13)).astype(np.float32)
-    expected = OneCall(layers, (3, 15, 13))(x)
+    layers = as_if_trained([Conv2D(1, 24, 3, padding=1), BatchNorm2D(24), ReLU(), Conv2D(24, 24, 3), MaxPool2D(2)], rng)
+    shape = (1, 9, 8)
+    x = rng.standard_normal((4, *shape)).astype(np.float32)
+    expected = OneCall(layers, shape)(x)
     monkeypatch.setattr(tabulating, "SHARED", 1)
     for threads in (1, 2, 3, 16):
         monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
-        first = OneCall(layers, (3, 15, 13))
+        first = OneCall(layers, shape)
         assert set(first._table.steps[:2, entry.SHARED]) == {int(threads > 1)}
-        for N in (1, 2, 9):
+        for N in (1, 4):
             np.testing.assert_array_equal(first(x[:N]), expected[:N])
     monkeypatch.setattr(one_call, "MOST_BYTES", 1)
-    large = OneCall(layers, (3, 15, 13))
+    large = OneCall(layers, shape)
     np.testing.assert_array_equal(large(x), expected)
     assert set(large._free) == {1}  # memory of one image
 
 
-@pytest.mark.parametrize("size", [(6, 6), (7, 9), (2, 5), (11, 10)])
-@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("size", [(6, 6), (7, 9), (2, 5)])
+@pytest.mark.parametrize("padding", [0, 2])
 def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
     """Whole and cut tiles, more tiles than fit at once, several blocks of lanes."""
     layers = as_if_trained(
