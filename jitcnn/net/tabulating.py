@@ -1,6 +1,7 @@
 """``Table``: the rows of a compiled network with their places in the memory, and all their numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,22 +66,15 @@ class Table:
         size_out, (K_h, K_w), (stride, _, pad) = draft.windows
         step[entry.KIND], step[entry.LANES], step[entry.UNITS] = draft.kind, place.along, size_out[0]
         step[entry.ROWS], step[entry.COLUMNS], step[entry.K_H], step[entry.K_W] = *size_out, K_h, K_w
-        step[entry.FROM], step[entry.FROM_DOWN] = (
-            source.first - pad[0] * source.down - pad[1] * source.along,
-            source.down,
-        )
+        step[entry.FROM] = source.first - pad[0] * source.down - pad[1] * source.along
+        step[entry.FROM_DOWN] = source.down
         step[entry.DOWN], step[entry.ALONG] = stride[0] * source.down, stride[1] * source.along
         step[entry.TO], step[entry.TO_DOWN], step[entry.RELU], step[entry.ADD] = place.first, place.down, draft.relu, -1
 
     def _lay_out(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
         """Numbers of direct sums: the taps in the order in which they lie in the memory, block by block of lanes."""
-        weights, bias = convolution
-        K, columns, lanes, (stride, dilation, _) = (
-            len(weights),
-            int(step[entry.COLUMNS]),
-            int(step[entry.LANES]),
-            draft.windows.grid,
-        )
+        (weights, bias), (stride, dilation, _) = convolution, draft.windows.grid
+        K, columns, lanes = len(weights), int(step[entry.COLUMNS]), int(step[entry.LANES])
         block = step[entry.BLOCK] = _block(lanes, LANES_AT_ONCE)
         c, kh, kw = np.indices(weights.shape[1:]).reshape(3, -1)
         taps = c * source.channel + kh * dilation[0] * source.down + kw * dilation[1] * source.along
@@ -115,15 +109,18 @@ class Table:
 
     def _keep(self, numbers: Array) -> int:
         """Where these begin in ``tables.numbers``."""
-        at = sum(map(len, self._numbers))
-        self._numbers.append(_filled(numbers.ravel(), whole_lanes(numbers.size)))
-        return at
+        return _append(self._numbers, _filled(numbers.ravel(), whole_lanes(numbers.size)))
 
     def _point(self, offsets: IntArray) -> int:
         """Where these begin in ``tables.offsets``."""
-        at = sum(map(len, self._offsets))
-        self._offsets.append(offsets.astype(np.uintp))
-        return at
+        return _append(self._offsets, offsets.astype(np.uintp))
+
+
+def _append(parts: list[Any], part: Any) -> int:
+    """Where ``part`` begins in the concatenation of all parts."""
+    at = sum(map(len, parts))
+    parts.append(part)
+    return at
 
 
 def _filled(numbers: Array, count: int) -> Array:

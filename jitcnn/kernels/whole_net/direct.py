@@ -28,8 +28,8 @@ def convolve_directly(step: IntArray, tables: Tables, first: int, last: int, mem
             from_, to = step[entry.FROM] + oh * step[entry.DOWN], step[entry.TO] + oh * step[entry.TO_DOWN] + lane
             done = 0
             while done < columns:
-                begin = 0 if done == 0 else max(0, columns - 4)
-                some = places[: whole if done == 0 and whole > 0 else 4]
+                begin = 0 if done == 0 else columns - 4
+                some = places[: max(4, whole) if done == 0 else 4]
                 sums = Rows(memory, np.uintp(to + begin * lanes), np.uintp(lanes))
                 if columns < 4:
                     sums = Rows(scratch, np.uintp(0), np.uintp(block))

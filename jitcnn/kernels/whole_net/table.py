@@ -40,6 +40,8 @@ class Place(NamedTuple):
 @kernel
 def finish_rows(step: IntArray, first: int, last: int, numbers: Array, memory: Array) -> None:
     """Add the addend, if there is one, to rows ``first`` to ``last`` of the output, and apply the ReLU, if it follows."""
+    if step[entry.RELU] == 0 and step[entry.ADD] < 0:
+        return
     vector, zero = np.uintp(VECTOR_BYTES // memory.itemsize), np.uintp(0)
     nothing = load_tile(numbers, zero, zero, 1, 1)
     for oh in range(first, last):
