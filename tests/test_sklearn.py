@@ -416,6 +416,16 @@ def test_prediction_does_not_depend_on_the_other_rows(shape, rng):
     np.testing.assert_array_equal(logits_of(net, x[::-1]), together[::-1])
 
 
+def test_prediction_uses_no_blas(monkeypatch, rng):
+    """A BLAS may sum the last rows of a batch in another order, depending on the machine."""
+    algorithms = []
+    dense_room = import_module("jitcnn.functional.dense")
+    run = dense_room.call
+    monkeypatch.setattr(dense_room, "call", lambda *args: (algorithms.append(args[2].algorithm), run(*args))[1])
+    logits_of(auto_net((3,), 4, seed=0), rng.standard_normal((70, 3)).astype(np.float32))
+    assert set(algorithms) == {"direct"}
+
+
 # --- early stopping -----------------------------------------------------------------------------------
 
 

@@ -1,5 +1,8 @@
 """The product of a fully connected layer, and its gradients."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +15,29 @@ from ..shapes import Shape
 from ..support.arrays import Array
 from .calls import call
 from .checks import float_arrays, has_shape
+
+ROW_BY_ROW = Plan("direct", "a row has the same bits wherever it is in a batch", "tiles")
+_rows_are_equal: ContextVar[bool] = ContextVar("rows are equal", default=False)
+
+
+@contextmanager
+def equal_rows() -> Iterator[None]:
+    """Inside, a row of ``dense`` has the same bits wherever it is in a batch; a BLAS may sum its last rows in another order.
+
+    Examples
+    --------
+    >>> from jitcnn.functional.dense import dense, equal_rows
+    >>> x, weights = np.ones((5, 3), np.float32), np.full((3, 2), 0.1, np.float32)
+    >>> with equal_rows():
+    ...     out = dense(x, weights, np.zeros(2, np.float32))
+    >>> bool((out == out[0]).all())
+    True
+    """
+    token = _rows_are_equal.set(True)
+    try:
+        yield
+    finally:
+        _rows_are_equal.reset(token)
 
 
 def dense(x: Array, weights: Array, bias: Array) -> Array:
@@ -58,6 +84,8 @@ def _forward(operation: str, x: Array, weights: Array, bias: Array, floor: float
     """x · weights + bias, clipped from below at floor; checks the array shapes."""
     x, weights, bias = float_arrays("dense", x=x, weights=weights, bias=bias)
     problem, chosen = _forward_plan(x.shape, weights.shape, bias.shape, x.dtype)
+    if _rows_are_equal.get():
+        chosen = ROW_BY_ROW
     out = empty((len(x), weights.shape[1]), x.dtype)
     call(operation, problem, chosen, multiply_and_add, x, weights, bias, chosen, floor, out)
     return out

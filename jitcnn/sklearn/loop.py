@@ -7,6 +7,7 @@ import numpy as np
 
 from ..data.batches import minibatches
 from ..errors import TrainingError
+from ..functional.dense import equal_rows
 from ..losses import softmax_cross_entropy
 from ..net.model import CNN
 from ..optim import Optimizer
@@ -67,7 +68,7 @@ def logits_of(net: CNN, x: Array) -> Array:
     """Logits of prepared samples, (N, …) -> (N, classes), float64.
 
     Every pass has the same number of rows, the last one filled up with zeros: the plan of a kernel and the order of its sums
-    depend on it, so the logits of a row are the same bits whatever rows it comes with.
+    depend on it, so the logits of a row are the same bits whatever rows it comes with, and wherever it is among them.
     """
     block = min(BLOCK, net.images_at_once)
     out = []
@@ -75,7 +76,8 @@ def logits_of(net: CNN, x: Array) -> Array:
         part = x[start : start + block]
         full = np.zeros((block, *x.shape[1:]), x.dtype)
         full[: len(part)] = part
-        out.append(net.logits(full, training=False)[: len(part)])
+        with equal_rows():
+            out.append(net.logits(full, training=False)[: len(part)])
     logits: Array = np.concatenate(out).astype(np.float64)
     return logits
 
