@@ -59,6 +59,26 @@ def test_kinks_are_skipped_and_counted():
     assert report.largest < 1e-8
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_zero_gradient_is_not_compared_with_rounding(seed):
+    """Batch norm removes the bias of the convolution before it, so its gradient is zero."""
+    rng = np.random.default_rng(seed)
+    layers = [Conv2D(2, 4, 3, padding=1, rng=rng), BatchNorm2D(4), ReLU(), Flatten(), Dense(4 * 7 * 6, 3, rng=rng)]
+    net, x = CNN(layers, input_shape=(2, 7, 6)), rng.standard_normal((2, 2, 7, 6))
+    report = compare_gradients(net, x)
+    assert report.skipped == 0
+    assert report.largest < 1e-5
+
+    class Biased(Conv2D):
+        def backward(self, d_out):
+            d_x = super().backward(d_out)
+            self.d_bias += 1e-8
+            return d_x
+
+    layers[0] = Biased(2, 4, 3, padding=1, rng=rng)
+    assert compare_gradients(CNN(layers, input_shape=(2, 7, 6)), x).where.startswith("layer 0 bias")
+
+
 def test_input_with_only_kinks_raises():
     with pytest.raises(GradientError, match="no value could be compared"):
         gradient_check(ReLU(), np.zeros((2, 2)))
