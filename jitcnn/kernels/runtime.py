@@ -19,7 +19,8 @@ Arithmetic
     multiply-adds. It excludes ``nnan`` and ``ninf``: NaN propagates.
 Compilation
     Compile time dominates the first run. Optimisation level 2 takes 20 % less time than numba's default of 3, and the
-    kernels are as fast. Skipping the zero check in divisions and the wrapper for C callers saves a little more.
+    kernels are as fast. Skipping the zero check in divisions and the wrapper for C callers saves a little more. ``compiler``
+    optimises each kernel once, not every function it calls as well.
 """
 
 import ctypes
@@ -92,6 +93,7 @@ from numba.core import caching, event  # noqa: E402
 from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
 
 from . import pools  # noqa: E402
+from .compiler import KernelCompiler, compile_for_kernels, is_inner  # noqa: E402
 
 _CONFIG: Any = numba.config  # its attributes are set at run time, so type checkers do not see them
 
@@ -113,15 +115,23 @@ class _Cache(_FunctionCache):  # type: ignore[misc]
             return super().load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        if is_inner(data):
+            return
         with suppress(OSError):
             super().save_overload(sig, data)
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    options |= {"fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
+    options |= {
+        "fastmath": FASTMATH,
+        "error_model": "numpy",
+        "no_cfunc_wrapper": True,
+        "pipeline_class": KernelCompiler,
+    }
     compiled: Callable[..., Any] = numba.njit(**options)(function)
     if compiled is not function:  # they are the same under NUMBA_DISABLE_JIT
         setattr(compiled, "_cache", _Cache(function))  # noqa: B010  (as cache=True does, with another class)
+        compile_for_kernels(compiled)
     return compiled
 
 
