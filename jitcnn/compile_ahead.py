@@ -1,9 +1,8 @@
-"""On the first run, a helper process compiles half of the kernels while the main process compiles the rest.
+"""On the first run, a helper process compiles kernels as well, from the other end.
 
-Compilation uses one core, and threads do not help because numba compiles under a global lock. The helper shares its
-kernels through the cache on disk: mnist-cnn is ready to train in half the time. For the fused pooling blocks, the helper
-compiles the gradient of the filters, and the forward pass of all blocks but the first; for mnist-cnn the two halves take
-about the same time.
+Compilation uses one core, and threads do not help because numba compiles under a global lock. The main process trains on a black
+batch, from the first layer to the loss and back; the helper runs the same passes, each on its own, from the last one on. They
+share the kernels through the cache on disk, and neither compiles what the other is compiling; see ``kernels.kernel_cache``.
 """
 
 import json
@@ -20,12 +19,12 @@ from .errors import JitCNNError
 from .graph import layer_shapes
 from .initializers import Blank
 from .kernels import runtime
-from .losses import softmax_cross_entropy
+from .layers import Conv2D, Dense
+from .layers.passes import Pass
 from .net.architecture import parse_net
-from .net.fusion import ConvReLUPool, layers_of
+from .net.fusion import ConvReLUPool, WithReLU, layers_of
 from .net.model import CNN
-from .optim import Optimizer
-from .support.arrays import Array, IntArray
+from .support.arrays import Array
 
 
 @contextmanager
@@ -40,46 +39,43 @@ def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | N
             process.wait()
 
 
-def warm_up_half(model: CNN, batch_size: int) -> None:
-    """Run the kernels that the helper compiles."""
+def run_from_the_end(model: CNN, batch_size: int) -> None:
+    """Run the passes of a training step on zeros, in reverse order: the backward passes, then the forward passes."""
     if model.input_shape is None:
         return
-    later, shapes, position = _later_blocks(model), layer_shapes(model.graph, model.input_shape), 0
-    for step in model.steps():
-        if isinstance(step, ConvReLUPool):
-            x = np.zeros((batch_size, *shapes[position][0]), step.conv.weights.dtype)
-            step.backward_parameters(step.forward(x) if step in later else step.dry_run(x))
-        position += len(layers_of(step))
+    passes = list(_passes(model, batch_size))
+    for step, x, d_out, is_first in passes:
+        step.pullback(d_out, _saved(step, x, d_out), need_d_x=not is_first)
+    for step, x, _, _ in reversed(passes):
+        step.apply(x, True)
 
 
-def warm_up_rest(model: CNN, x: Array, y: IntArray, optimizer: Optimizer) -> None:
-    """Run the other kernels: a training step with zero gradients that skips the helper's kernels."""
-    steps, later = model.steps_to_logits(), _later_blocks(model)
-
-    def visit(position: int, x: Any) -> Array:
-        step = steps.nodes[position]
-        return step.dry_run(x) if isinstance(step, ConvReLUPool) and step in later else step.forward(x)
-
-    def back(position: int, d_out: Array) -> Any:
-        step = steps.nodes[position]
-        return step.backward_input(d_out) if isinstance(step, ConvReLUPool) else step.backward(d_out)
-
-    blocks = [position for position, step in enumerate(steps) if isinstance(step, ConvReLUPool)]
-    _, d_out = softmax_cross_entropy(steps.forward(x, visit), y)
-    steps.backward(d_out, back, first=blocks[0] + 1 if blocks else 0)
-    parameters = model.trainable_parameters()
-    optimizer.step(parameters, [np.zeros_like(parameter) for parameter in parameters])
+def _passes(model: CNN, batch_size: int) -> Iterator[tuple[Pass, Array, Array, bool]]:
+    """Each step up to the logits that has one input: its input and output, all zeros, and whether it is the first."""
+    assert model.input_shape is not None
+    shapes, position = layer_shapes(model.graph, model.input_shape), 0
+    for step in model.steps_to_logits():
+        shape, end = shapes[position][0], position + len(layers_of(step))
+        if shape and not isinstance(shape[0], tuple):
+            x, d_out = (np.zeros((batch_size, *each), np.float32) for each in (shape, shapes[end - 1][1]))
+            yield step, x, d_out, position == 0
+        position = end
 
 
-def _later_blocks(model: CNN) -> list[ConvReLUPool]:
-    """The fused pooling blocks after the first."""
-    return [step for step in model.steps() if isinstance(step, ConvReLUPool)][1:]
+def _saved(step: Pass, x: Array, out: Array) -> Any:
+    """What ``apply`` saves for ``pullback``: without running it, where that would compile large kernels."""
+    match step:
+        case Conv2D() | Dense():
+            return x
+        case WithReLU():
+            return x, out
+        case ConvReLUPool():
+            return x, np.full(out.shape, -1, np.int32)  # no maximum in any window
+    return step.apply(x, True)[1]
 
 
 def _start(model: CNN, batch_size: int) -> "subprocess.Popen[bytes] | None":
     if not runtime.cache_is_empty() or (os.cpu_count() or 1) == 1:
-        return None
-    if not any(isinstance(step, ConvReLUPool) for step in model.steps()):
         return None
     request = json.dumps([model.to_toml(), batch_size])
     environment = {**os.environ, "NUMBA_CACHE_DIR": runtime.cache_folder()}
@@ -94,7 +90,7 @@ def main() -> None:
     """Compile the kernels for the model on the command line; if this fails, the main process compiles them."""
     text, batch_size = json.loads(sys.argv[1])
     try:
-        warm_up_half(CNN.from_toml(parse_net(text), seed=Blank()), batch_size)
+        run_from_the_end(CNN.from_toml(parse_net(text), seed=Blank()), batch_size)
     except JitCNNError as error:
         sys.exit(str(error))
 

@@ -1,14 +1,15 @@
 """The compile helper of the first run: when it starts and what each process compiles."""
 
 import json
+import os
 import subprocess
 import sys
 from unittest.mock import MagicMock
 
-import numpy as np
+import numba
 import pytest
 
-from jitcnn import CNN, SGD, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
+from jitcnn import CNN, Conv2D, Flatten, MaxPool2D, ReLU, compile_ahead
 from jitcnn.kernels import runtime
 from jitcnn.kernels.engine import fused
 from jitcnn.models import mnist_cnn
@@ -40,8 +41,7 @@ def test_helper_starts_when_the_cache_is_empty(asked):
     assert batch_size == 64
 
 
-def test_helper_does_not_start_when_it_has_nothing_to_do(asked, monkeypatch):
-    assert not helped(mnist_cnn(impl="im2col"))
+def test_helper_does_not_start_on_one_core_or_with_a_full_cache(asked, monkeypatch):
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 1)
     assert not helped(mnist_cnn())
     monkeypatch.setattr(compile_ahead.os, "cpu_count", lambda: 2)
@@ -77,25 +77,36 @@ def called(monkeypatch):
     return names
 
 
-@pytest.fixture
-def net():
-    return CNN(
+def test_helper_runs_what_training_runs_last_first(called, monkeypatch):
+    net = CNN(
         [Conv2D(1, 2, 3), ReLU(), MaxPool2D(), Conv2D(2, 2, 4), ReLU(), MaxPool2D(), Flatten()], input_shape=(1, 14, 14)
     )
-
-
-def test_helper_compiles_later_forward_blocks_and_all_filter_gradients(net, called, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["compile_ahead", json.dumps([net.to_toml(), 5])])
     compile_ahead.main()
-    assert called == ["add_winners_to_filters", "conv2d_relu_pool_forward", "add_winners_to_filters"]
+    backward = ["add_winners_to_filters", "add_winners_to_filters", "add_winners_to_windows"]
+    assert called == [*backward, "conv2d_relu_pool_forward", "conv2d_relu_pool_forward"]
 
 
-def test_main_process_compiles_the_first_forward_block_and_the_input_gradients(net, called):
-    x, y = np.ones((5, 1, 14, 14), np.float32), np.zeros(5, np.int64)
-    optimizer = SGD()
-    compile_ahead.warm_up_rest(net, x, y, optimizer)
-    assert called == ["conv2d_relu_pool_forward", "add_winners_to_windows"]
-    assert optimizer.steps == 1
+COMPILED = """
+import numpy as np
+from jitcnn import CNN, SGD, BatchNorm2D, Conv2D, Dense, GlobalAvgPool2D, MaxPool2D, ReLU, Softmax, train_step
+from jitcnn.compile_ahead import run_from_the_end
+from jitcnn.kernels import runtime
+convolutions = [Conv2D(1, 16, 3), ReLU(), MaxPool2D(), Conv2D(16, 32, 3), BatchNorm2D(32), ReLU()]
+net = CNN([*convolutions, GlobalAvgPool2D(), Dense(32, 48), ReLU(), Dense(48, 10), Softmax()], input_shape=(1, 12, 12))
+run_from_the_end(net, 2)
+with runtime.CompileClock(lambda name, _: print(name)):
+    train_step(net, np.zeros((2, 1, 12, 12), np.float32), np.zeros(2, np.int64), SGD())
+"""
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+def test_helper_compiles_every_kernel_of_the_layers(tmp_path):
+    """The arguments of its calls have the types of those of a training, so no kernel is compiled twice."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", COMPILED]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) == {"softmax_cross_entropy", "momentum_step"}
 
 
 def test_empty_cache_is_detected(monkeypatch, tmp_path):

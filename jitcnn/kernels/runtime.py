@@ -29,7 +29,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -89,11 +88,12 @@ os.environ.setdefault("NUMBA_OPT", "2")
 
 import numba  # noqa: E402  (the environment above must be set first)
 from llvmlite import binding  # noqa: E402
-from numba.core import caching, event  # noqa: E402
+from numba.core import event  # noqa: E402
 from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
 
 from . import pools  # noqa: E402
-from .compiler import KernelCompiler, compile_for_kernels, is_inner  # noqa: E402
+from .compiler import KernelCompiler, compile_for_kernels  # noqa: E402
+from .kernel_cache import KernelCache  # noqa: E402
 
 _CONFIG: Any = numba.config  # its attributes are set at run time, so type checkers do not see them
 
@@ -101,24 +101,6 @@ if _HAS_TBB and "NUMBA_THREADING_LAYER" not in os.environ:
     _CONFIG.THREADING_LAYER = "tbb"
 if not os.environ.get("NUMBA_CACHE_DIR"):
     _CONFIG.CACHE_DIR = _choose_cache_folder()
-
-
-_FunctionCache: Any = caching.FunctionCache  # untyped as well
-
-
-class _Cache(_FunctionCache):  # type: ignore[misc]
-    """numba's cache of compiled kernels; if the folder is missing, it neither loads nor saves."""
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        pools.insert()
-        with suppress(OSError):
-            return super().load_overload(sig, target_context)
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        if is_inner(data):
-            return
-        with suppress(OSError):
-            super().save_overload(sig, data)
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -130,7 +112,7 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any
     }
     compiled: Callable[..., Any] = numba.njit(**options)(function)
     if compiled is not function:  # they are the same under NUMBA_DISABLE_JIT
-        setattr(compiled, "_cache", _Cache(function))  # noqa: B010  (as cache=True does, with another class)
+        setattr(compiled, "_cache", KernelCache(function))  # noqa: B010  (as cache=True does, with another class)
         compile_for_kernels(compiled)
     return compiled
 

@@ -7,8 +7,6 @@ its first layer and sets their gradients; the layers themselves are unchanged.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from .. import functional
 from ..functional.checks import FUSING
 from ..functional.conv_setup import conv_relu_pool_plans
@@ -80,12 +78,6 @@ class ConvReLUPool(FusedBlock):
     def _input_gradient(self, d_out: Array, saved: tuple[Array, IntArray]) -> Array:
         (x, winners), conv = saved, self.conv
         return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
-
-    def dry_run(self, x: Array) -> Array:
-        """Dry run of the forward pass: save x with no maximum in any window and return zeros, so ``backward`` can run."""
-        shape = self.pool.output_shape(self.conv.output_shape(x.shape[1:]))
-        self._last = ((x, np.full((len(x), *shape), -1, np.int32)),)
-        return np.zeros((len(x), *shape), x.dtype)
 
 
 class NormReLU(FusedBlock):

@@ -90,11 +90,8 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     optimizer = SGD() if recipe is None else recipe.make_optimizer()
     augmentation = None if recipe is None else augmentation_of(recipe)
     rng = np.random.default_rng()
-    with compile_ahead.helper(model, batch_size) as helper:
+    with compile_ahead.helper(model, batch_size):
         for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
-            if helper is not None:
-                compile_ahead.warm_up_rest(copy, x, y, optimizer)
-                helper.wait()
             train_step(copy, x, y, optimizer)
     if recipe is not None and recipe.average:
         WeightAverage(recipe.average).update(copy.trainable_arrays())
