@@ -11,6 +11,7 @@ from collections import deque
 from math import prod
 from threading import RLock
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ Block = NDArray[np.uint8]
 
 _lock = RLock()
 _idle: dict[int, list[Block]] = {}  # unused blocks by size, the size that was used last at the end
-_returned: deque[Block] = deque()  # not yet sorted in, as an array may be deleted at any time, in any thread
+_lent: "set[_Lent]" = set()
+_returned: "deque[_Lent]" = deque()  # not yet sorted in, as an array may be deleted at any time, in any thread
 if hasattr(os, "register_at_fork"):  # a child must not inherit the lock from a thread that it lacks
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
@@ -32,13 +34,19 @@ class _Loan:
     """Owner of an array in the memory of ``block``: numpy deletes it with the last view of that array."""
 
     def __init__(self, block: Block, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.block = block
         address = block.__array_interface__["data"][0]
         place = (address + -address % LINE, False)
         self.__array_interface__ = {"version": 3, "data": place, "shape": shape, "typestr": dtype.str}
 
-    def __del__(self, give_back: Any = _returned.append) -> None:
-        give_back(self.block)
+
+class _Lent(ref[_Loan]):
+    """Returns a block when its loan is deleted.
+
+    The callback is no Python code, as ``__del__`` would be: Python ignores an exception there, and a Ctrl-C at that moment was lost.
+    """
+
+    __slots__ = ("block",)
+    block: Block
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -49,7 +57,11 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         return np.empty(shape, dtype)
     with _lock:
         block = _take(size + LINE)
-    return np.asarray(_Loan(block, shape, dtype))
+        loan = _Loan(block, shape, dtype)
+        lent = _Lent(loan, _returned.append)
+        lent.block = block
+        _lent.add(lent)
+    return np.asarray(loan)
 
 
 def _take(size: int) -> Block:
@@ -72,7 +84,9 @@ def _allocate(size: int) -> Block:
 def _sort_in() -> None:
     """Move the returned blocks to the unused ones."""
     while _returned:
-        block = _returned.popleft()
+        lent = _returned.popleft()
+        _lent.discard(lent)
+        block = lent.block
         blocks = _idle[block.nbytes] = _idle.pop(block.nbytes, [])
         blocks.append(block)
 

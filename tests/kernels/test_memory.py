@@ -1,5 +1,6 @@
 """The memory pool reuses only blocks without references."""
 
+import sys
 import threading
 
 import numpy as np
@@ -73,3 +74,16 @@ def test_memory_of_an_array_deleted_in_another_thread_is_reused():
     thread.start()
     thread.join()
     assert memory.empty(SHAPE, np.float32).ctypes.data == place
+
+
+def test_deleting_an_array_runs_no_python_code():
+    """Python ignores an exception in ``__del__``: a Ctrl-C that arrived there was lost."""
+    array = memory.empty((1 << 20,), np.float32)
+    calls = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        del array
+    finally:
+        sys.setprofile(before)
+    assert calls == []
