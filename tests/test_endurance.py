@@ -61,5 +61,5 @@ def test_two_processes_can_share_one_kernel_cache(tmp_path):
     first, second = [answer(process) for process in (start(), start())]
     later = answer(start())
     assert first[0] == second[0] == later[0]
-    assert first[1] > 0
+    assert first[1] + second[1] > 0  # each kernel in one of them
     assert later[1] == 0  # the cache is complete although two processes wrote it at once
