@@ -1,5 +1,8 @@
-"""``CNN.compile``: the compiled network against its own layers, what it leaves to them, and its independence of batch and threads."""
+"""Predictions in one call, of a network and of ``CNN.compile``: equal to its layers one by one, of the layers as they are now, and
+independent of batch and threads."""
 
+import copy
+import pickle
 from threading import Thread
 
 import numpy as np
@@ -26,7 +29,7 @@ from jitcnn.errors import DataError, DTypeError, ShapeError
 from jitcnn.kernels.whole_net import entry
 from jitcnn.kernels.whole_net.table import CONVOLVE, WINOGRAD
 from jitcnn.layers import BottleneckBlock, facts
-from jitcnn.net import drafting, one_call, predictor, tabulating
+from jitcnn.net import drafting, model, one_call, tabulating
 from jitcnn.net.one_call import OneCall
 
 
@@ -175,11 +178,67 @@ def test_predictions_are_those_of_the_network(rng):
     net = small(rng)
     compiled, images = net.compile(batch_size=4), rng.integers(0, 256, (11, 1, 8, 8)).astype(np.uint8)
     assert repr(compiled) == "<Predictor of cnn: the first 4 of 7 layers in one call>"
-    np.testing.assert_allclose(compiled.predict_proba(images), net.predict_proba(images), rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(compiled.predict(images), net.predict(images))
     x = net.as_input(images)
-    np.testing.assert_allclose(compiled.logits(x), net.logits(x, training=False), rtol=0, atol=1e-5)
-    assert compiled.predict_proba(images[:0]).shape == (0, 4)
+    expected = one_by_one(net.layers, x)
+    np.testing.assert_array_equal(net(x), expected)
+    for predictor in (compiled, net):
+        np.testing.assert_allclose(predictor.predict_proba(images), expected, rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(predictor.predict(images), expected.argmax(axis=1))
+        assert predictor.predict_proba(images[:0]).shape == (0, 4)
+    expected = one_by_one(net.layers[:-1], x)
+    for logits in (compiled.logits(x), net.logits(x, training=False)):
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5)
+
+
+def in_place(net):
+    net.layers[0].weights[0, 0, 1, 1] += 1
+
+
+def statistics(net):
+    net.layers[1].running_var[2] *= 3
+
+
+def another_array(net):
+    net.layers[0].bias = net.layers[0].bias + np.float32(1)
+
+
+def a_setting(net):
+    net.layers[1].eps = 2.0
+
+
+def another_layer(net):
+    net.layers[0] = Conv2D(1, 6, 3, rng=np.random.default_rng(5))
+
+
+def a_training_step(net):
+    train_step(net, np.ones((2, 1, 8, 8), np.float32), np.array([0, 1]), SGD(0.5))
+
+
+def a_dense_layer(net):
+    net.layers[-2].weights *= 2
+
+
+@pytest.mark.parametrize(
+    "change", [in_place, statistics, another_array, a_setting, another_layer, a_training_step, a_dense_layer]
+)
+def test_every_change_of_the_network_is_noticed(change, rng):
+    net = small(rng)
+    x = rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
+    before = net.logits(x, training=False)
+    assert net._evaluating is net._evaluating  # prepared once
+    change(net)
+    after = net.logits(x, training=False)
+    assert abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, one_by_one(net.layers[:-1], x), rtol=0, atol=1e-5 * abs(after).max())
+
+
+def test_copies_of_a_network_prepare_their_own_call(rng):
+    net = small(rng)
+    x = rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
+    before = net.logits(x, training=False)
+    for twin in (copy.copy(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert twin._prepared is None
+        np.testing.assert_array_equal(twin.logits(x, training=False), before)
 
 
 def test_a_predictor_is_a_snapshot(rng):
@@ -215,9 +274,10 @@ def test_several_threads_at_a_time(rng):
 def test_lines_of_the_verbose_mode_stay_true(rng, monkeypatch):
     net, x = small(rng), rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
     compiled = net.compile()
-    monkeypatch.setattr(predictor, "VERBOSE", True)
+    monkeypatch.setattr(model, "VERBOSE", True)
     monkeypatch.setattr(OneCall, "__call__", None)
-    np.testing.assert_array_equal(compiled.logits(x), net.logits(x, training=False))
+    for logits in (compiled.logits(x), net.logits(x, training=False)):
+        np.testing.assert_array_equal(logits, one_by_one(net.layers[:-1], x))
 
 
 def test_invalid_input_raises_as_in_the_network(rng):
@@ -239,6 +299,7 @@ def test_networks_that_are_no_chain_run_layer_by_layer(rng):
     assert anything.compile().compiled == 0
     x = rng.standard_normal((2, 3)).astype(np.float32)
     np.testing.assert_array_equal(anything.compile().logits(x), anything(x))
+    np.testing.assert_array_equal(anything.logits(x, training=False), anything(x))
 
 
 @pytest.mark.compiled
@@ -253,5 +314,5 @@ def test_ready_made_nets(name, rng):
     assert compiled.compiled > 0
     for N in (1, 2):
         x = rng.standard_normal((N, *net.input_shape)).astype(np.float32)
-        expected = net.logits(x, training=False)
+        expected = one_by_one(net.layers[:-1], x)
         np.testing.assert_allclose(compiled.logits(x), expected, rtol=0, atol=1e-4 * abs(expected).max())

@@ -34,7 +34,7 @@ def checks() -> Iterator[Check]:
     """Gradients of a layer used twice, and bit-equal weights whatever else happens during the training steps."""
     yield Check("state: a layer used twice has the sum of both gradients", ("state", "net"), _shared_layer)
     disturbed: dict[str, Callable[[], str]] = {
-        "predictions between forward and backward pass": lambda: _train(between=lambda net, x: net.predict(x)),
+        "predictions between forward and backward pass": lambda: _train(between=_predict),
         "predictions from another thread": _beside_predictions,
         "training in another thread": lambda: _in_thread(_train),
     }
@@ -72,6 +72,12 @@ def _train(between: Callable[[CNN, Any], object] | None = None) -> str:
     return net.fingerprint()[:12]
 
 
+def _predict(net: CNN, x: Any) -> None:
+    """In one call, and layer by layer."""
+    net.predict(x)
+    net(x)
+
+
 def _beside_predictions() -> str:
     """Training of one net, while another thread predicts with it."""
     stop = threading.Event()
@@ -80,12 +86,12 @@ def _beside_predictions() -> str:
     def predict(net: CNN, x: Any) -> None:
         def again() -> None:
             while not stop.is_set():
-                net.predict(x)
+                _predict(net, x)
 
         if not threads:
             threads.append(threading.Thread(target=again, daemon=True))
             threads[0].start()
-        net.predict(x)
+        _predict(net, x)
 
     try:
         return _train(between=predict)

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from itertools import count
 from math import isfinite, isnan, prod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..support.renamed import keep_old_names
 from .facts import Facts
 from .passes import Gradients, Pass
 
+_CHANGES = count(1)
 LARGEST_COUNT = 1 << 22  # of channels, features, pixels: more than any network needs, yet small enough to allocate
 
 
@@ -58,11 +60,22 @@ class Layer(Pass, Facts, ABC):
     inputs: ClassVar[int | None] = 1  # 0 for a ``Constant``, None for any number from two, see ``Merge``
     renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, accepted until version 1.0
     ends_in_relu: ClassVar[bool] = False  # if so, a channel that is 0 on every image gets no gradient
+    last_change: ClassVar[int] = (
+        0  # another number whenever any layer gets another value of an attribute that is no gradient
+    )
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if cls.__dict__.get("renamed"):
             keep_old_names(cls, cls.renamed, cls.parameter_names)
+
+    if not TYPE_CHECKING:  # a type checker would accept any attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            changes = name in self.__dict__ and not name.startswith(("d_", "_"))
+            super().__setattr__(name, value)
+            if changes:
+                Layer.last_change = next(_CHANGES)
 
     def inner(self) -> dict[str, "Layer"]:
         """The inner layers of a composite layer by name, in the order of their parameters."""

@@ -2,13 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError
 from ..functional import softmax
 from ..functional.pixels import normalise
+from ..layers import Layer
 from ..support.arrays import Array, IntArray
+from .evaluating import Evaluating
 from .summary import Summarised, total
 
 EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
@@ -25,7 +28,34 @@ class Predicting(Summarised):
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    layers: list[Layer]
     _image_bytes: int | None
+    _planned: list[tuple[Layer, Any]]
+
+    _prepared: tuple[Any, Evaluating] | None = None  # with the list of steps it was made for
+
+    @property
+    def _evaluating(self) -> Evaluating:
+        """The call that runs the first layers, prepared again after a change."""
+        self.steps()  # makes a new list if a layer was replaced
+        if self._prepared is None or self._prepared[0] is not self._planned or not self._prepared[1].is_current:
+            self._prepared = self._planned, Evaluating(self)
+        return self._prepared[1]
+
+    @property
+    def layers_in_one_call(self) -> int:
+        """How many of the first layers run in one compiled call in evaluation mode; see ``logits``.
+
+        Examples
+        --------
+        >>> from jitcnn.models import find_net
+        >>> find_net("resnet20").layers_in_one_call
+        13
+        """
+        return self._evaluating.count
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_prepared": None}
 
     @abstractmethod
     def logits(self, x: Array, training: bool = True) -> Array:
