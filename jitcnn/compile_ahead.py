@@ -2,9 +2,11 @@
 
 Compilation uses one core, and threads do not help because numba compiles under a global lock. The main process trains on a black
 batch, from the first layer to the loss and back; the helper runs the same passes, each on its own, from the last one on. They
-share the kernels through the cache on disk, and neither compiles what the other is compiling; see ``kernels.kernel_cache``.
+share the kernels through the cache on disk, and neither compiles what the other is compiling; see ``kernels.kernel_cache``. While
+the training begins, the helper compiles the call of the first evaluation.
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -29,18 +31,27 @@ from .support.arrays import Array
 
 @contextmanager
 def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | None"]:
-    """Run the helper if the cache is empty and a second core is available, else yield None; it is stopped on exit."""
+    """Run the helper if the cache is empty and a second core is available, else yield None.
+
+    It is stopped by an exception and at the end of this process. In between it goes on, with what the first evaluation needs.
+    """
     process = _start(model, batch_size)
     try:
         yield process
-    finally:
-        if process is not None:
-            process.terminate()  # no effect after wait()
-            process.wait()
+    except BaseException:
+        _stop(process)
+        raise
+    atexit.register(_stop, process)
+
+
+def _stop(process: "subprocess.Popen[bytes] | None") -> None:
+    if process is not None:
+        process.terminate()  # no effect after wait()
+        process.wait()
 
 
 def run_from_the_end(model: CNN, batch_size: int) -> None:
-    """Run the passes of a training step on zeros, in reverse order: the backward passes, then the forward passes."""
+    """Run the passes of a training step on zeros, in reverse order: backward passes, forward passes. Then predict an image."""
     if model.input_shape is None:
         return
     passes = list(_passes(model, batch_size))
@@ -48,6 +59,7 @@ def run_from_the_end(model: CNN, batch_size: int) -> None:
         step.pullback(d_out, _saved(step, x, d_out), need_d_x=not is_first)
     for step, x, _, _ in reversed(passes):
         step.apply(x, True)
+    model.predict(np.zeros((1, *model.input_shape), np.uint8))
 
 
 def _passes(model: CNN, batch_size: int) -> Iterator[tuple[Pass, Array, Array, bool]]:

@@ -58,10 +58,22 @@ def test_training_continues_when_the_helper_cannot_start(asked, monkeypatch):
     assert not helped(mnist_cnn())
 
 
-@pytest.mark.usefixtures("asked")
-def test_helper_ends_with_the_main_process(monkeypatch):
-    endless = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+@pytest.fixture
+def endless():
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def asked_for(endless, asked, monkeypatch):
+    """The endless process is started as the helper."""
     monkeypatch.setattr(compile_ahead.subprocess, "Popen", lambda *_, **__: endless)
+
+
+@pytest.mark.usefixtures("asked_for")
+def test_helper_ends_with_the_main_process(endless):
     with pytest.raises(KeyboardInterrupt), compile_ahead.helper(mnist_cnn(), 64):
         raise KeyboardInterrupt
     assert endless.poll() is not None
@@ -87,6 +99,18 @@ def test_helper_runs_what_training_runs_last_first(called, monkeypatch):
     assert called == [*backward, "conv2d_relu_pool_forward", "conv2d_relu_pool_forward"]
 
 
+@pytest.mark.usefixtures("asked_for")
+def test_helper_goes_on_while_the_training_begins(endless, monkeypatch):
+    at_exit = []
+    monkeypatch.setattr(compile_ahead.atexit, "register", lambda *call: at_exit.append(call))
+    with compile_ahead.helper(mnist_cnn(), 64):
+        pass
+    assert endless.poll() is None
+    ((stop, process),) = at_exit
+    stop(process)
+    assert endless.poll() is not None
+
+
 COMPILED = """
 import numpy as np
 from jitcnn import CNN, SGD, BatchNorm2D, Conv2D, Dense, GlobalAvgPool2D, MaxPool2D, ReLU, Softmax, train_step
@@ -97,6 +121,7 @@ net = CNN([*convolutions, GlobalAvgPool2D(), Dense(32, 48), ReLU(), Dense(48, 10
 run_from_the_end(net, 2)
 with runtime.CompileClock(lambda name, _: print(name)):
     train_step(net, np.zeros((2, 1, 12, 12), np.float32), np.zeros(2, np.int64), SGD())
+    net.predict(np.zeros((300, 1, 12, 12), np.uint8))
 """
 
 

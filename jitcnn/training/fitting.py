@@ -90,9 +90,11 @@ def prepare(model: CNN, batch_size: int = 64, recipe: Recipe | None = None) -> N
     optimizer = SGD() if recipe is None else recipe.make_optimizer()
     augmentation = None if recipe is None else augmentation_of(recipe)
     rng = np.random.default_rng()
-    with compile_ahead.helper(model, batch_size):
+    with compile_ahead.helper(model, batch_size) as helper:
         for x, y in minibatches(black, labels, batch_size, rng, augmentation=augmentation):
             train_step(copy, x, y, optimizer)
+        if helper is None:  # which compiles this while the training begins
+            copy.predict(black[:1])
     if recipe is not None and recipe.average:
         WeightAverage(recipe.average).update(copy.trainable_arrays())
 
