@@ -1,7 +1,7 @@
 """Predictions of compiled networks relative to the same networks layer by layer: ``python benchmarks/predictor.py [NET …]``.
 
-Each figure is the time of a call of the network, layer by layer, divided by that of ``predict_proba`` of its ``compile()``, the median of alternating pairs with
-the lowest and the highest; both must agree first. All nets get random running statistics, so that batch normalisation does something.
+Each figure is the time of a call of the network, layer by layer, divided by that of ``predict_proba`` of its ``compile()``, the median
+of alternating pairs with the lowest and the highest; both must agree first. All nets get random running statistics, so that batch normalisation does something.
 """
 
 import sys

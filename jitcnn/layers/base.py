@@ -60,9 +60,8 @@ class Layer(Pass, Facts, ABC):
     inputs: ClassVar[int | None] = 1  # 0 for a ``Constant``, None for any number from two, see ``Merge``
     renamed: ClassVar[dict[str, str]] = {}  # old names of settings and arrays, accepted until version 1.0
     ends_in_relu: ClassVar[bool] = False  # if so, a channel that is 0 on every image gets no gradient
-    last_change: ClassVar[int] = (
-        0  # another number whenever any layer gets another value of an attribute that is no gradient
-    )
+    # Another number whenever any layer gets another value of an attribute that is no gradient.
+    last_change: ClassVar[int] = 0
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
