@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .errors import JitCNNError
-from .graph import layer_shapes
+from .graph import input_shapes, layer_shapes
 from .initializers import Blank
 from .kernels import runtime
 from .layers import Conv2D, Dense
@@ -36,6 +36,9 @@ def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | N
     It is stopped by an exception and at the end of this process. In between it goes on, with what the first evaluation needs.
     """
     process = _start(model, batch_size)
+    if process is None:
+        yield None
+        return
     try:
         yield process
     except BaseException:
@@ -44,10 +47,9 @@ def helper(model: CNN, batch_size: int) -> Iterator["subprocess.Popen[bytes] | N
     atexit.register(_stop, process)
 
 
-def _stop(process: "subprocess.Popen[bytes] | None") -> None:
-    if process is not None:
-        process.terminate()  # no effect after wait()
-        process.wait()
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()  # no effect after wait()
+    process.wait()
 
 
 def run_from_the_end(model: CNN, batch_size: int) -> None:
@@ -67,9 +69,9 @@ def _passes(model: CNN, batch_size: int) -> Iterator[tuple[Pass, Array, Array, b
     assert model.input_shape is not None
     shapes, position = layer_shapes(model.graph, model.input_shape), 0
     for step in model.steps_to_logits():
-        shape, end = shapes[position][0], position + len(layers_of(step))
-        if shape and not isinstance(shape[0], tuple):
-            x, d_out = (np.zeros((batch_size, *each), np.float32) for each in (shape, shapes[end - 1][1]))
+        inputs, end = input_shapes(shapes[position][0]), position + len(layers_of(step))
+        if len(inputs) == 1:
+            x, d_out = (np.zeros((batch_size, *shape), np.float32) for shape in (inputs[0], shapes[end - 1][1]))
             yield step, x, d_out, position == 0
         position = end
 

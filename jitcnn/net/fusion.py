@@ -71,10 +71,6 @@ class ConvReLUPool(FusedBlock):
         """The d_x of ``pullback``, without the gradients of the convolution."""
         return self._input_gradient(d_out, saved)
 
-    def backward_input(self, d_out: Array) -> Array:
-        """As ``backward``, without the gradients of the convolution."""
-        return self._input_gradient(d_out, self._saved())
-
     def _input_gradient(self, d_out: Array, saved: tuple[Array, IntArray]) -> Array:
         (x, winners), conv = saved, self.conv
         return functional.conv2d_relu_pool_backward_input(d_out, winners, x, conv.weights, conv.stride, conv.padding)
