@@ -16,7 +16,7 @@ not saved in the cache and is compiled once more if it is called.
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from llvmlite import binding
@@ -79,30 +79,27 @@ def is_inner(compiled: Any) -> bool:
     return isinstance(compiled.library, _InnerLibrary) and not compiled.library.is_generated
 
 
-_running: list[Any] = []  # code generators of the kernels being compiled; numba compiles under a lock
+_kernels: list[str] = []  # the kernel being compiled, if any; numba compiles under a lock
 
 
 def is_running() -> bool:
     """Return whether a kernel is being compiled, so that functions are compiled to be linked into it."""
-    return bool(_running)
+    return bool(_kernels)
 
 
 @contextmanager
-def _inner_libraries(generator: Any) -> Iterator[None]:
-    """Compile to inner libraries everything but the kernel itself, without the garbage collector, a tenth of the time."""
-    is_outermost = not _running
-    pauses = is_outermost and gc.isenabled()
-    _running.append(generator)
+def _inner_libraries(generator: Any, kernel: str) -> Iterator[None]:
+    """Compile to inner libraries what a kernel calls, without the garbage collector, a tenth of the time."""
+    collects = gc.isenabled()
+    _kernels.append(kernel)
     generator._library_class = _InnerLibrary
-    if pauses:
-        gc.disable()
+    gc.disable()
     try:
         yield
     finally:
-        _running.pop()
-        if is_outermost:
-            del generator._library_class  # that of its class again
-        if pauses:
+        _kernels.clear()
+        del generator._library_class  # that of its class again
+        if collects:
             gc.enable()
 
 
@@ -110,12 +107,12 @@ class KernelCompiler(_Compiler):  # type: ignore[misc]
     """numba's compiler with a library of its own for a kernel and for the functions compiled on the way."""
 
     def compile_extra(self, function: Any) -> Any:
-        state = self.state
+        state, name, called = self.state, function.__qualname__, is_running()
         generator = state.targetctx.codegen()
-        state.flags.no_cpython_wrapper = bool(_running)
-        state.library = (_InnerLibrary if _running else _KernelLibrary)(generator, function.__qualname__)
+        state.flags.no_cpython_wrapper = called
+        state.library = (_InnerLibrary if called else _KernelLibrary)(generator, name)
         state.library.enable_object_caching()
-        with _inner_libraries(generator):
+        with nullcontext() if called else _inner_libraries(generator, name):
             return super().compile_extra(function)
 
 
@@ -136,7 +133,7 @@ def compile_for_kernels(dispatcher: Any) -> None:
     def compile_again(signature: Any) -> Any:
         with global_compiler_lock:
             found = dispatcher.overloads.get(tuple(signature))
-            if found is not None and is_inner(found) and not _running:
+            if found is not None and is_inner(found) and not is_running():
                 del dispatcher.overloads[tuple(signature)]
             try:
                 return compile_overload(signature)
