@@ -27,23 +27,28 @@ class Net(Protocol):
 class Evaluating:
     """Logits of float32 images: the first layers run in one compiled call, prepared once, and the others one by one.
 
+    Parameters
+    ----------
+    net : of which the layers and the shape of the input are read
+    watched : bool, whether the layers may change, so that ``is_current`` compares them with copies
+
     Attributes
     ----------
     count : int, how many of the first layers run in one call; 0 for networks that are no chain, that begin with another layer than
         a convolution, or that are in float64
     """
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, watched: bool = True) -> None:
         layers = net.layers[:-1] if isinstance(net.layers[-1], Softmax) else net.layers
         self._watch: _Watch | None = None
         self._first: OneCall | None = None
         if net.graph.is_chain and net.input_shape is not None and len(net.input_shape) == 3:
-            self._watch = _Watch(takewhile(lambda layer: not isinstance(layer, Dense), layers))
+            watch = _Watch(takewhile(lambda layer: not isinstance(layer, Dense), layers)) if watched else None
             self._first = OneCall(layers, net.input_shape)
-            self._watch.narrow(self._first.count)
+            if watch is not None and self._first.count > 0:
+                watch.narrow(self._first.count)
+                self._watch = watch
         self.count = 0 if self._first is None else self._first.count
-        if self.count == 0:
-            self._watch = None
         self._rest = fuse_graph(Graph.chain(layers[self.count :]))
 
     @property

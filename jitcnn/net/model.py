@@ -246,7 +246,7 @@ class CNN(Predicting, Exchanged, OldNames):
         """
         snapshot = copy(self)
         snapshot.layers, snapshot._tape, snapshot._planned = deepcopy(self.layers), None, []
-        snapshot._never_changes = True
+        snapshot._changes = False
         return Predictor(snapshot, batch_size)
 
     def _pass(self, steps: Graph[Step], x: Array, training: bool, tape: Tape | None) -> Array:

@@ -33,16 +33,14 @@ class Predicting(Summarised):
     _planned: list[tuple[Layer, Any]]
 
     _prepared: tuple[Any, Evaluating] | None = None  # with the list of steps it was made for
-    _never_changes = False  # of the snapshot of a ``Predictor``: its layers need not be compared
+    _changes = True  # not the snapshot of a ``Predictor``: its layers need no copies to compare with
 
     @property
     def _evaluating(self) -> Evaluating:
         """The call that runs the first layers, prepared again after a change."""
-        if self._prepared is not None and self._never_changes:
-            return self._prepared[1]
         self.steps()  # makes a new list if a layer was replaced
         if self._prepared is None or self._prepared[0] is not self._planned or not self._prepared[1].is_current:
-            self._prepared = self._planned, Evaluating(self)
+            self._prepared = self._planned, Evaluating(self, watched=self._changes)
         return self._prepared[1]
 
     @property
