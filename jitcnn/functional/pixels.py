@@ -11,13 +11,24 @@ from ..kernels.memory import empty
 from ..support.arrays import Array, IntArray
 from ..support.image_rows import ImageRows
 
-PIXEL_SCALE = np.float32(1 / 255)
+
+def pixel_values(channels: int, mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,)) -> Array:
+    """(pixel / 255 - mean) / std of the pixels 0 to 255: rounded to float32 once, (channels, 256).
+
+    Examples
+    --------
+    >>> from jitcnn.functional.pixels import pixel_values
+    >>> pixel_values(1, (0.2,), (0.5,))[:, [0, 51, 255]].round(4).tolist()
+    [[-0.4000000059604645, 0.0, 1.600000023841858]]
+    """
+    centre, scale = (np.resize(np.asarray(some, np.float64), (channels, 1)) for some in (mean, std))
+    return ((np.arange(256) / 255 - centre) / scale).astype(np.float32)
 
 
 def normalise(
     images: IntArray, mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,), chosen: IntArray | None = None
 ) -> Array:
-    """(pixels / 255 - mean) / std per channel, in one pass.
+    """(pixels / 255 - mean) / std per channel, in one pass; a pixel has the same bits wherever it is.
 
     Parameters
     ----------
@@ -55,13 +66,11 @@ def normalise(
         raise DataError(f"normalise expects indices from 0 to {len(images) - 1}, got {chosen.min()} to {chosen.max()}.")
     if not images.flags.c_contiguous:
         images, chosen = np.ascontiguousarray(images[chosen]), np.arange(len(chosen))  # only these, not all
-    x = empty((len(chosen), C, H, W), PIXEL_SCALE.dtype)
+    x = empty((len(chosen), C, H, W), np.dtype(np.float32))
     gather(
         np.asarray(images).reshape(len(images), C, H * W),  # the kernel itself reads a mapped file
         chosen,
-        PIXEL_SCALE,
-        np.resize(np.asarray(mean, np.float32), C),
-        np.resize(np.asarray(std, np.float32), C),
+        pixel_values(C, mean, std),
         x.reshape(len(chosen), C, H * W),
     )
     return x

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ...errors import CheckpointError, ConfigError, ShapeError
-from ...functional.pixels import PIXEL_SCALE
 from ...graph import INPUT, layer_shapes
 from ...layers import LAYERS, Layer, Softmax
 from ...layers.naming import numbered
@@ -102,7 +101,7 @@ def _add_layers(graph: OnnxGraph, net: Described, x: str) -> tuple[str, Shape]:
 
 
 def _add_normalisation(graph: OnnxGraph, net: Described) -> str:
-    """Add (pixels · 1/255 - mean) / std, in the order of ``functional.pixels.normalise``, and return the name of its output."""
+    """Add (pixels · 1/255 - mean) / std and return the name of its output."""
     if len(net.input_shape) != 3:
         raise ShapeError(
             f"A graph that normalises expects images of shape (C, H, W), got {net.input_shape} for {net.name}: leave "
@@ -110,7 +109,7 @@ def _add_normalisation(graph: OnnxGraph, net: Described) -> str:
         )
     x = INPUT_NAME
     for operator, part, values in (
-        ("Mul", "scale", [PIXEL_SCALE]),
+        ("Mul", "scale", [np.float32(1 / 255)]),
         ("Sub", "mean", net.mean),
         ("Div", "std", net.std),
     ):
