@@ -26,10 +26,11 @@ from jitcnn import (
     train_step,
 )
 from jitcnn.errors import DataError, DTypeError, ShapeError
+from jitcnn.functional.dense import equal_rows
 from jitcnn.kernels.whole_net import entry
 from jitcnn.kernels.whole_net.table import CONVOLVE, WINOGRAD
 from jitcnn.layers import BottleneckBlock, facts
-from jitcnn.net import drafting, model, one_call, tabulating
+from jitcnn.net import drafting, one_call, predicting, tabulating
 from jitcnn.net.one_call import OneCall
 
 
@@ -123,7 +124,7 @@ def test_threads_share_the_rows_of_few_or_large_images(monkeypatch, rng):
     for threads in (1, 2, 3, 16):
         monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
         first = OneCall(layers, shape)
-        assert set(first._table.steps[:2, entry.SHARED]) == {int(threads > 1)}
+        assert set(first._table.steps[1:3, entry.SHARED]) == {int(threads > 1)}
         for N in (1, 4):
             np.testing.assert_array_equal(first(x[:N]), expected[:N])
     monkeypatch.setattr(one_call, "MOST_BYTES", 1)
@@ -146,7 +147,7 @@ def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
         for tiles in (64, 5):
             monkeypatch.setattr(tabulating, "TILES_AT_ONCE", tiles)
             first = OneCall(layers, (2, *size))
-            assert first._table.steps[1, entry.KIND] == (WINOGRAD if winograd else CONVOLVE)
+            assert first._table.steps[2, entry.KIND] == (WINOGRAD if winograd else CONVOLVE)
             results.append(first(x))
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[2], results[3])
@@ -218,18 +219,90 @@ def a_dense_layer(net):
     net.layers[-2].weights *= 2
 
 
-@pytest.mark.parametrize(
-    "change", [in_place, statistics, another_array, a_setting, another_layer, a_training_step, a_dense_layer]
-)
-def test_every_change_of_the_network_is_noticed(change, rng):
+def a_dense_array(net):
+    net.layers[-2].weights = np.asfortranarray(net.layers[-2].weights + np.float32(1))
+
+
+def a_dense_dtype(net):
+    net.layers[-2].bias = net.layers[-2].bias + np.float64(1)
+
+
+CHANGES = [in_place, statistics, another_array, a_setting, another_layer, a_training_step]
+CHANGES += [a_dense_layer, a_dense_array, a_dense_dtype]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("N", [1, 3])
+def test_every_change_of_the_network_is_noticed(change, N, rng):
     net = small(rng)
-    x = rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
+    x = rng.standard_normal((N, 1, 8, 8)).astype(np.float32)
     before = net.logits(x, training=False)
     assert net._evaluating is net._evaluating  # prepared once
     change(net)
     after = net.logits(x, training=False)
     assert abs(after - before).max() > 1e-3
     np.testing.assert_allclose(after, one_by_one(net.layers[:-1], x), rtol=0, atol=1e-5 * abs(after).max())
+
+
+def test_another_normalisation_and_another_layer_list_are_noticed(rng):
+    net, images = small(rng), rng.integers(0, 256, (1, 1, 8, 8), np.uint8)
+    net.predict_proba(images)
+    net.normalise_by((0.7,), (0.1,))
+    expected = one_by_one(net.layers, net.as_input(images))
+    np.testing.assert_allclose(net.predict_proba(images), expected, rtol=0, atol=1e-6)
+    net.layers.insert(2, Conv2D(6, 6, 1, impl="naive"))
+    expected = one_by_one(net.layers, net.as_input(images))
+    np.testing.assert_allclose(net.predict_proba(images), expected, rtol=0, atol=1e-6)
+    assert net.layers_in_one_call == 2
+    net.layers[2].impl = "auto"
+    assert net.layers_in_one_call == 5
+
+
+@pytest.mark.parametrize("N", [1, 3, 20])
+@pytest.mark.parametrize("normalisation", [((0.2, 0.3, 0.4), (0.5, 0.6, 0.7)), ((0.4,), (0.3,))])
+def test_pixels_are_normalised_in_the_call_to_the_same_bits(N, normalisation, rng):
+    layers = as_if_trained([Conv2D(3, 5, 3, padding=1), ReLU(), Flatten(), Dense(5 * 63, 4)], rng)
+    net = CNN(layers, input_shape=(3, 7, 9), mean=normalisation[0], std=normalisation[1])
+    images = rng.integers(0, 256, (N, 3, 7, 9), np.uint8)
+    np.testing.assert_array_equal(net.predict_proba(images), net.predict_proba(net.as_input(images)))
+    strided = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    read_only = images.copy()
+    read_only.flags.writeable = False
+    for same in (strided, read_only):
+        np.testing.assert_array_equal(net.predict_proba(same), net.predict_proba(images))
+
+
+HEADS = {
+    "two dense layers": (lambda: [Flatten(), Dense(50, 7), ReLU(), Dropout(0.5), Dense(7, 3)], True),
+    "three, and a last ReLU": (lambda: [Flatten(), Dense(50, 70), Dense(70, 3), ReLU(), Dense(3, 4), ReLU()], True),
+    "means": (lambda: [GlobalAvgPool2D(), Dense(2, 3)], True),
+    "a large product": (lambda: [Flatten(), Dense(50, 1 << 15), ReLU(), Dense(1 << 15, 2)], False),
+    "float64": (lambda: [Flatten(), Dense(50, 3, dtype=np.float64)], False),
+    "another layer": (lambda: [Flatten(), Dense(50, 3), Unlike()], False),
+    "no dense layer": (lambda: [Flatten()], False),
+}
+
+
+@pytest.mark.parametrize(("make", "one_call"), HEADS.values(), ids=HEADS)
+def test_dense_layers_of_one_image_run_in_one_call(make, one_call, rng):
+    layers = as_if_trained([Conv2D(1, 2, 3), *make()], rng)
+    net, x = CNN(layers, input_shape=(1, 7, 7)), rng.standard_normal((3, 1, 7, 7)).astype(np.float32)
+    assert (net._evaluating._head is not None) == one_call
+    expected = one_by_one(layers, x)
+    for k in range(3):
+        found = net.logits(x[k : k + 1], training=False)
+        np.testing.assert_allclose(found, expected[k : k + 1], rtol=0, atol=1e-5 * max(1, abs(expected).max()))
+        probabilities = np.exp(expected[k] - expected[k].max())
+        probabilities /= probabilities.sum()
+        np.testing.assert_allclose(net.predict_proba(x[k : k + 1]), probabilities[None], rtol=0, atol=1e-5)
+
+
+def test_equal_rows_of_one_image_and_of_several(rng):
+    net, x = small(rng), rng.standard_normal((5, 1, 8, 8)).astype(np.float32)
+    with equal_rows():
+        together = net.logits(x, training=False)
+        alone = [net.logits(x[k : k + 1], training=False) for k in range(5)]
+    np.testing.assert_array_equal(np.concatenate(alone), together)
 
 
 def test_copies_of_a_network_prepare_their_own_call(rng):
@@ -276,10 +349,11 @@ def test_several_threads_at_a_time(rng):
 def test_lines_of_the_verbose_mode_stay_true(rng, monkeypatch):
     net, x = small(rng), rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
     compiled = net.compile()
-    monkeypatch.setattr(model, "VERBOSE", True)
+    monkeypatch.setattr(predicting, "VERBOSE", True)
     monkeypatch.setattr(OneCall, "__call__", None)
     for logits in (compiled.logits(x), net.logits(x, training=False)):
         np.testing.assert_array_equal(logits, one_by_one(net.layers[:-1], x))
+    assert net.predict_proba(x[:1]).shape == (1, 4)
 
 
 def test_invalid_input_raises_as_in_the_network(rng):

@@ -40,6 +40,11 @@ def equal_rows() -> Iterator[None]:
         _rows_are_equal.reset(token)
 
 
+def rows_are_equal() -> bool:
+    """Whether the caller is inside ``equal_rows``."""
+    return _rows_are_equal.get()
+
+
 def dense(x: Array, weights: Array, bias: Array) -> Array:
     """out = x · weights + bias.
 
@@ -84,7 +89,7 @@ def _forward(operation: str, x: Array, weights: Array, bias: Array, floor: float
     """x · weights + bias, clipped from below at floor; checks the array shapes."""
     x, weights, bias = float_arrays("dense", x=x, weights=weights, bias=bias)
     problem, chosen = _forward_plan(x.shape, weights.shape, bias.shape, x.dtype)
-    if _rows_are_equal.get():
+    if rows_are_equal():
         chosen = ROW_BY_ROW
     out = empty((len(x), weights.shape[1]), x.dtype)
     call(operation, problem, chosen, multiply_and_add, x, weights, bias, chosen, floor, out)

@@ -1,17 +1,19 @@
 """``Evaluating``: the forward pass of a network in evaluation mode, its first layers in one compiled call."""
 
-from collections.abc import Iterable
 from itertools import takewhile
 from typing import Protocol
 
+import numpy as np
+
+from ..functional import softmax
 from ..graph import Graph
 from ..layers import Dense, Layer, Softmax
 from ..shapes import Shape
-from ..support.arrays import Array
+from ..support.arrays import Array, IntArray
 from .fusion import fuse_graph
+from .head import Head
 from .one_call import OneCall
-
-SMALL = 1 << 15  # bytes
+from .watching import Watch
 
 
 class Net(Protocol):
@@ -19,18 +21,20 @@ class Net(Protocol):
 
     layers: list[Layer]
     input_shape: Shape | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
     @property
     def graph(self) -> Graph[Layer]: ...
 
 
 class Evaluating:
-    """Logits of float32 images: the first layers run in one compiled call, prepared once, and the others one by one.
+    """Logits of float32 images or uint8 pixels: the first layers run in one compiled call, prepared once, and the others one by one.
 
     Parameters
     ----------
-    net : of which the layers and the shape of the input are read
-    watched : bool, whether the layers may change, so that ``is_current`` compares them with copies
+    net : of which the layers, the shape of the input and its normalisation are read
+    watched : bool, whether these may change, so that ``is_current`` looks for changes
 
     Attributes
     ----------
@@ -39,64 +43,45 @@ class Evaluating:
     """
 
     def __init__(self, net: Net, watched: bool = True) -> None:
+        self._read = [*net.layers], net.input_shape, net.mean, net.std
         layers = net.layers[:-1] if isinstance(net.layers[-1], Softmax) else net.layers
-        self._watch: _Watch | None = None
+        readable = net.graph.is_chain and net.input_shape is not None and len(net.input_shape) == 3
+        convolutional = [*takewhile(lambda layer: not isinstance(layer, Dense), layers if readable else ())]
+        self._watch = Watch(convolutional) if watched else None
         self._first: OneCall | None = None
-        if net.graph.is_chain and net.input_shape is not None and len(net.input_shape) == 3:
-            watch = _Watch(takewhile(lambda layer: not isinstance(layer, Dense), layers)) if watched else None
-            self._first = OneCall(layers, net.input_shape)
-            if watch is not None and self._first.count > 0:
-                watch.narrow(self._first.count)
-                self._watch = watch
+        if readable:
+            assert net.input_shape is not None  # for mypy
+            self._first = OneCall(layers, net.input_shape, net.mean, net.std)
         self.count = 0 if self._first is None else self._first.count
+        if self._watch is not None:
+            self._watch.narrow(self.count)
         self._rest = fuse_graph(Graph.chain(layers[self.count :]))
+        self._head = Head.of(layers[self.count :])
 
-    @property
-    def is_current(self) -> bool:
-        """Whether the layers are as they were when the call was prepared."""
-        return self._watch is None or self._watch.sees_no_change
+    def is_current(self, net: Net) -> bool:
+        """Whether the network is as it was when the call was prepared."""
+        return self._watch is None or (
+            (net.layers, net.input_shape, net.mean, net.std) == self._read and self._watch.sees_no_change
+        )
 
-    def suits(self, x: Array) -> bool:
-        """Whether ``self(x)`` can be called; x (N, C, H, W) has been checked."""
-        return self._first is not None and self._first.suits(x)
+    def suits(self, x: Array | IntArray) -> bool:
+        """Whether ``self(x)`` can be called: images of the right size, or such pixels, C-contiguous; numbers may be infinite."""
+        return (
+            self._first is not None
+            and type(x) is np.ndarray
+            and x.shape[1:] == self._read[1]
+            and self._first.suits(x)
+            and x.flags.c_contiguous
+        )
 
-    def __call__(self, x: Array) -> Array:
-        """x (N, C, H, W), float32 -> (N, classes)."""
+    def __call__(self, x: Array | IntArray, probabilities: bool = False) -> Array:
+        """x (N, C, H, W) -> logits or probabilities (N, classes)."""
         assert self._first is not None  # ``suits``
+        x = self._first(x)
+        if len(x) == 1 and self._head is not None:
+            out = self._head(x, probabilities)
+            if out is not None:
+                return out
         rest = self._rest
-        return rest.forward(self._first(x), lambda position, x: rest.nodes[position].apply(x, False)[0])
-
-
-class _Watch:
-    """Notices changes of layers: of a setting, of which array a layer has, and of the numbers in an array.
-
-    It is made before the numbers are read, so that a change in the meantime is noticed, too.
-    """
-
-    def __init__(self, layers: Iterable[Layer]) -> None:
-        self._change = Layer.last_change
-        self._arrays = [[(array, _contents(array)) for array in _arrays(layer)] for layer in layers]
-
-    def narrow(self, count: int) -> None:
-        """Watch the first ``count`` layers only."""
-        del self._arrays[count:]
-
-    @property
-    def sees_no_change(self) -> bool:
-        if self._change != Layer.last_change:
-            return False
-        for arrays in self._arrays:
-            for array, before in arrays:
-                same = array.tobytes() == before if isinstance(before, bytes) else (array == before).all()
-                if not same:
-                    return False
-        return True
-
-
-def _contents(array: Array) -> bytes | Array:
-    """A copy; as bytes if it is small, which are compared in a quarter of the time."""
-    return array.tobytes() if array.nbytes <= SMALL else array.copy()
-
-
-def _arrays(layer: Layer) -> list[Array]:
-    return [*layer.parameters().values(), *layer.buffers().values()]
+        logits = rest.forward(x, lambda position, x: rest.nodes[position].apply(x, False)[0])
+        return softmax(logits) if probabilities else logits

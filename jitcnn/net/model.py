@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, DataError, ShapeError
-from ..functional.calls import VERBOSE
 from ..functional.checks import float_arrays
 from ..graph import Graph, check_sources
 from ..layers import Layer, Softmax
@@ -162,11 +161,11 @@ class CNN(Predicting, Exchanged, OldNames):
         folded into them, and a thread takes an image through all of them while it is in the cache. The results are those of
         ``forward`` up to rounding. With ``JITCNN_VERBOSE=1``, the layers run one by one.
         """
-        evaluating = None if training or VERBOSE else self._evaluating
-        if evaluating is None or evaluating.count == 0:
+        compiled = None if training else self._compiled
+        if compiled is None:
             return self._run(self.steps_to_logits(), x, training)
         x = self.checked(x)
-        return evaluating(x) if evaluating.suits(x) else self._run(self.steps_to_logits(), x, training)
+        return compiled(x) if compiled.suits(x) else self._run(self.steps_to_logits(), x, training)
 
     def backward(self, d_loss: Array) -> Array:
         """Gradient w.r.t. the output of the last training ``forward`` -> d_x; sets the gradients of all layers not frozen.

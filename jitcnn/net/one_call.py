@@ -4,17 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..functional.pixels import pixel_values
 from ..kernels.memory import empty
 from ..kernels.runtime import most_threads
 from ..kernels.whole_net.run import run
 from ..layers import Layer
 from ..shapes import Shape
-from ..support.arrays import Array
+from ..support.arrays import Array, IntArray
 from .drafting import Drafting
 from .tabulating import Table
 
 MOST_BYTES = 1 << 22  # of an image in all its layers: more does not stay in the cache of a core
 JOBS = 8  # of a batch, or one for each thread if there are more, so that these share the images evenly
+DTYPES = np.dtype(np.float32), np.dtype(np.uint8)
+NO_NUMBERS, NO_PIXELS = np.zeros((0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), np.uint8)
 
 
 class OneCall:
@@ -26,6 +29,7 @@ class OneCall:
     ----------
     layers : sequence of Layer, those of a chain
     input_shape : (C, H, W)
+    mean, std : sequence of float, that normalise uint8 pixels, one value per channel or one for all channels
 
     Attributes
     ----------
@@ -41,7 +45,9 @@ class OneCall:
     (3, (5, 2, 2, 2))
     """
 
-    def __init__(self, layers: Sequence[Layer], input_shape: Shape) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], input_shape: Shape, mean: Sequence[float] = (0,), std: Sequence[float] = (1,)
+    ) -> None:
         drafting, self.count = Drafting(input_shape), 0
         while self.count < len(layers) and (taken := drafting.take(layers[self.count :])):
             self.count += taken
@@ -54,15 +60,17 @@ class OneCall:
             self.count = 0
             return
         self._threads = most_threads()
-        self._table = Table(drafting.drafts, input_shape, self._threads)
+        self._table = Table(drafting.drafts, input_shape, pixel_values(input_shape[0], mean, std), self._threads)
         self._large = self._table.size * 4 > MOST_BYTES
 
-    def suits(self, x: Array) -> bool:
+    def suits(self, x: Array | IntArray) -> bool:
         """Whether this call computes x."""
-        return self.count > 0 and x.dtype == np.float32 and len(x) > 0
+        return self.count > 0 and x.dtype in DTYPES and len(x) > 0
 
-    def __call__(self, x: Array) -> Array:
-        """x (N, C, H, W), float32 -> (N, …)."""
+    def __call__(self, x: Array | IntArray) -> Array:
+        """x (N, C, H, W), C-contiguous, float32 or uint8 pixels -> (N, …)."""
+        if not x.flags.writeable:
+            x = x.copy()  # its type would have the kernel compiled once more
         out, table = np.empty((len(x), *self._shape), np.float32), self._table
         in_turn = self._large or len(x) < max(2, self._threads)
         images = 1 if in_turn else min(len(x), max(JOBS, self._threads))
@@ -75,6 +83,7 @@ class OneCall:
                 for jobs, size in ((images, table.size), (max(images, self._threads), table.scratch))
             )
             memory[...] = scratch[...] = 0
-        run(x, table.image, table.steps, table.tables, memory, scratch, out)
+        numbers, pixels = (NO_NUMBERS, x) if x.dtype == np.uint8 else (x, NO_PIXELS)
+        run(numbers, pixels, table.steps, *table.tables, memory, scratch, out)
         free.append((memory, scratch))
         return out.reshape(len(x), *self.output_shape)

@@ -1,13 +1,13 @@
 """Predictions of a network, in batches."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError
 from ..functional import softmax
+from ..functional.calls import VERBOSE
 from ..functional.pixels import normalise
 from ..layers import Layer
 from ..support.arrays import Array, IntArray
@@ -15,12 +15,6 @@ from .evaluating import Evaluating
 from .summary import Summarised, total
 
 EVALUATION_BATCH, EVALUATION_BYTES = 256, 1 << 28  # evaluation: largest batch, and bytes of its activations
-
-
-def probabilities(logits: Callable[[Array | IntArray], Array], x: Array | IntArray, batch_size: int) -> Array:
-    """The softmax of ``logits(some of x)``, ``batch_size`` images at a time; once for no images, too."""
-    starts = range(0, max(1, len(x)), batch_size)
-    return np.concatenate([softmax(logits(x[start : start + batch_size])) for start in starts])
 
 
 class Predicting(Summarised):
@@ -32,16 +26,23 @@ class Predicting(Summarised):
     _image_bytes: int | None
     _planned: list[tuple[Layer, Any]]
 
-    _prepared: tuple[Any, Evaluating] | None = None  # with the list of steps it was made for
-    _changes = True  # not the snapshot of a ``Predictor``: its layers need no copies to compare with
+    _prepared: Evaluating | None = None
+    _changes = True  # not the snapshot of a ``Predictor``: its layers are not looked at again
 
     @property
     def _evaluating(self) -> Evaluating:
         """The call that runs the first layers, prepared again after a change."""
-        self.steps()  # makes a new list if a layer was replaced
-        if self._prepared is None or self._prepared[0] is not self._planned or not self._prepared[1].is_current:
-            self._prepared = self._planned, Evaluating(self, watched=self._changes)
-        return self._prepared[1]
+        prepared = self._prepared
+        if prepared is None or not prepared.is_current(self):
+            self.steps()  # checks the layers
+            prepared = self._prepared = Evaluating(self, watched=self._changes)
+        return prepared
+
+    @property
+    def _compiled(self) -> Evaluating | None:
+        """``_evaluating``, unless the layers run one by one."""
+        evaluating = None if VERBOSE else self._evaluating
+        return evaluating if evaluating is not None and evaluating.count > 0 else None
 
     @property
     def layers_in_one_call(self) -> int:
@@ -96,9 +97,17 @@ class Predicting(Summarised):
         >>> probabilities.shape, np.allclose(probabilities.sum(axis=1), 1)
         ((3, 10), True)
         """
-        return probabilities(
-            lambda some: self.logits(self.as_input(some), training=False), x, batch_size or self.images_at_once
-        )
+        if len(x) == 1:
+            return self._probabilities(x)
+        size = batch_size or self.images_at_once
+        return np.concatenate([self._probabilities(x[k : k + size]) for k in range(0, max(1, len(x)), size)])
+
+    def _probabilities(self, x: Array | IntArray) -> Array:
+        """``predict_proba`` in one forward pass."""
+        compiled = self._compiled
+        if compiled is not None and compiled.suits(x) and (x.dtype == np.uint8 or np.isfinite(x).all()):
+            return compiled(x, probabilities=True)
+        return softmax(self.logits(self.as_input(x), training=False))
 
     def predict(self, x: Array | IntArray, batch_size: int | None = None) -> IntArray:
         """The most probable class of each image, (N,) int64; parameters as for ``predict_proba``.

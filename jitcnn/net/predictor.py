@@ -4,7 +4,6 @@ from typing import Protocol
 
 from ..layers import Layer
 from ..support.arrays import Array, IntArray
-from .predicting import probabilities
 
 
 class Net(Protocol):
@@ -19,6 +18,7 @@ class Net(Protocol):
     def layers_in_one_call(self) -> int: ...
     def as_input(self, x: Array | IntArray) -> Array: ...
     def logits(self, x: Array, training: bool = True) -> Array: ...
+    def predict_proba(self, x: Array | IntArray, batch_size: int | None = None) -> Array: ...
 
 
 class Predictor:
@@ -76,7 +76,7 @@ class Predictor:
         >>> bool((model.compile().predict_proba(images) == model.predict_proba(images)).all())
         True
         """
-        return probabilities(self.logits, x, self.batch_size)
+        return self._net.predict_proba(x, self.batch_size)
 
     def predict(self, x: Array | IntArray) -> IntArray:
         """The most probable class of each image, (N,) int64; x as for ``logits``."""

@@ -99,7 +99,7 @@ def matmul(a: Array, b: Array, plan: Plan, product: Array) -> None:
 
 
 @kernel
-def _multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) -> None:
+def multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) -> None:
     """a (rows, K), b (K, columns), bias (columns,) -> out (rows, columns), clipped from below at floor.
 
     Four rows of b at a time, so each sum is loaded and stored once per four rows.
@@ -130,7 +130,7 @@ def _multiply_rows(a: Array, b: Array, bias: Array, floor: float, out: Array) ->
 def multiply_and_add(a: Array, b: Array, bias: Array, plan: Plan, floor: float, out: Array) -> None:
     """a (rows, K) · b (K, columns) + bias (columns,) -> out, all C-contiguous, clipped from below at floor."""
     if plan.variant == "rows":
-        _multiply_rows(a, b, bias, a.dtype.type(floor), out)
+        multiply_rows(a, b, bias, a.dtype.type(floor), out)
         return
     matmul(a, b, plan, out)
     out += bias

@@ -20,5 +20,7 @@ COUNT, TAPS, PLACES = range(20, 23)
 TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 27)
 # Where the offsets of the factors of each tap or channel begin.
 FILTER_STEPS = 27
+# The image alone: the offset from channel to channel; its normalised pixels begin at FACTORS.
+TO_CHANNEL = 28
 
-ENTRIES = 28
+ENTRIES = 29

@@ -9,11 +9,11 @@ import numpy as np
 from numba import prange
 
 from ..runtime import kernel, parallel_kernel
-from ..types import Array, IntArray
+from ..types import Array, IntArray, Pair
 from . import entry
 from .direct import convolve_directly
 from .pools import pool_rows
-from .table import CONVOLVE, WINOGRAD, Place, Tables
+from .table import CONVOLVE, WINOGRAD, Tables
 from .winograd import convolve_by_winograd
 
 
@@ -29,14 +29,19 @@ def _run_layer(step: IntArray, tables: Tables, first: int, last: int, memory: Ar
 
 
 @kernel
-def _read_image(image: Array, place: Place, memory: Array) -> None:
-    """image (C, H, W) -> memory, at its place."""
-    C, H, W = image.shape
+def _read_image(x: Array, pixels: Array, n: int, step: IntArray, numbers: Array, memory: Array) -> None:
+    """Image n of x or of ``pixels`` -> memory; of a pixel, the number that its row of the table has for it."""
+    _, C, H, W = pixels.shape if len(pixels) > 0 else x.shape
     for c in range(C):
         for ih in range(H):
-            to = np.uintp(place.first + c * place.channel + ih * place.down)
-            for iw in range(np.uintp(W)):
-                memory[to + iw] = image[c, ih, iw]
+            to = np.uintp(step[entry.TO] + c * step[entry.TO_CHANNEL] + ih * step[entry.TO_DOWN])
+            if len(pixels) > 0:
+                normalised = np.uintp(step[entry.FACTORS] + c * 256)
+                for iw in range(np.uintp(W)):
+                    memory[to + iw] = numbers[normalised + np.uintp(pixels[n, c, ih, iw])]
+            else:
+                for iw in range(np.uintp(W)):
+                    memory[to + iw] = x[n, c, ih, iw]
 
 
 @kernel
@@ -51,53 +56,62 @@ def _write_output(step: IntArray, memory: Array, out: Array) -> None:
 @kernel
 def _run_images(
     x: Array,
-    first: int,
-    last: int,
-    place: Place,
+    pixels: Array,
+    some: Pair,
     steps: IntArray,
     tables: Tables,
     memory: Array,
     scratch: Array,
     out: Array,
 ) -> None:
-    """All layers of images ``first`` to ``last``, on this thread."""
-    for n in range(first, last):
-        _read_image(x[n], place, memory)
-        for k in range(len(steps)):
+    """All layers of images ``some`` (first, last), on this thread."""
+    for n in range(some[0], some[1]):
+        _read_image(x, pixels, n, steps[0], tables.numbers, memory)
+        for k in range(1, len(steps)):
             _run_layer(steps[k], tables, np.intp(0), steps[k][entry.UNITS], memory, scratch)
         _write_output(steps[len(steps) - 1], memory, out[n])
 
 
 @parallel_kernel
 def _on_all_threads(
-    x: Array, k: int, place: Place, steps: IntArray, tables: Tables, memory: Array, scratch: Array, out: Array
+    x: Array, pixels: Array, k: int, steps: IntArray, tables: Tables, memory: Array, scratch: Array, out: Array
 ) -> None:
-    """The units of layer k of the image in memory[0], shared among the threads; or, if k is -1, all images."""
-    jobs, units = len(scratch), len(x) if k < 0 else steps[k][entry.UNITS]
+    """The units of layer k of the image in memory[0], shared among the threads; or, if k is 0, all images."""
+    jobs, units = len(scratch), len(out) if k == 0 else steps[k][entry.UNITS]
     for number in prange(jobs):
         job = np.intp(number)
         first, last = job * units // jobs, (job + 1) * units // jobs
-        if k < 0:
-            _run_images(x, first, last, place, steps, tables, memory[job], scratch[job], out)
+        if k == 0:
+            _run_images(x, pixels, (first, last), steps, tables, memory[job], scratch[job], out)
         else:
             _run_layer(steps[k], tables, first, last, memory[0], scratch[job])
 
 
 @kernel
-def run(x: Array, place: Place, steps: IntArray, tables: Tables, memory: Array, scratch: Array, out: Array) -> None:
-    """x (N, C, H, W) -> out (N, C_out, H_out, W_out).
+def run(
+    x: Array,
+    pixels: Array,
+    steps: IntArray,
+    numbers: Array,
+    offsets: IntArray,
+    memory: Array,
+    scratch: Array,
+    out: Array,
+) -> None:
+    """x (N, C, H, W), or, if there are any, pixels (N, C, H, W) -> out (N, C_out, H_out, W_out).
 
-    steps (layers, entries); scratch (jobs, R), memory (jobs, S), zero except where an earlier call has written. Each job takes
-    N / jobs images; with memory (1, S), the jobs share the rows of each image instead.
+    steps (1 + layers, entries), ``numbers`` and ``offsets`` of ``Tables``; scratch (jobs, R), memory (jobs, S), zero except where
+    an earlier call has written. Each job takes N / jobs images; with memory (1, S), the jobs share the rows of each image instead.
     """
+    tables = Tables(numbers, offsets)
     if len(memory) > 1:
-        _on_all_threads(x, np.intp(-1), place, steps, tables, memory, scratch, out)
+        _on_all_threads(x, pixels, np.intp(0), steps, tables, memory, scratch, out)
         return
-    for n in range(len(x)):
-        _read_image(x[n], place, memory[0])
-        for k in range(len(steps)):
+    for n in range(len(out)):
+        _read_image(x, pixels, n, steps[0], numbers, memory[0])
+        for k in range(1, len(steps)):
             if steps[k][entry.SHARED] == 1:
-                _on_all_threads(x, k, place, steps, tables, memory, scratch, out)
+                _on_all_threads(x, pixels, k, steps, tables, memory, scratch, out)
             else:
                 _run_layer(steps[k], tables, np.intp(0), steps[k][entry.UNITS], memory[0], scratch[0])
         _write_output(steps[len(steps) - 1], memory[0], out[n])

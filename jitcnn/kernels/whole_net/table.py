@@ -1,4 +1,4 @@
-"""The table of a compiled network: one row for each of its layers, in the order in which they run.
+"""The table of a compiled network: a row for its input, and one for each of its layers, in the order in which they run.
 
 All places are offsets into the memory of one image. Each layer has a place of its own there, channels last, (H, W, lanes), with the
 channels filled up to whole vectors, inside a border of zeros as wide as the layers that read it pad; so no layer copies its
@@ -23,7 +23,7 @@ class Tables(NamedTuple):
     """The numbers and offsets of all layers, one after another."""
 
     numbers: Array
-    """``ROOM`` zeros, then the factors and the bias of each convolution."""
+    """``ROOM`` zeros, then the normalised pixels 0 to 255 of each channel, and the factors and the bias of each convolution."""
     offsets: IntArray
     """Offsets of taps, windows, tiles and channels."""
 
