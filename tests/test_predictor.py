@@ -65,6 +65,10 @@ CHAINS = {
     "mean of all": (lambda: [Conv2D(1, 70, 3), BatchNorm2D(70), GlobalAvgPool2D()], (1, 6, 5)),
     "dropout": (lambda: [Conv2D(1, 3, 3), ReLU(), Dropout(0.5), Conv2D(3, 2, 3)], (1, 8, 8)),
     "blocks": (lambda: [ResidualBlock(2, 5), ResidualBlock(5, 5), ResidualBlock(5, 6, 2)], (2, 7, 6)),
+    "2 groups": (lambda: [Conv2D(2, 40, 1), Conv2D(40, 70, 3, padding=1, groups=2, use_bias=False), BatchNorm2D(70), ReLU()], (2, 6, 5)),
+    "4 groups": (lambda: [Conv2D(2, 12, 3), ReLU(), Conv2D(12, 12, 3, 2, 1, groups=4), Conv2D(12, 8, 1, groups=4)], (2, 7, 9)),
+    "4 groups, first layer": (lambda: [Conv2D(12, 24, 3, padding=1, dilation=2, groups=4), ReLU()], (12, 7, 8)),
+    "groups of 32 and 4 channels": (lambda: [Conv2D(2, 64, 1), Conv2D(64, 64, 3, padding=1, groups=2), Conv2D(64, 64, 3, groups=16)], (2, 6, 5)),
     "bottlenecks": (lambda: [Conv2D(1, 8, 3), BottleneckBlock(8, 2, 8), BottleneckBlock(8, 3, 12, 2)], (1, 8, 7)),
 }  # fmt: skip
 
@@ -90,7 +94,6 @@ class Unlike(ReLU):
 @pytest.mark.parametrize(
     ("layers", "count"),
     [
-        ([Conv2D(2, 2, 3), Conv2D(2, 2, 3, groups=2)], 1),
         ([Conv2D(2, 2, 3, dtype=np.float64)], 0),
         ([Conv2D(2, 2, 3), ReLU(), Conv2D(2, 2, 3, impl="naive")], 2),
         ([Conv2D(2, 2, 3), MaxPool2D(2, 2, 1)], 1),  # a zero of the border could be the maximum
@@ -153,6 +156,36 @@ def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
     np.testing.assert_array_equal(results[2], results[3])
     np.testing.assert_allclose(results[0], results[2], rtol=0, atol=1e-5 * abs(results[2]).max())
     np.testing.assert_allclose(results[2], one_by_one(layers, x), rtol=0, atol=1e-5 * abs(results[2]).max())
+
+
+def test_groups_read_no_more_channels_than_their_blocks_of_filters(rng):
+    """The number of taps: channels of a block times pixels of the kernel."""
+    layers = [
+        Conv2D(6, 64, 3, groups=2),
+        ReLU(),
+        Conv2D(64, 64, 3, padding=1, groups=2),
+        Conv2D(64, 64, 3, padding=1, groups=16),
+        Conv2D(64, 128, 1, groups=64),
+    ]
+    steps = OneCall(layers, (6, 8, 8))._table.steps
+    assert steps[:, entry.KIND].tolist() == 4 * [CONVOLVE]
+    assert steps[:, entry.COUNT].tolist() == [27, 288, 144, 8]
+    assert steps[:, entry.BLOCK].tolist() == [32, 32, 16, 16]
+
+
+def test_groups_give_the_same_bits_on_any_number_of_threads(monkeypatch, rng):
+    """Alone, in a batch, and with the rows of an image shared."""
+    layers = as_if_trained(
+        [Conv2D(2, 12, 3), Conv2D(12, 12, 3, padding=1, groups=12), ReLU(), Conv2D(12, 20, 3, groups=4)], rng
+    )
+    x = rng.standard_normal((5, 2, 9, 11)).astype(np.float32)
+    expected = OneCall(layers, x.shape[1:])(x)
+    monkeypatch.setattr(tabulating, "SHARED", 1)
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
+        first = OneCall(layers, x.shape[1:])
+        for N in (1, 5):
+            np.testing.assert_array_equal(first(x[:N]), expected[:N])
 
 
 def small(rng, norm=True):

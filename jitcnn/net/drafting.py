@@ -32,10 +32,11 @@ from ..support.arrays import Array
 
 
 class Convolution(NamedTuple):
-    """Weights (K, C, K_h, K_w) and bias (K,) of a convolution, with what is folded into them."""
+    """Weights (K, C / groups, K_h, K_w) and bias (K,) of a convolution, with what is folded into them."""
 
     weights: Array
     bias: Array
+    groups: int = 1
 
 
 def folded(conv: Conv2D, norm: BatchNorm2D | None) -> Convolution:
@@ -62,11 +63,11 @@ def folded(conv: Conv2D, norm: BatchNorm2D | None) -> Convolution:
     """
     bias = np.zeros(conv.out_channels) if conv.bias is None else conv.bias.astype(np.float64)
     if norm is None:
-        return Convolution(conv.weights, bias.astype(conv.weights.dtype))
+        return Convolution(conv.weights, bias.astype(conv.weights.dtype), conv.groups)
     factor = norm.gamma / np.sqrt(norm.running_var.astype(np.float64) + norm.eps)
     weights = conv.weights * factor[:, None, None, None]
     bias = factor * (bias - norm.running_mean) + norm.beta
-    return Convolution(weights.astype(conv.weights.dtype), bias.astype(conv.weights.dtype))
+    return Convolution(weights.astype(conv.weights.dtype), bias.astype(conv.weights.dtype), conv.groups)
 
 
 class Draft(NamedTuple):
@@ -103,7 +104,7 @@ class Drafting:
         layer, kinds = layers[0], tuple(map(type, layers[:3]))  # exact classes: a subclass may compute something else
         if len(self.shape) != 3 or getattr(layer, "impl", "auto") not in FUSING:
             return 0
-        if type(layer) is Conv2D and layer.groups == 1 and layer.weights.dtype == np.float32:
+        if type(layer) is Conv2D and layer.weights.dtype == np.float32:
             norm = layers[1] if kinds[1:2] == (BatchNorm2D,) else None
             assert norm is None or isinstance(norm, BatchNorm2D)  # for mypy
             count = 1 if norm is None else 2
@@ -147,7 +148,7 @@ class Drafting:
         size = shape[1], shape[2]
         pad, size_out = window_grid(size, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
         windows = Windows(size_out, conv.kernel_size, Grid(conv.stride, conv.dilation, pad))
-        suits = source >= 0 and winograd_for_one_image(Problem(1, shape[0], out[0], size, *windows))
+        suits = source >= 0 and winograd_for_one_image(Problem(1, shape[0], out[0], size, *windows, conv.groups))
         kind = WINOGRAD if suits else CONVOLVE
         return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add), out)
 

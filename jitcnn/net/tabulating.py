@@ -1,7 +1,7 @@
 """``Table``: the rows of a compiled network with their places in the memory, and all their numbers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -81,24 +81,26 @@ class Table:
 
     def _lay_out(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
         """Numbers of direct sums: the taps in the order in which they lie in the memory, block by block of lanes."""
-        (weights, bias), (stride, dilation, _) = convolution, draft.windows.grid
-        K, columns, lanes = len(weights), int(step[entry.COLUMNS]), int(step[entry.LANES])
-        block = step[entry.BLOCK] = _block(lanes, LANES_AT_ONCE)
-        c, kh, kw = np.indices(weights.shape[1:]).reshape(3, -1)
+        K, columns, lanes = len(convolution.bias), int(step[entry.COLUMNS]), int(step[entry.LANES])
+        found = (_blocks(convolution, _block(lanes, most)) for most in (LANES_AT_ONCE, LANES))
+        blocks = min(found, key=lambda blocks: blocks.channels)  # the larger ones, if both read as many channels
+        weights = _spread(convolution.weights, blocks)
+        (c, kh, kw), dilation = np.indices(weights.shape[1:]).reshape(3, -1), draft.windows.grid.dilation
         taps = c * source.channel + kh * dilation[0] * source.down + kw * dilation[1] * source.along
         order = np.argsort(taps, kind="stable")
         factors = np.zeros((len(taps), lanes), np.float32)
         factors[:, :K] = weights.reshape(K, -1).T[order]
         row = np.zeros(max(4, columns), np.uintp)
-        row[:columns] = np.arange(columns) * stride[1] * source.along
+        row[:columns] = np.arange(columns) * step[entry.ALONG]
+        step[entry.BLOCK], step[entry.CHANNEL_STEPS] = blocks.lanes, self._point(blocks.first * source.channel)
         step[entry.COUNT], step[entry.TAPS], step[entry.PLACES] = len(taps), self._point(taps[order]), self._point(row)
-        step[entry.FILTER_STEPS] = self._point(np.arange(len(taps)) * block)
-        step[entry.FACTORS] = self._keep(factors.reshape(len(taps), -1, block).transpose(1, 0, 2))
-        step[entry.BIAS] = self._keep(_filled(bias, lanes))
+        step[entry.FILTER_STEPS] = self._point(np.arange(len(taps)) * blocks.lanes)
+        step[entry.FACTORS] = self._keep(factors.reshape(len(taps), -1, blocks.lanes).transpose(1, 0, 2))
+        step[entry.BIAS] = self._keep(_filled(convolution.bias, lanes))
 
     def _transform(self, step: IntArray, convolution: Convolution, source: Place) -> None:
         """Numbers of Winograd's algorithm: G g Gᵀ of every filter, block by block of lanes."""
-        weights, bias = convolution
+        weights, bias, _ = convolution
         (K, C), lanes, channels = weights.shape[:2], int(step[entry.LANES]), source.along
         block = step[entry.BLOCK] = _block(lanes, LANES_OF_WINOGRAD)
         factors = np.zeros((16, channels, lanes), np.float32)
@@ -139,6 +141,36 @@ def _filled(numbers: Array, count: int) -> Array:
 def _block(lanes: int, most: int) -> int:
     """How many lanes of a convolution are computed together: at most ``most``, and a divisor of all."""
     return next(block for block in (most, 32, LANES) if block <= most and lanes % block == 0)
+
+
+class _Blocks(NamedTuple):
+    """Which channels the blocks of ``lanes`` filters read: those of all groups in a block."""
+
+    lanes: int
+    first: IntArray
+    """The first channel of each block."""
+    channels: int
+    """How many channels each block reads."""
+    own: IntArray
+    """The first channel of the group of each filter."""
+
+
+def _blocks(convolution: Convolution, lanes: int) -> _Blocks:
+    """The channels of the blocks of so many filters."""
+    (K, C), groups = convolution.weights.shape[:2], convolution.groups
+    own = np.arange(K) // (K // groups) * C
+    first, ends = own[::lanes], np.minimum(np.arange(lanes, K + lanes, lanes), K)
+    channels = int((own[ends - 1] - first).max()) + C
+    return _Blocks(lanes, np.minimum(first, groups * C - channels), channels, own)
+
+
+def _spread(weights: Array, blocks: _Blocks) -> Array:
+    """Weights (K, channels of a block, K_h, K_w): those of channels that are not of the filter's own group are 0."""
+    (K, C), filters = weights.shape[:2], np.arange(len(weights))
+    begin = blocks.own - blocks.first[filters // blocks.lanes]
+    spread = np.zeros((K, blocks.channels, *weights.shape[2:]), np.float32)
+    spread[filters[:, None], begin[:, None] + np.arange(C)] = weights
+    return spread
 
 
 def _places(drafts: Sequence[Draft], input_shape: Shape) -> tuple[list[Place], int]:

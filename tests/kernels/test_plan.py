@@ -207,3 +207,4 @@ def test_other_operations_fall_back_to_their_first_implementation(impl, reason):
 def test_winograd_for_one_image(C_in, C_out, size, expected):
     assert winograd_for_one_image(conv(images=1, C_in=C_in, C_out=C_out, size=size)) is expected
     assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, kernel_size=(1, 1)))
+    assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, groups=2))

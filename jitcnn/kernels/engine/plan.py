@@ -122,6 +122,8 @@ def plan(
 
 def winograd_for_one_image(problem: Problem) -> bool:
     """Whether ``whole_net``, with filters already transformed, runs this convolution of one image by Winograd's algorithm."""
+    if problem.groups > 1:
+        return False
     few = (
         problem.C_in < THRESHOLDS.one_image_winograd_channels or problem.C_out < THRESHOLDS.one_image_winograd_channels
     )

@@ -20,7 +20,9 @@ COUNT, TAPS, PLACES = range(20, 23)
 TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 27)
 # Where the offsets of the factors of each tap or channel begin.
 FILTER_STEPS = 27
+# Direct sums: where the offsets of the first channel of each block of lanes begin.
+CHANNEL_STEPS = 28
 # The image alone: the offset from channel to channel; its normalised pixels begin at FACTORS.
-TO_CHANNEL = 28
+TO_CHANNEL = 29
 
-ENTRIES = 29
+ENTRIES = 30
