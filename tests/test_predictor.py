@@ -28,7 +28,7 @@ from jitcnn import (
 from jitcnn.errors import DataError, DTypeError, ShapeError
 from jitcnn.functional.dense import equal_rows
 from jitcnn.kernels.whole_net import entry
-from jitcnn.kernels.whole_net.table import CONVOLVE, WINOGRAD
+from jitcnn.kernels.whole_net.table import CONVOLVE, DEPTHWISE, WINOGRAD
 from jitcnn.layers import BottleneckBlock, facts
 from jitcnn.net import drafting, one_call, predicting, tabulating
 from jitcnn.net.one_call import OneCall
@@ -65,6 +65,16 @@ CHAINS = {
     "mean of all": (lambda: [Conv2D(1, 70, 3), BatchNorm2D(70), GlobalAvgPool2D()], (1, 6, 5)),
     "dropout": (lambda: [Conv2D(1, 3, 3), ReLU(), Dropout(0.5), Conv2D(3, 2, 3)], (1, 8, 8)),
     "blocks": (lambda: [ResidualBlock(2, 5), ResidualBlock(5, 5), ResidualBlock(5, 6, 2)], (2, 7, 6)),
+    "depthwise": (lambda: [Conv2D(2, 17, 1), Conv2D(17, 17, 3, padding=1, groups=17), BatchNorm2D(17), ReLU()], (2, 9, 14)),
+    "depthwise 5×5": (lambda: [Conv2D(2, 3, 1), Conv2D(3, 3, 5, padding=2, groups=3), ReLU(), Conv2D(3, 3, 2, groups=3)], (2, 7, 11)),
+    "depthwise, stride and dilation": (
+        lambda: [Conv2D(2, 40, 1), Conv2D(40, 40, 3, (2, 1), 2, dilation=(1, 2), groups=40), Conv2D(40, 40, 3, 2, groups=40)],
+        (2, 11, 12),
+    ),
+    "depthwise, rows of 1, 2 and 3": (lambda: [Conv2D(2, 16, 1), *(Conv2D(16, 16, 2, groups=16) for _ in range(3))], (2, 5, 4)),
+    "depthwise, rows of 7": (lambda: [Conv2D(2, 16, 1), *(Conv2D(16, 16, 3, padding=1, groups=16) for _ in range(2))], (2, 3, 7)),
+    "depthwise, two filters per channel": (lambda: [Conv2D(2, 17, 1), ReLU(), Conv2D(17, 34, 3, padding=1, groups=17)], (2, 5, 6)),
+    "depthwise, first layer": (lambda: [Conv2D(3, 3, 3, groups=3, use_bias=False), BatchNorm2D(3), ReLU()], (3, 5, 6)),
     "2 groups": (lambda: [Conv2D(2, 40, 1), Conv2D(40, 70, 3, padding=1, groups=2, use_bias=False), BatchNorm2D(70), ReLU()], (2, 6, 5)),
     "4 groups": (lambda: [Conv2D(2, 12, 3), ReLU(), Conv2D(12, 12, 3, 2, 1, groups=4), Conv2D(12, 8, 1, groups=4)], (2, 7, 9)),
     "4 groups, first layer": (lambda: [Conv2D(12, 24, 3, padding=1, dilation=2, groups=4), ReLU()], (12, 7, 8)),
@@ -159,18 +169,23 @@ def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
 
 
 def test_groups_read_no_more_channels_than_their_blocks_of_filters(rng):
-    """The number of taps: channels of a block times pixels of the kernel."""
+    """The kind of each row, and the sums of direct ones: channels of a block times pixels of the kernel."""
     layers = [
         Conv2D(6, 64, 3, groups=2),
         ReLU(),
+        Conv2D(64, 64, 3, padding=1, groups=64),
         Conv2D(64, 64, 3, padding=1, groups=2),
         Conv2D(64, 64, 3, padding=1, groups=16),
         Conv2D(64, 128, 1, groups=64),
+        Conv2D(128, 70, 1, groups=2),
     ]
-    steps = OneCall(layers, (6, 8, 8))._table.steps
-    assert steps[:, entry.KIND].tolist() == 4 * [CONVOLVE]
-    assert steps[:, entry.COUNT].tolist() == [27, 288, 144, 8]
-    assert steps[:, entry.BLOCK].tolist() == [32, 32, 16, 16]
+    table = OneCall(layers, (6, 8, 8))._table
+    steps = table.steps
+    assert steps[:, entry.KIND].tolist() == [CONVOLVE, DEPTHWISE, CONVOLVE, CONVOLVE, CONVOLVE, CONVOLVE]
+    assert steps[:, entry.COUNT].tolist() == [27, 9, 288, 144, 8, 128]
+    assert steps[[0, 2, 3, 4, 5], entry.BLOCK].tolist() == [32, 32, 16, 16, 16]
+    first = [table.tables.offsets[at:][:4].tolist() for at in steps[3:, entry.CHANNEL_STEPS]]
+    assert first == [[0, 16, 32, 48], [0, 8, 16, 24], [0, 0, 0, 0]]
 
 
 def test_groups_give_the_same_bits_on_any_number_of_threads(monkeypatch, rng):
@@ -186,6 +201,29 @@ def test_groups_give_the_same_bits_on_any_number_of_threads(monkeypatch, rng):
         first = OneCall(layers, x.shape[1:])
         for N in (1, 5):
             np.testing.assert_array_equal(first(x[:N]), expected[:N])
+
+
+def mobilenet():
+    """A chain as in MobileNet: depthwise and pointwise convolutions in turn."""
+    layers, channels = [Conv2D(3, 8, 3, 2, 1, use_bias=False), BatchNorm2D(8), ReLU()], 8
+    for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2)):
+        layers += [
+            Conv2D(channels, channels, 3, stride, 1, groups=channels, use_bias=False),
+            BatchNorm2D(channels),
+            ReLU(),
+        ]
+        layers += [Conv2D(channels, filters, 1, use_bias=False), BatchNorm2D(filters), ReLU()]
+        channels = filters
+    return CNN([*layers, GlobalAvgPool2D(), Dense(channels, 10), Softmax()], input_shape=(3, 32, 32))
+
+
+def test_mobilenet_runs_in_one_call(rng):
+    net = mobilenet()
+    as_if_trained(net.layers, rng)
+    compiled, x = net.compile(), rng.standard_normal((2, 3, 32, 32)).astype(np.float32)
+    assert repr(compiled) == "<Predictor of cnn: the first 28 of 30 layers in one call>"
+    expected = one_by_one(net.layers[:-1], x)
+    np.testing.assert_allclose(compiled.logits(x), expected, rtol=0, atol=1e-5 * abs(expected).max())
 
 
 def small(rng, norm=True):

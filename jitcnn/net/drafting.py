@@ -12,9 +12,9 @@ import numpy as np
 
 from ..functional.calls import Windows
 from ..functional.checks import FUSING
-from ..kernels.engine.plan import Problem, winograd_for_one_image
+from ..kernels.engine.plan import Problem, depthwise_for_one_image, winograd_for_one_image
 from ..kernels.types import Grid, windows_extent
-from ..kernels.whole_net.table import CONVOLVE, MAXIMUM, MEAN, WINOGRAD
+from ..kernels.whole_net.table import CONVOLVE, DEPTHWISE, MAXIMUM, MEAN, WINOGRAD
 from ..layers import (
     AvgPool2D,
     BatchNorm2D,
@@ -148,8 +148,11 @@ class Drafting:
         size = shape[1], shape[2]
         pad, size_out = window_grid(size, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
         windows = Windows(size_out, conv.kernel_size, Grid(conv.stride, conv.dilation, pad))
-        suits = source >= 0 and winograd_for_one_image(Problem(1, shape[0], out[0], size, *windows, conv.groups))
-        kind = WINOGRAD if suits else CONVOLVE
+        problem, kind = Problem(1, shape[0], out[0], size, *windows, conv.groups), CONVOLVE
+        if source >= 0 and winograd_for_one_image(problem):
+            kind = WINOGRAD
+        elif source >= 0 and depthwise_for_one_image(problem):
+            kind = DEPTHWISE
         return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add), out)
 
     @property

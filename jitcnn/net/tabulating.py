@@ -10,7 +10,7 @@ from ..kernels.engine.winograd_transforms import G
 from ..kernels.memory import empty
 from ..kernels.types import windows_extent
 from ..kernels.whole_net import entry
-from ..kernels.whole_net.table import ROOM, WINOGRAD, Place, Tables
+from ..kernels.whole_net.table import DEPTHWISE, ROOM, WINOGRAD, Place, Tables
 from ..kernels.whole_net.winograd import scratch_needed
 from ..shapes import Shape
 from ..support.arrays import Array, IntArray
@@ -63,6 +63,8 @@ class Table:
                 step[entry.FACTORS] = self._keep(np.full(LANES, 1 / (step[entry.K_H] * step[entry.K_W]), np.float32))
             elif draft.kind == WINOGRAD:
                 self._transform(step, draft.convolution, source)
+            elif draft.kind == DEPTHWISE:
+                self._line_up(step, draft, draft.convolution, source)
             else:
                 self._lay_out(step, draft, draft.convolution, source)
             step[entry.SHARED] = threads > 1 and draft.work >= SHARED
@@ -85,8 +87,7 @@ class Table:
         found = (_blocks(convolution, _block(lanes, most)) for most in (LANES_AT_ONCE, LANES))
         blocks = min(found, key=lambda blocks: blocks.channels)  # the larger ones, if both read as many channels
         weights = _spread(convolution.weights, blocks)
-        (c, kh, kw), dilation = np.indices(weights.shape[1:]).reshape(3, -1), draft.windows.grid.dilation
-        taps = c * source.channel + kh * dilation[0] * source.down + kw * dilation[1] * source.along
+        taps = _taps(weights.shape[1:], draft, source)
         order = np.argsort(taps, kind="stable")
         factors = np.zeros((len(taps), lanes), np.float32)
         factors[:, :K] = weights.reshape(K, -1).T[order]
@@ -97,6 +98,15 @@ class Table:
         step[entry.FILTER_STEPS] = self._point(np.arange(len(taps)) * blocks.lanes)
         step[entry.FACTORS] = self._keep(factors.reshape(len(taps), -1, blocks.lanes).transpose(1, 0, 2))
         step[entry.BIAS] = self._keep(_filled(convolution.bias, lanes))
+
+    def _line_up(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
+        """Numbers of depthwise sums: a row of factors, one for each lane, per tap."""
+        K, lanes = len(convolution.bias), int(step[entry.LANES])
+        factors = np.zeros((int(step[entry.K_H] * step[entry.K_W]), lanes), np.float32)
+        factors[:, :K] = convolution.weights.reshape(K, -1).T
+        taps = _taps((1, *draft.windows.kernel_size), draft, source)
+        step[entry.COUNT], step[entry.TAPS] = len(taps), self._point(taps)
+        step[entry.FACTORS], step[entry.BIAS] = self._keep(factors), self._keep(_filled(convolution.bias, lanes))
 
     def _transform(self, step: IntArray, convolution: Convolution, source: Place) -> None:
         """Numbers of Winograd's algorithm: G g Gᵀ of every filter, block by block of lanes."""
@@ -141,6 +151,13 @@ def _filled(numbers: Array, count: int) -> Array:
 def _block(lanes: int, most: int) -> int:
     """How many lanes of a convolution are computed together: at most ``most``, and a divisor of all."""
     return next(block for block in (most, 32, LANES) if block <= most and lanes % block == 0)
+
+
+def _taps(shape: Shape, draft: Draft, source: Place) -> IntArray:
+    """Offsets of the taps (channels, K_h, K_w) of a convolution, one after another."""
+    (c, kh, kw), dilation = np.indices(shape).reshape(3, -1), draft.windows.grid.dilation
+    offsets: IntArray = c * source.channel + kh * dilation[0] * source.down + kw * dilation[1] * source.along
+    return offsets
 
 
 class _Blocks(NamedTuple):

@@ -11,6 +11,7 @@ from jitcnn.kernels.engine.plan import (
     Problem,
     Thresholds,
     can_fuse,
+    depthwise_for_one_image,
     plan,
     winograd_for_one_image,
 )
@@ -208,3 +209,11 @@ def test_winograd_for_one_image(C_in, C_out, size, expected):
     assert winograd_for_one_image(conv(images=1, C_in=C_in, C_out=C_out, size=size)) is expected
     assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, kernel_size=(1, 1)))
     assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, groups=2))
+
+
+@pytest.mark.parametrize(
+    ("C_in", "C_out", "groups", "expected"), [(8, 8, 8, True), (8, 16, 8, False), (8, 8, 4, False), (1, 1, 1, False)]
+)
+def test_depthwise_for_one_image(C_in, C_out, groups, expected):
+    """Products of vectors of channels need one filter for each channel."""
+    assert depthwise_for_one_image(conv(images=1, C_in=C_in, C_out=C_out, groups=groups)) is expected

@@ -11,13 +11,14 @@ from jitcnn.kernels.simd.machine import VECTOR_BYTES
 PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
 
 
-def by_instructions(load, outer, add, subtract, store):
+def by_instructions(load, outer, products, add, subtract, store):
     """A function that uses every instruction once, as a kernel does."""
 
     def work(a, b, sums):
         tile = load(sums, np.uintp(5), np.uintp(70), 4, 2)
         tile = outer(tile, a, PLACES, b, np.uintp(2))
         more = outer(tile, a, PLACES, b, np.uintp(9))
+        more = products(more, sums, np.uintp(3), np.uintp(90), b, np.uintp(7))
         store(subtract(add(tile, more), load(b, np.uintp(0), np.uintp(1), 4, 2)), sums, np.uintp(1), np.uintp(80))
         return sums
 
@@ -27,12 +28,9 @@ def by_instructions(load, outer, add, subtract, store):
 def test_instructions_match_their_numpy_form(dtype, rng):
     a, b, sums = rng.standard_normal(8), rng.standard_normal(60), rng.standard_normal(400)
     a, b, sums = a.astype(dtype), b.astype(dtype), sums.astype(dtype)
-    compiled = by_instructions(
-        tiles.load_tile, tiles.add_outer, tiles.add_tiles, tiles.subtract_tiles, tiles.store_tile
-    )
-    meaning = by_instructions(
-        tiles._load_tile, tiles._add_outer, tiles._add_tiles, tiles._subtract_tiles, tiles._store_tile
-    )
+    names = "load_tile", "add_outer", "add_products", "add_tiles", "subtract_tiles", "store_tile"
+    compiled = by_instructions(*(getattr(tiles, name) for name in names))
+    meaning = by_instructions(*(getattr(tiles, f"_{name}") for name in names))
     assert_close(njit(compiled)(a, b, sums.copy()), meaning(a, b, sums.copy()))
 
 

@@ -132,6 +132,11 @@ def winograd_for_one_image(problem: Problem) -> bool:
     )
 
 
+def depthwise_for_one_image(problem: Problem) -> bool:
+    """Whether ``whole_net`` runs this convolution of one image as products of vectors of channels: each has a filter of its own."""
+    return 1 < problem.groups == problem.C_in == problem.C_out
+
+
 def _one_of(algorithms: tuple[str, ...], impl: str) -> Plan:
     """``impl`` if supported, otherwise the first algorithm."""
     if impl == "auto":

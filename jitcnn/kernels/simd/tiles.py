@@ -38,6 +38,14 @@ def _add_outer(tile: Array, a: Array, places: tuple[int, ...], b: Array, at: int
     return total
 
 
+def _add_products(tile: Array, a: Array, at: int, apart: int, b: Array, b_at: int) -> Array:
+    """tile[r, j] + a[at + r·apart + j] · b[b_at + j]."""
+    rows, length = tile.shape
+    vectors = length * a.itemsize // VECTOR_BYTES
+    total: Array = tile + _load_tile(a, at, apart, rows, vectors) * b[int(b_at) :][:length]
+    return total
+
+
 def _add_tiles(left: Array, right: Array) -> Array:
     """tile[r, j] = left[r, j] + right[r, j]."""
     total: Array = left + right
@@ -154,6 +162,23 @@ def _emit_add_outer(_: Any, tile: Any, a: Any, places: Any, b: Any, at: Any) -> 
     return tile(tile, a, numbers, b, types.uintp), emit
 
 
+def _emit_add_products(_: Any, tile: Any, a: Any, at: Any, apart: Any, b: Any, b_at: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, at, apart, align = arguments[0], arguments[2], arguments[3], b.dtype.bitwidth // 8
+        pixels = _Pointer(context, builder, a, arguments[1])
+        run = _Pointer(context, builder, b, arguments[4]).vectors(arguments[5], tile.vectors)
+        factors = [builder.load(place, align=align) for place in run]
+        for r in range(tile.rows):
+            for v, place in enumerate(pixels.vectors(at, tile.vectors)):
+                product = builder.fmul(builder.load(place, align=align), factors[v], flags=("contract",))
+                total = builder.fadd(product, builder.extract_value(values, r * tile.vectors + v), flags=("contract",))
+                values = builder.insert_value(values, total, r * tile.vectors + v)
+            at = builder.add(at, apart)
+        return values
+
+    return tile(tile, a, types.uintp, types.uintp, b, types.uintp), emit
+
+
 def _emit_by_vector(operation: str) -> Callable[..., Any]:
     """An instruction that applies ``operation`` to every pair of vectors of two tiles."""
 
@@ -218,6 +243,7 @@ def _instruction(meaning: Callable[..., Any], emit: Callable[..., Any]) -> Calla
 load_tile = _instruction(_load_tile, _emit_load_tile)
 store_tile = _instruction(_store_tile, _emit_store_tile)
 add_outer = _instruction(_add_outer, _emit_add_outer)
+add_products = _instruction(_add_products, _emit_add_products)
 add_tiles = _instruction(_add_tiles, _emit_by_vector("fadd"))
 max_tiles = _instruction(_max_tiles, _emit_max_tiles)
 turn_square = _instruction(_turn_square, _emit_turn_square)

@@ -14,7 +14,7 @@ RELU, ADD, ADD_DOWN = range(13, 16)
 K_H, K_W = range(16, 18)
 # Where the factors and the bias begin in ``Tables.numbers``.
 FACTORS, BIAS = range(18, 20)
-# Direct sums: the number of taps, and where their offsets begin in ``Tables.offsets``, and those of the windows of a row.
+# Direct and depthwise sums: the number of taps, and where their offsets begin in ``Tables.offsets``, and those of the windows of a row.
 COUNT, TAPS, PLACES = range(20, 23)
 # Winograd: tiles in a row, rows of tiles at once, input channels, and where the offsets of the tiles begin.
 TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 27)

@@ -11,9 +11,10 @@ from numba import prange
 from ..runtime import kernel, parallel_kernel
 from ..types import Array, IntArray, Pair
 from . import entry
+from .depthwise import convolve_by_channel
 from .direct import convolve_directly
 from .pools import pool_rows
-from .table import CONVOLVE, WINOGRAD, Tables
+from .table import CONVOLVE, DEPTHWISE, WINOGRAD, Tables
 from .winograd import convolve_by_winograd
 
 
@@ -24,6 +25,8 @@ def _run_layer(step: IntArray, tables: Tables, first: int, last: int, memory: Ar
         convolve_directly(step, tables, first, last, memory, scratch)
     elif step[entry.KIND] == WINOGRAD:
         convolve_by_winograd(step, tables, first, last, memory, scratch)
+    elif step[entry.KIND] == DEPTHWISE:
+        convolve_by_channel(step, tables, first, last, memory)
     else:
         pool_rows(step, tables, first, last, memory)
 
