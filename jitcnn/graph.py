@@ -69,6 +69,24 @@ class Graph(Generic[Node]):
         fits = (sources == (position - 1,) and readers[position] == 1 for position, sources in enumerate(self.sources))
         return list(self.nodes[: next((position for position, fit in enumerate(fits) if not fit), len(self))])
 
+    def is_cut(self, position: int) -> bool:
+        """Whether the nodes from ``position`` on read, of the input and of earlier nodes, only the one before ``position``.
+
+        Examples
+        --------
+        >>> from jitcnn.graph import INPUT, Graph
+        >>> graph = Graph(("conv", "relu", "norm", "add"), ((INPUT,), (0,), (1,), (1, 2)))
+        >>> [graph.is_cut(position) for position in (1, 2, 3, 4)]
+        [True, True, False, True]
+        """
+        later = self.sources[position:]
+        return all(source >= position - 1 for sources in later for source in sources)
+
+    def after(self, position: int) -> "Graph[Node]":
+        """The nodes from ``position`` on, where the graph ``is_cut``: their input is the output of the node before."""
+        sources = (tuple(source - position for source in sources) for sources in self.sources[position:])
+        return Graph(self.nodes[position:], tuple(sources))
+
     @cached_property
     def without_last(self) -> "Graph[Node]":
         """The graph that ends where the last node begins; of a last node with one source."""

@@ -18,6 +18,7 @@ from jitcnn import (
     Softmax,
     Tanh,
 )
+from jitcnn.layers import facts
 
 
 def small_net(seed=0, dtype=np.float32, impl="auto"):
@@ -54,3 +55,16 @@ def varied_net(rng=None):
         input_shape=(1, 6, 6),
         name="varied",
     )
+
+
+def as_if_trained(layers, rng):
+    """Random parameters and running statistics of layers, which are returned."""
+    for layer in layers:
+        dtypes = {name: array.dtype for name, array in (layer.parameters() | layer.buffers()).items()}
+        facts.as_if_trained(layer, rng)
+        for name, array in (layer.parameters() | layer.buffers()).items():
+            layer.set_array(name, array.astype(dtypes[name]))
+        for name, array in layer.parameters().items():
+            if name.endswith("weights"):
+                array[...] = rng.normal(0, 0.3, array.shape)
+    return layers

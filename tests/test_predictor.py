@@ -7,6 +7,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from nets import as_if_trained
 
 from jitcnn import (
     CNN,
@@ -27,21 +28,16 @@ from jitcnn import (
 )
 from jitcnn.errors import DataError, DTypeError, ShapeError
 from jitcnn.functional.dense import equal_rows
+from jitcnn.graph import Graph
 from jitcnn.kernels.whole_net import entry
 from jitcnn.kernels.whole_net.table import CONVOLVE, DEPTHWISE, WINOGRAD
-from jitcnn.layers import BottleneckBlock, facts
+from jitcnn.layers import BottleneckBlock
 from jitcnn.net import drafting, one_call, predicting, tabulating
 from jitcnn.net.one_call import OneCall
 
 
-def as_if_trained(layers, rng):
-    """Random parameters and running statistics."""
-    for layer in layers:
-        facts.as_if_trained(layer, rng)
-        for name, array in layer.parameters().items():
-            if name.endswith("weights"):
-                array[...] = rng.normal(0, 0.3, array.shape)
-    return layers
+def one_call_of(layers, shape):
+    return OneCall(Graph.chain(layers), shape)
 
 
 def one_by_one(layers, x):
@@ -79,6 +75,11 @@ CHAINS = {
     "4 groups": (lambda: [Conv2D(2, 12, 3), ReLU(), Conv2D(12, 12, 3, 2, 1, groups=4), Conv2D(12, 8, 1, groups=4)], (2, 7, 9)),
     "4 groups, first layer": (lambda: [Conv2D(12, 24, 3, padding=1, dilation=2, groups=4), ReLU()], (12, 7, 8)),
     "groups of 32 and 4 channels": (lambda: [Conv2D(2, 64, 1), Conv2D(64, 64, 3, padding=1, groups=2), Conv2D(64, 64, 3, groups=16)], (2, 6, 5)),
+    "pooling first": (lambda: [MaxPool2D(2), Conv2D(3, 5, 3), BatchNorm2D(5)], (3, 9, 11)),
+    "mean first": (lambda: [AvgPool2D(2, 1), ReLU(), ReLU(), Conv2D(3, 5, 3)], (3, 9, 11)),
+    "norm first": (lambda: [BatchNorm2D(3), Conv2D(3, 5, 3), MaxPool2D(2), BatchNorm2D(5), ReLU()], (3, 9, 11)),
+    "dropout first": (lambda: [Dropout(0.5), Conv2D(3, 20, 3), ReLU(), BatchNorm2D(20), ReLU(), ReLU()], (3, 9, 11)),
+    "block first": (lambda: [ResidualBlock(3, 3), BatchNorm2D(3)], (3, 9, 7)),
     "bottlenecks": (lambda: [Conv2D(1, 8, 3), BottleneckBlock(8, 2, 8), BottleneckBlock(8, 3, 12, 2)], (1, 8, 7)),
 }  # fmt: skip
 
@@ -88,7 +89,7 @@ CHAINS = {
 def test_one_call_equals_the_layers_one_by_one(chain, N, rng):
     make, shape = chain
     layers = as_if_trained(make(), rng)
-    first = OneCall(layers, shape)
+    first = one_call_of(layers, shape)
     assert first.count == len(layers)
     for _ in range(2):  # the second call finds the memory of the first
         x = rng.standard_normal((N, *shape)).astype(np.float32)
@@ -112,19 +113,17 @@ class Unlike(ReLU):
         ([Conv2D(2, 2, 3), MaxPool2D(2, ceil_mode=True)], 1),
         ([Conv2D(2, 2, 3), AvgPool2D(2, padding="same")], 1),
         ([Conv2D(2, 2, 3), Unlike()], 1),
-        ([Conv2D(2, 2, 3), ReLU(), ReLU()], 2),
         ([Conv2D(2, 2, 3), GlobalAvgPool2D(), Dense(2, 2)], 2),
         ([Conv2D(2, 2, 3), Flatten(), Dense(72, 2)], 1),
-        ([MaxPool2D(2), Conv2D(2, 2, 3)], 0),  # only a convolution reads the image
-        ([ResidualBlock(2, 2)], 0),
-        ([Dropout(0.5), Conv2D(2, 2, 3)], 0),
-        ([BatchNorm2D(2), Conv2D(2, 2, 3)], 0),
+        ([Conv2D(2, 2, 3), BatchNorm2D(2, impl="naive"), ReLU()], 1),
+        ([MaxPool2D(2), ReLU()], 0),  # without a convolution there is nothing to gain
+        ([BatchNorm2D(2, dtype=np.float64), Conv2D(2, 2, 3)], 0),
         ([ResidualBlock(2, 3, dtype=np.float64)], 0),
     ],
     ids=lambda value: str(value) if isinstance(value, list) else None,
 )
 def test_a_layer_without_a_row_ends_the_call(layers, count):
-    assert OneCall(layers, (2, 8, 8)).count == count
+    assert one_call_of(layers, (2, 8, 8)).count == count
 
 
 def test_threads_share_the_rows_of_few_or_large_images(monkeypatch, rng):
@@ -132,16 +131,16 @@ def test_threads_share_the_rows_of_few_or_large_images(monkeypatch, rng):
     layers = as_if_trained([Conv2D(1, 24, 3, padding=1), BatchNorm2D(24), ReLU(), Conv2D(24, 24, 3), MaxPool2D(2)], rng)
     shape = (1, 9, 8)
     x = rng.standard_normal((4, *shape)).astype(np.float32)
-    expected = OneCall(layers, shape)(x)
+    expected = one_call_of(layers, shape)(x)
     monkeypatch.setattr(tabulating, "SHARED", 1)
     for threads in (1, 2, 3, 16):
         monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
-        first = OneCall(layers, shape)
+        first = one_call_of(layers, shape)
         assert set(first._table.steps[1:3, entry.SHARED]) == {int(threads > 1)}
         for N in (1, 4):
             np.testing.assert_array_equal(first(x[:N]), expected[:N])
     monkeypatch.setattr(one_call, "MOST_BYTES", 1)
-    large = OneCall(layers, shape)
+    large = one_call_of(layers, shape)
     np.testing.assert_array_equal(large(x), expected)
     assert set(large._free) == {1}  # memory of one image
 
@@ -159,7 +158,7 @@ def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
         monkeypatch.setattr(drafting, "winograd_for_one_image", lambda problem, winograd=winograd: winograd)
         for tiles in (64, 5):
             monkeypatch.setattr(tabulating, "TILES_AT_ONCE", tiles)
-            first = OneCall(layers, (2, *size))
+            first = one_call_of(layers, (2, *size))
             assert first._table.steps[2, entry.KIND] == (WINOGRAD if winograd else CONVOLVE)
             results.append(first(x))
     np.testing.assert_array_equal(results[0], results[1])
@@ -179,12 +178,12 @@ def test_groups_read_no_more_channels_than_their_blocks_of_filters(rng):
         Conv2D(64, 128, 1, groups=64),
         Conv2D(128, 70, 1, groups=2),
     ]
-    table = OneCall(layers, (6, 8, 8))._table
+    table = one_call_of(layers, (6, 8, 8))._table
     steps = table.steps
-    assert steps[:, entry.KIND].tolist() == [CONVOLVE, DEPTHWISE, CONVOLVE, CONVOLVE, CONVOLVE, CONVOLVE]
-    assert steps[:, entry.COUNT].tolist() == [27, 9, 288, 144, 8, 128]
-    assert steps[[0, 2, 3, 4, 5], entry.BLOCK].tolist() == [32, 32, 16, 16, 16]
-    first = [table.tables.offsets[at:][:4].tolist() for at in steps[3:, entry.CHANNEL_STEPS]]
+    assert steps[1:, entry.KIND].tolist() == [CONVOLVE, DEPTHWISE, CONVOLVE, CONVOLVE, CONVOLVE, CONVOLVE]
+    assert steps[1:, entry.COUNT].tolist() == [27, 9, 288, 144, 8, 128]
+    assert steps[[1, 3, 4, 5, 6], entry.BLOCK].tolist() == [32, 32, 16, 16, 16]
+    first = [table.tables.offsets[at:][:4].tolist() for at in steps[4:, entry.CHANNEL_STEPS]]
     assert first == [[0, 16, 32, 48], [0, 8, 16, 24], [0, 0, 0, 0]]
 
 
@@ -194,11 +193,11 @@ def test_groups_give_the_same_bits_on_any_number_of_threads(monkeypatch, rng):
         [Conv2D(2, 12, 3), Conv2D(12, 12, 3, padding=1, groups=12), ReLU(), Conv2D(12, 20, 3, groups=4)], rng
     )
     x = rng.standard_normal((5, 2, 9, 11)).astype(np.float32)
-    expected = OneCall(layers, x.shape[1:])(x)
+    expected = one_call_of(layers, x.shape[1:])(x)
     monkeypatch.setattr(tabulating, "SHARED", 1)
     for threads in (1, 2, 3):
         monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
-        first = OneCall(layers, x.shape[1:])
+        first = one_call_of(layers, x.shape[1:])
         for N in (1, 5):
             np.testing.assert_array_equal(first(x[:N]), expected[:N])
 
@@ -239,7 +238,7 @@ def small(rng, norm=True):
 
 
 def test_an_image_depends_neither_on_its_batch_nor_on_earlier_calls(rng):
-    first = OneCall(small(rng).layers, (1, 8, 8))
+    first = one_call_of(small(rng).layers, (1, 8, 8))
     x = rng.standard_normal((21, 1, 8, 8)).astype(np.float32)
     together = first(x)
     alone = [first(x[k : k + 1]) for k in range(21)]

@@ -1,24 +1,26 @@
 """``Drafting``: what each of the first layers of a network computes in one compiled call, before it has a place in the memory.
 
-Batch normalisation disappears into the convolution before it: gamma · (w · x + b - mean) / √(var + eps) + beta is a convolution with
-the weights gamma / √(var + eps) · w and the bias gamma / √(var + eps) · (b - mean) + beta.
+Batch normalisation disappears into the convolution before it, see ``folding``; so do a ReLU and a sum after it.
 """
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..functional.calls import Windows
 from ..functional.checks import FUSING
+from ..graph import INPUT, Graph
 from ..kernels.engine.plan import Problem, depthwise_for_one_image, winograd_for_one_image
 from ..kernels.types import Grid, windows_extent
-from ..kernels.whole_net.table import CONVOLVE, DEPTHWISE, MAXIMUM, MEAN, WINOGRAD
+from ..kernels.whole_net.table import CONVOLVE, COPY, DEPTHWISE, MAXIMUM, MEAN, WINOGRAD
 from ..layers import (
+    Add,
     AvgPool2D,
     BatchNorm2D,
     BottleneckBlock,
+    Concat,
     Conv2D,
     Dropout,
     GlobalAvgPool2D,
@@ -28,50 +30,16 @@ from ..layers import (
     ResidualBlock,
 )
 from ..shapes import Shape, window_grid
-from ..support.arrays import Array
+from .folding import Convolution, alone, folded
 
-
-class Convolution(NamedTuple):
-    """Weights (K, C / groups, K_h, K_w) and bias (K,) of a convolution, with what is folded into them."""
-
-    weights: Array
-    bias: Array
-    groups: int = 1
-
-
-def folded(conv: Conv2D, norm: BatchNorm2D | None) -> Convolution:
-    """The convolution that computes ``conv`` followed by ``norm`` in evaluation mode.
-
-    Parameters
-    ----------
-    conv : Conv2D
-    norm : BatchNorm2D, or None for the convolution as it is
-
-    Returns
-    -------
-    Convolution
-
-    Examples
-    --------
-    >>> from jitcnn import BatchNorm2D, Conv2D
-    >>> from jitcnn.net.drafting import folded
-    >>> conv, norm = Conv2D(1, 1, 1), BatchNorm2D(1, eps=3)
-    >>> conv.weights[...], conv.bias[...], norm.running_mean[...] = 8, 2, 1
-    >>> found = folded(conv, norm)  # (8 · x + 2 - 1) / √(1 + 3)
-    >>> found.weights.ravel().tolist(), found.bias.tolist()
-    ([4.0], [0.5])
-    """
-    bias = np.zeros(conv.out_channels) if conv.bias is None else conv.bias.astype(np.float64)
-    if norm is None:
-        return Convolution(conv.weights, bias.astype(conv.weights.dtype), conv.groups)
-    factor = norm.gamma / np.sqrt(norm.running_var.astype(np.float64) + norm.eps)
-    weights = conv.weights * factor[:, None, None, None]
-    bias = factor * (bias - norm.running_mean) + norm.beta
-    return Convolution(weights.astype(conv.weights.dtype), bias.astype(conv.weights.dtype), conv.groups)
+IMAGE = -1  # among the rows
 
 
 class Draft(NamedTuple):
-    """One row of the table: its kind, its input and addend as positions (-1 is the image, None is no addend), and its output."""
+    """One row of the table: its kind, its input and addend as positions (-1 is the image, None is no addend), and its output.
+
+    A part of a concatenation copies its input to the channels from ``channel`` on of the output of row ``into``.
+    """
 
     kind: int
     source: int
@@ -80,6 +48,8 @@ class Draft(NamedTuple):
     convolution: Convolution | None = None
     relu: bool = False
     add: int | None = None
+    into: int | None = None
+    channel: int = 0
 
     @property
     def work(self) -> int:
@@ -88,61 +58,119 @@ class Draft(NamedTuple):
 
 
 class Drafting:
-    """The rows for layers from the first on, up to one that has none."""
+    """The rows of the layers from the first on, up to one that has none.
 
-    def __init__(self, input_shape: Shape) -> None:
+    Parameters
+    ----------
+    graph : Graph of Layer
+    input_shape : (C, H, W)
+
+    Attributes
+    ----------
+    drafts : list of Draft
+    count : int, how many of the first layers these are: of what they compute, the other layers read the output of the last one only
+    shape : (C, H, W) or (C,), of that output
+    """
+
+    def __init__(self, graph: Graph[Layer], input_shape: Shape) -> None:
         self.drafts: list[Draft] = []
-        self._shapes: list[Shape] = [input_shape]  # of the image, at -1 + 1, and of each row
+        self._graph, self._readers = graph, graph.readers()
+        self._shapes: list[Shape] = [input_shape]  # of the image, at IMAGE + 1, and of each row
+        self._rows = {INPUT: IMAGE}  # the row that has the output of a layer, by its position
+        self._shared = {IMAGE}  # rows that several layers read
+        self._planes: int | None = None  # the row that has the image channels last
+        self.count = position = rows = 0
+        while position < len(graph) and (taken := self._take(position)):
+            position += taken
+            if graph.is_cut(position) and self._rows[position - 1] == len(self.drafts) - 1:
+                self.count, rows = position, len(self.drafts)
+        del self.drafts[rows:]
+        self.shape = self._shapes[rows]
 
-    @property
-    def shape(self) -> Shape:
-        """(C, H, W) of the last row."""
-        return self._shapes[-1]
-
-    def take(self, layers: Sequence[Layer]) -> int:
-        """Add the rows of the first of these layers and of those that merge with it; how many these are, 0 if it has no row."""
-        layer, kinds = layers[0], tuple(map(type, layers[:3]))  # exact classes: a subclass may compute something else
-        if len(self.shape) != 3 or getattr(layer, "impl", "auto") not in FUSING:
+    def _take(self, position: int) -> int:
+        """Add the rows of a layer and of those that merge with it; how many these are, 0 if it has no row."""
+        layer, sources = self._graph.nodes[position], self._graph.sources[position]
+        rows = [self._rows[source] for source in sources]
+        if getattr(layer, "impl", "auto") not in FUSING or any(len(self._shapes[row + 1]) != 3 for row in rows):
             return 0
-        if type(layer) is Conv2D and layer.weights.dtype == np.float32:
-            norm = layers[1] if kinds[1:2] == (BatchNorm2D,) else None
-            assert norm is None or isinstance(norm, BatchNorm2D)  # for mypy
-            count = 1 if norm is None else 2
-            relu = kinds[count : count + 1] == (ReLU,)
-            self._convolution(layer, norm, len(self.drafts) - 1, relu)
-            return count + relu
-        if not self.drafts and getattr(layer, "shortcut", None) is None:
-            return 0  # the image is not channels last: only a convolution reads it
+        match layer:  # exact classes: a subclass may compute something else
+            case Conv2D() if type(layer) is Conv2D and layer.weights.dtype == np.float32:
+                norm = self._next(position, BatchNorm2D)
+                last = position + (norm is not None)
+                relu = self._next(last, ReLU) is not None
+                self._end(last + relu, self._convolve(layer, norm, rows[0], relu))
+                return 1 + last - position + relu
+            case BatchNorm2D() if type(layer) is BatchNorm2D and layer.gamma.dtype == np.float32:
+                relu = self._next(position, ReLU) is not None
+                source, shape = self._channels_last(rows[0]), self._shapes[rows[0] + 1]
+                windows = Windows((shape[1], shape[2]), (1, 1), Grid())
+                row = self._add(
+                    Draft(DEPTHWISE, source, windows, shape[0], alone(layer), relu), layer.output_shape(shape)
+                )
+                self._end(position + relu, row)
+                return 1 + relu
+            case Add() | Concat() if type(layer) in (Add, Concat):
+                if type(layer) is Add and len({self._shapes[row + 1] for row in rows}) > 1:
+                    return 0  # sizes of 1 that are repeated
+                row = self._sum(sources) if type(layer) is Add else self._concatenate(rows)
+                relu = self._next(position, ReLU) is not None
+                self.drafts[row] = self.drafts[row]._replace(relu=relu)
+                self._end(position + relu, row)
+                return 1 + relu
+        found = self._row_of(layer, rows[0]) if len(rows) == 1 else None
+        if found is None:
+            return 0
+        self._end(position, found)
+        return 1
+
+    def _row_of(self, layer: Layer, source: int) -> int | None:
+        """The last row of a layer that merges with no other one; None if it has none."""
+        if type(layer) is ReLU:
+            return self._copy(source, relu=True)
         if type(layer) in (MaxPool2D, AvgPool2D):
             assert isinstance(layer, MaxPool2D | AvgPool2D)  # for mypy
             maximum = type(layer) is MaxPool2D
-            if layer.ceil_mode or (layer.padding not in ("valid", (0, 0)) and not (maximum and self._nonnegative)):
-                return 0
-            self._pool(MAXIMUM if maximum else MEAN, layer)
-            return 1
+            if layer.ceil_mode or (
+                layer.padding not in ("valid", (0, 0)) and not (maximum and self._nonnegative(source))
+            ):
+                return None
+            return self._pool(MAXIMUM if maximum else MEAN, layer, source)
         if type(layer) is GlobalAvgPool2D:
-            self._pool(MEAN, AvgPool2D(self.shape[1:]))
-            self._shapes[-1] = self.shape[:1]
-            return 1
+            _, H, W = self._shapes[source + 1]
+            row = self._pool(MEAN, AvgPool2D((H, W)), source)
+            self._shapes[-1] = self._shapes[-1][:1]
+            return row
         if type(layer) in (ResidualBlock, BottleneckBlock):
             assert isinstance(layer, ResidualBlock | BottleneckBlock)  # for mypy
-            return self._block(layer)
-        return int(type(layer) is Dropout)
+            return self._block(layer, source)
+        return source if type(layer) is Dropout else None
 
-    def _block(self, block: ResidualBlock | BottleneckBlock) -> int:
+    def _next(self, position: int, kind: type) -> Any:
+        """The layer after this one if it is of this kind and may merge with it, as nothing else reads between them."""
+        if self._readers[position] != 1 or self._graph.sources[position + 1] != (position,):
+            return None
+        layer = self._graph.nodes[position + 1]
+        return layer if type(layer) is kind and getattr(layer, "impl", "auto") in FUSING else None
+
+    def _end(self, position: int, row: int) -> None:
+        """Note that a row has the output of a layer."""
+        self._rows[position] = row
+        if self._readers[position] != 1:
+            self._shared.add(row)
+
+    def _block(self, block: ResidualBlock | BottleneckBlock, source: int) -> int | None:
         if block.branch[0][0].weights.dtype != np.float32:
-            return 0
-        around = at = len(self.drafts) - 1
+            return None
+        at = source
         if block.shortcut is not None:
-            around = self._convolution(*block.shortcut, at, relu=False)
+            around = self._convolve(*block.shortcut, source, relu=False)
+        else:
+            around = self._channels_last(source)
         for conv, norm in block.branch[:-1]:
-            at = self._convolution(conv, norm, at, relu=True)
-        self._convolution(*block.branch[-1], at, relu=True, add=around)
-        return 1
+            at = self._convolve(conv, norm, at, relu=True)
+        return self._convolve(*block.branch[-1], at, relu=True, add=around)
 
-    def _convolution(
-        self, conv: Conv2D, norm: BatchNorm2D | None, source: int, relu: bool, add: int | None = None
-    ) -> int:
+    def _convolve(self, conv: Conv2D, norm: BatchNorm2D | None, source: int, relu: bool, add: int | None = None) -> int:
         shape = self._shapes[source + 1]
         out = conv.output_shape(shape)
         size = shape[1], shape[2]
@@ -155,27 +183,68 @@ class Drafting:
             kind = DEPTHWISE
         return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add), out)
 
-    @property
-    def _nonnegative(self) -> bool:
-        """Whether the last row has no negative output: the zeros of a border are then never a maximum that is not one of the pixels."""
-        draft = next(draft for draft in reversed(self.drafts) if draft.kind != MAXIMUM)
-        return draft.relu
+    def _sum(self, sources: Sequence[int]) -> int:
+        """The sum of the outputs of these layers, added as the last convolution among them is written if nothing else reads that."""
+        rows = [self._channels_last(self._rows[source]) for source in sources]
+        latest = max(rows)
+        draft, others = self.drafts[latest], [row for row in rows if row != latest]
+        if (
+            draft.convolution is None or draft.relu or draft.add is not None
+            or latest in self._shared or len(others) != len(rows) - 1
+        ):  # fmt: skip
+            latest, *others = rows
+        else:
+            self.drafts[latest] = draft._replace(add=others.pop(0))
+        for row in others:
+            latest = self._copy(latest, add=row)
+        return latest
 
-    def _pool(self, kind: int, layer: MaxPool2D | AvgPool2D) -> None:
-        out = layer.output_shape(self.shape)
-        size = self.shape[1], self.shape[2]
+    def _concatenate(self, rows: Sequence[int]) -> int:
+        """A copy of each row to channels of its own of the same place."""
+        shapes = [self._shapes[row + 1] for row in rows]
+        (_, H, W), channels = shapes[0], sum(shape[0] for shape in shapes)
+        into, channel, windows = len(self.drafts), 0, Windows((H, W), (1, 1), Grid())
+        for row, shape in zip(rows, shapes, strict=True):
+            self._add(Draft(COPY, row, windows, channels, into=into, channel=channel), (channels, H, W))
+            channel += shape[0]
+        return len(self.drafts) - 1
+
+    def _channels_last(self, row: int) -> int:
+        """The row, or of the image, of which only convolutions and copies read the channels, its copy with the channels last."""
+        if row != IMAGE:
+            return row
+        if self._planes is None:
+            self._planes = self._copy(IMAGE)
+            self._shared.add(self._planes)
+        return self._planes
+
+    def _copy(self, source: int, relu: bool = False, add: int | None = None) -> int:
+        C, H, W = self._shapes[source + 1]
+        return self._add(Draft(COPY, source, Windows((H, W), (1, 1), Grid()), C, None, relu, add), (C, H, W))
+
+    def _nonnegative(self, row: int) -> bool:
+        """Whether a row has no negative output: the zeros of a border are then never a maximum that is not one of the pixels."""
+        while row != IMAGE and self.drafts[row].kind == MAXIMUM:
+            row = self.drafts[row].source
+        return row != IMAGE and self.drafts[row].relu
+
+    def _pool(self, kind: int, layer: MaxPool2D | AvgPool2D, source: int) -> int:
+        source = self._channels_last(source)
+        shape = self._shapes[source + 1]
+        out, size = layer.output_shape(shape), (shape[1], shape[2])
         pad, size_out = window_grid(size, layer.pool_size, layer.stride, layer.padding)
         windows = Windows(size_out, layer.pool_size, Grid(layer.stride, pad=pad))
-        self._crop(windows)
-        self._add(Draft(kind, len(self.drafts) - 1, windows, out[0]), out)
+        if source not in self._shared and self.drafts[source].kind != COPY:
+            self._crop(source, windows)
+        return self._add(Draft(kind, source, windows, out[0]), out)
 
-    def _crop(self, windows: Windows) -> None:
-        """Leave out what these windows do not read of the last row."""
-        last, (C, H, W) = self.drafts[-1], self.shape
+    def _crop(self, row: int, windows: Windows) -> None:
+        """Leave out what these windows do not read of a row."""
+        draft, (C, H, W) = self.drafts[row], self._shapes[row + 1]
         (height, width), pad = windows_extent(*windows), windows.grid.pad
         size = min(H, height - pad[0]), min(W, width - pad[1])
-        self.drafts[-1] = last._replace(windows=last.windows._replace(size_out=size))
-        self._shapes[-1] = C, *size
+        self.drafts[row] = draft._replace(windows=draft.windows._replace(size_out=size))
+        self._shapes[row + 1] = C, *size
 
     def _add(self, draft: Draft, out: Shape) -> int:
         self.drafts.append(draft)

@@ -38,25 +38,22 @@ class Evaluating:
 
     Attributes
     ----------
-    count : int, how many of the first layers run in one call; 0 for networks that are no chain, that begin with another layer than
-        a convolution, or that are in float64
+    count : int, how many of the first layers run in one call; 0 for networks without a convolution there, or in float64
     """
 
     def __init__(self, net: Net, watched: bool = True) -> None:
         self._read = [*net.layers], net.input_shape, net.mean, net.std
-        layers = net.layers[:-1] if isinstance(net.layers[-1], Softmax) else net.layers
-        readable = net.graph.is_chain and net.input_shape is not None and len(net.input_shape) == 3
-        convolutional = [*takewhile(lambda layer: not isinstance(layer, Dense), layers if readable else ())]
-        self._watch = Watch(convolutional) if watched else None
+        graph = net.graph.without_last if isinstance(net.layers[-1], Softmax) else net.graph
+        self._watch = Watch([*takewhile(lambda layer: not isinstance(layer, Dense), graph)]) if watched else None
         self._first: OneCall | None = None
-        if readable:
-            assert net.input_shape is not None  # for mypy
-            self._first = OneCall(layers, net.input_shape, net.mean, net.std)
+        if net.input_shape is not None and len(net.input_shape) == 3:
+            self._first = OneCall(graph, net.input_shape, net.mean, net.std)
         self.count = 0 if self._first is None else self._first.count
         if self._watch is not None:
             self._watch.narrow(self.count)
-        self._rest = fuse_graph(Graph.chain(layers[self.count :]))
-        self._head = Head.of(layers[self.count :])
+        rest = graph.after(self.count)
+        self._rest = fuse_graph(rest)
+        self._head = Head.of(rest.nodes) if rest.is_chain else None
 
     def is_current(self, net: Net) -> bool:
         """Whether the network is as it was when the call was prepared."""
@@ -65,13 +62,9 @@ class Evaluating:
         )
 
     def suits(self, x: Array | IntArray) -> bool:
-        """Whether ``self(x)`` can be called: images of the right size, or such pixels, C-contiguous; numbers may be infinite."""
+        """Whether ``self(x)`` can be called: images of the right size, which may have infinite numbers, or such pixels."""
         return (
-            self._first is not None
-            and type(x) is np.ndarray
-            and x.shape[1:] == self._read[1]
-            and self._first.suits(x)
-            and x.flags.c_contiguous
+            self._first is not None and type(x) is np.ndarray and x.shape[1:] == self._read[1] and self._first.suits(x)
         )
 
     def __call__(self, x: Array | IntArray, probabilities: bool = False) -> Array:

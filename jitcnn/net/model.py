@@ -156,10 +156,10 @@ class CNN(Predicting, Exchanged, OldNames):
     def logits(self, x: Array, training: bool = True) -> Array:
         """As ``forward``, without a final Softmax.
 
-        In evaluation mode, convolutions, with the batch normalisation, ReLU and pooling after them, and residual blocks, from the
-        first layer on, run in one compiled call: their weights are prepared once and after every change, batch normalisation is
-        folded into them, and a thread takes an image through all of them while it is in the cache. The results are those of
-        ``forward`` up to rounding. With ``JITCNN_VERBOSE=1``, the layers run one by one.
+        In evaluation mode, convolutions, batch normalisation, ReLU, pooling, residual blocks, sums and concatenations, from the
+        first layer on, run in one compiled call: their weights are prepared once and after every change, batch normalisation
+        is folded into them, and a thread takes an image through all of them while it is in the cache. The results are those
+        of ``forward`` up to rounding. With ``JITCNN_VERBOSE=1``, the layers run one by one.
         """
         compiled = None if training else self._compiled
         if compiled is None:

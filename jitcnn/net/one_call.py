@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..functional.pixels import pixel_values
+from ..graph import Graph
 from ..kernels.memory import empty
 from ..kernels.runtime import most_threads
 from ..kernels.whole_net.run import run
@@ -27,30 +28,31 @@ class OneCall:
 
     Parameters
     ----------
-    layers : sequence of Layer, those of a chain
+    graph : Graph of Layer
     input_shape : (C, H, W)
     mean, std : sequence of float, that normalise uint8 pixels, one value per channel or one for all channels
 
     Attributes
     ----------
-    count : int, how many of the layers it runs; 0 if the first one cannot be run so
+    count : int, how many of the first layers it runs; 0 if there is no convolution among them
     output_shape : tuple without N
 
     Examples
     --------
     >>> from jitcnn import BatchNorm2D, Conv2D, Dense, Flatten, ReLU
+    >>> from jitcnn.graph import Graph
     >>> from jitcnn.net.one_call import OneCall
-    >>> first = OneCall([Conv2D(1, 2, 3), BatchNorm2D(2), ReLU(), Flatten(), Dense(8, 2)], (1, 4, 4))
+    >>> layers = [Conv2D(1, 2, 3), BatchNorm2D(2), ReLU(), Flatten(), Dense(8, 2)]
+    >>> first = OneCall(Graph.chain(layers), (1, 4, 4))
     >>> first.count, first(np.zeros((5, 1, 4, 4), np.float32)).shape
     (3, (5, 2, 2, 2))
     """
 
     def __init__(
-        self, layers: Sequence[Layer], input_shape: Shape, mean: Sequence[float] = (0,), std: Sequence[float] = (1,)
+        self, graph: Graph[Layer], input_shape: Shape, mean: Sequence[float] = (0,), std: Sequence[float] = (1,)
     ) -> None:
-        drafting, self.count = Drafting(input_shape), 0
-        while self.count < len(layers) and (taken := drafting.take(layers[self.count :])):
-            self.count += taken
+        drafting = Drafting(graph, input_shape)
+        self.count = drafting.count
         self.output_shape = drafting.shape
         self._shape = *drafting.shape, *(1, 1)[: 2 * (len(drafting.shape) == 1)]
         self._free: dict[
@@ -68,9 +70,9 @@ class OneCall:
         return self.count > 0 and x.dtype in DTYPES and len(x) > 0
 
     def __call__(self, x: Array | IntArray) -> Array:
-        """x (N, C, H, W), C-contiguous, float32 or uint8 pixels -> (N, …)."""
-        if not x.flags.writeable:
-            x = x.copy()  # its type would have the kernel compiled once more
+        """x (N, C, H, W), float32 or uint8 pixels -> (N, …)."""
+        if not x.flags.carray:
+            x = x.copy()  # the type of a read-only array would have the kernel compiled once more
         out, table = np.empty((len(x), *self._shape), np.float32), self._table
         in_turn = self._large or len(x) < max(2, self._threads)
         images = 1 if in_turn else min(len(x), max(JOBS, self._threads))

@@ -10,11 +10,12 @@ from ..kernels.engine.winograd_transforms import G
 from ..kernels.memory import empty
 from ..kernels.types import windows_extent
 from ..kernels.whole_net import entry
-from ..kernels.whole_net.table import DEPTHWISE, ROOM, WINOGRAD, Place, Tables
+from ..kernels.whole_net.table import COPY, DEPTHWISE, ROOM, WINOGRAD, Place, Tables
 from ..kernels.whole_net.winograd import scratch_needed
 from ..shapes import Shape
 from ..support.arrays import Array, IntArray
-from .drafting import Convolution, Draft
+from .drafting import Draft
+from .folding import Convolution
 
 LANES_AT_ONCE = 32  # the largest block of lanes of direct sums: two vectors of 512 bits
 LANES_OF_WINOGRAD, TILES_AT_ONCE = 64, 64  # their sums fit in the L2 cache
@@ -48,18 +49,18 @@ class Table:
         self._numbers: list[Array] = [np.zeros(ROOM, np.float32)]
         self._offsets: list[IntArray] = [np.arange(channels, dtype=np.uintp)]
         image = self.steps[0]
-        image[entry.TO], image[entry.TO_DOWN], image[entry.TO_CHANNEL] = (
-            places[0].first,
-            places[0].down,
-            places[0].channel,
-        )
-        image[entry.FACTORS] = self._keep(normalised)
+        image[entry.TO], image[entry.TO_DOWN] = places[0].first, places[0].down
+        image[entry.CHANNEL], image[entry.FACTORS] = places[0].channel, self._keep(normalised)
+        counts = [input_shape[0], *(draft.channels for draft in drafts)]
         for step, draft, place in zip(self.steps[1:], drafts, places[1:], strict=True):
             source = places[draft.source + 1]
             self._describe(step, draft, source, place)
             if draft.add is not None:
                 step[entry.ADD], step[entry.ADD_DOWN] = places[draft.add + 1].first, places[draft.add + 1].down
-            if draft.convolution is None:
+            if draft.kind == COPY:
+                step[entry.COUNT], step[entry.CHANNEL] = counts[draft.source + 1], source.channel
+                step[entry.TO_CHANNEL] = draft.channel
+            elif draft.convolution is None:
                 step[entry.FACTORS] = self._keep(np.full(LANES, 1 / (step[entry.K_H] * step[entry.K_W]), np.float32))
             elif draft.kind == WINOGRAD:
                 self._transform(step, draft.convolution, source)
@@ -193,6 +194,7 @@ def _spread(weights: Array, blocks: _Blocks) -> Array:
 def _places(drafts: Sequence[Draft], input_shape: Shape) -> tuple[list[Place], int]:
     """Where the image and the output of each row lie, with a border as wide as any row that reads them needs, and the end of all."""
     shapes = [input_shape, *((draft.channels, *draft.windows.size_out) for draft in drafts)]
+    owners = [0, *(k if draft.into is None else draft.into + 1 for k, draft in enumerate(drafts, 1))]
     borders = np.zeros((len(shapes), 4), int)  # top, bottom, left, right
     for draft in drafts:
         size_out, kernel_size, grid = draft.windows
@@ -202,10 +204,14 @@ def _places(drafts: Sequence[Draft], input_shape: Shape) -> tuple[list[Place], i
         for axis in (0, 1):
             size, before = shapes[draft.source + 1][1 + axis], grid.pad[axis]
             after = spanned[axis] - before - size
-            wide = borders[draft.source + 1, 2 * axis : 2 * axis + 2]
+            wide = borders[owners[draft.source + 1], 2 * axis : 2 * axis + 2]
             np.maximum(wide, (before, after), out=wide)
-    places, end = [], 0
+    places: list[Place] = []
+    end = 0
     for position, ((C, H, W), (top, bottom, left, right)) in enumerate(zip(shapes, borders.tolist(), strict=True)):
+        if owners[position] != position:
+            places.append(places[owners[position]])
+            continue
         height, width = top + H + bottom, left + W + right
         lanes = 1 if position == 0 else whole_lanes(C)
         channel = height * width if position == 0 else 1

@@ -87,18 +87,29 @@ def _checksums(chunks: IntArray, factors: IntArray, shared: bool, sums: IntArray
         sums[k] = checksum(words_at(chunks[k, 0], np.intp(chunks[k, 1])), factors)
 
 
-class Checksums:
-    """Notices whether numbers of C-contiguous arrays have changed; it keeps the arrays, not copies of them.
+def _spanned(array: Array) -> tuple[int, int]:
+    """The address of the first byte that an array spans, and how many words it spans."""
+    if array.size == 0:
+        return 0, 0
+    steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
+    last = sum(step for step in steps if step > 0) + array.itemsize
+    first = sum(step for step in steps if step < 0)
+    return array.ctypes.data + first, (last - first) // 4
 
-    An array's size is a multiple of four bytes. A change of one number is always noticed, any other change but for one in 2⁶⁴.
+
+class Checksums:
+    """Notices whether numbers of arrays have changed; it keeps the arrays, not copies of them.
+
+    The size of a number is a multiple of four bytes. Of an array that is not contiguous, all that lies between its numbers counts, too.
+    A change of one number is always noticed, any other change but for one in 2⁶⁴.
     """
 
     def __init__(self, arrays: Sequence[Array]) -> None:
         self._arrays = tuple(arrays)  # their addresses are valid as long as they live
         chunks = [
-            (array.ctypes.data + 4 * first, min(WORDS, array.nbytes // 4 - first))
-            for array in arrays
-            for first in range(0, array.nbytes // 4, WORDS)
+            (begin + 4 * first, min(WORDS, words - first))
+            for begin, words in map(_spanned, arrays)
+            for first in range(0, words, WORDS)
         ]
         self._chunks = np.array(chunks, np.uintp).reshape(-1, 2)
         self._first = self._take()
@@ -106,7 +117,7 @@ class Checksums:
     def narrow(self, count: int) -> None:
         """Only the first ``count`` arrays."""
         self._arrays = self._arrays[:count]
-        chunks = sum(-(-array.nbytes // (4 * WORDS)) for array in self._arrays)
+        chunks = sum(-(-_spanned(array)[1] // WORDS) for array in self._arrays)
         self._chunks, self._first = self._chunks[:chunks], self._first[: 8 * chunks]
 
     def _take(self) -> bytes:

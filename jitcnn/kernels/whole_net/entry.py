@@ -22,7 +22,9 @@ TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 27)
 FILTER_STEPS = 27
 # Direct sums: where the offsets of the first channel of each block of lanes begin.
 CHANNEL_STEPS = 28
-# The image alone: the offset from channel to channel; its normalised pixels begin at FACTORS.
-TO_CHANNEL = 29
+# The offset from channel to channel of the image, whose normalised pixels begin at FACTORS, or of what a copy of COUNT channels reads.
+CHANNEL = 29
+# The first channel that a copy writes.
+TO_CHANNEL = 30
 
-ENTRIES = 30
+ENTRIES = 31

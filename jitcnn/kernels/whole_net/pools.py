@@ -1,4 +1,4 @@
-"""Pooling inside the memory of a compiled network."""
+"""Pooling, and copies with an addend and a ReLU, inside the memory of a compiled network."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ..simd.machine import VECTOR_BYTES
 from ..simd.tiles import add_outer, load_tile, max_tiles, store_tile
 from ..types import Array, IntArray
 from . import entry
-from .table import MAXIMUM, Tables
+from .table import MAXIMUM, Tables, finish_rows
 
 
 @kernel
@@ -34,3 +34,20 @@ def pool_rows(step: IntArray, tables: Tables, first: int, last: int, memory: Arr
                         pixel += np.uintp(step[entry.LANES])
                 store_tile(tile, memory, to + lane, zero)
                 lane += vector
+
+
+@kernel
+def copy_rows(step: IntArray, tables: Tables, first: int, last: int, memory: Array) -> None:
+    """The channels of each pixel, for rows ``first`` to ``last``, with the addend and the ReLU."""
+    apart = np.uintp(step[entry.CHANNEL])
+    for oh in range(first, last):
+        for ow in range(step[entry.COLUMNS]):
+            from_ = np.uintp(step[entry.FROM] + oh * step[entry.DOWN] + ow * step[entry.ALONG])
+            to = np.uintp(step[entry.TO] + oh * step[entry.TO_DOWN] + ow * step[entry.LANES] + step[entry.TO_CHANNEL])
+            if apart == np.uintp(1):
+                for c in range(np.uintp(step[entry.COUNT])):
+                    memory[to + c] = memory[from_ + c]
+            else:
+                for c in range(np.uintp(step[entry.COUNT])):
+                    memory[to + c] = memory[from_ + c * apart]
+    finish_rows(step, first, last, tables.numbers, memory)

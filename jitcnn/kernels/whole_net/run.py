@@ -13,8 +13,8 @@ from ..types import Array, IntArray, Pair
 from . import entry
 from .depthwise import convolve_by_channel
 from .direct import convolve_directly
-from .pools import pool_rows
-from .table import CONVOLVE, DEPTHWISE, WINOGRAD, Tables
+from .pools import copy_rows, pool_rows
+from .table import CONVOLVE, COPY, DEPTHWISE, WINOGRAD, Tables
 from .winograd import convolve_by_winograd
 
 
@@ -27,6 +27,8 @@ def _run_layer(step: IntArray, tables: Tables, first: int, last: int, memory: Ar
         convolve_by_winograd(step, tables, first, last, memory, scratch)
     elif step[entry.KIND] == DEPTHWISE:
         convolve_by_channel(step, tables, first, last, memory)
+    elif step[entry.KIND] == COPY:
+        copy_rows(step, tables, first, last, memory)
     else:
         pool_rows(step, tables, first, last, memory)
 
@@ -37,7 +39,7 @@ def _read_image(x: Array, pixels: Array, n: int, step: IntArray, numbers: Array,
     _, C, H, W = pixels.shape if len(pixels) > 0 else x.shape
     for c in range(C):
         for ih in range(H):
-            to = np.uintp(step[entry.TO] + c * step[entry.TO_CHANNEL] + ih * step[entry.TO_DOWN])
+            to = np.uintp(step[entry.TO] + c * step[entry.CHANNEL] + ih * step[entry.TO_DOWN])
             if len(pixels) > 0:
                 normalised = np.uintp(step[entry.FACTORS] + c * 256)
                 for iw in range(np.uintp(W)):

@@ -15,7 +15,7 @@ from ..simd.tiles import add_tiles, load_tile, max_tiles, store_tile
 from ..types import Array, IntArray
 from . import entry
 
-CONVOLVE, WINOGRAD, DEPTHWISE, MAXIMUM, MEAN = range(5)
+CONVOLVE, WINOGRAD, DEPTHWISE, MAXIMUM, MEAN, COPY = range(6)
 ROOM = 64  # elements after each layer, and zeros at the start of ``numbers``: a tile reads and writes whole vectors
 
 
