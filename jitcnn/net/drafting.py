@@ -5,7 +5,7 @@ Batch normalisation disappears into the convolution before it, see ``folding``; 
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..layers import (
     AvgPool2D,
     BatchNorm2D,
     BottleneckBlock,
+    Clip,
     Concat,
     Conv2D,
     Dropout,
@@ -35,10 +36,16 @@ from .folding import Convolution, alone, folded
 IMAGE = -1  # among the rows
 
 
+def _is_relu(layer: Layer) -> bool:
+    """Whether a layer is a ReLU, or one with an upper limit: ``Clip(0, 6)`` is the ReLU6."""
+    return type(layer) is ReLU or (type(layer) is Clip and layer.low == 0)
+
+
 class Draft(NamedTuple):
     """One row of the table: its kind, its input and addend as positions (-1 is the image, None is no addend), and its output.
 
-    A part of a concatenation copies its input to the channels from ``channel`` on of the output of row ``into``.
+    ``ceiling`` is the upper limit of the ReLU, if it has one. A part of a concatenation copies its input to the channels from
+    ``channel`` on of the output of row ``into``.
     """
 
     kind: int
@@ -48,6 +55,7 @@ class Draft(NamedTuple):
     convolution: Convolution | None = None
     relu: bool = False
     add: int | None = None
+    ceiling: float | None = None
     into: int | None = None
     channel: int = 0
 
@@ -95,38 +103,28 @@ class Drafting:
             return 0
         match layer:  # exact classes: a subclass may compute something else
             case Conv2D() if type(layer) is Conv2D and layer.weights.dtype == np.float32:
-                norm = self._next(position, BatchNorm2D)
-                last = position + (norm is not None)
-                relu = self._next(last, ReLU) is not None
-                self._end(last + relu, self._convolve(layer, norm, rows[0], relu))
-                return 1 + last - position + relu
+                norm = self._next(position)
+                if type(norm) is not BatchNorm2D:
+                    return self._end(position, self._convolve(layer, None, rows[0]))
+                return 1 + self._end(position + 1, self._convolve(layer, norm, rows[0]))
             case BatchNorm2D() if type(layer) is BatchNorm2D and layer.gamma.dtype == np.float32:
-                relu = self._next(position, ReLU) is not None
                 source, shape = self._channels_last(rows[0]), self._shapes[rows[0] + 1]
                 windows = Windows((shape[1], shape[2]), (1, 1), Grid())
-                row = self._add(
-                    Draft(DEPTHWISE, source, windows, shape[0], alone(layer), relu), layer.output_shape(shape)
-                )
-                self._end(position + relu, row)
-                return 1 + relu
-            case Add() | Concat() if type(layer) in (Add, Concat):
-                if type(layer) is Add and len({self._shapes[row + 1] for row in rows}) > 1:
-                    return 0  # sizes of 1 that are repeated
-                row = self._sum(sources) if type(layer) is Add else self._concatenate(rows)
-                relu = self._next(position, ReLU) is not None
-                self.drafts[row] = self.drafts[row]._replace(relu=relu)
-                self._end(position + relu, row)
-                return 1 + relu
+                draft = Draft(DEPTHWISE, source, windows, shape[0], alone(layer))
+                return self._end(position, self._add(draft, layer.output_shape(shape)))
+            case Add() if type(layer) is Add and len({self._shapes[row + 1] for row in rows}) == 1:
+                return self._end(position, self._sum(rows))
+            case Concat() if type(layer) is Concat:
+                return self._end(position, self._concatenate(rows))
         found = self._row_of(layer, rows[0]) if len(rows) == 1 else None
-        if found is None:
-            return 0
-        self._end(position, found)
-        return 1
+        return 0 if found is None else self._end(position, found)
 
     def _row_of(self, layer: Layer, source: int) -> int | None:
         """The last row of a layer that merges with no other one; None if it has none."""
-        if type(layer) is ReLU:
-            return self._copy(source, relu=True)
+        if _is_relu(layer):
+            row = self._copy(source)
+            self._rectify(row, layer)
+            return row
         if type(layer) in (MaxPool2D, AvgPool2D):
             assert isinstance(layer, MaxPool2D | AvgPool2D)  # for mypy
             maximum = type(layer) is MaxPool2D
@@ -145,32 +143,44 @@ class Drafting:
             return self._block(layer, source)
         return source if type(layer) is Dropout else None
 
-    def _next(self, position: int, kind: type) -> Any:
-        """The layer after this one if it is of this kind and may merge with it, as nothing else reads between them."""
+    def _next(self, position: int) -> Layer | None:
+        """The layer after this one if it may merge with it, as nothing else reads between them."""
         if self._readers[position] != 1 or self._graph.sources[position + 1] != (position,):
             return None
         layer = self._graph.nodes[position + 1]
-        return layer if type(layer) is kind and getattr(layer, "impl", "auto") in FUSING else None
+        return layer if getattr(layer, "impl", "auto") in FUSING else None
 
-    def _end(self, position: int, row: int) -> None:
-        """Note that a row has the output of a layer."""
+    def _end(self, position: int, row: int) -> int:
+        """Note that a row has the output of a layer, and of a ReLU after it; return 1, or with a ReLU 2."""
+        count, after = 1, self._next(position)
+        if after is not None and _is_relu(after) and self._takes_relu(row):
+            self._rectify(row, after)
+            position, count = position + 1, 2
         self._rows[position] = row
         if self._readers[position] != 1:
             self._shared.add(row)
+        return count
+
+    def _takes_relu(self, row: int) -> bool:
+        """Whether a ReLU can be applied as a row is written."""
+        alone = row != IMAGE and row not in self._shared
+        return alone and not self.drafts[row].relu and self.drafts[row].kind not in (MAXIMUM, MEAN)
+
+    def _rectify(self, row: int, relu: Layer) -> None:
+        self.drafts[row] = self.drafts[row]._replace(relu=True, ceiling=relu.high if isinstance(relu, Clip) else None)
 
     def _block(self, block: ResidualBlock | BottleneckBlock, source: int) -> int | None:
         if block.branch[0][0].weights.dtype != np.float32:
             return None
         at = source
-        if block.shortcut is not None:
-            around = self._convolve(*block.shortcut, source, relu=False)
-        else:
-            around = self._channels_last(source)
+        around = self._channels_last(source) if block.shortcut is None else self._convolve(*block.shortcut, source)
         for conv, norm in block.branch[:-1]:
             at = self._convolve(conv, norm, at, relu=True)
         return self._convolve(*block.branch[-1], at, relu=True, add=around)
 
-    def _convolve(self, conv: Conv2D, norm: BatchNorm2D | None, source: int, relu: bool, add: int | None = None) -> int:
+    def _convolve(
+        self, conv: Conv2D, norm: BatchNorm2D | None, source: int, relu: bool = False, add: int | None = None
+    ) -> int:
         shape = self._shapes[source + 1]
         out = conv.output_shape(shape)
         size = shape[1], shape[2]
@@ -183,9 +193,9 @@ class Drafting:
             kind = DEPTHWISE
         return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add), out)
 
-    def _sum(self, sources: Sequence[int]) -> int:
-        """The sum of the outputs of these layers, added as the last convolution among them is written if nothing else reads that."""
-        rows = [self._channels_last(self._rows[source]) for source in sources]
+    def _sum(self, rows: Sequence[int]) -> int:
+        """The sum of these rows, added as the last of them is written if that is a convolution and nothing else reads it."""
+        rows = [self._channels_last(row) for row in rows]
         latest = max(rows)
         draft, others = self.drafts[latest], [row for row in rows if row != latest]
         if (
@@ -218,9 +228,9 @@ class Drafting:
             self._shared.add(self._planes)
         return self._planes
 
-    def _copy(self, source: int, relu: bool = False, add: int | None = None) -> int:
+    def _copy(self, source: int, add: int | None = None) -> int:
         C, H, W = self._shapes[source + 1]
-        return self._add(Draft(COPY, source, Windows((H, W), (1, 1), Grid()), C, None, relu, add), (C, H, W))
+        return self._add(Draft(COPY, source, Windows((H, W), (1, 1), Grid()), C, add=add), (C, H, W))
 
     def _nonnegative(self, row: int) -> bool:
         """Whether a row has no negative output: the zeros of a border are then never a maximum that is not one of the pixels."""

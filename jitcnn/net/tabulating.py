@@ -81,6 +81,7 @@ class Table:
         step[entry.FROM_DOWN] = source.down
         step[entry.DOWN], step[entry.ALONG] = stride[0] * source.down, stride[1] * source.along
         step[entry.TO], step[entry.TO_DOWN], step[entry.RELU], step[entry.ADD] = place.first, place.down, draft.relu, -1
+        step[entry.CEILING] = -1 if draft.ceiling is None else self._keep(np.full(LANES, draft.ceiling, np.float32))
 
     def _lay_out(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
         """Numbers of direct sums: the taps in the order in which they lie in the memory, block by block of lanes."""

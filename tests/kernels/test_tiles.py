@@ -34,14 +34,16 @@ def test_instructions_match_their_numpy_form(dtype, rng):
     assert_close(njit(compiled)(a, b, sums.copy()), meaning(a, b, sums.copy()))
 
 
-def test_the_larger_of_two_tiles_keeps_nan_on_the_left_only(dtype, rng):
+@pytest.mark.parametrize("name", ["max_tiles", "min_tiles"])
+def test_the_larger_or_smaller_of_two_tiles_keeps_nan_on_the_left_only(name, dtype, rng):
     """max(x, 0) of a NaN is NaN, as for ReLU; a comparison with NaN on the right is false."""
-    left, right, larger = (
+    left, right, taken = (
         rng.standard_normal(16).astype(dtype),
         rng.standard_normal(16).astype(dtype),
         np.zeros(16, dtype),
     )
     left[1] = right[3] = np.nan
+    take = getattr(tiles, name)
 
     @njit
     def compiled(a, b, out):
@@ -49,12 +51,12 @@ def test_the_larger_of_two_tiles_keeps_nan_on_the_left_only(dtype, rng):
         for at in range(0, 16, VECTOR_BYTES // a.itemsize):
             place = np.uintp(at)
             pair = tiles.load_tile(a, place, zero, 1, 1), tiles.load_tile(b, place, zero, 1, 1)
-            tiles.store_tile(tiles.max_tiles(pair[0], pair[1]), out, place, zero)
+            tiles.store_tile(take(*pair), out, place, zero)
 
-    compiled(left, right, larger)
-    np.testing.assert_array_equal(larger, tiles._max_tiles(left, right))
-    assert np.isnan(larger[1])
-    assert larger[3] == left[3]
+    compiled(left, right, taken)
+    np.testing.assert_array_equal(taken, getattr(tiles, f"_{name}")(left, right))
+    assert np.isnan(taken[1])
+    assert taken[3] == left[3]
 
 
 @pytest.mark.parametrize("rows", [4, 8, 12, 20])  # eight at a time, and the other four

@@ -64,6 +64,12 @@ def _max_tiles(left: Array, right: Array) -> Array:
     return larger
 
 
+def _min_tiles(left: Array, right: Array) -> Array:
+    """tile[r, j] = right[r, j] if it is smaller, otherwise left[r, j]; NaN in left remains."""
+    smaller: Array = np.where(right < left, right, left)
+    return smaller
+
+
 def _turn_square(a: Array, at: int, apart: int, b: Array, to: int, b_apart: int) -> None:
     """b[to + j·b_apart + i] = a[at + i·apart + j], i and j up to the length of a vector."""
     side = VECTOR_BYTES // a.itemsize
@@ -195,15 +201,20 @@ def _emit_by_vector(operation: str) -> Callable[..., Any]:
     return instruction
 
 
-def _emit_max_tiles(_: Any, left: Any, right: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        values = arguments[0]
-        for v in range(left.rows * left.vectors):
-            a, b = (builder.extract_value(argument, v) for argument in arguments)
-            values = builder.insert_value(values, builder.select(builder.fcmp_ordered(">", b, a), b, a), v)
-        return values
+def _emit_replace(comparison: str) -> Callable[..., Any]:
+    """An instruction that takes elements of the right tile where this comparison with the left one holds, such as ">"."""
 
-    return left(left, left), emit
+    def instruction(_: Any, left: Any, right: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            values = arguments[0]
+            for v in range(left.rows * left.vectors):
+                a, b = (builder.extract_value(argument, v) for argument in arguments)
+                values = builder.insert_value(values, builder.select(builder.fcmp_ordered(comparison, b, a), b, a), v)
+            return values
+
+        return left(left, left), emit
+
+    return instruction
 
 
 def _emit_turn_square(_: Any, a: Any, at: Any, apart: Any, b: Any, to: Any, b_apart: Any) -> Any:
@@ -245,6 +256,7 @@ store_tile = _instruction(_store_tile, _emit_store_tile)
 add_outer = _instruction(_add_outer, _emit_add_outer)
 add_products = _instruction(_add_products, _emit_add_products)
 add_tiles = _instruction(_add_tiles, _emit_by_vector("fadd"))
-max_tiles = _instruction(_max_tiles, _emit_max_tiles)
+max_tiles = _instruction(_max_tiles, _emit_replace(">"))
+min_tiles = _instruction(_min_tiles, _emit_replace("<"))
 turn_square = _instruction(_turn_square, _emit_turn_square)
 subtract_tiles = _instruction(_subtract_tiles, _emit_by_vector("fsub"))

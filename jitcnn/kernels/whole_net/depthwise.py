@@ -7,7 +7,7 @@ import numpy as np
 
 from ..runtime import kernel
 from ..simd.machine import VECTOR_BYTES
-from ..simd.tiles import add_products, load_tile, max_tiles, store_tile
+from ..simd.tiles import add_products, load_tile, max_tiles, min_tiles, store_tile
 from ..types import Array, IntArray
 from . import entry
 from .table import Tables, finish_rows
@@ -33,6 +33,8 @@ def _pixels_kernel(rows: int) -> Callable[..., Any]:
                 factor += lanes
             if relu:
                 tile = max_tiles(tile, load_tile(numbers, zero, zero, rows, 1))
+                if step[entry.CEILING] >= 0:
+                    tile = min_tiles(tile, load_tile(numbers, np.uintp(step[entry.CEILING]), zero, rows, 1))
             store_tile(tile, memory, pixel + lane, lanes)
             lane += vector
 

@@ -26,5 +26,7 @@ CHANNEL_STEPS = 28
 CHANNEL = 29
 # The first channel that a copy writes.
 TO_CHANNEL = 30
+# Where the upper limit of the ReLU, a vector, lies in ``Tables.numbers``, or -1.
+CEILING = 31
 
-ENTRIES = 31
+ENTRIES = 32

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..runtime import kernel
 from ..simd.machine import VECTOR_BYTES
-from ..simd.tiles import add_tiles, load_tile, max_tiles, store_tile
+from ..simd.tiles import add_tiles, load_tile, max_tiles, min_tiles, store_tile
 from ..types import Array, IntArray
 from . import entry
 
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
 @kernel
 def finish_rows(step: IntArray, first: int, last: int, numbers: Array, memory: Array) -> None:
-    """Add the addend, if there is one, to rows ``first`` to ``last`` of the output, and apply the ReLU, if it follows."""
+    """Add the addend, if there is one, to rows ``first`` to ``last`` of the output, and apply the ReLU, if it follows, and its upper limit."""
     if step[entry.RELU] == 0 and step[entry.ADD] < 0:
         return
     vector, zero = np.uintp(VECTOR_BYTES // memory.itemsize), np.uintp(0)
@@ -54,6 +54,8 @@ def finish_rows(step: IntArray, first: int, last: int, numbers: Array, memory: A
                 tile = add_tiles(tile, load_tile(memory, addend, zero, 1, 1))
             if step[entry.RELU] == 1:
                 tile = max_tiles(tile, nothing)
+            if step[entry.CEILING] >= 0:
+                tile = min_tiles(tile, load_tile(numbers, np.uintp(step[entry.CEILING]), zero, 1, 1))
             store_tile(tile, memory, here, zero)
             here += vector
             addend += vector
