@@ -59,6 +59,19 @@ def test_the_larger_or_smaller_of_two_tiles_keeps_nan_on_the_left_only(name, dty
     assert taken[3] == left[3]
 
 
+def test_a_prefetch_changes_nothing_and_may_lie_outside(dtype):
+    a = np.arange(20, dtype=dtype)
+
+    @njit
+    def compiled(a):
+        for at in (0, 7, 19, 20, 5000):
+            tiles.prefetch(a, np.uintp(at), 2)
+
+    compiled(a)
+    np.testing.assert_array_equal(a, np.arange(20))
+    assert tiles._prefetch(a, 5000, 2) is None
+
+
 @pytest.mark.parametrize("rows", [4, 8, 12, 20])  # eight at a time, and the other four
 @pytest.mark.parametrize("count", [1, 16, 30, 48, 64, 112])
 def test_sum_of_outer_products(count, rows, dtype, rng):

@@ -16,7 +16,7 @@ import numpy as np
 from ..runtime import kernel
 from ..types import Array, IntArray
 from .machine import TILE_ROWS, VECTOR_BYTES
-from .tiles import add_outer, load_tile, store_tile
+from .tiles import add_outer, load_tile, prefetch, store_tile
 
 
 class Numbers(NamedTuple):
@@ -44,6 +44,10 @@ class Rows(NamedTuple):
     first: Any
     apart: Any
 
+
+# Elements by which runs are prefetched, past the ends of the pages of 4 KB, where the hardware stops. In a compiled network, whose
+# runs come from the L3 cache, 512×7² -> 512 takes 1.9 instead of 2.7 ms with F(2×2); runs in the L2 cache are as fast without.
+AHEAD = 2048
 
 Four = tuple[int, int, int, int]
 Eight = tuple[int, int, int, int, int, int, int, int]
@@ -85,7 +89,9 @@ def _tile_kernel(rows: int, vectors: int) -> Callable[..., Any]:
             from_ = some(places, q, numbers.first)
             tile = load_tile(start.array, start.first + done + q * start.apart, start.apart, rows, vectors)
             for t in range(np.uintp(len(steps))):
-                tile = add_outer(tile, a, moved(from_, steps[t]), runs.array, at + runs.steps[t])
+                run = at + runs.steps[t]
+                prefetch(runs.array, run + np.uintp(AHEAD), vectors)
+                tile = add_outer(tile, a, moved(from_, steps[t]), runs.array, run)
             store_tile(tile, sums.array, sums.first + done + q * sums.apart, sums.apart)
             q += np.uintp(rows)
         return q

@@ -19,6 +19,8 @@ from numba.extending import intrinsic, models, register_model
 from ..types import Array
 from .machine import VECTOR_BYTES
 
+LINE = 64  # bytes per cache line
+
 
 def _load_tile(sums: Array, at: int, apart: int, rows: int, vectors: int) -> Array:
     """tile[r, j] = sums[at + r·apart + j]."""
@@ -68,6 +70,10 @@ def _min_tiles(left: Array, right: Array) -> Array:
     """tile[r, j] = right[r, j] if it is smaller, otherwise left[r, j]; NaN in left remains."""
     smaller: Array = np.where(right < left, right, left)
     return smaller
+
+
+def _prefetch(a: Array, at: int, vectors: int) -> None:
+    """Nothing but a hint: ``vectors`` vectors from a[at] on are read soon. They need not exist."""
 
 
 def _turn_square(a: Array, at: int, apart: int, b: Array, to: int, b_apart: int) -> None:
@@ -217,6 +223,21 @@ def _emit_replace(comparison: str) -> Callable[..., Any]:
     return instruction
 
 
+def _emit_prefetch(_: Any, a: Any, at: Any, vectors: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number, address = ir.IntType(32), ir.IntType(8).as_pointer()
+        hint = builder.module.declare_intrinsic(
+            "llvm.prefetch", [address], ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        )
+        places = _Pointer(context, builder, a, arguments[0]).vectors(arguments[1], vectors.literal_value)
+        for place in places[:: max(1, LINE // VECTOR_BYTES)]:
+            # To read, into the caches of all levels, data.
+            builder.call(hint, [builder.bitcast(place, address), number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(a, types.uintp, vectors), emit
+
+
 def _emit_turn_square(_: Any, a: Any, at: Any, apart: Any, b: Any, to: Any, b_apart: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         lanes, align = _vector(a.dtype).count, a.dtype.bitwidth // 8
@@ -258,5 +279,6 @@ add_products = _instruction(_add_products, _emit_add_products)
 add_tiles = _instruction(_add_tiles, _emit_by_vector("fadd"))
 max_tiles = _instruction(_max_tiles, _emit_replace(">"))
 min_tiles = _instruction(_min_tiles, _emit_replace("<"))
+prefetch = _instruction(_prefetch, _emit_prefetch)
 turn_square = _instruction(_turn_square, _emit_turn_square)
 subtract_tiles = _instruction(_subtract_tiles, _emit_by_vector("fsub"))
