@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 
 # What is run by the interpreter as well: only so is it seen which lines of a kernel a test goes through.
 KERNELS = tests/kernels tests/functional tests/layers tests/data/test_augment.py tests/data/test_batches.py \
-	tests/test_optim.py tests/test_losses.py tests/test_predictor.py tests/test_predictor_graphs.py
+	tests/test_optim.py tests/test_losses.py tests/test_predictor.py tests/test_one_image.py tests/test_one_call_*.py
 
 .PHONY: train play test interpreted coverage docs lowest audit lint types floors clean
 

@@ -5,6 +5,7 @@ import numpy as np
 from jitcnn import (
     CNN,
     AvgPool2D,
+    BatchNorm2D,
     Conv2D,
     Dense,
     Dropout,
@@ -18,7 +19,9 @@ from jitcnn import (
     Softmax,
     Tanh,
 )
+from jitcnn.graph import Graph
 from jitcnn.layers import facts
+from jitcnn.net.one_call import OneCall
 
 
 def small_net(seed=0, dtype=np.float32, impl="auto"):
@@ -68,3 +71,28 @@ def as_if_trained(layers, rng):
             if name.endswith("weights"):
                 array[...] = rng.normal(0, 0.3, array.shape)
     return layers
+
+
+def one_call_of(layers, shape):
+    """``OneCall`` of a chain."""
+    return OneCall(Graph.chain(layers), shape)
+
+
+def one_by_one(layers, x):
+    """The output of a chain in evaluation mode, layer by layer."""
+    for layer in layers:
+        x, _ = layer.apply(x, False)
+    return x
+
+
+def net_with_norm(rng, norm=True):
+    """A net whose first four layers run in one call, or three without batch normalisation."""
+    layers = [
+        Conv2D(1, 6, 3, rng=rng),
+        *([BatchNorm2D(6)] if norm else []),
+        ReLU(),
+        MaxPool2D(2),
+        Flatten(),
+        Dense(54, 4, rng=rng),
+    ]
+    return CNN([*as_if_trained(layers, rng), Softmax()], input_shape=(1, 8, 8), mean=(0.2,), std=(0.5,))  # fmt: skip

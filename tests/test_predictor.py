@@ -7,7 +7,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from nets import as_if_trained
+from nets import as_if_trained, net_with_norm, one_by_one, one_call_of
 
 from jitcnn import (
     CNN,
@@ -23,29 +23,14 @@ from jitcnn import (
     MaxPool2D,
     ReLU,
     ResidualBlock,
-    Softmax,
     find_net,
     train_step,
 )
 from jitcnn.errors import DataError, DTypeError, ShapeError
-from jitcnn.functional.dense import equal_rows
-from jitcnn.graph import Graph
 from jitcnn.kernels.whole_net import entry
-from jitcnn.kernels.whole_net.table import CONVOLVE, DEPTHWISE, WINOGRAD
 from jitcnn.layers import BottleneckBlock
-from jitcnn.net import drafting, one_call, predicting, tabulating
+from jitcnn.net import one_call, predicting, tabulating
 from jitcnn.net.one_call import OneCall
-
-
-def one_call_of(layers, shape):
-    return OneCall(Graph.chain(layers), shape)
-
-
-def one_by_one(layers, x):
-    for layer in layers:
-        x, _ = layer.apply(x, False)
-    return x
-
 
 CHAINS = {
     "conv": (lambda: [Conv2D(2, 5, 3)], (2, 6, 9)),
@@ -153,100 +138,8 @@ def test_threads_share_the_rows_of_few_or_large_images(monkeypatch, rng):
     assert set(large._free) == {1}  # memory of one image
 
 
-@pytest.mark.parametrize("size", [(6, 6), (7, 9), (2, 5)])
-@pytest.mark.parametrize("padding", [0, 2])
-def test_winograd_equals_direct_sums(size, padding, monkeypatch, rng):
-    """Whole and cut tiles, more tiles than fit at once, several blocks of lanes."""
-    layers = as_if_trained(
-        [Conv2D(2, 20, 1), ReLU(), Conv2D(20, 70, 3, padding=max(padding, 3 - min(size))), ReLU()], rng
-    )
-    x = rng.standard_normal((2, 2, *size)).astype(np.float32)
-    results = []
-    for winograd in (True, False):
-        monkeypatch.setattr(drafting, "winograd_for_one_image", lambda problem, winograd=winograd: winograd)
-        for tiles in (64, 5):
-            monkeypatch.setattr(tabulating, "TILES_AT_ONCE", tiles)
-            first = one_call_of(layers, (2, *size))
-            assert first._table.steps[2, entry.KIND] == (WINOGRAD if winograd else CONVOLVE)
-            results.append(first(x))
-    np.testing.assert_array_equal(results[0], results[1])
-    np.testing.assert_array_equal(results[2], results[3])
-    np.testing.assert_allclose(results[0], results[2], rtol=0, atol=1e-5 * abs(results[2]).max())
-    np.testing.assert_allclose(results[2], one_by_one(layers, x), rtol=0, atol=1e-5 * abs(results[2]).max())
-
-
-def test_groups_read_no_more_channels_than_their_blocks_of_filters(rng):
-    """The kind of each row, and the sums of direct ones: channels of a block times pixels of the kernel."""
-    layers = [
-        Conv2D(6, 64, 3, groups=2),
-        ReLU(),
-        Conv2D(64, 64, 3, padding=1, groups=64),
-        Conv2D(64, 64, 3, padding=1, groups=2),
-        Conv2D(64, 64, 3, padding=1, groups=16),
-        Conv2D(64, 128, 1, groups=64),
-        Conv2D(128, 70, 1, groups=2),
-    ]
-    table = one_call_of(layers, (6, 8, 8))._table
-    steps = table.steps
-    assert steps[1:, entry.KIND].tolist() == [CONVOLVE, DEPTHWISE, CONVOLVE, CONVOLVE, CONVOLVE, CONVOLVE]
-    assert steps[1:, entry.COUNT].tolist() == [27, 9, 288, 144, 8, 128]
-    assert steps[[1, 3, 4, 5, 6], entry.BLOCK].tolist() == [32, 32, 16, 16, 16]
-    first = [table.tables.offsets[at:][:4].tolist() for at in steps[4:, entry.CHANNEL_STEPS]]
-    assert first == [[0, 16, 32, 48], [0, 8, 16, 24], [0, 0, 0, 0]]
-
-
-def test_groups_give_the_same_bits_on_any_number_of_threads(monkeypatch, rng):
-    """Alone, in a batch, and with the rows of an image shared."""
-    layers = as_if_trained(
-        [Conv2D(2, 12, 3), Conv2D(12, 12, 3, padding=1, groups=12), ReLU(), Conv2D(12, 20, 3, groups=4)], rng
-    )
-    x = rng.standard_normal((5, 2, 9, 11)).astype(np.float32)
-    expected = one_call_of(layers, x.shape[1:])(x)
-    monkeypatch.setattr(tabulating, "SHARED", 1)
-    for threads in (1, 2, 3):
-        monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
-        first = one_call_of(layers, x.shape[1:])
-        for N in (1, 5):
-            np.testing.assert_array_equal(first(x[:N]), expected[:N])
-
-
-def mobilenet():
-    """A chain as in MobileNet: depthwise and pointwise convolutions in turn."""
-    layers, channels = [Conv2D(3, 8, 3, 2, 1, use_bias=False), BatchNorm2D(8), ReLU()], 8
-    for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2)):
-        layers += [
-            Conv2D(channels, channels, 3, stride, 1, groups=channels, use_bias=False),
-            BatchNorm2D(channels),
-            ReLU(),
-        ]
-        layers += [Conv2D(channels, filters, 1, use_bias=False), BatchNorm2D(filters), ReLU()]
-        channels = filters
-    return CNN([*layers, GlobalAvgPool2D(), Dense(channels, 10), Softmax()], input_shape=(3, 32, 32))
-
-
-def test_mobilenet_runs_in_one_call(rng):
-    net = mobilenet()
-    as_if_trained(net.layers, rng)
-    compiled, x = net.compile(), rng.standard_normal((2, 3, 32, 32)).astype(np.float32)
-    assert repr(compiled) == "<Predictor of cnn: the first 28 of 30 layers in one call>"
-    expected = one_by_one(net.layers[:-1], x)
-    np.testing.assert_allclose(compiled.logits(x), expected, rtol=0, atol=1e-5 * abs(expected).max())
-
-
-def small(rng, norm=True):
-    layers = [
-        Conv2D(1, 6, 3, rng=rng),
-        *([BatchNorm2D(6)] if norm else []),
-        ReLU(),
-        MaxPool2D(2),
-        Flatten(),
-        Dense(54, 4, rng=rng),
-    ]
-    return CNN([*as_if_trained(layers, rng), Softmax()], input_shape=(1, 8, 8), mean=(0.2,), std=(0.5,))  # fmt: skip
-
-
 def test_an_image_depends_neither_on_its_batch_nor_on_earlier_calls(rng):
-    first = one_call_of(small(rng).layers, (1, 8, 8))
+    first = one_call_of(net_with_norm(rng).layers, (1, 8, 8))
     x = rng.standard_normal((21, 1, 8, 8)).astype(np.float32)
     together = first(x)
     alone = [first(x[k : k + 1]) for k in range(21)]
@@ -254,7 +147,7 @@ def test_an_image_depends_neither_on_its_batch_nor_on_earlier_calls(rng):
 
 
 def test_predictions_are_those_of_the_network(rng):
-    net = small(rng)
+    net = net_with_norm(rng)
     compiled, images = net.compile(batch_size=4), rng.integers(0, 256, (11, 1, 8, 8)).astype(np.uint8)
     assert repr(compiled) == "<Predictor of cnn: the first 4 of 7 layers in one call>"
     x = net.as_input(images)
@@ -312,7 +205,7 @@ CHANGES += [a_dense_layer, a_dense_array, a_dense_dtype]
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("N", [1, 3])
 def test_every_change_of_the_network_is_noticed(change, N, rng):
-    net = small(rng)
+    net = net_with_norm(rng)
     x = rng.standard_normal((N, 1, 8, 8)).astype(np.float32)
     before = net.logits(x, training=False)
     assert net._evaluating is net._evaluating  # prepared once
@@ -323,7 +216,7 @@ def test_every_change_of_the_network_is_noticed(change, N, rng):
 
 
 def test_another_normalisation_and_another_layer_list_are_noticed(rng):
-    net, images = small(rng), rng.integers(0, 256, (1, 1, 8, 8), np.uint8)
+    net, images = net_with_norm(rng), rng.integers(0, 256, (1, 1, 8, 8), np.uint8)
     net.predict_proba(images)
     net.normalise_by((0.7,), (0.1,))
     expected = one_by_one(net.layers, net.as_input(images))
@@ -336,55 +229,8 @@ def test_another_normalisation_and_another_layer_list_are_noticed(rng):
     assert net.layers_in_one_call == 5
 
 
-@pytest.mark.parametrize("N", [1, 3, 20])
-@pytest.mark.parametrize("normalisation", [((0.2, 0.3, 0.4), (0.5, 0.6, 0.7)), ((0.4,), (0.3,))])
-def test_pixels_are_normalised_in_the_call_to_the_same_bits(N, normalisation, rng):
-    layers = as_if_trained([Conv2D(3, 5, 3, padding=1), ReLU(), Flatten(), Dense(5 * 63, 4)], rng)
-    net = CNN(layers, input_shape=(3, 7, 9), mean=normalisation[0], std=normalisation[1])
-    images = rng.integers(0, 256, (N, 3, 7, 9), np.uint8)
-    np.testing.assert_array_equal(net.predict_proba(images), net.predict_proba(net.as_input(images)))
-    strided = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    read_only = images.copy()
-    read_only.flags.writeable = False
-    for same in (strided, read_only):
-        np.testing.assert_array_equal(net.predict_proba(same), net.predict_proba(images))
-
-
-HEADS = {
-    "two dense layers": (lambda: [Flatten(), Dense(50, 7), ReLU(), Dropout(0.5), Dense(7, 3)], True),
-    "three, and a last ReLU": (lambda: [Flatten(), Dense(50, 70), Dense(70, 3), ReLU(), Dense(3, 4), ReLU()], True),
-    "means": (lambda: [GlobalAvgPool2D(), Dense(2, 3)], True),
-    "a large product": (lambda: [Flatten(), Dense(50, 1 << 15), ReLU(), Dense(1 << 15, 2)], False),
-    "float64": (lambda: [Flatten(), Dense(50, 3, dtype=np.float64)], False),
-    "another layer": (lambda: [Flatten(), Dense(50, 3), Unlike()], False),
-    "no dense layer": (lambda: [Flatten()], False),
-}
-
-
-@pytest.mark.parametrize(("make", "one_call"), HEADS.values(), ids=HEADS)
-def test_dense_layers_of_one_image_run_in_one_call(make, one_call, rng):
-    layers = as_if_trained([Conv2D(1, 2, 3), *make()], rng)
-    net, x = CNN(layers, input_shape=(1, 7, 7)), rng.standard_normal((3, 1, 7, 7)).astype(np.float32)
-    assert (net._evaluating._head is not None) == one_call
-    expected = one_by_one(layers, x)
-    for k in range(3):
-        found = net.logits(x[k : k + 1], training=False)
-        np.testing.assert_allclose(found, expected[k : k + 1], rtol=0, atol=1e-5 * max(1, abs(expected).max()))
-        probabilities = np.exp(expected[k] - expected[k].max())
-        probabilities /= probabilities.sum()
-        np.testing.assert_allclose(net.predict_proba(x[k : k + 1]), probabilities[None], rtol=0, atol=1e-5)
-
-
-def test_equal_rows_of_one_image_and_of_several(rng):
-    net, x = small(rng), rng.standard_normal((5, 1, 8, 8)).astype(np.float32)
-    with equal_rows():
-        together = net.logits(x, training=False)
-        alone = [net.logits(x[k : k + 1], training=False) for k in range(5)]
-    np.testing.assert_array_equal(np.concatenate(alone), together)
-
-
 def test_copies_of_a_network_prepare_their_own_call(rng):
-    net = small(rng)
+    net = net_with_norm(rng)
     x = rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
     before = net.logits(x, training=False)
     for twin in (copy.copy(net), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
@@ -393,7 +239,7 @@ def test_copies_of_a_network_prepare_their_own_call(rng):
 
 
 def test_a_predictor_is_a_snapshot(rng):
-    net = small(rng)
+    net = net_with_norm(rng)
     x, y = rng.standard_normal((6, 1, 8, 8)).astype(np.float32), np.arange(6) % 4
     compiled = net.compile()
     before = compiled.logits(x), compiled.logits(x.astype(np.float64))  # in one call, and layer by layer
@@ -406,7 +252,7 @@ def test_a_predictor_is_a_snapshot(rng):
 
 
 def test_several_threads_at_a_time(rng):
-    compiled = small(rng).compile()
+    compiled = net_with_norm(rng).compile()
     batches = rng.standard_normal((4, 3, 1, 8, 8)).astype(np.float32)
     expected, found = [compiled.logits(x) for x in batches], [[] for _ in batches]
 
@@ -425,7 +271,7 @@ def test_several_threads_at_a_time(rng):
 
 
 def test_lines_of_the_verbose_mode_stay_true(rng, monkeypatch):
-    net, x = small(rng), rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
+    net, x = net_with_norm(rng), rng.standard_normal((3, 1, 8, 8)).astype(np.float32)
     compiled = net.compile()
     monkeypatch.setattr(predicting, "VERBOSE", True)
     monkeypatch.setattr(OneCall, "__call__", None)
@@ -435,7 +281,7 @@ def test_lines_of_the_verbose_mode_stay_true(rng, monkeypatch):
 
 
 def test_invalid_input_raises_as_in_the_network(rng):
-    compiled, x = small(rng).compile(), np.zeros((2, 1, 8, 8), np.float32)
+    compiled, x = net_with_norm(rng).compile(), np.zeros((2, 1, 8, 8), np.float32)
     with pytest.raises(ShapeError, match=r"cnn expects input of shape \(N, 1, 8, 8\), got \(2, 1, 8, 7\)"):
         compiled.predict(x[..., :7])
     with pytest.raises(DTypeError, match="float32 or float64, got int64"):

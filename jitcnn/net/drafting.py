@@ -12,7 +12,7 @@ import numpy as np
 from ..functional.calls import Windows
 from ..functional.checks import FUSING
 from ..graph import INPUT, Graph
-from ..kernels.engine.plan import Problem, depthwise_for_one_image, winograd_for_one_image
+from ..kernels.engine.plan import Problem, depthwise_for_one_image, tile_for_one_image
 from ..kernels.types import Grid, windows_extent
 from ..kernels.whole_net.table import CONVOLVE, COPY, DEPTHWISE, MAXIMUM, MEAN, WINOGRAD
 from ..layers import (
@@ -44,7 +44,7 @@ def _is_relu(layer: Layer) -> bool:
 class Draft(NamedTuple):
     """One row of the table: its kind, its input and addend as positions (-1 is the image, None is no addend), and its output.
 
-    ``ceiling`` is the upper limit of the ReLU, if it has one. A part of a concatenation copies its input to the channels from
+    Winograd's algorithm computes tiles of side × side outputs. ``ceiling`` is the upper limit of the ReLU, if it has one. A part of a concatenation copies its input to the channels from
     ``channel`` on of the output of row ``into``.
     """
 
@@ -58,6 +58,7 @@ class Draft(NamedTuple):
     ceiling: float | None = None
     into: int | None = None
     channel: int = 0
+    side: int = 1
 
     @property
     def work(self) -> int:
@@ -186,12 +187,12 @@ class Drafting:
         size = shape[1], shape[2]
         pad, size_out = window_grid(size, conv.kernel_size, conv.stride, conv.padding, conv.dilation)
         windows = Windows(size_out, conv.kernel_size, Grid(conv.stride, conv.dilation, pad))
-        problem, kind = Problem(1, shape[0], out[0], size, *windows, conv.groups), CONVOLVE
-        if source >= 0 and winograd_for_one_image(problem):
-            kind = WINOGRAD
-        elif source >= 0 and depthwise_for_one_image(problem):
+        problem = Problem(1, shape[0], out[0], size, *windows, conv.groups)
+        side = 1 if source == IMAGE else tile_for_one_image(problem)
+        kind = CONVOLVE if side == 1 else WINOGRAD
+        if source != IMAGE and depthwise_for_one_image(problem):
             kind = DEPTHWISE
-        return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add), out)
+        return self._add(Draft(kind, source, windows, out[0], folded(conv, norm), relu, add, side=side), out)
 
     def _sum(self, rows: Sequence[int]) -> int:
         """The sum of these rows, added as the last of them is written if that is a convolution and nothing else reads it."""

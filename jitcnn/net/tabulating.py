@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels.engine import winograd_4x4, winograd_transforms
 from ..kernels.engine.over_channels import LANES, whole_lanes
-from ..kernels.engine.winograd_transforms import G
 from ..kernels.memory import empty
 from ..kernels.types import windows_extent
 from ..kernels.whole_net import entry
@@ -63,7 +63,7 @@ class Table:
             elif draft.convolution is None:
                 step[entry.FACTORS] = self._keep(np.full(LANES, 1 / (step[entry.K_H] * step[entry.K_W]), np.float32))
             elif draft.kind == WINOGRAD:
-                self._transform(step, draft.convolution, source)
+                self._transform(step, draft, draft.convolution, source)
             elif draft.kind == DEPTHWISE:
                 self._line_up(step, draft, draft.convolution, source)
             else:
@@ -110,24 +110,26 @@ class Table:
         step[entry.COUNT], step[entry.TAPS] = len(taps), self._point(taps)
         step[entry.FACTORS], step[entry.BIAS] = self._keep(factors), self._keep(_filled(convolution.bias, lanes))
 
-    def _transform(self, step: IntArray, convolution: Convolution, source: Place) -> None:
+    def _transform(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
         """Numbers of Winograd's algorithm: G g Gᵀ of every filter, block by block of lanes."""
-        weights, bias, _ = convolution
+        (weights, bias, _), side = convolution, draft.side
+        G = winograd_4x4.G if side == 4 else winograd_transforms.G
         (K, C), lanes, channels = weights.shape[:2], int(step[entry.LANES]), source.along
         block = step[entry.BLOCK] = _block(lanes, LANES_OF_WINOGRAD)
-        factors = np.zeros((16, channels, lanes), np.float32)
-        factors[:, :C, :K] = (np.kron(G, G) @ weights.reshape(-1, 9).T).reshape(16, K, C).transpose(0, 2, 1)
+        factors = np.zeros((len(G) ** 2, channels, lanes), np.float32)
+        factors[:, :C, :K] = (np.kron(G, G) @ weights.reshape(-1, 9).T).reshape(-1, K, C).transpose(0, 2, 1)
         biases = np.zeros((lanes // block, 2, block), np.float32)  # of all elements of a tile but one, and of that one
         biases[:, 1] = _filled(bias, lanes).reshape(-1, block)
-        step[entry.UNITS], step[entry.TILES] = -(-step[entry.ROWS] // 2), -(-step[entry.COLUMNS] // 2)
-        step[entry.DOWN], step[entry.ALONG] = 2 * step[entry.DOWN], 2 * step[entry.ALONG]
+        step[entry.SIDE] = side
+        step[entry.UNITS], step[entry.TILES] = -(-step[entry.ROWS] // side), -(-step[entry.COLUMNS] // side)
+        step[entry.DOWN], step[entry.ALONG] = side * step[entry.DOWN], side * step[entry.ALONG]
         step[entry.AT_ONCE] = min(step[entry.UNITS], max(1, TILES_AT_ONCE // step[entry.TILES]))
         tiles = int(step[entry.AT_ONCE] * step[entry.TILES])
         step[entry.CHANNELS], step[entry.TILE_STEPS] = channels, self._point(np.arange(tiles + 3) * channels)
         step[entry.FILTER_STEPS] = self._point(np.arange(channels) * block)
-        step[entry.FACTORS] = self._keep(factors.reshape(16, channels, -1, block).transpose(2, 0, 1, 3))
+        step[entry.FACTORS] = self._keep(factors.reshape(len(factors), channels, -1, block).transpose(2, 0, 1, 3))
         step[entry.BIAS] = self._keep(biases)
-        self.scratch = max(self.scratch, scratch_needed(tiles, channels, block))
+        self.scratch = max(self.scratch, scratch_needed(side, tiles, channels, block))
 
     def _keep(self, numbers: Array) -> int:
         """Where these begin in ``tables.numbers``."""
@@ -199,8 +201,7 @@ def _places(drafts: Sequence[Draft], input_shape: Shape) -> tuple[list[Place], i
     borders = np.zeros((len(shapes), 4), int)  # top, bottom, left, right
     for draft in drafts:
         size_out, kernel_size, grid = draft.windows
-        if draft.kind == WINOGRAD:  # whole tiles
-            size_out = size_out[0] + size_out[0] % 2, size_out[1] + size_out[1] % 2
+        size_out = -(-size_out[0] // draft.side) * draft.side, -(-size_out[1] // draft.side) * draft.side  # whole tiles
         spanned = windows_extent(size_out, kernel_size, grid)
         for axis in (0, 1):
             size, before = shapes[draft.source + 1][1 + axis], grid.pad[axis]

@@ -13,7 +13,7 @@ from jitcnn.kernels.engine.plan import (
     can_fuse,
     depthwise_for_one_image,
     plan,
-    winograd_for_one_image,
+    tile_for_one_image,
 )
 from jitcnn.kernels.simd.machine import Machine
 from jitcnn.kernels.types import Grid
@@ -196,19 +196,31 @@ def test_other_operations_fall_back_to_their_first_implementation(impl, reason):
 
 
 @pytest.mark.parametrize(
-    ("C_in", "C_out", "size", "expected"),
+    ("C_in", "C_out", "size", "side"),
     [
-        (24, 24, (4, 4), True),
-        (23, 24, (4, 4), False),
-        (24, 23, (4, 4), False),
-        (64, 64, (2, 4), False),
-        (64, 64, (3, 3), True),
+        (24, 24, (4, 4), 2),
+        (23, 24, (4, 4), 1),
+        (24, 23, (4, 4), 1),
+        (64, 64, (2, 4), 1),
+        (64, 64, (3, 3), 2),
+        (16, 16, (16, 16), 4),
+        (15, 16, (16, 16), 1),
+        (16, 15, (16, 16), 1),
+        (64, 64, (10, 10), 2),  # 28 tiles or 12: 16 multiplications less
+        (64, 64, (6, 8), 2),  # 48
+        (64, 64, (7, 8), 4),  # 112
+        (65, 64, (7, 8), 2),
+        (65, 64, (4, 44), 2),  # 272
+        (65, 64, (4, 48), 4),  # 336
+        (512, 512, (7, 7), 2),
+        (512, 512, (28, 28), 4),
+        (64, 64, (2, 64), 2),  # half of each tile is outside
     ],
 )
-def test_winograd_for_one_image(C_in, C_out, size, expected):
-    assert winograd_for_one_image(conv(images=1, C_in=C_in, C_out=C_out, size=size)) is expected
-    assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, kernel_size=(1, 1)))
-    assert not winograd_for_one_image(conv(images=1, C_in=64, C_out=64, groups=2))
+def test_tile_for_one_image(C_in, C_out, size, side):
+    assert tile_for_one_image(conv(images=1, C_in=C_in, C_out=C_out, size=size)) == side
+    assert tile_for_one_image(conv(images=1, C_in=64, C_out=64, kernel_size=(1, 1))) == 1
+    assert tile_for_one_image(conv(images=1, C_in=64, C_out=64, groups=2)) == 1
 
 
 @pytest.mark.parametrize(

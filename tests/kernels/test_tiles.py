@@ -11,7 +11,7 @@ from jitcnn.kernels.simd.machine import VECTOR_BYTES
 PLACES = (np.uintp(3), np.uintp(0), np.uintp(7), np.uintp(1))
 
 
-def by_instructions(load, outer, products, add, subtract, store):
+def by_instructions(load, outer, products, add, subtract, scaled, store):
     """A function that uses every instruction once, as a kernel does."""
 
     def work(a, b, sums):
@@ -19,7 +19,8 @@ def by_instructions(load, outer, products, add, subtract, store):
         tile = outer(tile, a, PLACES, b, np.uintp(2))
         more = outer(tile, a, PLACES, b, np.uintp(9))
         more = products(more, sums, np.uintp(3), np.uintp(90), b, np.uintp(7))
-        store(subtract(add(tile, more), load(b, np.uintp(0), np.uintp(1), 4, 2)), sums, np.uintp(1), np.uintp(80))
+        less = subtract(add(tile, more), load(b, np.uintp(0), np.uintp(1), 4, 2))
+        store(scaled(less, tile, -5), sums, np.uintp(1), np.uintp(80))
         return sums
 
     return work
@@ -28,7 +29,7 @@ def by_instructions(load, outer, products, add, subtract, store):
 def test_instructions_match_their_numpy_form(dtype, rng):
     a, b, sums = rng.standard_normal(8), rng.standard_normal(60), rng.standard_normal(400)
     a, b, sums = a.astype(dtype), b.astype(dtype), sums.astype(dtype)
-    names = "load_tile", "add_outer", "add_products", "add_tiles", "subtract_tiles", "store_tile"
+    names = "load_tile", "add_outer", "add_products", "add_tiles", "subtract_tiles", "add_scaled", "store_tile"
     compiled = by_instructions(*(getattr(tiles, name) for name in names))
     meaning = by_instructions(*(getattr(tiles, f"_{name}") for name in names))
     assert_close(njit(compiled)(a, b, sums.copy()), meaning(a, b, sums.copy()))

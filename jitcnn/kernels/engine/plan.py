@@ -58,6 +58,15 @@ class Thresholds:
     one_image_winograd_channels: int = 24
     # The same, 64 channels: 4 tiles 1.07 times as fast, 9 tiles 1.4.
     one_image_winograd_tiles: int = 4
+    # F(4×4) vs. direct, the same on one thread: 8×16² -> 16 0.86 and 1.01 times as fast, 16×16² -> 16 1.4 and 1.6.
+    one_image_4x4_channels: int = 16
+    # F(4×4) vs. F(2×2), 256×12² -> 256, 144 multiplications saved per channel and filter: 0.97 and 1.05 times as fast; 14², 256
+    # saved: 1.1 and 1.09, but all of resnet18 0.96; 16², 448 saved: 1.3 and 1.28. 512 channels: 0.85 and 0.95, 0.98 and 1.03, 1.2 and 1.27.
+    one_image_4x4_saves: int = 300
+    # The same for few filters, 64×10² -> 64, 16 saved: 1.01 and 1.07 times as fast; 8², 112 saved: 1.2 and 1.4.
+    one_image_4x4_saves_few_filters: int = 100
+    # 8², 112 saved: 64×64 filters, 590 KB in the L2 cache, 1.2 and 1.4 times as fast; 96×96 filters 0.80 and 1.19; 128×128 0.85 and 1.16.
+    one_image_few_filters: int = 64 * 64
 
 
 THRESHOLDS = Thresholds()
@@ -120,16 +129,27 @@ def plan(
     return _one_of(forms, impl) if forms else Plan("loops", "the only implementation")
 
 
-def winograd_for_one_image(problem: Problem) -> bool:
-    """Whether ``whole_net``, with filters already transformed, runs this convolution of one image by Winograd's algorithm."""
-    if problem.groups > 1:
-        return False
-    few = (
-        problem.C_in < THRESHOLDS.one_image_winograd_channels or problem.C_out < THRESHOLDS.one_image_winograd_channels
-    )
-    return not (
-        winograd_unsupported(problem) or few or tiles_of(problem.size_out) < THRESHOLDS.one_image_winograd_tiles
-    )
+def tile_for_one_image(problem: Problem) -> int:
+    """Outputs in a row of a tile of Winograd's algorithm, 2 or 4, for one image in ``whole_net``; 1 is direct sums.
+
+    The larger the tiles, the more factors are read, 36 instead of 16 or 9 for each filter and channel. The more outputs there are,
+    the less does this matter.
+    """
+    if winograd_unsupported(problem) or problem.groups > 1:
+        return 1
+    channels, least = min(problem.C_in, problem.C_out), THRESHOLDS.one_image_4x4_saves
+    if problem.C_in * problem.C_out <= THRESHOLDS.one_image_few_filters:
+        least = THRESHOLDS.one_image_4x4_saves_few_filters
+    if channels >= THRESHOLDS.one_image_4x4_channels and _saved_by_4x4(problem.size_out) >= least:
+        return 4
+    few = channels < THRESHOLDS.one_image_winograd_channels
+    return 1 if few or tiles_of(problem.size_out) < THRESHOLDS.one_image_winograd_tiles else 2
+
+
+def _saved_by_4x4(size_out: Pair) -> int:
+    """Multiplications per channel and filter that F(4×4) saves compared with F(2×2), of whole groups of four tiles."""
+    small, large = (-(-tiles_of(size_out, side) // 4) * 4 for side in (2, 4))
+    return 16 * small - 36 * large
 
 
 def depthwise_for_one_image(problem: Problem) -> bool:
@@ -197,9 +217,9 @@ def _vectors_unfilled(channels: int) -> str:
     return f"{channels} input channels are not a multiple of {WHOLE_LANES}" if channels % WHOLE_LANES else ""
 
 
-def tiles_of(size_out: Pair) -> int:
-    """Number of 2×2 tiles that cover a feature map of ``size_out``."""
-    return ((size_out[0] + 1) // 2) * ((size_out[1] + 1) // 2)
+def tiles_of(size_out: Pair, side: int = 2) -> int:
+    """Number of side × side tiles that cover a feature map of ``size_out``."""
+    return -(-size_out[0] // side) * -(-size_out[1] // side)
 
 
 def direct_variant(lanes: int, groups: int) -> str:

@@ -31,7 +31,7 @@ G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
 
 class Transformed(NamedTuple):
-    """Transformed filters G g Gᵀ: factors (blocks, 16, C, width), with C padded to whole vectors.
+    """Transformed filters G g Gᵀ: factors (blocks, 16 or 36, C, width), with C padded to whole vectors.
 
     bias (blocks·2·width,) holds zeros and the bias of each block. ``tile_steps`` and ``channel_steps`` are offsets of tiles and
     channels in the transformed pixels, ``filter_steps`` of channels in factors.
@@ -101,7 +101,7 @@ def transform_sums(
 
 @kernel
 def place_apart(tiles: int, count: int) -> Any:
-    """Stride between the 16 elements of ``tiles`` tiles: an odd number of cache lines, or all would share a few cache sets."""
+    """Stride between the elements of ``tiles`` tiles: an odd number of cache lines, or all would share a few cache sets."""
     return np.uintp((tiles * count + LANES - 1) // LANES | 1) * np.uintp(LANES)
 
 
@@ -126,15 +126,16 @@ def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: in
 @kernel
 def multiply_places(transformed: Array, filled: int, filters: Transformed, b: int, sums: Array) -> None:
     """sums[k, tile, lane] = Σ_c transformed[k, tile, c] · factors[b, k, c, lane], plus the bias of block b."""
-    _, _, C, width = filters.factors.shape
+    _, count, C, width = filters.factors.shape
     run, channels, zero = np.uintp(width), np.uintp(C), np.uintp(0)
     tiles, flat = np.uintp(filled), filters.factors.ravel()
     apart, sums_apart = place_apart(filled, C), place_apart(filled, width)
-    for place in range(np.uintp(16)):
-        # The bias is added to element (1, 1), which contributes to every output with weight 1.
-        start = np.uintp((b * 2 + 1) * width) if place == np.uintp(5) else np.uintp(b * 2 * width)
+    # The bias is added to element (1, 1) of 4×4 or 6×6, which contributes to every output with weight 1.
+    one = np.uintp(5 if count == 16 else 7)
+    for place in range(np.uintp(count)):
+        start = np.uintp((b * 2 + 1) * width) if place == one else np.uintp(b * 2 * width)
         numbers = Numbers(transformed, place * apart, filters.tile_steps[:tiles], filters.channel_steps)
-        runs = Runs(flat, (np.uintp(b * 16) + place) * channels * run, filters.filter_steps, width)
+        runs = Runs(flat, (np.uintp(b * count) + place) * channels * run, filters.filter_steps, width)
         sum_outer(numbers, runs, Rows(filters.bias, start, zero), Rows(sums, place * sums_apart, run))
 
 

@@ -60,6 +60,12 @@ def _subtract_tiles(left: Array, right: Array) -> Array:
     return difference
 
 
+def _add_scaled(left: Array, right: Array, factor: int) -> Array:
+    """tile[r, j] = left[r, j] + factor · right[r, j]; ``factor`` is a constant."""
+    total: Array = left + factor * right
+    return total
+
+
 def _max_tiles(left: Array, right: Array) -> Array:
     """tile[r, j] = right[r, j] if it is larger, otherwise left[r, j]; NaN in left remains."""
     larger: Array = np.where(right > left, right, left)
@@ -191,15 +197,15 @@ def _emit_add_products(_: Any, tile: Any, a: Any, at: Any, apart: Any, b: Any, b
     return tile(tile, a, types.uintp, types.uintp, b, types.uintp), emit
 
 
-def _emit_by_vector(operation: str) -> Callable[..., Any]:
-    """An instruction that applies ``operation`` to every pair of vectors of two tiles."""
+def _emit_by_vector(combine: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    """An instruction that applies ``combine(builder, left, right)`` to every pair of vectors of two tiles."""
 
     def instruction(_: Any, left: Any, right: Any) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             values = arguments[0]
             for v in range(left.rows * left.vectors):
                 pair = (builder.extract_value(argument, v) for argument in arguments)
-                values = builder.insert_value(values, getattr(builder, operation)(*pair), v)
+                values = builder.insert_value(values, combine(builder, *pair), v)
             return values
 
         return left(left, left), emit
@@ -209,18 +215,20 @@ def _emit_by_vector(operation: str) -> Callable[..., Any]:
 
 def _emit_replace(comparison: str) -> Callable[..., Any]:
     """An instruction that takes elements of the right tile where this comparison with the left one holds, such as ">"."""
+    return _emit_by_vector(lambda builder, a, b: builder.select(builder.fcmp_ordered(comparison, b, a), b, a))
 
-    def instruction(_: Any, left: Any, right: Any) -> Any:
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            values = arguments[0]
-            for v in range(left.rows * left.vectors):
-                a, b = (builder.extract_value(argument, v) for argument in arguments)
-                values = builder.insert_value(values, builder.select(builder.fcmp_ordered(comparison, b, a), b, a), v)
-            return values
 
-        return left(left, left), emit
+def _emit_add_scaled(_: Any, left: Any, right: Any, factor: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, vector = arguments[0], _vector(left.dtype)
+        scale = ir.Constant(vector, [float(factor.literal_value)] * vector.count)
+        for v in range(left.rows * left.vectors):
+            a, b = (builder.extract_value(argument, v) for argument in arguments[:2])
+            product = builder.fmul(scale, b, flags=("contract",))
+            values = builder.insert_value(values, builder.fadd(product, a, flags=("contract",)), v)
+        return values
 
-    return instruction
+    return left(left, left, factor), emit
 
 
 def _emit_prefetch(_: Any, a: Any, at: Any, vectors: Any) -> Any:
@@ -276,9 +284,10 @@ load_tile = _instruction(_load_tile, _emit_load_tile)
 store_tile = _instruction(_store_tile, _emit_store_tile)
 add_outer = _instruction(_add_outer, _emit_add_outer)
 add_products = _instruction(_add_products, _emit_add_products)
-add_tiles = _instruction(_add_tiles, _emit_by_vector("fadd"))
+add_tiles = _instruction(_add_tiles, _emit_by_vector(lambda builder, a, b: builder.fadd(a, b)))
+add_scaled = _instruction(_add_scaled, _emit_add_scaled)
 max_tiles = _instruction(_max_tiles, _emit_replace(">"))
 min_tiles = _instruction(_min_tiles, _emit_replace("<"))
 prefetch = _instruction(_prefetch, _emit_prefetch)
 turn_square = _instruction(_turn_square, _emit_turn_square)
-subtract_tiles = _instruction(_subtract_tiles, _emit_by_vector("fsub"))
+subtract_tiles = _instruction(_subtract_tiles, _emit_by_vector(lambda builder, a, b: builder.fsub(a, b)))

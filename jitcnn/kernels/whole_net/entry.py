@@ -16,17 +16,17 @@ K_H, K_W = range(16, 18)
 FACTORS, BIAS = range(18, 20)
 # Direct and depthwise sums: the number of taps, and where their offsets begin in ``Tables.offsets``, and those of the windows of a row.
 COUNT, TAPS, PLACES = range(20, 23)
-# Winograd: tiles in a row, rows of tiles at once, input channels, and where the offsets of the tiles begin.
-TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 27)
+# Winograd: outputs in a row of a tile, 2 or 4, tiles in a row, rows of tiles at once, input channels, where the offsets of tiles begin.
+SIDE, TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 28)
 # Where the offsets of the factors of each tap or channel begin.
-FILTER_STEPS = 27
+FILTER_STEPS = 28
 # Direct sums: where the offsets of the first channel of each block of lanes begin.
-CHANNEL_STEPS = 28
+CHANNEL_STEPS = 29
 # The offset from channel to channel of the image, whose normalised pixels begin at FACTORS, or of what a copy of COUNT channels reads.
-CHANNEL = 29
+CHANNEL = 30
 # The first channel that a copy writes.
-TO_CHANNEL = 30
+TO_CHANNEL = 31
 # Where the upper limit of the ReLU, a vector, lies in ``Tables.numbers``, or -1.
-CEILING = 31
+CEILING = 32
 
-ENTRIES = 32
+ENTRIES = 33

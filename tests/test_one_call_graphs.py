@@ -34,7 +34,7 @@ def graph_of(layers, sources, rng):
     )
 
 
-def one_by_one(graph, x):
+def layer_by_layer(graph, x):
     return graph.forward(x, lambda position, x: graph.nodes[position].apply(x, False)[0])
 
 
@@ -126,7 +126,7 @@ def test_one_call_equals_the_layers_one_by_one(name, size, rng):
         assert first._table.steps[1:, entry.KIND].tolist() == kinds
     for N in (1, 3):
         x = rng.standard_normal((N, *shape)).astype(np.float32)
-        expected = one_by_one(graph, x)
+        expected = layer_by_layer(graph, x)
         for _ in range(2):
             np.testing.assert_allclose(first(x), expected, rtol=0, atol=2e-5 * max(1, abs(expected).max()))
 
