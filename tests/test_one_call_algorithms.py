@@ -112,3 +112,25 @@ def test_rounding_with_128_channels(wrong, side, monkeypatch, rng):
         assert error < 6e-7
     else:
         assert (error < 3e-6) == (wrong == 0)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 5, 7, 8, 13, 70])
+def test_direct_sums_of_several_rows_give_the_same_bits_on_any_number_of_threads(columns, monkeypatch, rng):
+    """Also where the threads divide the rows that are computed together, with an addend, and for few pixels."""
+    layers = as_if_trained([Conv2D(2, 5, 1), ReLU(), Conv2D(5, 20, (3, 1)), ResidualBlock(20, 17)], rng)
+    x = rng.standard_normal((2, 2, 9, columns)).astype(np.float32)
+    force(1, monkeypatch)
+    expected = one_by_one(layers, x)
+    results = []
+    for pixels in (1, 64):
+        for threads in (1, 2, 7):
+            monkeypatch.setattr(tabulating, "SHARED", 1)
+            monkeypatch.setattr(tabulating, "PIXELS_AT_ONCE", pixels)
+            monkeypatch.setattr(one_call, "most_threads", lambda threads=threads: threads)
+            first = one_call_of(layers, x.shape[1:])
+            rows = 1 if pixels == 1 or columns % 8 == 0 else min(7, max(1, 64 // columns))
+            assert first._table.steps[2, entry.AT_ONCE] == rows
+            results.append(first(x))
+    np.testing.assert_allclose(results[0], expected, rtol=0, atol=1e-5 * abs(expected).max())
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])

@@ -18,6 +18,7 @@ from .drafting import Draft
 from .folding import Convolution
 
 LANES_AT_ONCE = 32  # the largest block of lanes of direct sums: two vectors of 512 bits
+PIXELS_AT_ONCE = 64  # of direct sums, in whole rows: their sums for a block of lanes stay in the L1 cache
 LANES_OF_WINOGRAD, TILES_AT_ONCE = 64, 64  # their sums fit in the L2 cache
 # Multiply-adds of a layer from which on several threads share it: waking one takes 2 to 20 µs. One image, two cores of a Xeon
 # (512-bit, 2026-11-27), shared from here on vs. never: mnist-cnn 1.0 times as fast (from 2¹⁹ on, 0.9), resnet20 1.1.
@@ -44,7 +45,7 @@ class Table:
     def __init__(self, drafts: Sequence[Draft], input_shape: Shape, normalised: Array, threads: int) -> None:
         places, self.size = _places(drafts, input_shape)
         self.steps = np.zeros((1 + len(drafts), entry.ENTRIES), np.int64)
-        self.scratch = 4 * LANES_AT_ONCE
+        self.scratch = 0
         channels = max(place.along for place in places)
         self._numbers: list[Array] = [np.zeros(ROOM, np.float32)]
         self._offsets: list[IntArray] = [np.arange(channels, dtype=np.uintp)]
@@ -93,10 +94,12 @@ class Table:
         order = np.argsort(taps, kind="stable")
         factors = np.zeros((len(taps), lanes), np.float32)
         factors[:, :K] = weights.reshape(K, -1).T[order]
-        row = np.zeros(max(4, columns), np.uintp)
-        row[:columns] = np.arange(columns) * step[entry.ALONG]
+        rows = 1 if columns % 8 == 0 else min(int(step[entry.ROWS]), max(1, PIXELS_AT_ONCE // columns))
+        windows = np.arange(rows)[:, None] * step[entry.DOWN] + np.arange(columns) * step[entry.ALONG]
+        self.scratch = max(self.scratch, windows.size * blocks.lanes)
+        step[entry.AT_ONCE], step[entry.PLACES] = rows, self._point(np.append(np.zeros(4, int), windows))
         step[entry.BLOCK], step[entry.CHANNEL_STEPS] = blocks.lanes, self._point(blocks.first * source.channel)
-        step[entry.COUNT], step[entry.TAPS], step[entry.PLACES] = len(taps), self._point(taps[order]), self._point(row)
+        step[entry.COUNT], step[entry.TAPS] = len(taps), self._point(taps[order])
         step[entry.FILTER_STEPS] = self._point(np.arange(len(taps)) * blocks.lanes)
         step[entry.FACTORS] = self._keep(factors.reshape(len(taps), -1, blocks.lanes).transpose(1, 0, 2))
         step[entry.BIAS] = self._keep(_filled(convolution.bias, lanes))

@@ -14,9 +14,11 @@ RELU, ADD, ADD_DOWN = range(13, 16)
 K_H, K_W = range(16, 18)
 # Where the factors and the bias begin in ``Tables.numbers``.
 FACTORS, BIAS = range(18, 20)
-# Direct and depthwise sums: the number of taps, and where their offsets begin in ``Tables.offsets``, and those of the windows of a row.
+# Direct and depthwise sums: the number of taps, and where their offsets begin in ``Tables.offsets``. Direct sums: where four zeros
+# and then the offsets of the windows of AT_ONCE rows begin.
 COUNT, TAPS, PLACES = range(20, 23)
-# Winograd: outputs in a row of a tile, 2 or 4, tiles in a row, rows of tiles at once, input channels, where the offsets of tiles begin.
+# Winograd: outputs in a row of a tile, 2 or 4, tiles in a row, rows of tiles (for direct sums, of pixels) at once, input channels, and
+# where the offsets of the tiles begin.
 SIDE, TILES, AT_ONCE, CHANNELS, TILE_STEPS = range(23, 28)
 # Where the offsets of the factors of each tap or channel begin.
 FILTER_STEPS = 28
