@@ -20,6 +20,9 @@ from jitcnn.kernels.engine import plan
 from jitcnn.kernels.engine.matmul import matmul, multiply_and_add
 from jitcnn.kernels.engine.plan import Plan
 from jitcnn.kernels.simd.machine import HOST
+from jitcnn.layers import Conv2D, Layer
+from jitcnn.net import drafting
+from jitcnn.net.one_call import OneCall
 
 ROUNDS = 15
 Line = tuple[str, Callable[[], object], Callable[[], object]]
@@ -94,6 +97,22 @@ def product_few_rows() -> Iterator[Line]:
         yield f"{rows} rows", partial(add, blas, 0, out), partial(add, loops, 0, out)
 
 
+def one_image_4x4() -> Iterator[Line]:
+    """One image of C×H² -> C in a compiled network, 3×3: Winograd's F(2×2) vs F(4×4)."""
+    for C, H in ((16, 8), (16, 16), (64, 8), (64, 10), (64, 12), (96, 8), (128, 8), (128, 14), (256, 12), (256, 14), (256, 16), (512, 14), (512, 16)):  # fmt: skip
+        layers, x = [Conv2D(4, C, 1, rng=RNG), Conv2D(C, C, 3, padding=1, rng=RNG)], numbers(1, 4, H, H)
+        yield f"{C}×{H}²", *(partial(_one_call(layers, x.shape[1:], side), x) for side in (2, 4))
+
+
+def _one_call(layers: list[Layer], shape: tuple[int, ...], side: int) -> OneCall:
+    """These layers, 3×3 convolutions with tiles of side × side outputs."""
+    chosen = drafting.tile_for_one_image
+    drafting.tile_for_one_image = lambda problem: side if problem.kernel_size == (3, 3) else 1
+    call = OneCall(layers, shape)
+    drafting.tile_for_one_image = chosen
+    return call
+
+
 def _both(function: Callable[..., object], *arguments: object) -> tuple[Callable[[], object], Callable[[], object]]:
     return lambda: function(*arguments, impl="direct"), lambda: function(*arguments, impl="winograd")
 
@@ -120,7 +139,7 @@ def main() -> None:
     print(f"{processor()}, {8 * HOST.vector_bytes}-bit vectors, {runtime.thread_count()} threads, float32")
     tables = (
         lanes_over_channels, winograd_channels, winograd_channels_of_gradients, winograd_tiles, fused_winograd_windows,
-        product_large, product_few_rows,
+        product_large, product_few_rows, one_image_4x4,
     )  # fmt: skip
     for table in tables:
         print(f"\n{table.__name__}: {table.__doc__}")
