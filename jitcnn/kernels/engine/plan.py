@@ -61,11 +61,13 @@ class Thresholds:
     # F(4×4) vs. direct, the same on one thread: 8×16² -> 16 0.86 and 1.01 times as fast, 16×16² -> 16 1.4 and 1.6.
     one_image_4x4_channels: int = 16
     # F(4×4) vs. F(2×2), 256×12² -> 256, 144 multiplications saved per channel and filter: 0.97 and 1.05 times as fast; 14², 256
-    # saved: 1.1 and 1.09, but resnet18 on two threads 0.96; 16², 448 saved: 1.3 and 1.28. 512 channels: 0.85 and 0.95, 0.98 and 1.03, 1.2 and 1.27.
+    # saved: 1.1 and 1.09, but resnet18 on two threads 0.96; 16², 448 saved: 1.3 and 1.28. With 512 channels 0.85 and 0.95, 0.98
+    # and 1.03, 1.2 and 1.27.
     one_image_4x4_saves: int = 300
     # The same for few filters, 64×10² -> 64, 16 saved: 1.01 and 1.07 times as fast; 8², 112 saved: 1.2 and 1.4.
     one_image_4x4_saves_few_filters: int = 100
-    # 8², 112 saved: 64×64 filters, 590 KB in the L2 cache, 1.2 and 1.4 times as fast; 96×96 filters 0.80 and 1.19; 128×128 0.85 and 1.16.
+    # Few filters, 8², 112 saved: 64 channels, whose factors, 590 KB, stay in the L2 cache, 1.2 and 1.4 times as fast; 96 channels
+    # 0.8 to 1.2 and 1.19, 128 channels 0.8 and 1.16.
     one_image_few_filters: int = 64 * 64
 
 
