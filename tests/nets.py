@@ -63,10 +63,7 @@ def varied_net(rng=None):
 def as_if_trained(layers, rng):
     """Random parameters and running statistics of layers, which are returned."""
     for layer in layers:
-        dtypes = {name: array.dtype for name, array in (layer.parameters() | layer.buffers()).items()}
         facts.as_if_trained(layer, rng)
-        for name, array in (layer.parameters() | layer.buffers()).items():
-            layer.set_array(name, array.astype(dtypes[name]))
         for name, array in layer.parameters().items():
             if name.endswith("weights"):
                 array[...] = rng.normal(0, 0.3, array.shape)

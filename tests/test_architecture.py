@@ -348,10 +348,13 @@ def test_blank_weights_are_zero_and_allocate_no_memory():
 
     if not Path("/proc/self/statm").exists():
         pytest.skip("needs /proc")
-    before = resident()
-    net = build(text, seed=Blank())
-    assert net.parameter_count > 9_000_000
-    assert resident() - before < 8e6
+    grown = []
+    for _ in range(3):  # other threads of the process may allocate meanwhile
+        before = resident()
+        net = build(text, seed=Blank())
+        assert net.parameter_count > 9_000_000
+        grown.append(resident() - before)
+    assert min(grown) < 8e6
 
 
 # --- fuzzing --------------------------------------------------------------------------------------------

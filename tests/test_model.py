@@ -95,8 +95,9 @@ def test_evaluation_batch_size_is_limited_by_memory(rng, monkeypatch):
     """The activation memory per image sets the limit: evaluation needs no more memory than training."""
     net, pixels = small_net(), rng.integers(0, 256, (7, 1, 6, 6), np.uint8)
     assert net.images_at_once == 256
-    at_once, logits = [], net.logits
+    at_once, logits, probabilities = [], net.logits, net._probabilities
     monkeypatch.setattr(net, "logits", lambda x, training: at_once.append(len(x)) or logits(x, training=training))
+    monkeypatch.setattr(net, "_probabilities", lambda x: at_once.append(len(x)) or probabilities(x))
     monkeypatch.setattr("jitcnn.net.predicting.EVALUATION_BYTES", 3 * net.summary_record()["activation_bytes"])
     expected = net.predict(pixels, batch_size=7)
     assert net.predict(pixels).tolist() == evaluate(net, pixels, Y[[0, 1, 2, 3, 0, 1, 2]]).predicted.tolist()

@@ -34,7 +34,7 @@ LABELS = np.arange(24) % 3
 
 def as_layout(images, dtype, layout):
     """The images as pixels or scaled floats, contiguous or not."""
-    images = images if dtype == np.uint8 else images.astype(dtype) * dtype(1 / 255)
+    images = images if dtype == np.uint8 else images.astype(dtype) / dtype(255)
     if layout == "fortran":
         return np.asfortranarray(images)
     return images[:, :, ::-1][:, :, ::-1] if layout == "reversed twice" else images

@@ -27,7 +27,6 @@ from .clipped import (
 )
 from .columns import col2im, im2col
 from .conv import (
-    CONV_IMPLEMENTATIONS,
     conv2d,
     conv2d_backward,
     conv2d_backward_input,
@@ -36,6 +35,7 @@ from .conv import (
     conv2d_forward_naive,
     conv2d_relu,
 )
+from .conv_setup import CONV_IMPLEMENTATIONS
 from .conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from .dense import dense, dense_backward_input, dense_backward_weights, dense_relu
 from .dropout import dropout

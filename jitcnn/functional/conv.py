@@ -1,26 +1,15 @@
 """Two-dimensional convolution (cross-correlation) and its gradients."""
 
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 
-from ..kernels.conv import im2col, loops, naive
-from ..kernels.engine import direct, winograd
 from ..kernels.memory import empty
 from ..shapes import IntOrPair, Padding
 from ..support.arrays import Array
 from .calls import call
 from .checks import float_arrays, has_shape
-from .conv_setup import Prepared, Settings, conv_arrays, prepare
-
-CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {
-    "naive": naive,
-    "loops": loops,
-    "im2col": im2col,
-    "direct": direct,
-    "winograd": winograd,
-}
+from .conv_setup import Prepared, Settings, conv_arrays, conv_kernels, prepare
 
 
 def conv2d(
@@ -72,7 +61,8 @@ def conv2d(
     Notes
     -----
     NaN, ±inf and −0.0: a NaN or an infinity in x affects only the outputs whose window contains it. "winograd" computes
-    differences of pixels, so an infinity may become NaN; all other algorithms follow the formula. Padding counts as zeros,
+    differences of pixels, so an infinity may become NaN; all other algorithms follow the formula. With tiles of 4×4 outputs,
+    which "auto" selects in float32, a NaN or an infinity affects all outputs of its tiles. Padding counts as zeros,
     so an infinite or NaN weight gives NaN over padding; "loops" skips padding, and its output stays finite there. With
     "winograd", an infinite weight can make every output of its filter NaN. A zero output may be 0.0 or −0.0, which compare
     equal.
@@ -275,7 +265,7 @@ def _forward(
     grid, size_out, problem, plan = prepare(operation, x.shape, weights.shape, settings, x.dtype, impl)
     has_shape("conv2d", "bias", bias, weights.shape[0])
     out = empty((x.shape[0], weights.shape[0], *size_out), x.dtype)
-    kernel = getattr(CONV_IMPLEMENTATIONS[plan.algorithm], function)
+    kernel = getattr(conv_kernels(plan), function)
     call(operation, problem, plan, kernel, x, weights, bias, grid, out)
     return out
 
@@ -292,4 +282,4 @@ def _backward(
     d_out, x, weights = float_arrays("conv2d_backward", d_out=d_out, x=x, weights=weights)
     prepared = prepare(operation, x.shape, weights.shape, settings, x.dtype, impl)
     has_shape("conv2d_backward", "d_out", d_out, x.shape[0], weights.shape[0], *prepared.size_out)
-    return d_out, x, weights, prepared, getattr(CONV_IMPLEMENTATIONS[prepared.plan.algorithm], operation)
+    return d_out, x, weights, prepared, getattr(conv_kernels(prepared.plan), operation)

@@ -1,20 +1,30 @@
-"""Preparation of a convolution: array checks, the grid of windows, and the plan.
+"""Preparation of a convolution: array checks, the grid of windows, the plan, and its kernels.
 
 Results are cached by shapes and settings, because a layer repeats the same call in every step.
 """
 
 from functools import lru_cache
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import ConfigError
+from ..kernels.conv import im2col, loops, naive
+from ..kernels.engine import direct, winograd, winograd_4x4
 from ..kernels.engine.plan import Plan, Problem, can_fuse, plan
 from ..kernels.types import DType, Grid
 from ..shapes import IntOrPair, Padding, Pair, Shape, check_padding, pair, window_grid
 from ..support.arrays import Array
 from .checks import check_groups, check_impl, float_arrays, has_shape
 
+CONV_IMPLEMENTATIONS: dict[str, ModuleType] = {
+    "naive": naive,
+    "loops": loops,
+    "im2col": im2col,
+    "direct": direct,
+    "winograd": winograd,
+}
 Settings = tuple[IntOrPair, Padding, IntOrPair, int]
 """Stride, padding, dilation, groups."""
 
@@ -26,6 +36,19 @@ class Prepared(NamedTuple):
     size_out: Pair
     problem: Problem
     plan: Plan
+
+
+def conv_kernels(plan: Plan) -> ModuleType:
+    """The kernels of a planned algorithm.
+
+    Examples
+    --------
+    >>> from jitcnn.functional.conv_setup import conv_kernels
+    >>> from jitcnn.kernels.engine.plan import Plan
+    >>> conv_kernels(Plan("winograd", "requested")).__name__
+    'jitcnn.kernels.engine.winograd'
+    """
+    return winograd_4x4 if plan.variant == "4×4" else CONV_IMPLEMENTATIONS[plan.algorithm]
 
 
 def conv_arrays(operation: str, x: Array, weights: Array, bias: Array | None) -> tuple[Array, Array, Array]:

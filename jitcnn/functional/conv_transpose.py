@@ -17,8 +17,8 @@ from ..shapes import IntOrPair, Pair, Shape, pair, span
 from ..support.arrays import Array
 from .calls import call
 from .checks import check_groups, float_arrays, has_shape
-from .conv import CONV_IMPLEMENTATIONS, conv2d, conv2d_backward_weights
-from .conv_setup import Prepared, prepare
+from .conv import conv2d, conv2d_backward_weights
+from .conv_setup import Prepared, conv_kernels, prepare
 
 Settings = tuple[Pair, Pair, Pair, Pair, int]
 """Stride, padding, output padding, dilation, groups."""
@@ -76,7 +76,7 @@ def conv_transpose2d(
     shape, prepared = _prepare(x.shape, weights.shape, settings, x.dtype, impl)
     out = empty(shape, x.dtype)
     grid, _, problem, plan = prepared
-    kernel = CONV_IMPLEMENTATIONS[plan.algorithm].conv2d_backward_input
+    kernel = conv_kernels(plan).conv2d_backward_input
     shown = problem._replace(C_in=problem.C_out, C_out=problem.C_in, size=problem.size_out, size_out=problem.size)
     call("conv_transpose2d", shown, plan, kernel, x, weights, grid, out)
     if bias is not None:

@@ -83,9 +83,9 @@ def as_if_trained(layer: "Layer", rng: np.random.Generator) -> "Layer":
     """Randomise scales, shifts and running statistics, whose initial values 1 and 0 would hide errors."""
     for name, array in (layer.parameters() | layer.buffers()).items():
         if name.endswith(("gamma", "running_var")):
-            layer.set_array(name, rng.uniform(0.5, 1.5, array.shape))
+            layer.set_array(name, rng.uniform(0.5, 1.5, array.shape).astype(array.dtype))
         elif name.endswith(("beta", "bias", "running_mean")):
-            layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape))
+            layer.set_array(name, rng.uniform(-0.5, 0.5, array.shape).astype(array.dtype))
     return layer
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..kernels.engine import winograd_4x4, winograd_transforms
+from ..kernels.engine import winograd_transforms, winograd_transforms_4x4
 from ..kernels.engine.over_channels import LANES, whole_lanes
 from ..kernels.memory import empty
 from ..kernels.types import windows_extent
@@ -116,7 +116,7 @@ class Table:
     def _transform(self, step: IntArray, draft: Draft, convolution: Convolution, source: Place) -> None:
         """Numbers of Winograd's algorithm: G g Gᵀ of every filter, block by block of lanes."""
         (weights, bias, _), side = convolution, draft.side
-        G = winograd_4x4.G if side == 4 else winograd_transforms.G
+        G = winograd_transforms_4x4.G if side == 4 else winograd_transforms.G
         (K, C), lanes, channels = weights.shape[:2], int(step[entry.LANES]), source.along
         block = step[entry.BLOCK] = _block(lanes, LANES_OF_WINOGRAD)
         factors = np.zeros((len(G) ** 2, channels, lanes), np.float32)

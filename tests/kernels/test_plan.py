@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from jitcnn.kernels.engine.plan import (
@@ -19,6 +20,7 @@ from jitcnn.kernels.simd.machine import Machine
 from jitcnn.kernels.types import Grid
 
 SAME = Grid(pad=(1, 1))
+LARGE = "winograd", "4×4"
 
 
 def conv(images=64, C_in=64, C_out=64, size=(32, 32), kernel_size=(3, 3), grid=SAME, groups=1, pool=(1, 1)):
@@ -39,20 +41,30 @@ def chosen(operation, problem, impl="auto", **more):
         (conv(C_out=13), ("direct", "over_channels")),
         (conv(C_in=24, C_out=24, groups=2), ("direct", "depthwise")),
         (conv(C_in=26, C_out=26, groups=2), ("direct", "over_channels")),
-        (conv(C_in=31), ("direct", "over_channels")),
-        (conv(C_in=32), "winograd"),
-        (conv(C_out=31), ("direct", "over_channels")),
-        (conv(C_out=32), "winograd"),
+        (conv(C_in=16, size=(10, 10)), ("direct", "over_channels")),
+        (conv(C_in=32, size=(10, 10)), "winograd"),
+        (conv(C_out=31, size=(10, 10)), ("direct", "over_channels")),
+        (conv(C_out=32, size=(10, 10)), "winograd"),
         (conv(C_in=40), ("direct", "over_channels")),  # 40 channels do not fill vectors of 16
+        (conv(C_in=16), LARGE),
+        (conv(C_out=15), ("direct", "over_channels")),
+        (conv(C_out=16), LARGE),
+        (conv(C_in=256), LARGE),
+        (conv(C_in=272), "winograd"),  # the rounding of more channels is too large
+        (conv(images=16, size=(7, 8)), LARGE),  # 64 tiles of 4×4
+        (conv(images=15, size=(7, 8)), "winograd"),
+        (conv(size=(14, 14)), LARGE),  # 27 % fewer multiplications than with 2×2
+        (conv(size=(9, 14)), "winograd"),  # 23 %
+        (conv()._replace(dtype=np.dtype(np.float64)), "winograd"),
         (conv(images=39, size=(2, 2)), ("direct", "over_channels")),  # one tile per image
         (conv(images=40, size=(2, 2)), "winograd"),
         (conv(images=10, size=(3, 3)), "winograd"),  # four tiles per image, half of their area outside it
         (conv(kernel_size=(3, 2)), ("direct", "over_channels")),
         (conv(grid=Grid((1, 2), pad=(1, 1))), ("direct", "over_channels")),
         (conv(grid=Grid(dilation=(2, 1), pad=(1, 1))), ("direct", "over_channels")),
-        (conv(grid=Grid(pad=(2, 2))), "winograd"),
+        (conv(grid=Grid(pad=(2, 2))), LARGE),
         (conv(grid=Grid(pad=(0, 3))), ("direct", "over_channels")),
-        (conv(C_in=64, C_out=64, groups=2), "winograd"),
+        (conv(C_in=64, C_out=64, groups=2), LARGE),
     ],
 )
 def test_auto_switches_the_algorithm_at_each_threshold(problem, expected):
@@ -62,8 +74,9 @@ def test_auto_switches_the_algorithm_at_each_threshold(problem, expected):
 @pytest.mark.parametrize(
     ("problem", "d_weights", "d_x"),
     [
-        (conv(C_in=512), "winograd", "winograd"),
-        (conv(C_in=40, C_out=48), ("direct", "over_channels"), "winograd"),  # d_x sums over the 48 filters
+        (conv(C_in=512), "winograd", LARGE),  # d_x sums over the 64 filters
+        (conv(C_in=512, C_out=512), "winograd", "winograd"),
+        (conv(C_in=40, C_out=48), ("direct", "over_channels"), LARGE),  # d_x sums over the 48 filters
         (conv(C_in=48, C_out=40), "winograd", ("direct", "over_channels")),
         (conv(C_in=12, C_out=13), ("direct", "over_channels"), ("direct", "over_pixels")),
         (conv(C_in=13, C_out=12), ("direct", "over_pixels"), ("direct", "over_channels")),
@@ -130,7 +143,7 @@ def test_dense_uses_tiles_rows_or_blas(operation, sizes, expected):
 
 @pytest.mark.parametrize("impl", IMPLEMENTATIONS)
 def test_requested_implementation_is_used_where_supported(impl):
-    expected = {"auto": "winograd", "fused": ("direct", "over_channels"), "direct": ("direct", "over_channels")}
+    expected = {"auto": LARGE, "fused": ("direct", "over_channels"), "direct": ("direct", "over_channels")}
     assert chosen("conv2d", conv(), impl) == expected.get(impl, impl)
     forms = ("direct", "naive", "im2col")
     assert chosen("max_pool2d", conv(), impl, forms=forms) == (impl if impl in forms else "direct")
@@ -143,10 +156,11 @@ def test_requested_implementation_is_used_where_supported(impl):
         ("conv2d", conv(kernel_size=(5, 3)), "winograd", "Winograd not used: kernel 5×3 is not 3×3"),
         ("conv2d", conv(grid=Grid((2, 1), pad=(1, 1))), "auto", "Winograd not used: stride or dilation is not 1"),
         ("conv2d", conv(grid=Grid(pad=(3, 0))), "auto", "Winograd not used: padding exceeds 2"),
-        ("conv2d", conv(C_in=16), "auto", "Winograd not used: fewer than 32 channels"),
+        ("conv2d", conv(C_in=16, size=(10, 10)), "auto", "Winograd not used: fewer than 32 channels"),
         ("conv2d", conv(C_in=40), "auto", "Winograd not used: 40 input channels are not a multiple of 16"),
         ("conv2d", conv(images=2, size=(4, 4)), "auto", "Winograd not used: fewer than 40 tiles"),
-        ("conv2d", conv(), "auto", "4 instead of 9 multiplications: 64 and 64 channels, 16,384 tiles"),
+        ("conv2d", conv(), "auto", "2.25 instead of 9 multiplications: 64 and 64 channels"),
+        ("conv2d", conv(size=(10, 10)), "auto", "4 instead of 9 multiplications: 64 and 64 channels, 1,600 tiles"),
         ("conv2d", conv(), "fused", "no layers to fuse"),
         ("conv2d_relu_pool", conv(pool=(3, 3)), "winograd", "Winograd not used: pool is not 2×2"),
         ("dense", Problem(2, 10, 10), "auto", "4 rows or fewer: faster than a BLAS call"),
@@ -177,7 +191,8 @@ def test_plan_depends_only_on_problem_and_machine():
     assert plan("conv2d_relu_pool", few, "auto", AVX2).reason == "Winograd not used: fewer than 96 windows"
     assert plan("conv2d_relu_pool", few, "auto", AVX512).reason == "Winograd not used: fewer than 640 windows"
     assert str(plan("conv2d", conv(C_in=3))) == "direct (over channels)"
-    assert str(plan("conv2d", conv())) == "winograd"
+    assert str(plan("conv2d", conv())) == "winograd (4×4)"
+    assert str(plan("conv2d", conv(), "winograd")) == "winograd"
 
 
 @pytest.mark.parametrize("impl", ["naive", "loops", "im2col"])

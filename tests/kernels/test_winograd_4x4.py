@@ -5,7 +5,7 @@ import pytest
 from compare import assert_close
 
 from jitcnn.kernels.engine.over_channels import LANES
-from jitcnn.kernels.engine.winograd_4x4 import G, transform_pixels, transform_sums
+from jitcnn.kernels.engine.winograd_transforms_4x4 import G, transform_pixels, transform_sums
 
 # Lavin and Gray (2016), section 4.3.
 A_T = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])

@@ -40,6 +40,15 @@ class Thresholds:
     # Winograd vs. direct, 64×4² -> 64: 4 tiles 0.8 times as fast on both, 32 tiles 1.2 and 0.98, 64 tiles 1.3 and 1.03, 128
     # tiles 1.4 on both.
     winograd_tiles: int = 40
+    # Winograd with 4×4 vs. 2×2 outputs per tile, by the multiplications saved (2026-11-27): 19 % of 10² 0.97 to 1.01 times as
+    # fast, 27 % of 14² 1.02 to 1.16 (256-bit: 1.13 to 1.25), 44 % of 8², 16² and 32² 1.3 to 1.5 (256-bit: 1.3 to 1.7).
+    winograd_4x4_saved: float = 0.25
+    # The same, 64 channels at 8²: 32 tiles of 4×4 0.88 times as fast, 64 tiles 1.1, 128 tiles 1.2.
+    winograd_4x4_tiles: int = 64
+    # The same vs. direct sums, 64×C×32² -> C: 16 channels 1.2 to 1.5 and 1.7 times as fast; fewer leave lanes idle.
+    winograd_4x4_channels: int = 16
+    # Rounding: largest error with 256 channels 1.6e-5 of the largest output (2×2: 2.5e-6); algorithms may differ by 2e-5.
+    winograd_4x4_most_channels: int = 256
     # Fused block 32×13² -> 64, Winograd vs. direct sums: with 256-bit vectors, 50 windows 0.9 times as fast, 100
     # windows 1.04; with 512-bit vectors, which speed up the direct sums more, 400 windows 1.00, 1,600 windows 1.1.
     fused_winograd_windows: int = 96
@@ -186,7 +195,10 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
         return Plan("direct", f"Winograd not used: {unable}", direct) if unable else Plan("winograd", "requested")
     if impl == "fused":
         return Plan("direct", "no layers to fuse", direct)
-    tiles = problem.images * tiles_of(problem.size if inward else problem.size_out)
+    size = problem.size if inward else problem.size_out
+    tiles = problem.images * tiles_of(size)
+    if not unable and operation != "conv2d_backward_weights" and _pays_in_4x4(problem, summed, lanes, size):
+        return Plan("winograd", f"2.25 instead of 9 multiplications: {summed} and {lanes} channels", "4×4")
     slower = unable or _winograd_is_slower(summed, lanes, tiles)
     if slower:
         return Plan("direct", f"Winograd not used: {slower}", direct)
@@ -212,6 +224,16 @@ def _winograd_is_slower(summed: int, lanes: int, tiles: int) -> str:
     if tiles < THRESHOLDS.winograd_tiles:
         return f"fewer than {THRESHOLDS.winograd_tiles} tiles"
     return ""
+
+
+def _pays_in_4x4(problem: Problem, summed: int, lanes: int, size: Pair) -> bool:
+    """Whether Winograd's algorithm is faster with tiles of 4×4 than of 2×2 outputs, and than direct sums, and accurate enough."""
+    if problem.dtype != np.float32 or _vectors_unfilled(summed):
+        return False
+    if min(summed, lanes) < THRESHOLDS.winograd_4x4_channels or summed > THRESHOLDS.winograd_4x4_most_channels:
+        return False
+    tiles, saved = tiles_of(size, 4), 1 - 36 * tiles_of(size, 4) / (16 * tiles_of(size))
+    return saved >= THRESHOLDS.winograd_4x4_saved and problem.images * tiles >= THRESHOLDS.winograd_4x4_tiles
 
 
 def _vectors_unfilled(channels: int) -> str:

@@ -78,5 +78,5 @@ def conv2d_relu_pool_forward(
     pixels = channels_last(x, grid.pad, size, whole_lanes(C))
     height = max(1, WINDOWS_AT_ONCE // W_out)
     filters = filters_in_lanes(weights, 9 * C, even_steps(9 * C, 1), C_out)
-    transformed = transformed_filters(filters, in_lanes(bias), height * W_out)
+    transformed = transformed_filters(filters, in_lanes(bias), height * W_out, 2)
     _all_rows(pixels, (size[1], whole_lanes(C)), transformed, height, size_conv[1], out, winners)

@@ -13,6 +13,7 @@ A NaN propagates only to the outputs whose window contains it. So does an infini
 subtracts it from another infinity.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from ..simd.machine import VECTOR_BYTES
 from ..simd.outer import Numbers, Rows, Runs, sum_outer
 from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
 from ..types import Array, IntArray, Pair
+from . import winograd_transforms_4x4 as large
 from .over_channels import LANES, even_steps, whole_lanes
 
 # Filter transform of 3 taps to 4 values; for a 3×3 filter it is applied along both axes.
@@ -105,22 +107,30 @@ def place_apart(tiles: int, count: int) -> Any:
     return np.uintp((tiles * count + LANES - 1) // LANES | 1) * np.uintp(LANES)
 
 
-@kernel
-def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: int, transformed: Array) -> None:
-    """Bᵀ d B of every tile in ``rows`` (first, last) -> transformed[k, tile, c], k in 0 … 16, padded to ``filled`` tiles.
+def _rows_kernel(side: int, transform: Callable[..., None]) -> Callable[..., None]:
+    """Compile the transform of rows of tiles of side × side outputs."""
 
-    pixels (N, ≥ H·W·C), ``size`` is W, C; ``grid`` is the rows and columns of tiles in an image.
-    """
-    (W, C), (first, last), flat = size, rows, pixels.ravel()
-    half, channels, k = np.empty(16 * LANES, pixels.dtype), np.uintp(C), np.uintp(0)
-    apart = place_apart(filled, C)
-    if filled > (last - first) * grid[1]:
-        transformed[:] = 0  # padding of the last four tiles
-    for row in range(first, last):
-        at = row // grid[0] * pixels.shape[1] + row % grid[0] * 2 * W * C
-        for column in range(grid[1]):
-            transform_pixels(flat, at + column * 2 * C, W * C, C, half, k * channels, apart, transformed)
-            k += np.uintp(1)
+    @kernel
+    def transform_rows(pixels: Array, size: Pair, grid: Pair, rows: Pair, filled: int, transformed: Array) -> None:
+        """Bᵀ d B of every tile in ``rows`` (first, last) -> transformed[k, tile, c], k in 0 … 16 or 36, padded to ``filled`` tiles.
+
+        pixels (N, ≥ H·W·C), ``size`` is W, C; ``grid`` is the rows and columns of tiles in an image.
+        """
+        (W, C), (first, last), flat = size, rows, pixels.ravel()
+        half, channels, k = np.empty(36 * LANES, pixels.dtype), np.uintp(C), np.uintp(0)
+        apart = place_apart(filled, C)
+        if filled > (last - first) * grid[1]:
+            transformed[:] = 0  # padding of the last four tiles
+        for row in range(first, last):
+            at = row // grid[0] * pixels.shape[1] + row % grid[0] * side * W * C
+            for column in range(grid[1]):
+                transform(flat, at + column * side * C, W * C, C, half, k * channels, apart, transformed)
+                k += np.uintp(1)
+
+    return transform_rows
+
+
+transform_rows, transform_rows_4x4 = _rows_kernel(2, transform_pixels), _rows_kernel(4, large.transform_pixels)
 
 
 @kernel
@@ -143,31 +153,34 @@ def multiply_places(transformed: Array, filled: int, filters: Transformed, b: in
 def _factors(
     filters: Array, G2: Array, places: IntArray, steps: IntArray, filter_steps: IntArray, factors: Array
 ) -> None:
-    """filters (blocks, C·9, width), G2 (16·9,) -> factors (blocks, 16, ≥ C, width), G g Gᵀ of every channel and filter."""
-    blocks, _, channels, width = factors.shape
+    """filters (blocks, C·9, width), G2 (P·9,) -> factors (blocks, P, ≥ C, width), G g Gᵀ of every channel and filter; P is 16 or 36."""
+    blocks, count, channels, width = factors.shape
     C = filters.shape[1] // 9
     flat, to = filters.ravel(), factors.ravel()
     nothing, zero = np.zeros(width + LANES, filters.dtype), np.uintp(0)
     for b in range(blocks):
         for c in range(C):
             runs = Runs(flat, np.uintp((b * C + c) * 9 * width), filter_steps, width)
-            sums = Rows(to, np.uintp((b * 16 * channels + c) * width), np.uintp(channels * width))
+            sums = Rows(to, np.uintp((b * count * channels + c) * width), np.uintp(channels * width))
             sum_outer(Numbers(G2, zero, places, steps), runs, Rows(nothing, zero, zero), sums)
 
 
 @cache
-def _twice(dtype: Any) -> Array:
-    """G ⊗ G, the filter transform along both axes (16·9,)."""
-    return np.kron(G, G).astype(dtype).reshape(-1)
+def _twice(side: int, dtype: Any) -> Array:
+    """G ⊗ G, the filter transform along both axes (16·9,) or (36·9,)."""
+    one = large.G if side == 4 else G
+    return np.kron(one, one).astype(dtype).reshape(-1)
 
 
-def transformed_filters(filters: Array, bias: Array, tiles: int) -> Transformed:
+def transformed_filters(filters: Array, bias: Array, tiles: int, side: int) -> Transformed:
     """Transform filters (blocks, C·9, width) and bias (blocks·width,), packed by ``over_channels``, for at most ``tiles``."""
     blocks, T, width = filters.shape
     C, channels = T // 9, whole_lanes(T // 9)
-    factors = empty((blocks, 16, channels, width), filters.dtype)
+    count = (side + 2) ** 2
+    factors = empty((blocks, count, channels, width), filters.dtype)
     factors[:, :, C:] = 0
-    _factors(filters, _twice(filters.dtype), even_steps(16, 9), even_steps(9, 1), even_steps(9, width), factors)
+    twice = _twice(side, filters.dtype)
+    _factors(filters, twice, even_steps(count, 9), even_steps(9, 1), even_steps(9, width), factors)
     start = np.zeros((blocks, 2, width), filters.dtype)
     start[:, 1] = bias.reshape(blocks, width)
     steps = even_steps(tiles + 3, channels), even_steps(channels, 1), even_steps(channels, width)

@@ -1,8 +1,8 @@
-"""Winograd's algorithm inside the memory of a compiled network, see ``engine.winograd_transforms`` and ``engine.winograd_4x4``."""
+"""Winograd's algorithm inside the memory of a compiled network, see ``engine.winograd_transforms`` and ``engine.winograd_transforms_4x4``."""
 
 import numpy as np
 
-from ..engine import winograd_4x4
+from ..engine import winograd_transforms_4x4 as large
 from ..engine.over_channels import LANES
 from ..engine.winograd_transforms import Transformed, multiply_places, place_apart, transform_pixels, transform_sums
 from ..runtime import kernel
@@ -29,7 +29,7 @@ def _write_tiles(
     for tile_row in range(first, last):
         for column in range(step[entry.TILES]):
             if side == 4:
-                winograd_4x4.transform_sums(sums, k * run, apart, width, half, window, zero, run + run + run + run)
+                large.transform_sums(sums, k * run, apart, width, half, window, zero, run + run + run + run)
             else:
                 transform_sums(sums, k * run, apart, width, half, window, zero, run + run)
             k += np.uintp(1)
@@ -58,7 +58,7 @@ def _some_rows(step: IntArray, tables: Tables, first: int, last: int, memory: Ar
         for column in range(step[entry.TILES]):
             from_, to = at + column * step[entry.ALONG], k * np.uintp(C)
             if side == 4:
-                winograd_4x4.transform_pixels(memory, from_, step[entry.FROM_DOWN], C, half, to, apart, transformed)
+                large.transform_pixels(memory, from_, step[entry.FROM_DOWN], C, half, to, apart, transformed)
             else:
                 transform_pixels(memory, from_, step[entry.FROM_DOWN], C, half, to, apart, transformed)
             k += np.uintp(1)
