@@ -9,6 +9,7 @@ alternate in separate processes; a ratio is the median over the rounds, followed
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -161,7 +162,8 @@ def until_first_batch(data: str, cache: str) -> float:
             for line in process.stdout:
                 if line.startswith("training "):
                     took = perf_counter() - start
-                    process.kill()
+                    process.send_signal(signal.SIGINT)  # stops the helper, too, which would compete with the next start
+                    process.wait()
                     return took
     raise RuntimeError("`jitcnn train` ended before training started")
 

@@ -44,8 +44,8 @@ def _is_relu(layer: Layer) -> bool:
 class Draft(NamedTuple):
     """One row of the table: its kind, its input and addend as positions (-1 is the image, None is no addend), and its output.
 
-    Winograd's algorithm computes tiles of side × side outputs. ``ceiling`` is the upper limit of the ReLU, if it has one. A part of a concatenation copies its input to the channels from
-    ``channel`` on of the output of row ``into``.
+    Winograd's algorithm computes tiles of side × side outputs. ``ceiling`` is the upper limit of the ReLU, if it has one. A part
+    of a concatenation copies its input to the channels from ``channel`` on of the output of row ``into``.
     """
 
     kind: int
