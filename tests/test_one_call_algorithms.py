@@ -88,7 +88,7 @@ def test_nan_reaches_every_output_that_sees_it(padding, side, rng):
     """With F(4×4) others of the same tile as well, but of no other tile: what lies beyond a row is zero, not the next row."""
     layers = as_if_trained([Conv2D(1, 20, 1), Conv2D(20, 18, 3, padding=padding), ReLU()], rng)
     call = one_call_of(layers, (1, 9, 7))
-    for at in np.ndindex(9, 7):
+    for at in [(row, column) for row in (0, 3, 4, 8) for column in (0, 3, 4, 6)]:
         x = np.ones((1, 1, 9, 7), np.float32)
         x[0, 0, *at] = np.nan
         expected, found = np.isnan(naive(layers, x)), np.isnan(call(x))
@@ -103,6 +103,7 @@ def test_nan_reaches_every_output_that_sees_it(padding, side, rng):
             np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("wrong", [0, 1e-5])
 def test_rounding_with_128_channels(wrong, side, monkeypatch, rng):
     """RMS of the error relative to that of the output: 4.2e-7, 3.0e-7 and 2.1e-6; a factor that is wrong by 1e-5 gives 2e-5."""
