@@ -45,10 +45,7 @@ def folded(conv: Conv2D, norm: BatchNorm2D | None) -> Convolution:
     bias = np.zeros(conv.out_channels) if conv.bias is None else conv.bias.astype(np.float64)
     if norm is None:
         return Convolution(conv.weights, bias.astype(conv.weights.dtype), conv.groups)
-    factor = norm.gamma / np.sqrt(norm.running_var.astype(np.float64) + norm.eps)
-    weights = conv.weights * factor[:, None, None, None]
-    bias = factor * (bias - norm.running_mean) + norm.beta
-    return Convolution(weights.astype(conv.weights.dtype), bias.astype(conv.weights.dtype), conv.groups)
+    return _followed_by(norm, conv.weights, bias, conv.groups)
 
 
 def alone(norm: BatchNorm2D) -> Convolution:
@@ -64,6 +61,13 @@ def alone(norm: BatchNorm2D) -> Convolution:
     >>> found.weights.ravel().tolist(), found.bias.tolist()
     ([0.5, 0.5], [-0.5, -0.5])
     """
+    C = norm.num_features
+    return _followed_by(norm, np.ones((C, 1, 1, 1), norm.gamma.dtype), np.zeros(C), C)
+
+
+def _followed_by(norm: BatchNorm2D, weights: Array, bias: Array, groups: int) -> Convolution:
+    """The convolution with these weights and this bias, float64, followed by ``norm``."""
     factor = norm.gamma / np.sqrt(norm.running_var.astype(np.float64) + norm.eps)
-    bias, dtype = norm.beta - factor * norm.running_mean, norm.gamma.dtype
-    return Convolution(factor[:, None, None, None].astype(dtype), bias.astype(dtype), len(factor))
+    scaled = weights * factor[:, None, None, None]
+    shifted = factor * (bias - norm.running_mean) + norm.beta
+    return Convolution(scaled.astype(weights.dtype), shifted.astype(weights.dtype), groups)

@@ -2,8 +2,9 @@
 
     out = Aᵀ [Σ over ci of (G g Gᵀ) ⊙ (Bᵀ d B)] A + bias        for each tile of 2×2 outputs
 
-With tiles of 4×4 outputs it needs fewer multiplications, see ``winograd_transforms_4x4``. The gradient with respect to the input is the same sum over d_out with every filter rotated by 180°; for the filters, see
-``winograd_gradients``. Groups run one after another, as separate convolutions.
+With tiles of 4×4 outputs it needs fewer multiplications, see ``winograd_transforms_4x4``. The gradient with respect to the
+input is the same sum over d_out with every filter rotated by 180°; for the filters, see ``winograd_gradients``. Groups run one
+after another, as separate convolutions.
 """
 
 from functools import cache, partial
@@ -23,6 +24,7 @@ from .winograd_transforms import (
     Transformed,
     multiply_places,
     place_apart,
+    tile_side,
     transform_rows,
     transform_rows_4x4,
     transform_sums,
@@ -96,7 +98,7 @@ def _convolve_some_rows(
 ) -> None:
     """``_convolve_rows`` for a range ``rows`` of tile rows and a range ``some`` of filter blocks."""
     _, C_out, H_out, W_out = out.shape
-    side, count = (2, 16) if filters.factors.shape[1] == 16 else (4, 36)
+    side, count = tile_side(filters), filters.factors.shape[1]
     H, W = (H_out + side - 1) // side, (W_out + side - 1) // side
     first, last = rows
     filled = np.uintp(((last - first) * W + 3) // 4 * 4)
@@ -147,7 +149,7 @@ def _convolve_rows(
 
     ``height`` rows of tiles and ``at_once`` filter blocks per job.
     """
-    side, blocks = 2 if filters.factors.shape[1] == 16 else 4, len(filters.factors)
+    side, blocks = tile_side(filters), len(filters.factors)
     rows = out.shape[0] * ((out.shape[2] + side - 1) // side)
     parts = (blocks + at_once - 1) // at_once
     for job in prange((rows + height - 1) // height * parts):

@@ -134,14 +134,20 @@ transform_rows, transform_rows_4x4 = _rows_kernel(2, transform_pixels), _rows_ke
 
 
 @kernel
+def tile_side(filters: Transformed) -> int:
+    """Outputs in a row of a tile: 2 with 16 elements, 4 with 36."""
+    return 2 if filters.factors.shape[1] == 16 else 4
+
+
+@kernel
 def multiply_places(transformed: Array, filled: int, filters: Transformed, b: int, sums: Array) -> None:
     """sums[k, tile, lane] = Σ_c transformed[k, tile, c] · factors[b, k, c, lane], plus the bias of block b."""
     _, count, C, width = filters.factors.shape
     run, channels, zero = np.uintp(width), np.uintp(C), np.uintp(0)
     tiles, flat = np.uintp(filled), filters.factors.ravel()
     apart, sums_apart = place_apart(filled, C), place_apart(filled, width)
-    # The bias is added to element (1, 1) of 4×4 or 6×6, which contributes to every output with weight 1.
-    one = np.uintp(5 if count == 16 else 7)
+    # The bias is added to element (1, 1) of side + 2 in a row, which contributes to every output with weight 1.
+    one = np.uintp(tile_side(filters) + 3)
     for place in range(np.uintp(count)):
         start = np.uintp((b * 2 + 1) * width) if place == one else np.uintp(b * 2 * width)
         numbers = Numbers(transformed, place * apart, filters.tile_steps[:tiles], filters.channel_steps)

@@ -1,4 +1,4 @@
-"""Winograd's algorithm inside the memory of a compiled network, see ``engine.winograd_transforms`` and ``engine.winograd_transforms_4x4``."""
+"""Winograd's algorithm inside the memory of a compiled network, see ``engine.winograd_transforms`` and its twin for 4×4 outputs."""
 
 import numpy as np
 
