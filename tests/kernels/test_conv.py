@@ -1,5 +1,6 @@
 """Every convolution algorithm, forced at tiny sizes, against the naive form."""
 
+import numba
 import numpy as np
 import pytest
 from compare import assert_close
@@ -10,6 +11,8 @@ from jitcnn.kernels.engine.plan import THRESHOLDS, Problem, direct_variant, plan
 from jitcnn.kernels.types import Grid
 from jitcnn.shapes import window_grid
 
+INTERPRETED = bool(numba.config.DISABLE_JIT)
+MOST_INTERPRETED = 200_000  # products of a plain nest: the interpreter takes a second for the passes of so many
 FAST = pytest.mark.parametrize("algorithm", [name for name in CONV_IMPLEMENTATIONS if name != "naive"])
 GRIDS = pytest.mark.parametrize(
     ("kernel", "stride", "padding"),
@@ -53,6 +56,8 @@ def case(rng, dtype, kernel, stride, padding, C_in=3, C_out=5, dilation=(1, 1), 
 
 def kernels_of(algorithm, x, weights, grid):
     """The module that ``plan`` selects for an algorithm: ``direct`` where Winograd cannot compute the problem."""
+    if INTERPRETED and algorithm == "loops" and x.size * weights.size // x.shape[1] > MOST_INTERPRETED:
+        pytest.skip("many products")
     problem = Problem(len(x), x.shape[1], len(weights), kernel_size=weights.shape[2:], grid=grid)
     runs = plan("conv2d", problem, algorithm).algorithm
     assert (runs == algorithm) == (algorithm != "winograd" or not winograd_unsupported(problem))

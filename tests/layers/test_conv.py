@@ -101,6 +101,7 @@ GRIDS = [
 ]
 
 
+@pytest.mark.compiled
 @IMPLS
 @pytest.mark.parametrize("settings", GRIDS, ids=str)
 def test_gradient_with_dilation_and_groups(impl, settings, rng):

@@ -42,11 +42,13 @@ CHECKS = [(impl, name, layer, x) for impl in IMPLS for name, layer, x in standar
 SINGLE = [check for check in CHECKS if isinstance(check[2], Layer)]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("impl", "name", "layer", "x"), CHECKS, ids=[f"{c[0]}-{c[1]}" for c in CHECKS])
 def test_gradient(impl, name, layer, x):
     assert gradient_check(layer, x) < 1e-5
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("impl", "name", "layer", "x"), SINGLE, ids=[f"{c[0]}-{c[1]}" for c in SINGLE])
 def test_gradient_in_evaluation(impl, name, layer, x):
     assert gradient_check(layer, x, training=False) < 1e-5

@@ -40,6 +40,7 @@ def test_batch_norm_gradient(training, rng):
     assert gradient_check(layer, rng.standard_normal((4, 3, 3, 2)), training=training) < 1e-5
 
 
+@pytest.mark.compiled
 @MODES
 @BLOCKS
 def test_residual_block_gradient(block, training, rng):
