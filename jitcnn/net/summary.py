@@ -126,17 +126,22 @@ def _impl_of(layer: Layer) -> str:
 
 def runs_as(plans: Mapping[str, Plan]) -> str:
     """The algorithms of the forward pass, then after a slash those of the backward pass if they differ."""
-    forward = {_short(plan): plan.algorithm for name, plan in plans.items() if name.endswith("forward")}
-    backward = {_short(plan): plan.algorithm for name, plan in plans.items() if not name.endswith("forward")}
+    forward = {_short(plan): _algorithm(plan) for name, plan in plans.items() if name.endswith("forward")}
+    backward = dict.fromkeys(_algorithm(plan) for name, plan in plans.items() if not name.endswith("forward"))
     text = "+".join(forward)
-    if backward and set(backward.values()) != set(forward.values()):
-        text += f" / {'+'.join(dict.fromkeys(backward.values()))}"
+    if backward and set(backward) != set(forward.values()):
+        text += f" / {'+'.join(backward)}"
     return text
 
 
+def _algorithm(plan: Plan) -> str:
+    """Name of an algorithm, with the size of its tiles if the plan chose it."""
+    return f"{plan.algorithm} {plan.variant}" if plan.variant == "4×4" else plan.algorithm
+
+
 def _short(plan: Plan) -> str:
-    """Name of an algorithm, with its variant if it is fused."""
-    return f"{plan.algorithm} {plan.variant}" if plan.algorithm == "fused" else plan.algorithm
+    """``_algorithm``, with the variant of a fused one."""
+    return f"{plan.algorithm} {plan.variant}" if plan.algorithm == "fused" else _algorithm(plan)
 
 
 def cells(row: Row) -> tuple[str, ...]:
