@@ -17,10 +17,11 @@ from jitcnn.benchmark.machine import processor
 from jitcnn.functional import conv2d, conv2d_backward_weights, conv2d_relu_pool
 from jitcnn.graph import Graph
 from jitcnn.kernels import runtime
-from jitcnn.kernels.engine import plan
+from jitcnn.kernels.engine import plan, winograd, winograd_4x4
 from jitcnn.kernels.engine.matmul import matmul, multiply_and_add
 from jitcnn.kernels.engine.plan import Plan
 from jitcnn.kernels.simd.machine import HOST
+from jitcnn.kernels.types import Grid
 from jitcnn.layers import Conv2D, Layer
 from jitcnn.net import drafting
 from jitcnn.net.one_call import OneCall
@@ -69,6 +70,28 @@ def winograd_channels_of_gradients() -> Iterator[Line]:
     for channels in (16, 32, 64, 128, 256):
         x, weights = numbers(16, channels, 14, 14), numbers(channels, channels, 3, 3)
         yield f"{channels} channels", *_both(conv2d_backward_weights, numbers(16, channels, 14, 14), x, weights, 1, 1)
+
+
+def gradients_4x4() -> Iterator[Line]:
+    """d_weights of C×H² -> C, 3×3: Winograd with tiles of 2×2 vs 4×4."""
+    for images, C, H in (
+        (16, 64, 8),
+        (32, 64, 8),
+        (64, 64, 8),
+        (64, 64, 14),
+        (32, 128, 14),
+        (16, 128, 28),
+        (64, 16, 32),
+    ):
+        x, d_out, d_weights, d_bias = (
+            numbers(images, C, H, H),
+            numbers(images, C, H, H),
+            numbers(C, C, 3, 3),
+            numbers(C),
+        )
+        arguments = d_out, x, Grid(pad=(1, 1)), d_weights, d_bias
+        run = (partial(kernels.conv2d_backward_weights, *arguments) for kernels in (winograd, winograd_4x4))
+        yield f"{images} images {C}×{H}²", *run
 
 
 def fused_winograd_windows() -> Iterator[Line]:
@@ -139,7 +162,7 @@ def main() -> None:
     """Print a table per threshold."""
     print(f"{processor()}, {8 * HOST.vector_bytes}-bit vectors, {runtime.thread_count()} threads, float32")
     tables = (
-        lanes_over_channels, winograd_channels, winograd_channels_of_gradients, winograd_tiles, fused_winograd_windows,
+        lanes_over_channels, winograd_channels, winograd_channels_of_gradients, winograd_tiles, gradients_4x4, fused_winograd_windows,
         product_large, product_few_rows, one_image_4x4,
     )  # fmt: skip
     for table in tables:

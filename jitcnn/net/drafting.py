@@ -12,7 +12,8 @@ import numpy as np
 from ..functional.calls import Windows
 from ..functional.checks import FUSING
 from ..graph import INPUT, Graph
-from ..kernels.engine.plan import Problem, depthwise_for_one_image, tile_for_one_image
+from ..kernels.engine.one_image import depthwise_for_one_image, tile_for_one_image
+from ..kernels.engine.plan import Problem
 from ..kernels.types import Grid, windows_extent
 from ..kernels.whole_net.table import CONVOLVE, COPY, DEPTHWISE, MAXIMUM, MEAN, WINOGRAD
 from ..layers import (

@@ -6,16 +6,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from jitcnn.kernels.engine.plan import (
-    IMPLEMENTATIONS,
-    THRESHOLDS,
-    Problem,
-    Thresholds,
-    can_fuse,
-    depthwise_for_one_image,
-    plan,
-    tile_for_one_image,
-)
+from jitcnn.kernels.engine.one_image import depthwise_for_one_image, tile_for_one_image
+from jitcnn.kernels.engine.plan import IMPLEMENTATIONS, THRESHOLDS, Problem, Thresholds, can_fuse, plan
 from jitcnn.kernels.simd.machine import Machine
 from jitcnn.kernels.types import Grid
 
@@ -74,10 +66,16 @@ def test_auto_switches_the_algorithm_at_each_threshold(problem, expected):
 @pytest.mark.parametrize(
     ("problem", "d_weights", "d_x"),
     [
-        (conv(C_in=512), "winograd", LARGE),  # d_x sums over the 64 filters
-        (conv(C_in=512, C_out=512), "winograd", "winograd"),
+        (conv(C_in=512), LARGE, LARGE),  # d_x sums over the 64 filters, d_weights over the tiles
+        (conv(C_in=512, C_out=512), LARGE, "winograd"),
         (conv(C_in=40, C_out=48), ("direct", "over_channels"), LARGE),  # d_x sums over the 48 filters
-        (conv(C_in=48, C_out=40), "winograd", ("direct", "over_channels")),
+        (conv(C_in=48, C_out=40), LARGE, ("direct", "over_channels")),
+        (conv(images=32, size=(7, 8)), LARGE, LARGE),  # 128 tiles of 4×4
+        (conv(images=31, size=(7, 8)), "winograd", LARGE),
+        (conv(C_in=16, C_out=16), LARGE, LARGE),
+        (conv(C_in=16, C_out=15), ("direct", "over_channels"), ("direct", "over_channels")),
+        (conv(size=(9, 14)), "winograd", "winograd"),  # 23 % fewer multiplications than with 2×2
+        (conv()._replace(dtype=np.dtype(np.float64)), "winograd", "winograd"),
         (conv(C_in=12, C_out=13), ("direct", "over_channels"), ("direct", "over_pixels")),
         (conv(C_in=13, C_out=12), ("direct", "over_pixels"), ("direct", "over_channels")),
         (conv(C_in=24, C_out=32, groups=2), ("direct", "over_channels"), ("direct", "depthwise")),

@@ -5,7 +5,7 @@ import pytest
 from compare import assert_close
 
 from jitcnn.kernels.engine.over_channels import LANES
-from jitcnn.kernels.engine.winograd_transforms_4x4 import G, transform_pixels, transform_sums
+from jitcnn.kernels.engine.winograd_transforms_4x4 import G, transform_gradients, transform_pixels, transform_sums
 
 # Lavin and Gray (2016), section 4.3.
 A_T = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
@@ -33,11 +33,24 @@ def transformed_sums(sums):
     return pixels[:, :4]
 
 
+def transformed_gradients(gradients):
+    """A dy Aᵀ of gradients (4, 4, width), in the upper left corner of wider rows -> (6, 6, width)."""
+    width = gradients.shape[2]
+    wider = np.full((4, 7, width), 7, gradients.dtype)
+    wider[:, :4] = gradients
+    half, places = np.empty(36 * LANES, gradients.dtype), np.empty((36, width + LANES), gradients.dtype)
+    step = np.uintp(0), np.uintp(width + LANES)
+    transform_gradients(wider.ravel(), np.uintp(0), (7 * width, width), width, half, *step, places.ravel())
+    return places[:, :width].reshape(6, 6, width)
+
+
 @pytest.mark.parametrize("count", [16, 48])
 def test_transforms_are_those_of_the_matrices(count, dtype, rng):
     pixels = rng.standard_normal((6, 6, count)).astype(dtype)
     assert_close(transformed_pixels(pixels), np.einsum("ik,jl,klc->ijc", B_T, B_T, pixels).astype(dtype))
     assert_close(transformed_sums(pixels), np.einsum("ik,jl,klc->ijc", A_T, A_T, pixels).astype(dtype))
+    gradients = pixels[1:5, :4]
+    assert_close(transformed_gradients(gradients), np.einsum("ki,lj,klc->ijc", A_T, A_T, gradients).astype(dtype))
 
 
 def test_one_tile_equals_its_windows(rng):
@@ -47,3 +60,11 @@ def test_one_tile_equals_its_windows(rng):
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (3, 3), (0, 1))
     expected = np.einsum("ijckl,klc->ijc", windows, filters)
     np.testing.assert_allclose(transformed_sums(products), expected, rtol=0, atol=1e-12)
+
+
+def test_gradient_of_the_filter_equals_its_windows(rng):
+    pixels, gradients = rng.standard_normal((6, 6, 16)), rng.standard_normal((4, 4, 16))
+    products = transformed_gradients(gradients) * transformed_pixels(pixels)
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (4, 4), (0, 1))
+    expected = np.einsum("ijckl,klc->ijc", windows, gradients)
+    np.testing.assert_allclose(np.einsum("ki,lj,klc->ijc", G, G, products), expected, rtol=0, atol=1e-12)

@@ -19,15 +19,17 @@ def case(rng, dtype, C_in, C_out, size, padding, groups=1, N=3):
 
 
 def passes(kernels, x, weights, bias, d_out, grid):
-    """Output, with ReLU if there is such a kernel, and gradient of the input."""
-    out, rectified, d_x = np.full_like(d_out, np.nan), np.full_like(d_out, np.nan), np.full_like(x, np.nan)
+    """Output, with ReLU if there is such a kernel, and the three gradients."""
+    like = d_out, d_out, x, weights, bias
+    out, rectified, d_x, d_weights, d_bias = (np.full_like(array, np.nan) for array in like)
     kernels.conv2d_forward(x, weights, bias, grid, out)
     kernels.conv2d_backward_input(d_out, weights, grid, d_x)
+    kernels.conv2d_backward_weights(d_out, x, grid, d_weights, d_bias)
     if kernels is naive:
         rectified = np.maximum(out, 0)
     else:
         kernels.conv2d_relu_forward(x, weights, bias, grid, rectified)
-    return out, rectified, d_x
+    return out, rectified, d_x, d_weights, d_bias
 
 
 def assert_equals_naive(arrays, grid):
@@ -62,6 +64,17 @@ def test_rounding_with_256_channels(rng):
         for kernels in (winograd, winograd_4x4)
     ]
     assert errors[0] < 3e-6 < errors[1] < 2e-5
+
+
+@pytest.mark.compiled
+def test_rounding_of_the_gradient_of_the_weights_over_many_tiles(rng):
+    *arrays, grid = case(rng, np.float32, 16, 16, (32, 32), 1, N=64)
+    expected = passes(naive, *(array.astype(np.float64) for array in arrays), grid)[3]
+    errors = [
+        abs(passes(kernels, *arrays, grid)[3] - expected).max() / abs(expected).max()
+        for kernels in (winograd, winograd_4x4)
+    ]
+    assert errors[0] < 3e-6 < errors[1] < 1.2e-5
 
 
 @pytest.mark.compiled

@@ -45,6 +45,9 @@ class Thresholds:
     winograd_4x4_saved: float = 0.25
     # The same, 64 channels at 8²: 32 tiles of 4×4 0.88 times as fast, 64 tiles 1.1, 128 tiles 1.2.
     winograd_4x4_tiles: int = 64
+    # The same, gradients of 64×64 filters: 64 tiles 0.83 to 0.89 and 0.90 times as fast, 128 tiles 1.05 and 1.13, 256 tiles 1.11
+    # to 1.21 and 1.24 (2026-11-28).
+    winograd_4x4_gradient_tiles: int = 128
     # The same vs. direct sums, 64×C×32² -> C: 16 channels 1.2 to 1.5 and 1.7 times as fast; fewer leave lanes idle.
     winograd_4x4_channels: int = 16
     # Rounding: largest error with 256 channels 1.6e-5 of the largest output (2×2: 2.5e-6); algorithms may differ by 2e-5.
@@ -140,34 +143,6 @@ def plan(
     return _one_of(forms, impl) if forms else Plan("loops", "the only implementation")
 
 
-def tile_for_one_image(problem: Problem) -> int:
-    """Outputs in a row of a tile of Winograd's algorithm, 2 or 4, for one image in ``whole_net``; 1 is direct sums.
-
-    The larger the tiles, the more factors are read, 36 instead of 16 or 9 for each filter and channel. The more outputs there are,
-    the less does this matter.
-    """
-    if winograd_unsupported(problem) or problem.groups > 1:
-        return 1
-    channels, least = min(problem.C_in, problem.C_out), THRESHOLDS.one_image_4x4_saves
-    if problem.C_in * problem.C_out <= THRESHOLDS.one_image_few_filters:
-        least = THRESHOLDS.one_image_4x4_saves_few_filters
-    if channels >= THRESHOLDS.one_image_4x4_channels and _saved_by_4x4(problem.size_out) >= least:
-        return 4
-    few = channels < THRESHOLDS.one_image_winograd_channels
-    return 1 if few or tiles_of(problem.size_out) < THRESHOLDS.one_image_winograd_tiles else 2
-
-
-def _saved_by_4x4(size_out: Pair) -> int:
-    """Multiplications per channel and filter that F(4×4) saves compared with F(2×2), of whole groups of four tiles."""
-    small, large = (-(-tiles_of(size_out, side) // 4) * 4 for side in (2, 4))
-    return 16 * small - 36 * large
-
-
-def depthwise_for_one_image(problem: Problem) -> bool:
-    """Whether ``whole_net`` runs this convolution of one image as products of vectors of channels: each has a filter of its own."""
-    return 1 < problem.groups == problem.C_in == problem.C_out
-
-
 def _one_of(algorithms: tuple[str, ...], impl: str) -> Plan:
     """``impl`` if supported, otherwise the first algorithm."""
     if impl == "auto":
@@ -197,7 +172,7 @@ def _convolution(operation: str, problem: Problem, impl: str) -> Plan:
         return Plan("direct", "no layers to fuse", direct)
     size = problem.size if inward else problem.size_out
     tiles = problem.images * tiles_of(size)
-    if not unable and operation != "conv2d_backward_weights" and _pays_in_4x4(problem, summed, lanes, size):
+    if not unable and _pays_in_4x4(problem, summed, lanes, size, operation == "conv2d_backward_weights"):
         return Plan("winograd", f"2.25 instead of 9 multiplications: {summed} and {lanes} channels", "4×4")
     slower = unable or _winograd_is_slower(summed, lanes, tiles)
     if slower:
@@ -226,14 +201,22 @@ def _winograd_is_slower(summed: int, lanes: int, tiles: int) -> str:
     return ""
 
 
-def _pays_in_4x4(problem: Problem, summed: int, lanes: int, size: Pair) -> bool:
-    """Whether Winograd's algorithm is faster with tiles of 4×4 than of 2×2 outputs, and than direct sums, and accurate enough."""
-    if problem.dtype != np.float32 or _vectors_unfilled(summed):
+def _pays_in_4x4(problem: Problem, summed: int, lanes: int, size: Pair, of_filters: bool) -> bool:
+    """Whether Winograd's algorithm is faster with tiles of 4×4 than of 2×2 outputs, and than direct sums, and accurate enough.
+
+    The gradients of filters are sums over tiles instead of channels: any number of channels has the same error.
+    """
+    if (
+        problem.dtype != np.float32
+        or _vectors_unfilled(summed)
+        or min(summed, lanes) < THRESHOLDS.winograd_4x4_channels
+    ):
         return False
-    if min(summed, lanes) < THRESHOLDS.winograd_4x4_channels or summed > THRESHOLDS.winograd_4x4_most_channels:
+    if not of_filters and summed > THRESHOLDS.winograd_4x4_most_channels:
         return False
+    least = THRESHOLDS.winograd_4x4_gradient_tiles if of_filters else THRESHOLDS.winograd_4x4_tiles
     tiles, saved = tiles_of(size, 4), 1 - 36 * tiles_of(size, 4) / (16 * tiles_of(size))
-    return saved >= THRESHOLDS.winograd_4x4_saved and problem.images * tiles >= THRESHOLDS.winograd_4x4_tiles
+    return saved >= THRESHOLDS.winograd_4x4_saved and problem.images * tiles >= least
 
 
 def _vectors_unfilled(channels: int) -> str:

@@ -57,10 +57,15 @@ def forward(x: Array, weights: Array, bias: Array, grid: Grid, floor: Any, out: 
 
 def conv2d_backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array, d_bias: Array) -> None:
     """d_out (N, C_out, H_out, W_out), x (N, C_in, H, W) -> d_weights (C_out, C_in / groups, 3, 3), d_bias (C_out,)."""
+    backward_weights(d_out, x, grid, d_weights, d_bias, 2)
+
+
+def backward_weights(d_out: Array, x: Array, grid: Grid, d_weights: Array, d_bias: Array, side: int) -> None:
+    """``conv2d_backward_weights`` by tiles of side × side gradients, 2 or 4."""
     if d_weights.shape[1] < x.shape[1]:
-        by_group_weights(conv2d_backward_weights, d_out, x, grid, d_weights, d_bias)
+        by_group_weights(partial(backward_weights, side=side), d_out, x, grid, d_weights, d_bias)
         return
-    filter_gradients(x, grid.pad, d_out, d_weights, d_bias)
+    filter_gradients(x, grid.pad, d_out, d_weights, d_bias, side)
 
 
 def conv2d_backward_input(d_out: Array, weights: Array, grid: Grid, d_x: Array) -> None:

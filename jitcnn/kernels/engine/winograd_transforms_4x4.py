@@ -19,7 +19,7 @@ import numpy as np
 from ..runtime import kernel
 from ..simd.machine import VECTOR_BYTES
 from ..simd.tiles import add_scaled, add_tiles, load_tile, store_tile, subtract_tiles
-from ..types import Array
+from ..types import Array, Pair
 
 # Filter transform of 3 taps to 6 values; for a 3×3 filter it is applied along both axes.
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
@@ -90,4 +90,39 @@ def transform_sums(
             _transform_six_sums(sums, at + done + i * step, apart, half, i * line, lanes)
         for j in range(np.uintp(4)):
             _transform_six_sums(half, j * lanes, line, pixels, to + done + j * run, pitch)
+        done += lanes
+
+
+@kernel
+def _transform_four_gradients(gradients: Array, at: int, apart: int, to: Array, first: int, to_apart: int) -> None:
+    """A dy of the vectors gradients[at + k·apart …], k in 0 … 4 -> to[first + k·to_apart …], k in 0 … 6."""
+    two = apart + apart
+    d0, d1 = load_tile(gradients, at, apart, 1, 1), load_tile(gradients, at + apart, apart, 1, 1)
+    d2, d3 = load_tile(gradients, at + two, apart, 1, 1), load_tile(gradients, at + two + apart, apart, 1, 1)
+    even, odd, even_2, odd_2 = add_tiles(d0, d2), add_tiles(d1, d3), add_scaled(d0, d2, 4), add_scaled(d1, d3, 4)
+    store_tile(d0, to, first, to_apart)
+    store_tile(add_tiles(even, odd), to, first + to_apart, to_apart)
+    first += to_apart + to_apart
+    store_tile(subtract_tiles(even, odd), to, first, to_apart)
+    store_tile(add_scaled(even_2, odd_2, 2), to, first + to_apart, to_apart)
+    first += to_apart + to_apart
+    store_tile(add_scaled(even_2, odd_2, -2), to, first, to_apart)
+    store_tile(d3, to, first + to_apart, to_apart)
+
+
+@kernel
+def transform_gradients(
+    d_pixels: Array, at: int, step: Pair, width: int, half: Array, to: int, apart: int, places: Array
+) -> None:
+    """A dy Aᵀ of 4×4 pixels at d_pixels[at], ``width`` values each -> places[to + k·apart …]; ``half`` is scratch.
+
+    ``step`` is the row stride and the pixel stride.
+    """
+    lanes, done, run = np.uintp(VECTOR_BYTES // d_pixels.itemsize), np.uintp(0), np.uintp(width)
+    down, along, line = np.uintp(step[0]), np.uintp(step[1]), np.uintp(4) * lanes
+    while done < run:
+        for j in range(np.uintp(4)):
+            _transform_four_gradients(d_pixels, at + j * along + done, down, half, j * lanes, line)
+        for i in range(np.uintp(6)):
+            _transform_four_gradients(half, i * line, lanes, places, to + done + np.uintp(6) * i * apart, apart)
         done += lanes
