@@ -67,14 +67,14 @@ def _add_scaled(left: Array, right: Array, factor: int) -> Array:
 
 
 def _max_tiles(left: Array, right: Array) -> Array:
-    """tile[r, j] = right[r, j] if it is larger, otherwise left[r, j]; NaN in left remains."""
-    larger: Array = np.where(right > left, right, left)
+    """tile[r, j] = the larger of left[r, j] and right[r, j]; NaN if one of them is NaN."""
+    larger: Array = np.maximum(left, right)
     return larger
 
 
 def _min_tiles(left: Array, right: Array) -> Array:
-    """tile[r, j] = right[r, j] if it is smaller, otherwise left[r, j]; NaN in left remains."""
-    smaller: Array = np.where(right < left, right, left)
+    """tile[r, j] = the smaller of left[r, j] and right[r, j]; NaN if one of them is NaN."""
+    smaller: Array = np.minimum(left, right)
     return smaller
 
 
@@ -214,8 +214,13 @@ def _emit_by_vector(combine: Callable[[Any, Any, Any], Any]) -> Callable[..., An
 
 
 def _emit_replace(comparison: str) -> Callable[..., Any]:
-    """An instruction that takes elements of the right tile where this comparison with the left one holds, such as ">"."""
-    return _emit_by_vector(lambda builder, a, b: builder.select(builder.fcmp_ordered(comparison, b, a), b, a))
+    """An instruction that takes elements of the right tile where this comparison, such as ">", holds, or where they are NaN."""
+
+    def combine(builder: Any, a: Any, b: Any) -> Any:
+        holds, number = builder.fcmp_unordered(comparison, b, a), builder.fcmp_ordered("ord", a, a)
+        return builder.select(builder.and_(holds, number), b, a)
+
+    return _emit_by_vector(combine)
 
 
 def _emit_add_scaled(_: Any, left: Any, right: Any, factor: Any) -> Any:
