@@ -236,7 +236,7 @@ class Drafting:
 
     def _nonnegative(self, row: int) -> bool:
         """Whether a row has no negative output: the zeros of a border are then never a maximum that is not one of the pixels."""
-        while row != IMAGE and self.drafts[row].kind == MAXIMUM:
+        while row != IMAGE and self.drafts[row].kind == MAXIMUM and not self.drafts[row].relu:
             row = self.drafts[row].source
         return row != IMAGE and self.drafts[row].relu
 
@@ -246,9 +246,15 @@ class Drafting:
         out, size = layer.output_shape(shape), (shape[1], shape[2])
         pad, size_out = window_grid(size, layer.pool_size, layer.stride, layer.padding)
         windows = Windows(size_out, layer.pool_size, Grid(layer.stride, pad=pad))
-        if source not in self._shared and self.drafts[source].kind != COPY:
+        draft, pool = self.drafts[source], Draft(kind, source, windows, out[0])
+        if source not in self._shared and draft.kind != COPY:
+            if (
+                kind == MAXIMUM and draft.relu and draft.add is None
+            ):  # the ReLU of the maximum instead: of fewer numbers
+                pool = pool._replace(relu=True, ceiling=draft.ceiling)
+                self.drafts[source] = draft._replace(relu=False, ceiling=None)
             self._crop(source, windows)
-        return self._add(Draft(kind, source, windows, out[0]), out)
+        return self._add(pool, out)
 
     def _crop(self, row: int, windows: Windows) -> None:
         """Leave out what these windows do not read of a row."""
