@@ -1,6 +1,6 @@
 """Compare networks with every framework that is installed, and write the table.
 
-    python benchmarks/league.py [--models mnist-cnn resnet20] [--rounds 5] [--output benchmarks/league.md]
+    python benchmarks/league.py [--models mnist-cnn resnet20 cifar-vgg] [--rounds 5] [--output benchmarks/league.md]
 
 Runs `jitcnn bench --against all` for each model. Losing rows stay in the table, and frameworks that were left out are listed.
 """
@@ -19,7 +19,7 @@ COMMAND = "jitcnn bench --model {} --against all --rounds {}"
 def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=["mnist-cnn", "resnet20"])
+    parser.add_argument("--models", nargs="+", default=["mnist-cnn", "resnet20", "cifar-vgg"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
