@@ -1,21 +1,21 @@
-"""Max pooling in a compiled call takes over the ReLU of the convolution before it, where nothing else reads that."""
+"""Pooling in a compiled call: it applies the ReLU after it, and of a maximum that before it, where nothing else reads that."""
 
 import numpy as np
 import pytest
 from nets import as_if_trained, one_by_one, one_call_of
 
-from jitcnn import AvgPool2D, Clip, Concat, Conv2D, MaxPool2D, ReLU, ResidualBlock
+from jitcnn import AvgPool2D, Clip, Concat, Conv2D, GlobalAvgPool2D, MaxPool2D, ReLU, ResidualBlock
 from jitcnn.graph import INPUT, Graph
 from jitcnn.kernels.whole_net import entry
 from jitcnn.net.one_call import OneCall
 
-KEPT, TAKEN = [(1, 0)], [(0, 1)]  # whether the convolution and whether the pooling rectifies
+KEPT, TAKEN = (1, 0), (0, 1)  # whether the convolution and whether the pooling rectifies
 
 
 def rectifying(call):
     """Whether the last convolution and the pooling after it apply a ReLU."""
     conv, pool = call._table.steps[-2:]
-    return [(conv[entry.RELU], pool[entry.RELU])]
+    return conv[entry.RELU], pool[entry.RELU]
 
 
 def assert_equal(layers, shape, rng):
@@ -76,6 +76,13 @@ def test_a_second_pooling_with_a_border(rng):
 )
 def test_the_convolution_rectifies(layers, rng):
     assert rectifying(assert_equal(as_if_trained(layers(), rng), (2, 9, 10), rng)) == KEPT
+
+
+@pytest.mark.parametrize("pool", [MaxPool2D(2), AvgPool2D(2), GlobalAvgPool2D()], ids=lambda pool: type(pool).__name__)
+@pytest.mark.parametrize("relu", [ReLU(), Clip(0, 0.2)], ids=["ReLU", "ceiling"])
+def test_pooling_takes_the_relu_after_it(pool, relu, rng):
+    layers = as_if_trained([Conv2D(2, 20, 3), pool, relu], rng)
+    assert rectifying(assert_equal(layers, (2, 9, 10), rng)) == TAKEN
 
 
 def test_a_relu_that_another_layer_reads_stays(rng):

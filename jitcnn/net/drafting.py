@@ -166,7 +166,7 @@ class Drafting:
     def _takes_relu(self, row: int) -> bool:
         """Whether a ReLU can be applied as a row is written."""
         alone = row != IMAGE and row not in self._shared
-        return alone and not self.drafts[row].relu and self.drafts[row].kind not in (MAXIMUM, MEAN)
+        return alone and not self.drafts[row].relu
 
     def _rectify(self, row: int, relu: Layer) -> None:
         self.drafts[row] = self.drafts[row]._replace(relu=True, ceiling=relu.high if isinstance(relu, Clip) else None)
@@ -248,9 +248,7 @@ class Drafting:
         windows = Windows(size_out, layer.pool_size, Grid(layer.stride, pad=pad))
         draft, pool = self.drafts[source], Draft(kind, source, windows, out[0])
         if source not in self._shared and draft.kind != COPY:
-            if (
-                kind == MAXIMUM and draft.relu and draft.add is None
-            ):  # the ReLU of the maximum instead: of fewer numbers
+            if kind == MAXIMUM and draft.relu and draft.add is None:  # of the maxima instead: of fewer numbers
                 pool = pool._replace(relu=True, ceiling=draft.ceiling)
                 self.drafts[source] = draft._replace(relu=False, ceiling=None)
             self._crop(source, windows)

@@ -39,10 +39,9 @@ def convolve_directly(step: IntArray, tables: Tables, first: int, last: int, mem
     taps = tables.offsets[step[entry.TAPS] : step[entry.TAPS] + count]
     runs = tables.offsets[step[entry.FILTER_STEPS] : step[entry.FILTER_STEPS] + count]
     same, places = tables.offsets[step[entry.PLACES] :][:4], tables.offsets[step[entry.PLACES] + 4 :]
-    channels, apart = tables.offsets[step[entry.CHANNEL_STEPS] :], step[entry.TO_DOWN] > columns * lanes
-    through = (
-        step[entry.AT_ONCE] > 1 and apart
-    ) or columns < 4  # otherwise the rows of the output lie one after another
+    channels = tables.offsets[step[entry.CHANNEL_STEPS] :]
+    # Several rows at once are written in place if they lie one after another.
+    through = columns < 4 or (step[entry.AT_ONCE] > 1 and step[entry.TO_DOWN] > columns * lanes)
     for lane in range(0, lanes, block):
         start = Rows(tables.numbers, np.uintp(step[entry.BIAS] + lane), np.uintp(0))
         factors = Runs(tables.numbers, np.uintp(step[entry.FACTORS] + lane * count), runs, block)
