@@ -74,21 +74,9 @@ def winograd_channels_of_gradients() -> Iterator[Line]:
 
 def gradients_4x4() -> Iterator[Line]:
     """d_weights of C×H² -> C, 3×3: Winograd with tiles of 2×2 vs 4×4."""
-    for images, C, H in (
-        (16, 64, 8),
-        (32, 64, 8),
-        (64, 64, 8),
-        (64, 64, 14),
-        (32, 128, 14),
-        (16, 128, 28),
-        (64, 16, 32),
-    ):
-        x, d_out, d_weights, d_bias = (
-            numbers(images, C, H, H),
-            numbers(images, C, H, H),
-            numbers(C, C, 3, 3),
-            numbers(C),
-        )
+    for images, C, H in ((16, 64, 8), (32, 64, 8), (64, 64, 8), (64, 64, 14), (32, 128, 14), (16, 128, 28), (64, 16, 32)):  # fmt: skip
+        x, d_out = numbers(images, C, H, H), numbers(images, C, H, H)
+        d_weights, d_bias = numbers(C, C, 3, 3), numbers(C)
         arguments = d_out, x, Grid(pad=(1, 1)), d_weights, d_bias
         run = (partial(kernels.conv2d_backward_weights, *arguments) for kernels in (winograd, winograd_4x4))
         yield f"{images} images {C}×{H}²", *run

@@ -206,13 +206,10 @@ def _pays_in_4x4(problem: Problem, summed: int, lanes: int, size: Pair, of_filte
 
     The gradients of filters are sums over tiles instead of channels: any number of channels has the same error.
     """
-    if (
-        problem.dtype != np.float32
-        or _vectors_unfilled(summed)
-        or min(summed, lanes) < THRESHOLDS.winograd_4x4_channels
-    ):
+    if problem.dtype != np.float32 or _vectors_unfilled(summed):
         return False
-    if not of_filters and summed > THRESHOLDS.winograd_4x4_most_channels:
+    inaccurate = not of_filters and summed > THRESHOLDS.winograd_4x4_most_channels
+    if inaccurate or min(summed, lanes) < THRESHOLDS.winograd_4x4_channels:
         return False
     least = THRESHOLDS.winograd_4x4_gradient_tiles if of_filters else THRESHOLDS.winograd_4x4_tiles
     tiles, saved = tiles_of(size, 4), 1 - 36 * tiles_of(size, 4) / (16 * tiles_of(size))

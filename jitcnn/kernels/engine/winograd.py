@@ -103,7 +103,8 @@ def _convolve_some_rows(
 ) -> None:
     """``_convolve_rows`` for a range ``rows`` of tile rows and a range ``some`` of filter blocks."""
     _, C_out, H_out, W_out = out.shape
-    side, count = tile_side(filters), filters.factors.shape[1]
+    count = filters.factors.shape[1]
+    side = tile_side(count)
     H, W = (H_out + side - 1) // side, (W_out + side - 1) // side
     first, last = rows
     filled = np.uintp(((last - first) * W + 3) // 4 * 4)
@@ -154,7 +155,7 @@ def _convolve_rows(
 
     ``height`` rows of tiles and ``at_once`` filter blocks per job.
     """
-    side, blocks = tile_side(filters), len(filters.factors)
+    side, blocks = tile_side(filters.factors.shape[1]), len(filters.factors)
     rows = out.shape[0] * ((out.shape[2] + side - 1) // side)
     parts = (blocks + at_once - 1) // at_once
     for job in prange((rows + height - 1) // height * parts):

@@ -23,7 +23,7 @@ from ..simd.tiles import add_tiles, load_tile, store_tile, subtract_tiles
 from ..types import Array, IntArray, Pair
 from . import winograd_transforms_4x4 as large
 from .over_channels import BLOCK, JOBS, LANES, even_steps, whole_lanes
-from .winograd_transforms import G, place_apart, transform_rows, transform_rows_4x4
+from .winograd_transforms import G, place_apart, tile_side, transform_rows, transform_rows_4x4
 
 # Tiles of 2×2 and of 4×4 gradients per job: their transforms and sums fit in the L2 cache.
 TILES_AT_ONCE = {2: 64, 4: 32}
@@ -81,7 +81,7 @@ def _sum_some_gradients(
     """``_sum_gradients`` for a range of tile rows and one block; ``lanes`` is its first lane and the lanes per pixel."""
     d_places, d_bias = sums
     count, C, width = d_places.shape
-    side, (H, W) = 2 if count == 16 else 4, grid
+    side, (H, W) = tile_side(count), grid
     height = len(steps.tiles) // W
     flat_d, flat, zero, run, channels = d_pixels.ravel(), d_places.ravel(), np.uintp(0), np.uintp(width), np.uintp(C)
     filled = height * W

@@ -134,9 +134,9 @@ transform_rows, transform_rows_4x4 = _rows_kernel(2, transform_pixels), _rows_ke
 
 
 @kernel
-def tile_side(filters: Transformed) -> int:
-    """Outputs in a row of a tile: 2 with 16 elements, 4 with 36."""
-    return 2 if filters.factors.shape[1] == 16 else 4
+def tile_side(count: int) -> int:
+    """Outputs, or gradients, in a row of a tile with so many elements: 2 with 16, 4 with 36."""
+    return 2 if count == 16 else 4
 
 
 @kernel
@@ -147,7 +147,7 @@ def multiply_places(transformed: Array, filled: int, filters: Transformed, b: in
     tiles, flat = np.uintp(filled), filters.factors.ravel()
     apart, sums_apart = place_apart(filled, C), place_apart(filled, width)
     # The bias is added to element (1, 1) of side + 2 in a row, which contributes to every output with weight 1.
-    one = np.uintp(tile_side(filters) + 3)
+    one = np.uintp(tile_side(count) + 3)
     for place in range(np.uintp(count)):
         start = np.uintp((b * 2 + 1) * width) if place == one else np.uintp(b * 2 * width)
         numbers = Numbers(transformed, place * apart, filters.tile_steps[:tiles], filters.channel_steps)
